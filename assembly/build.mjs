@@ -1,0 +1,130 @@
+// The build: node assembly/build.mjs. Needs nothing but Node and npm; does only what is out of date.
+//
+//   package-lock.json --npm ci--> node_modules      only where they differ
+//   assembly/ --asc--> dist/kernels.{f64,f32}.wasm  one source, two precisions
+//             -------> dist/wasm.inline.js          base64, for hosts that compile bytes
+//             -------> dist/wasm.modules.js         imports the .wasm files, for workerd
+//   src/kernels/ --esbuild--> dist/twin.{f64,f32}.js
+//   src/ --esbuild--> dist/index.js, dist/index.workerd.js; --tsc--> dist/types
+
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+
+/** The packages of a lock file, without what npm leaves out of the installed copy. */
+function lockedVersions(file) {
+  if (!existsSync(file)) return {}
+  const versions = {}
+  for (const [path, entry] of Object.entries(JSON.parse(readFileSync(file, 'utf8')).packages)) {
+    if (path) versions[path] = entry
+  }
+  return versions
+}
+
+/** Whether each package of the lock file is installed; optional ones of other platforms are not. */
+function installed() {
+  const wanted = lockedVersions('package-lock.json')
+  const present = lockedVersions('node_modules/.package-lock.json')
+  return Object.keys(wanted).every((path) =>
+    present[path] ? present[path].version === wanted[path].version : wanted[path].optional,
+  )
+}
+
+if (!installed()) {
+  console.log('v128: installing development dependencies')
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
+  execFileSync(npm, ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  })
+}
+
+const SOURCES = ['assembly', 'src', 'asconfig.json', 'package-lock.json', 'tsconfig.json']
+
+/** The latest change below a path, in milliseconds. */
+function newest(path) {
+  const stat = statSync(path)
+  if (!stat.isDirectory()) return stat.mtimeMs
+  return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newest(`${path}/${name}`)))
+}
+
+const stamp = 'dist/.built'
+if (existsSync(stamp) && statSync(stamp).mtimeMs > Math.max(...SOURCES.map(newest))) process.exit(0)
+
+console.log('v128: building')
+rmSync('dist', { recursive: true, force: true })
+mkdirSync('dist')
+
+const { default: asc } = await import('assemblyscript/asc')
+const { build } = await import('esbuild')
+
+const precisions = { float64: 'f64', float32: 'f32' }
+
+let inline = ''
+for (const [dtype, short] of Object.entries(precisions)) {
+  const { error, stderr } = await asc.main(['--config', 'asconfig.json', '--target', dtype])
+  if (error) {
+    console.error(stderr.toString())
+    process.exit(1)
+  }
+  const wasm = readFileSync(`dist/kernels.${short}.wasm`)
+  inline += `export const ${dtype} = () => decode('${wasm.toString('base64')}')\n`
+}
+writeFileSync(
+  'dist/wasm.inline.js',
+  `const decode = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))\n${inline}`,
+)
+writeFileSync(
+  'dist/wasm.inline.d.ts',
+  `export declare const float64: () => BufferSource | WebAssembly.Module\nexport declare const float32: typeof float64\n`,
+)
+writeFileSync(
+  'dist/wasm.modules.js',
+  `import f64 from './kernels.f64.wasm'\nimport f32 from './kernels.f32.wasm'\n` +
+    `export const float64 = () => f64\nexport const float32 = () => f32\n`,
+)
+
+const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning' }
+for (const [dtype, short] of Object.entries(precisions)) {
+  await build({
+    ...common,
+    entryPoints: ['src/kernels/index.ts'],
+    outfile: `dist/twin.${short}.js`,
+    define: { FLOAT32: String(dtype === 'float32') },
+    minifySyntax: true,
+  })
+}
+await build({ ...common, entryPoints: ['src/index.ts'], outfile: 'dist/index.js', sourcemap: true })
+await build({
+  ...common,
+  entryPoints: ['src/index.ts'],
+  outfile: 'dist/index.workerd.js',
+  conditions: ['workerd'],
+  external: ['*.wasm'],
+})
+
+execFileSync(
+  process.execPath,
+  [
+    'node_modules/typescript/bin/tsc',
+    '--noEmit',
+    'false',
+    '--emitDeclarationOnly',
+    '--declaration',
+    '--outDir',
+    'dist/types',
+    '--rootDir',
+    'src',
+    '--allowJs',
+    'false',
+    '--checkJs',
+    'false',
+    '--noCheck',
+    '-p',
+    'src/tsconfig.json',
+  ],
+  { stdio: 'inherit' },
+)
+writeFileSync(stamp, '')

@@ -1,0 +1,377 @@
+// Convolution of NCHW images, x (n x c x h x w) with weights (f x c/groups x kh x kw), as matrix products whose right
+// side never exists as a whole: the im2col matrix is read from a padded image while it is packed.
+//
+//   forward  y  (f x pixels)  = bias + w (f x taps) * columns (taps x pixels)
+//   dw       dw (f x taps)   += dy (f x pixels) * columns^T, an image after the other
+//   dx       the forward product again, of dy with the weights turned: dx (c x pixels) = w' (c x f*taps) * columns of dy
+//
+// The padded image is split into stride x stride phase planes, so that whatever the stride, one tap of neighbouring
+// outputs reads neighbouring values: tap t of output o reads source[o + offset(t)], and a table holds the offsets.
+// With a stride, dx is computed for each phase of the image on its own, from the taps that reach it.
+//
+//   scratch   | GEMM_SCRATCH | source planes | turned weights | one phase of dx | offsets (i32) |
+//
+// Legend: n images, c channels, h x w image, f filters, kh x kw taps, sh sw stride, ph pw pad, dh dw dilation,
+// oh x ow output; a group has c/groups channels and f/groups filters. Strides in elements, offsets in bytes.
+
+import { BLOCK_OFFSET, GEMM_SCRATCH, KC, MR } from '../src/kernels/blocking'
+import { convOutput, gradientBefore, gradientPlane, sourcePlane } from '../src/kernels/conv-geometry'
+import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
+import { packPanel, panelTimesBlock, setStart } from './gemm'
+import { accumulate, clearLanes, totalOfLanes } from './reduce'
+
+/** Packs kc taps of the output pixels first ... first + columns, counted along rows of `width`, in slivers of NR. */
+function packColumns(
+  first: i32, columns: i32, width: i32, kc: i32, offsets: usize, source: usize, sourceWidth: i32, block: usize,
+): void {
+  for (let q = 0; q < columns; q += NR) {
+    const row = (first + q) / width
+    const column = first + q - row * width
+    if (column + NR <= width && q + NR <= columns) {
+      const base = source + <usize>(row * sourceWidth + column) * SIZE
+      for (let k = 0; k < kc; ++k) {
+        const from = base + load<i32>(offsets + 4 * k)
+        v128.store(block, v128.load(from))
+        v128.store(block, v128.load(from, 16), 16)
+        block += 32
+      }
+    } else {
+      // The sliver crosses the end of a row, or of the image.
+      for (let l = 0; l < NR; ++l) {
+        let to = block + <usize>l * SIZE
+        if (q + l < columns) {
+          const r = (first + q + l) / width
+          const base = source + <usize>(r * sourceWidth + first + q + l - r * width) * SIZE
+          for (let k = 0; k < kc; ++k, to += 32) store<Float>(to, load<Float>(base + load<i32>(offsets + 4 * k)))
+        } else {
+          for (let k = 0; k < kc; ++k, to += 32) store<Float>(to, 0)
+        }
+      }
+      block += <usize>kc * 32
+    }
+  }
+}
+
+/** out (m x height*width) = bias + a (m x k) times the columns of `source`; bias may be 0. */
+function productWithColumns(
+  m: i32, k: i32, height: i32, width: i32, sourceWidth: i32,
+  a: usize, bias: usize, source: usize, offsets: usize, scratch: usize, out: usize,
+): void {
+  const pixels = height * width
+  for (let j = 0; j < pixels; j += BLOCK_COLUMNS) {
+    const columns = min(BLOCK_COLUMNS, pixels - j)
+    for (let p = 0; p < k; p += KC) {
+      const kc = min(KC, k - p)
+      packColumns(j, columns, width, kc, offsets + 4 * p, source, sourceWidth, scratch + BLOCK_OFFSET)
+      for (let i = 0; i < m; i += MR) {
+        const rows = min(MR, m - i)
+        packPanel(rows, kc, a + <usize>(i * k + p) * SIZE, k, 1, scratch)
+        if (p == 0) setStart(rows, bias ? bias + <usize>i * SIZE : 0, scratch)
+        panelTimesBlock(rows, columns, kc, i32(p == 0), scratch, out + <usize>(i * pixels + j) * SIZE, pixels)
+      }
+    }
+  }
+}
+
+/** Copies `count` values that lie `stride` apart. */
+function copyStrided(count: i32, stride: i32, from: usize, to: usize): void {
+  if (stride == 1) {
+    memory.copy(to, from, <usize>count * SIZE)
+    return
+  }
+  for (let i = 0; i < count; ++i) {
+    store<Float>(to, load<Float>(from))
+    to += SIZE
+    from += <usize>stride * SIZE
+  }
+}
+
+/** plane (height x width) = x (h x w) read from (top, left) on in steps of (sh, sw), zero outside. */
+function fillPlane(
+  h: i32, w: i32, top: i32, left: i32, sh: i32, sw: i32, height: i32, width: i32, x: usize, plane: usize,
+): void {
+  // Columns begin ... end are inside the image.
+  const begin = min(width, left < 0 ? (sw - 1 - left) / sw : 0)
+  const end = max(begin, min(width, w - left <= 0 ? 0 : (w - left + sw - 1) / sw))
+  for (let i = 0; i < height; ++i) {
+    const row = top + i * sh
+    if (row < 0 || row >= h) {
+      memory.fill(plane, 0, <usize>width * SIZE)
+    } else {
+      memory.fill(plane, 0, <usize>begin * SIZE)
+      const from = x + <usize>(row * w + left + begin * sw) * SIZE
+      copyStrided(end - begin, sw, from, plane + <usize>begin * SIZE)
+      memory.fill(plane + <usize>end * SIZE, 0, <usize>(width - end) * SIZE)
+    }
+    plane += <usize>width * SIZE
+  }
+}
+
+/** Whether an earlier tap reads the same phase as tap t. */
+function phaseSeen(t: i32, stride: i32, dilation: i32): bool {
+  for (let earlier = 0; earlier < t; ++earlier) {
+    if ((earlier * dilation) % stride == (t * dilation) % stride) return true
+  }
+  return false
+}
+
+/** The phase planes of c channels of one padded image: source[c][sh][sw][planeH][planeW]. */
+function fillSource(
+  c: i32, h: i32, w: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
+  planeH: i32, planeW: i32, x: usize, source: usize,
+): void {
+  const bytes = <usize>(planeH * planeW) * SIZE
+  for (let channel = 0; channel < c; ++channel) {
+    for (let i = 0; i < kh; ++i) {
+      if (phaseSeen(i, sh, dh)) continue
+      const a = (i * dh) % sh
+      for (let j = 0; j < kw; ++j) {
+        if (phaseSeen(j, sw, dw)) continue
+        const b = (j * dw) % sw
+        fillPlane(h, w, a - ph, b - pw, sh, sw, planeH, planeW, x, source + <usize>(a * sw + b) * bytes)
+      }
+    }
+    x += <usize>(h * w) * SIZE
+    source += <usize>(sh * sw) * bytes
+  }
+}
+
+/** offsets[tap (channel, i, j)] into the planes of fillSource, in bytes. */
+function fillOffsets(
+  c: i32, kh: i32, kw: i32, sh: i32, sw: i32, dh: i32, dw: i32, planeH: i32, planeW: i32, offsets: usize,
+): void {
+  for (let channel = 0; channel < c; ++channel) {
+    for (let i = 0; i < kh; ++i) {
+      const row = (((channel * sh + (i * dh) % sh) * sw) * planeH + (i * dh) / sh) * planeW
+      for (let j = 0; j < kw; ++j) {
+        store<i32>(offsets, (row + ((j * dw) % sw) * planeH * planeW + (j * dw) / sw) * <i32>SIZE)
+        offsets += 4
+      }
+    }
+  }
+}
+
+/** y = bias + convolution of x with w; bias may be 0. scratch: convScratch() bytes. */
+export function conv2dForward(
+  n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
+  groups: i32, x: usize, weight: usize, bias: usize, scratch: usize, y: usize,
+): void {
+  const oh = convOutput(h, kh, sh, ph, dh)
+  const ow = convOutput(w, kw, sw, pw, dw)
+  const cg = c / groups
+  const fg = f / groups
+  const taps = cg * kh * kw
+  const planeH = sourcePlane(oh, kh, sh, dh)
+  const planeW = sourcePlane(ow, kw, sw, dw)
+  const source = scratch + GEMM_SCRATCH
+  const offsets = source + <usize>(cg * sh * sw * planeH * planeW) * SIZE
+  // With neither pad nor stride the image is its own source.
+  const plain = sh * sw == 1 && planeH == h && planeW == w && ph + pw == 0
+  fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, offsets)
+  for (let image = 0; image < n; ++image) {
+    for (let g = 0; g < groups; ++g) {
+      const channels = x + <usize>((image * c + g * cg) * h * w) * SIZE
+      if (!plain) fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channels, source)
+      productWithColumns(
+        fg, taps, oh, ow, planeW, weight + <usize>(g * fg * taps) * SIZE, bias ? bias + <usize>(g * fg) * SIZE : 0,
+        plain ? channels : source, offsets, scratch, y + <usize>((image * f + g * fg) * oh * ow) * SIZE,
+      )
+    }
+  }
+}
+
+/** dx = convolution of dy with the turned weights, phase by phase of the image. scratch: convScratch() bytes. */
+export function conv2dBackwardInput(
+  n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
+  groups: i32, dy: usize, weight: usize, scratch: usize, dx: usize,
+): void {
+  const oh = convOutput(h, kh, sh, ph, dh)
+  const ow = convOutput(w, kw, sw, pw, dw)
+  const cg = c / groups
+  const fg = f / groups
+  const planeH = gradientPlane(h, oh, kh, sh, ph, dh)
+  const planeW = gradientPlane(w, ow, kw, sw, pw, dw)
+  const top = gradientBefore(kh, sh, ph, dh)
+  const left = gradientBefore(kw, sw, pw, dw)
+  const plain = planeH == oh && planeW == ow
+  const single = sh * sw == 1
+  const source = scratch + GEMM_SCRATCH
+  const turned = source + <usize>(fg * planeH * planeW) * SIZE
+  const phase = turned + <usize>(cg * fg * kh * kw) * SIZE
+  const offsets = phase + (single ? 0 : <usize>(cg * ((h - 1) / sh + 1) * ((w - 1) / sw + 1)) * SIZE)
+  for (let g = 0; g < groups; ++g) {
+    for (let a = 0; a < sh; ++a) {
+      // Rows q of this phase: image row q * sh + a - ph, for q from q0 on.
+      const q0 = max(0, (ph - a + sh - 1) / sh)
+      const rows = (ph + h - 1 - a) < q0 * sh ? 0 : (ph + h - 1 - a) / sh - q0 + 1
+      for (let b = 0; b < sw; ++b) {
+        const r0 = max(0, (pw - b + sw - 1) / sw)
+        const columns = (pw + w - 1 - b) < r0 * sw ? 0 : (pw + w - 1 - b) / sw - r0 + 1
+        if (rows == 0 || columns == 0) continue
+        let taps = 0
+        for (let filter = 0; filter < fg; ++filter) {
+          for (let i = 0; i < kh; ++i) {
+            if ((i * dh) % sh != a) continue
+            const row = filter * planeH + q0 - (i * dh) / sh + top
+            for (let j = 0; j < kw; ++j) {
+              if ((j * dw) % sw != b) continue
+              store<i32>(offsets + 4 * taps, (row * planeW + r0 - (j * dw) / sw + left) * <i32>SIZE)
+              taps += 1
+            }
+          }
+        }
+        let to = turned
+        for (let channel = 0; channel < cg; ++channel) {
+          for (let filter = 0; filter < fg; ++filter) {
+            const from = weight + <usize>(((g * fg + filter) * cg + channel) * kh * kw) * SIZE
+            for (let i = 0; i < kh; ++i) {
+              if ((i * dh) % sh != a) continue
+              for (let j = 0; j < kw; ++j) {
+                if ((j * dw) % sw != b) continue
+                store<Float>(to, load<Float>(from + <usize>(i * kw + j) * SIZE))
+                to += SIZE
+              }
+            }
+          }
+        }
+        for (let image = 0; image < n; ++image) {
+          const dyGroup = dy + <usize>((image * f + g * fg) * oh * ow) * SIZE
+          const dxGroup = dx + <usize>((image * c + g * cg) * h * w) * SIZE
+          const out = single ? dxGroup : phase
+          if (taps == 0) {
+            memory.fill(out, 0, <usize>(cg * rows * columns) * SIZE)
+          } else {
+            if (!plain) {
+              for (let filter = 0; filter < fg; ++filter) {
+                fillPlane(
+                  oh, ow, -top, -left, 1, 1, planeH, planeW, dyGroup + <usize>(filter * oh * ow) * SIZE,
+                  source + <usize>(filter * planeH * planeW) * SIZE,
+                )
+              }
+            }
+            productWithColumns(
+              cg, taps, rows, columns, planeW, turned, 0, plain ? dyGroup : source, offsets, scratch, out,
+            )
+          }
+          if (single) continue
+          let from = phase
+          for (let channel = 0; channel < cg; ++channel) {
+            for (let i = 0; i < rows; ++i) {
+              const row = channel * h + (q0 + i) * sh + a - ph
+              let at = dxGroup + <usize>(row * w + r0 * sw + b - pw) * SIZE
+              for (let j = 0; j < columns; ++j) {
+                store<Float>(at, load<Float>(from))
+                at += <usize>sw * SIZE
+                from += SIZE
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/** Packs LANES taps, from `offsets` on, of kc pixels, transposed into half a sliver: block[pixel][tap]. */
+function packTaps(
+  first: i32, kc: i32, width: i32, taps: i32, offsets: usize, source: usize, sourceWidth: i32, block: usize,
+): void {
+  // Taps past the last give columns that nobody copies out; they read tap 0.
+  const o0 = load<i32>(offsets)
+  const o1 = taps > 1 ? load<i32>(offsets, 4) : o0
+  const o2 = taps > 2 && LANES == 4 ? load<i32>(offsets, 8) : o0
+  const o3 = taps > 3 && LANES == 4 ? load<i32>(offsets, 12) : o0
+  let row = first / width
+  let column = first - row * width
+  while (kc > 0) {
+    const run = min(kc, width - column)
+    let at = source + <usize>(row * sourceWidth + column) * SIZE
+    let i = 0
+    for (; i + LANES <= run; i += LANES) {
+      const v0 = v128.load(at + o0)
+      const v1 = v128.load(at + o1)
+      if (LANES == 2) {
+        v128.store(block, i8x16.shuffle(v0, v1, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
+        v128.store(block, i8x16.shuffle(v0, v1, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), 32)
+      } else {
+        const v2 = v128.load(at + o2)
+        const v3 = v128.load(at + o3)
+        const low01 = i8x16.shuffle(v0, v1, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
+        const high01 = i8x16.shuffle(v0, v1, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
+        const low23 = i8x16.shuffle(v2, v3, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
+        const high23 = i8x16.shuffle(v2, v3, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
+        v128.store(block, i8x16.shuffle(low01, low23, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
+        v128.store(block, i8x16.shuffle(low01, low23, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), 32)
+        v128.store(block, i8x16.shuffle(high01, high23, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23), 64)
+        v128.store(block, i8x16.shuffle(high01, high23, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), 96)
+      }
+      at += 16
+      block += 32 * LANES
+    }
+    for (; i < run; ++i) {
+      store<Float>(block, load<Float>(at + o0))
+      store<Float>(block, load<Float>(at + o1), SIZE)
+      if (LANES == 4) {
+        store<Float>(block, load<Float>(at + o2), 2 * SIZE)
+        store<Float>(block, load<Float>(at + o3), 3 * SIZE)
+      }
+      at += SIZE
+      block += 32
+    }
+    kc -= run
+    column = 0
+    row += 1
+  }
+}
+
+/** dw += dy times the columns of x, transposed; db += sums of dy over the images and pixels; db may be 0. */
+export function conv2dBackwardWeight(
+  n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
+  groups: i32, x: usize, dy: usize, scratch: usize, dweight: usize, dbias: usize,
+): void {
+  const oh = convOutput(h, kh, sh, ph, dh)
+  const ow = convOutput(w, kw, sw, pw, dw)
+  const pixels = oh * ow
+  const cg = c / groups
+  const fg = f / groups
+  const taps = cg * kh * kw
+  const planeH = sourcePlane(oh, kh, sh, dh)
+  const planeW = sourcePlane(ow, kw, sw, dw)
+  const padded = scratch + GEMM_SCRATCH
+  const offsets = padded + <usize>(cg * sh * sw * planeH * planeW) * SIZE
+  const block = scratch + BLOCK_OFFSET
+  const plain = sh * sw == 1 && planeH == h && planeW == w && ph + pw == 0
+  fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, offsets)
+  for (let image = 0; image < n; ++image) {
+    for (let g = 0; g < groups; ++g) {
+      const channels = x + <usize>((image * c + g * cg) * h * w) * SIZE
+      const dyGroup = dy + <usize>((image * f + g * fg) * pixels) * SIZE
+      const dwGroup = dweight + <usize>(g * fg * taps) * SIZE
+      if (!plain) fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channels, padded)
+      const source = plain ? channels : padded
+      for (let p = 0; p < pixels; p += KC) {
+        const kc = min(KC, pixels - p)
+        for (let t = 0; t < taps; t += BLOCK_COLUMNS) {
+          const columns = min(BLOCK_COLUMNS, taps - t)
+          for (let j = 0; j < columns; j += LANES) {
+            // Sliver j / NR, its first or second vector.
+            const to = block + <usize>((j / NR) * kc * 32 + ((j % NR) / LANES) * 16)
+            packTaps(p, kc, ow, columns - j, offsets + 4 * (t + j), source, planeW, to)
+          }
+          for (let i = 0; i < fg; i += MR) {
+            const rows = min(MR, fg - i)
+            packPanel(rows, kc, dyGroup + <usize>(i * pixels + p) * SIZE, pixels, 1, scratch)
+            panelTimesBlock(rows, columns, kc, 0, scratch, dwGroup + <usize>(i * taps + t) * SIZE, taps)
+          }
+        }
+      }
+    }
+  }
+  if (!dbias) return
+  for (let filter = 0; filter < f; ++filter) {
+    clearLanes(scratch)
+    for (let image = 0; image < n; ++image) accumulate(pixels, dy + <usize>((image * f + filter) * pixels) * SIZE, scratch)
+    const at = dbias + <usize>filter * SIZE
+    store<Float>(at, load<Float>(at) + totalOfLanes(scratch))
+  }
+}

@@ -1,0 +1,114 @@
+// Value by value: sums, ReLU, per-channel scaling. Vectors first, then the odd tail.
+
+import { LANES, SIZE } from './float'
+
+/** y = a + b. */
+export function add(count: i32, a: usize, b: usize, y: usize): void {
+  for (; count >= LANES; count -= LANES) {
+    v128.store(y, v128.add<Float>(v128.load(a), v128.load(b)))
+    a += 16
+    b += 16
+    y += 16
+  }
+  for (; count > 0; --count) {
+    store<Float>(y, load<Float>(a) + load<Float>(b))
+    a += SIZE
+    b += SIZE
+    y += SIZE
+  }
+}
+
+/** y += scale * x. */
+export function addScaled(count: i32, scale: Float, x: usize, y: usize): void {
+  const scales = v128.splat<Float>(scale)
+  for (; count >= LANES; count -= LANES) {
+    v128.store(y, v128.add<Float>(v128.load(y), v128.mul<Float>(scales, v128.load(x))))
+    x += 16
+    y += 16
+  }
+  for (; count > 0; --count) {
+    store<Float>(y, load<Float>(y) + scale * load<Float>(x))
+    x += SIZE
+    y += SIZE
+  }
+}
+
+/** x *= scale. */
+export function scale(count: i32, factor: Float, x: usize): void {
+  const factors = v128.splat<Float>(factor)
+  for (; count >= LANES; count -= LANES) {
+    v128.store(x, v128.mul<Float>(v128.load(x), factors))
+    x += 16
+  }
+  for (; count > 0; --count) {
+    store<Float>(x, load<Float>(x) * factor)
+    x += SIZE
+  }
+}
+
+/** y = x < 0 ? 0 : x, so that NaN stays NaN. */
+export function reluForward(count: i32, x: usize, y: usize): void {
+  const zero = v128.splat<Float>(0)
+  for (; count >= LANES; count -= LANES) {
+    v128.store(y, v128.pmax<Float>(v128.load(x), zero))
+    x += 16
+    y += 16
+  }
+  for (; count > 0; --count) {
+    const value = load<Float>(x)
+    store<Float>(y, value < 0 ? 0 : value)
+    x += SIZE
+    y += SIZE
+  }
+}
+
+/** dx = y > 0 ? dy : 0. */
+export function reluBackward(count: i32, y: usize, dy: usize, dx: usize): void {
+  const zero = v128.splat<Float>(0)
+  for (; count >= LANES; count -= LANES) {
+    v128.store(dx, v128.and(v128.load(dy), v128.gt<Float>(v128.load(y), zero)))
+    y += 16
+    dy += 16
+    dx += 16
+  }
+  for (; count > 0; --count) {
+    store<Float>(dx, load<Float>(y) > 0 ? load<Float>(dy) : 0)
+    y += SIZE
+    dy += SIZE
+    dx += SIZE
+  }
+}
+
+/** y = (x - mean) / std for n examples of c channels of hw values; mean and std per channel. */
+export function normalizeForward(n: i32, c: i32, hw: i32, x: usize, mean: usize, std: usize, y: usize): void {
+  for (let row = 0; row < n * c; ++row) {
+    const at = <usize>(row % c) * SIZE
+    const m = load<Float>(mean + at)
+    const s = load<Float>(std + at)
+    const means = v128.splat<Float>(m)
+    const stds = v128.splat<Float>(s)
+    let count = hw
+    for (; count >= LANES; count -= LANES) {
+      v128.store(y, v128.div<Float>(v128.sub<Float>(v128.load(x), means), stds))
+      x += 16
+      y += 16
+    }
+    for (; count > 0; --count) {
+      store<Float>(y, (load<Float>(x) - m) / s)
+      x += SIZE
+      y += SIZE
+    }
+  }
+}
+
+/** dx = dy / std. */
+export function normalizeBackward(n: i32, c: i32, hw: i32, std: usize, dy: usize, dx: usize): void {
+  for (let row = 0; row < n * c; ++row) {
+    const s = load<Float>(std + <usize>(row % c) * SIZE)
+    for (let count = hw; count > 0; --count) {
+      store<Float>(dx, load<Float>(dy) / s)
+      dy += SIZE
+      dx += SIZE
+    }
+  }
+}

@@ -1,0 +1,18 @@
+// The kernels, compiled once as float64 and once as float32. Names: n batch, c channels, h x w image, f filters,
+// kh x kw kernel; dx, dw, dy are gradients. Arguments: sizes and flags (i32), scalars (Float), pointers (bytes),
+// outputs last; all matrices are row-major. Each has a twin of the same name in src/kernels/.
+
+export { batchNormBackward, batchNormForward } from './batch-norm'
+export { conv2dBackwardInput, conv2dBackwardWeight, conv2dForward } from './conv2d'
+export { denseBackwardInput, denseBackwardWeight, denseForward } from './dense'
+export { add, addScaled, normalizeBackward, normalizeForward, reluBackward, reluForward, scale } from './elementwise'
+export { gemm } from './gemm'
+export { meanSquaredError, softmaxCrossEntropy } from './losses'
+export { adam, momentum } from './optimizers'
+export {
+  globalAvgPool2dBackward,
+  globalAvgPool2dForward,
+  maxPool2dBackward,
+  maxPool2dForward,
+} from './pool'
+export { sumOfSquares } from './reduce'

@@ -1,0 +1,49 @@
+// From what people hand in to rows in the model's memory.
+
+import { DataError, show } from '../errors'
+
+/** Any typed array or array of numbers, rows one after the other. */
+export type Numbers = ArrayLike<number>
+/** Class indices: any integer typed array or array of numbers. */
+export type Labels = ArrayLike<number | bigint>
+
+/** How many rows of `size` numbers `x` holds; a DataError if that is no whole number, or none. */
+export function countRows(name: string, x: ArrayLike<unknown>, size: number, shape: readonly number[]): number {
+  if (x === null || typeof x !== 'object' || typeof x.length !== 'number') {
+    throw new DataError(`${name}: want a typed array or an array of numbers, got ${show(x)}`)
+  }
+  const rows = x.length / size
+  if (Number.isInteger(rows) && rows > 0) return rows
+  throw new DataError(
+    `${name}: want rows of ${size} numbers (shape ${shape.join(' x ')}), got ${x.length} numbers` +
+      (rows > 1 ? `, which is ${Math.floor(rows)} rows and ${x.length % size} numbers` : ''),
+  )
+}
+
+/** Throws a DataError that names the first row with a NaN, an infinity or something that is no number. */
+export function checkFinite(name: string, x: Numbers, size: number): void {
+  // By tag, not instanceof: an array may come from another realm.
+  if (/^(Ui|I)nt/.test((x as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? '')) return
+  for (let i = 0; i < x.length; i++) {
+    // x - x is 0 for finite numbers only.
+    if (typeof x[i] !== 'number' || x[i] - x[i] !== 0) {
+      throw new DataError(`${name}: row ${Math.floor(i / size)} holds ${show(x[i])}; remove or repair that row`)
+    }
+  }
+}
+
+/** to = n rows of x: rows[first], rows[first + 1], ..., or first, first + 1, ... without `rows`. */
+export function copyRows(
+  x: Numbers,
+  size: number,
+  to: Float64Array | Float32Array,
+  n: number,
+  rows: ArrayLike<number> | undefined,
+  first: number,
+): void {
+  for (let i = 0; i < n; i++) {
+    const from = (rows ? rows[first + i] : first + i) * size
+    const at = i * size
+    for (let j = 0; j < size; j++) to[at + j] = x[from + j]
+  }
+}

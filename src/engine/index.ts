@@ -1,0 +1,40 @@
+// One linear memory and one table of kernels over it.
+
+import { PlanError } from '../errors'
+import { createJsEngine } from './js'
+import { createWasmEngine } from './wasm'
+
+/** The kernels, as asc declares them from the source in assembly/. */
+export type Kernels = Awaited<ReturnType<typeof import('#kernels').instantiate>>
+
+export type DType = 'float64' | 'float32'
+
+export interface Engine {
+  readonly backend: 'wasm' | 'js'
+  readonly kernels: Kernels
+  readonly buffer: ArrayBuffer
+}
+
+/** WebAssembly kernels for hosts that cannot compile the built-in ones: a compiled module, or its bytes. */
+export type WasmSource = WebAssembly.Module | BufferSource
+
+/**
+ * Memory of `bytes` bytes and the kernels over it. 'auto' takes WebAssembly where it compiles and runs, else the
+ * TypeScript twin, which gives the same bits.
+ */
+export async function createEngine(
+  dtype: DType,
+  bytes: number,
+  backend: 'auto' | 'wasm' | 'js',
+  source?: WasmSource,
+): Promise<Engine> {
+  if (backend !== 'js') {
+    try {
+      return await createWasmEngine(dtype, bytes, source)
+    } catch (error) {
+      // Memory that cannot be had would fail in JavaScript as well, and a module that was handed in was meant.
+      if (backend === 'wasm' || source || error instanceof PlanError) throw error
+    }
+  }
+  return createJsEngine(dtype, bytes)
+}

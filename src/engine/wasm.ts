@@ -1,0 +1,48 @@
+import * as embedded from '#wasm'
+import { PlanError } from '../errors'
+import type { DType, Engine, Kernels, WasmSource } from './index'
+
+const PAGE = 65536
+
+/** Compiling takes milliseconds: once for each precision, whatever the number of models. */
+const compiled = new Map<DType, Promise<WebAssembly.Module>>()
+
+function compile(dtype: DType): Promise<WebAssembly.Module> {
+  let module = compiled.get(dtype)
+  if (!module) {
+    const source = embedded[dtype]()
+    // Not `instanceof WebAssembly.Module`: a module may come from another realm.
+    module = isBytes(source) ? WebAssembly.compile(source) : Promise.resolve(source)
+    compiled.set(dtype, module)
+    module.catch(() => compiled.delete(dtype))
+  }
+  return module
+}
+
+function isBytes(source: WasmSource): source is BufferSource {
+  return ArrayBuffer.isView(source) || 'byteLength' in source
+}
+
+/** Throws a PlanError if the memory cannot be had, and whatever WebAssembly throws if the host forbids it. */
+export async function createWasmEngine(dtype: DType, bytes: number, source?: WasmSource): Promise<Engine> {
+  const module = source ?? (await compile(dtype))
+  const pages = Math.ceil(bytes / PAGE)
+  let memory: WebAssembly.Memory
+  try {
+    memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
+  } catch (error) {
+    throw outOfMemory(bytes, error)
+  }
+  const result = (await WebAssembly.instantiate(module as WebAssembly.Module, { env: { memory } })) as
+    WebAssembly.Instance | WebAssembly.WebAssemblyInstantiatedSource
+  const { exports } = 'instance' in result ? result.instance : result
+  return { backend: 'wasm', kernels: exports as unknown as Kernels, buffer: memory.buffer }
+}
+
+export function outOfMemory(bytes: number, cause: unknown): PlanError {
+  const size = (bytes / 2 ** 20).toFixed(1)
+  return new PlanError(
+    `createModel: this host gives no memory of ${size} MiB; a smaller batch or dtype 'float32' needs less`,
+    { cause },
+  )
+}

@@ -1,0 +1,70 @@
+import type { Labels, Numbers } from './data/batches'
+import { DataError, checkOptions, integer } from './errors'
+import { checkData } from './fit'
+import type { Model } from './model'
+import { createRandom } from './random'
+
+export interface GradientCheck {
+  /** The largest relative error |a - n| / max(|a|, |n|, floor) of analytic against numeric gradients. */
+  readonly error: number
+  /** Where it is: a parameter's name and the index in its data. */
+  readonly name: string
+  readonly index: number
+  readonly analytic: number
+  readonly numeric: number
+}
+
+/**
+ * Compares gradients with central differences (loss(w + h) - loss(w - h)) / 2h of the training loss, at `samples`
+ * values of each parameter (all of a smaller one), drawn with `seed`. The model is left as it was. After CS231n; in
+ * float64 1e-6 and less is right. The floor of the relative error is a thousandth of the largest gradient, below
+ * which differences are rounding; a ReLU or a maximum that tips within h gives a larger error at single places.
+ */
+export function gradientCheck(
+  model: Model,
+  x: Numbers,
+  y: Labels | Numbers,
+  options: { samples?: number; seed?: number } = {},
+): GradientCheck {
+  checkOptions('gradientCheck', options, ['samples', 'seed'])
+  const samples = integer('gradientCheck', 'samples', options.samples ?? 10, 1)
+  const random = createRandom(integer('gradientCheck', 'seed', options.seed ?? 0, 0), 2)
+  const data = { x, y }
+  const n = checkData(model, data)
+  if (n > model.batch) throw new DataError(`gradientCheck: ${n} rows, more than the batch of ${model.batch}`)
+  const kept = [...Object.values(model.buffers), ...Object.values(model.gradients)]
+  const before = kept.map(({ data }) => data.slice())
+  const restore = () => kept.forEach(({ data }, i) => data.set(before[i]))
+
+  for (const { data } of Object.values(model.gradients)) data.fill(0)
+  model.loadBatch(data, n, undefined, 0)
+  model.lossOfLoaded(n, true)
+  model.addDecay()
+  const gradients = Object.entries(model.gradients).map(([name, { data }]) => [name, data.slice()] as const)
+  let largest = 0
+  for (const [, values] of gradients) for (const value of values) largest = Math.max(largest, Math.abs(value))
+  const floor = Math.max(1e-3 * largest, 1e-300)
+  const unit = model.dtype === 'float64' ? 1e-5 : 1e-2
+
+  let worst: GradientCheck = { error: 0, name: '', index: 0, analytic: 0, numeric: 0 }
+  for (const [name, analytic] of gradients) {
+    const values = model.parameters[name].data
+    const indices = random.shuffle(Uint32Array.from(values, (_, i) => i)).subarray(0, samples)
+    for (const index of indices) {
+      const value = values[index]
+      const h = unit * Math.max(1, Math.abs(value))
+      values[index] = value + h
+      const above = values[index]
+      const up = model.lossOfLoaded(n, false)
+      values[index] = value - h
+      const numeric = (up - model.lossOfLoaded(n, false)) / (above - values[index])
+      values[index] = value
+      const a = analytic[index]
+      const error = Math.abs(a - numeric) / Math.max(Math.abs(a), Math.abs(numeric), floor)
+      // Written so that a NaN is the worst of all.
+      if (!(error <= worst.error)) worst = { error, name, index, analytic: a, numeric }
+    }
+  }
+  restore()
+  return worst
+}

@@ -1,0 +1,43 @@
+// Tile sizes and the layout of scratch memory, in one place and one source: asc compiles this file into the kernels,
+// tsc into the twin, and the layers call it while planning. Sizes are fixed, never a function of the machine.
+//
+//   C (m x n) += A (m x k) B (k x n), in tiles of MR x NR, blocks of KC x NC
+//
+//   scratch   | panel            | start      | edge    | block                 | the caller's own ...
+//             | KC x MR splats   | MR splats  | MR x NR | NC/NR slivers KC x NR |
+//             | stays in L1      | bias       | tails   | stays in L2           |
+//
+// `lanes` is the number of values in a 128-bit vector: 2 in float64, 4 in float32.
+
+/** Rows of a tile. */
+export const MR: i32 = 4
+/** Steps of the reduction in one block: a panel of A (KC x MR splats of 16 bytes) takes 16 kB of L1. */
+export const KC: i32 = 256
+/** Vectors in a row of a tile. */
+export const NV: i32 = 2
+
+/** Columns of a block of B: 64 vectors, so KC x NC values take 256 kB of L2 in either precision. */
+export function blockColumns(lanes: i32): i32 {
+  return 64 * lanes
+}
+
+export const START_OFFSET: i32 = 16 * MR * KC
+export const EDGE_OFFSET: i32 = START_OFFSET + 16 * MR
+export const BLOCK_OFFSET: i32 = EDGE_OFFSET + 16 * MR * NV
+/** Bytes of the scratch of a matrix product; what a caller needs besides begins there. */
+export const GEMM_SCRATCH: i32 = BLOCK_OFFSET + 16 * KC * 64
+
+/** Bytes, rounded up to whole cache lines of 64. */
+export function roundUp(bytes: i32): i32 {
+  return (bytes + 63) & -64
+}
+
+/** a / b rounded up, for positive integers. */
+export function ceilDivide(a: i32, b: i32): i32 {
+  return ((a + b - 1) / b) | 0
+}
+
+/** a / b rounded down, for integers a >= 0, b > 0. */
+export function floorDivide(a: i32, b: i32): i32 {
+  return (a / b) | 0
+}

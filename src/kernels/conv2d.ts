@@ -1,0 +1,304 @@
+// Twin of assembly/conv2d.ts: the same padded phase planes and offset tables (here in values, not bytes), and plain
+// loops in the same order of summation.
+import { GEMM_SCRATCH } from './blocking'
+import { convOutput, gradientBefore, gradientPlane, sourcePlane } from './conv-geometry'
+import { F, SHIFT, type Heap } from './float'
+import { dot } from './gemm'
+import { accumulate, clearLanes, totalOfLanes } from './reduce'
+
+export const conv2dKernels = (heap: Heap) => {
+  const { f, i32 } = heap
+
+  /** `start` plus the products of k weights, from a on, with the source values at the offsets, from `table` on. */
+  function gatherDot(k: number, start: number, a: number, table: number, at: number): number {
+    let sum = start
+    for (let t = 0; t < k; t++) sum = F(sum + F(f[a + t] * f[at + i32[table + t]]))
+    return sum
+  }
+
+  function productWithColumns(
+    m: number, k: number, height: number, width: number, sourceWidth: number,
+    a: number, bias: number, source: number, table: number, out: number,
+  ): void {
+    const pixels = height * width
+    const m4 = m & ~3
+    const w2 = width & ~1
+    for (let row = 0; row < height; row++) {
+      const from = source + row * sourceWidth
+      const to = out + row * width
+      for (let i = 0; i < m4; i += 4) {
+        const a0 = a + i * k, a1 = a0 + k, a2 = a1 + k, a3 = a2 + k
+        const b0 = bias ? f[bias + i] : 0
+        const b1 = bias ? f[bias + i + 1] : 0
+        const b2 = bias ? f[bias + i + 2] : 0
+        const b3 = bias ? f[bias + i + 3] : 0
+        for (let column = 0; column < w2; column += 2) {
+          let s00 = b0, s01 = b0, s10 = b1, s11 = b1, s20 = b2, s21 = b2, s30 = b3, s31 = b3
+          const at = from + column
+          for (let t = 0; t < k; t++) {
+            const o = at + i32[table + t]
+            const x0 = f[o], x1 = f[o + 1]
+            const w0 = f[a0 + t], w1 = f[a1 + t], w2 = f[a2 + t], w3 = f[a3 + t]
+            s00 = F(s00 + F(w0 * x0))
+            s01 = F(s01 + F(w0 * x1))
+            s10 = F(s10 + F(w1 * x0))
+            s11 = F(s11 + F(w1 * x1))
+            s20 = F(s20 + F(w2 * x0))
+            s21 = F(s21 + F(w2 * x1))
+            s30 = F(s30 + F(w3 * x0))
+            s31 = F(s31 + F(w3 * x1))
+          }
+          const c = to + i * pixels + column
+          f[c] = s00
+          f[c + 1] = s01
+          f[c + pixels] = s10
+          f[c + pixels + 1] = s11
+          f[c + 2 * pixels] = s20
+          f[c + 2 * pixels + 1] = s21
+          f[c + 3 * pixels] = s30
+          f[c + 3 * pixels + 1] = s31
+        }
+      }
+      for (let i = 0; i < m; i++) {
+        const start = bias ? f[bias + i] : 0
+        for (let column = i < m4 ? w2 : 0; column < width; column++) {
+          f[to + i * pixels + column] = gatherDot(k, start, a + i * k, table, from + column)
+        }
+      }
+    }
+  }
+
+  function fillPlane(
+    h: number, w: number, top: number, left: number, sh: number, sw: number, height: number, width: number,
+    x: number, plane: number,
+  ): void {
+    for (let i = 0; i < height; i++) {
+      const row = top + i * sh
+      for (let j = 0; j < width; j++) {
+        const column = left + j * sw
+        const inside = row >= 0 && row < h && column >= 0 && column < w
+        f[plane++] = inside ? f[x + row * w + column] : 0
+      }
+    }
+  }
+
+  function fillSource(
+    c: number, h: number, w: number, kh: number, kw: number, sh: number, sw: number, ph: number, pw: number,
+    dh: number, dw: number, planeH: number, planeW: number, x: number, source: number,
+  ): void {
+    const size = planeH * planeW
+    for (let channel = 0; channel < c; channel++) {
+      for (let i = 0; i < kh && i < sh; i++) {
+        const a = (i * dh) % sh
+        for (let j = 0; j < kw && j < sw; j++) {
+          const b = (j * dw) % sw
+          fillPlane(h, w, a - ph, b - pw, sh, sw, planeH, planeW, x + channel * h * w, source + ((channel * sh + a) * sw + b) * size)
+        }
+      }
+    }
+  }
+
+  function fillOffsets(
+    c: number, kh: number, kw: number, sh: number, sw: number, dh: number, dw: number, planeH: number, planeW: number,
+    table: number,
+  ): void {
+    for (let channel = 0; channel < c; channel++) {
+      for (let i = 0; i < kh; i++) {
+        for (let j = 0; j < kw; j++) {
+          const plane = (channel * sh + ((i * dh) % sh)) * sw + ((j * dw) % sw)
+          i32[table++] = (plane * planeH + Math.floor((i * dh) / sh)) * planeW + Math.floor((j * dw) / sw)
+        }
+      }
+    }
+  }
+
+  return {
+    conv2dForward(
+      n: number, c: number, h: number, w: number, filters: number, kh: number, kw: number, sh: number, sw: number,
+      ph: number, pw: number, dh: number, dw: number, groups: number,
+      x: number, weight: number, bias: number, scratch: number, y: number,
+    ): void {
+      const oh = convOutput(h, kh, sh, ph, dh)
+      const ow = convOutput(w, kw, sw, pw, dw)
+      const cg = c / groups
+      const fg = filters / groups
+      const taps = cg * kh * kw
+      const planeH = sourcePlane(oh, kh, sh, dh)
+      const planeW = sourcePlane(ow, kw, sw, dw)
+      const source = (scratch + GEMM_SCRATCH) >>> SHIFT
+      const table = ((source + cg * sh * sw * planeH * planeW) << SHIFT) >>> 2
+      x >>>= SHIFT
+      weight >>>= SHIFT
+      bias >>>= SHIFT
+      y >>>= SHIFT
+      fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, table)
+      for (let image = 0; image < n; image++) {
+        for (let g = 0; g < groups; g++) {
+          const channels = x + (image * c + g * cg) * h * w
+          fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channels, source)
+          productWithColumns(
+            fg, taps, oh, ow, planeW, weight + g * fg * taps, bias ? bias + g * fg : 0, source, table,
+            y + (image * filters + g * fg) * oh * ow,
+          )
+        }
+      }
+    },
+
+    conv2dBackwardInput(
+      n: number, c: number, h: number, w: number, filters: number, kh: number, kw: number, sh: number, sw: number,
+      ph: number, pw: number, dh: number, dw: number, groups: number,
+      dy: number, weight: number, scratch: number, dx: number,
+    ): void {
+      const oh = convOutput(h, kh, sh, ph, dh)
+      const ow = convOutput(w, kw, sw, pw, dw)
+      const cg = c / groups
+      const fg = filters / groups
+      const planeH = gradientPlane(h, oh, kh, sh, ph, dh)
+      const planeW = gradientPlane(w, ow, kw, sw, pw, dw)
+      const top = gradientBefore(kh, sh, ph, dh)
+      const left = gradientBefore(kw, sw, pw, dw)
+      const single = sh * sw === 1
+      const source = (scratch + GEMM_SCRATCH) >>> SHIFT
+      const turned = source + fg * planeH * planeW
+      const phase = turned + cg * fg * kh * kw
+      const phaseSize = single ? 0 : cg * (Math.floor((h - 1) / sh) + 1) * (Math.floor((w - 1) / sw) + 1)
+      const table = ((phase + phaseSize) << SHIFT) >>> 2
+      dy >>>= SHIFT
+      weight >>>= SHIFT
+      dx >>>= SHIFT
+      for (let g = 0; g < groups; g++) {
+        for (let a = 0; a < sh; a++) {
+          const q0 = Math.max(0, Math.ceil((ph - a) / sh))
+          const rows = Math.max(0, Math.floor((ph + h - 1 - a) / sh) - q0 + 1)
+          for (let b = 0; b < sw; b++) {
+            const r0 = Math.max(0, Math.ceil((pw - b) / sw))
+            const columns = Math.max(0, Math.floor((pw + w - 1 - b) / sw) - r0 + 1)
+            if (rows === 0 || columns === 0) continue
+            let taps = 0
+            for (let filter = 0; filter < fg; filter++) {
+              for (let i = 0; i < kh; i++) {
+                if ((i * dh) % sh !== a) continue
+                for (let j = 0; j < kw; j++) {
+                  if ((j * dw) % sw !== b) continue
+                  const row = filter * planeH + q0 - Math.floor((i * dh) / sh) + top
+                  i32[table + taps++] = row * planeW + r0 - Math.floor((j * dw) / sw) + left
+                }
+              }
+            }
+            let to = turned
+            for (let channel = 0; channel < cg; channel++) {
+              for (let filter = 0; filter < fg; filter++) {
+                const from = weight + ((g * fg + filter) * cg + channel) * kh * kw
+                for (let i = 0; i < kh; i++) {
+                  if ((i * dh) % sh !== a) continue
+                  for (let j = 0; j < kw; j++) if ((j * dw) % sw === b) f[to++] = f[from + i * kw + j]
+                }
+              }
+            }
+            for (let image = 0; image < n; image++) {
+              const dyGroup = dy + (image * filters + g * fg) * oh * ow
+              const dxGroup = dx + (image * c + g * cg) * h * w
+              const out = single ? dxGroup : phase
+              for (let filter = 0; filter < fg; filter++) {
+                fillPlane(oh, ow, -top, -left, 1, 1, planeH, planeW, dyGroup + filter * oh * ow, source + filter * planeH * planeW)
+              }
+              productWithColumns(cg, taps, rows, columns, planeW, turned, 0, source, table, out)
+              if (single) continue
+              let from = phase
+              for (let channel = 0; channel < cg; channel++) {
+                for (let i = 0; i < rows; i++) {
+                  const at = dxGroup + (channel * h + (q0 + i) * sh + a - ph) * w + r0 * sw + b - pw
+                  for (let j = 0; j < columns; j++) f[at + j * sw] = f[from++]
+                }
+              }
+            }
+          }
+        }
+      }
+    },
+
+    conv2dBackwardWeight(
+      n: number, c: number, h: number, w: number, filters: number, kh: number, kw: number, sh: number, sw: number,
+      ph: number, pw: number, dh: number, dw: number, groups: number,
+      x: number, dy: number, scratch: number, dweight: number, dbias: number,
+    ): void {
+      const oh = convOutput(h, kh, sh, ph, dh)
+      const ow = convOutput(w, kw, sw, pw, dw)
+      const pixels = oh * ow
+      const cg = c / groups
+      const fg = filters / groups
+      const taps = cg * kh * kw
+      const planeH = sourcePlane(oh, kh, sh, dh)
+      const planeW = sourcePlane(ow, kw, sw, dw)
+      const source = (scratch + GEMM_SCRATCH) >>> SHIFT
+      const table = ((source + cg * sh * sw * planeH * planeW) << SHIFT) >>> 2
+      const lanes = scratch >>> SHIFT
+      x >>>= SHIFT
+      dy >>>= SHIFT
+      dweight >>>= SHIFT
+      dbias >>>= SHIFT
+      fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, table)
+      const f4 = fg & ~3
+      const taps2 = taps & ~1
+      for (let image = 0; image < n; image++) {
+        for (let g = 0; g < groups; g++) {
+          const channels = x + (image * c + g * cg) * h * w
+          const dyGroup = dy + (image * filters + g * fg) * pixels
+          const dwGroup = dweight + g * fg * taps
+          fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channels, source)
+          for (let i = 0; i < f4; i += 4) {
+            for (let t = 0; t < taps2; t += 2) {
+              const to = dwGroup + i * taps + t
+              let s00 = f[to], s01 = f[to + 1]
+              let s10 = f[to + taps], s11 = f[to + taps + 1]
+              let s20 = f[to + 2 * taps], s21 = f[to + 2 * taps + 1]
+              let s30 = f[to + 3 * taps], s31 = f[to + 3 * taps + 1]
+              const o0 = i32[table + t]
+              const o1 = i32[table + t + 1]
+              let d = dyGroup + i * pixels
+              for (let row = 0; row < oh; row++) {
+                const at = source + row * planeW
+                for (let column = 0; column < ow; column++, d++) {
+                  const x0 = f[at + column + o0], x1 = f[at + column + o1]
+                  const d0 = f[d], d1 = f[d + pixels], d2 = f[d + 2 * pixels], d3 = f[d + 3 * pixels]
+                  s00 = F(s00 + F(d0 * x0))
+                  s01 = F(s01 + F(d0 * x1))
+                  s10 = F(s10 + F(d1 * x0))
+                  s11 = F(s11 + F(d1 * x1))
+                  s20 = F(s20 + F(d2 * x0))
+                  s21 = F(s21 + F(d2 * x1))
+                  s30 = F(s30 + F(d3 * x0))
+                  s31 = F(s31 + F(d3 * x1))
+                }
+              }
+              f[to] = s00
+              f[to + 1] = s01
+              f[to + taps] = s10
+              f[to + taps + 1] = s11
+              f[to + 2 * taps] = s20
+              f[to + 2 * taps + 1] = s21
+              f[to + 3 * taps] = s30
+              f[to + 3 * taps + 1] = s31
+            }
+          }
+          for (let i = 0; i < fg; i++) {
+            for (let t = i < f4 ? taps2 : 0; t < taps; t++) {
+              let sum = f[dwGroup + i * taps + t]
+              const at = source + i32[table + t]
+              for (let row = 0; row < oh; row++) {
+                sum = dot(f, ow, sum, dyGroup + i * pixels + row * ow, 1, at + row * planeW, 1)
+              }
+              f[dwGroup + i * taps + t] = sum
+            }
+          }
+        }
+      }
+      if (!dbias) return
+      for (let filter = 0; filter < filters; filter++) {
+        clearLanes(heap, lanes)
+        for (let image = 0; image < n; image++) accumulate(heap, pixels, dy + (image * filters + filter) * pixels, lanes)
+        f[dbias + filter] = F(f[dbias + filter] + totalOfLanes(heap, lanes))
+      }
+    },
+  }
+}

@@ -1,0 +1,59 @@
+// Twin of assembly/elementwise.ts.
+import { F, SHIFT, type Heap } from './float'
+
+export const elementwiseKernels = ({ f }: Heap) => ({
+  add(count: number, a: number, b: number, y: number): void {
+    a >>>= SHIFT
+    b >>>= SHIFT
+    y >>>= SHIFT
+    for (let i = 0; i < count; i++) f[y + i] = f[a + i] + f[b + i]
+  },
+
+  addScaled(count: number, scale: number, x: number, y: number): void {
+    const factor = F(scale)
+    x >>>= SHIFT
+    y >>>= SHIFT
+    for (let i = 0; i < count; i++) f[y + i] = f[y + i] + F(factor * f[x + i])
+  },
+
+  scale(count: number, factor: number, x: number): void {
+    factor = F(factor)
+    x >>>= SHIFT
+    for (let i = 0; i < count; i++) f[x + i] = f[x + i] * factor
+  },
+
+  reluForward(count: number, x: number, y: number): void {
+    x >>>= SHIFT
+    y >>>= SHIFT
+    for (let i = 0; i < count; i++) f[y + i] = f[x + i] < 0 ? 0 : f[x + i]
+  },
+
+  reluBackward(count: number, y: number, dy: number, dx: number): void {
+    y >>>= SHIFT
+    dy >>>= SHIFT
+    dx >>>= SHIFT
+    for (let i = 0; i < count; i++) f[dx + i] = f[y + i] > 0 ? f[dy + i] : 0
+  },
+
+  normalizeForward(n: number, c: number, hw: number, x: number, mean: number, std: number, y: number): void {
+    x >>>= SHIFT
+    mean >>>= SHIFT
+    std >>>= SHIFT
+    y >>>= SHIFT
+    for (let row = 0; row < n * c; row++) {
+      const m = f[mean + (row % c)]
+      const s = f[std + (row % c)]
+      for (let i = row * hw; i < (row + 1) * hw; i++) f[y + i] = F(f[x + i] - m) / s
+    }
+  },
+
+  normalizeBackward(n: number, c: number, hw: number, std: number, dy: number, dx: number): void {
+    std >>>= SHIFT
+    dy >>>= SHIFT
+    dx >>>= SHIFT
+    for (let row = 0; row < n * c; row++) {
+      const s = f[std + (row % c)]
+      for (let i = row * hw; i < (row + 1) * hw; i++) f[dx + i] = f[dy + i] / s
+    }
+  },
+})

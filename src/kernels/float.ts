@@ -1,0 +1,17 @@
+// The precision of this copy of the twin. The build bundles src/kernels twice, with FLOAT32 true and false, so that
+// each copy of the code sees one kind of array only and stays fast.
+declare const FLOAT32: boolean
+
+/** Rounds the result of every operation: float32 arithmetic is float64 arithmetic, rounded each time. */
+export const F: (value: number) => number = FLOAT32 ? Math.fround : (value) => value
+/** A pointer (bytes) is a heap index << SHIFT. */
+export const SHIFT = FLOAT32 ? 2 : 3
+/** Values in a 128-bit vector of the WebAssembly kernels. */
+export const LANES = FLOAT32 ? 4 : 2
+export const Floats = FLOAT32 ? Float32Array : Float64Array
+
+/** One linear memory, seen as floats and as 32-bit integers. */
+export interface Heap {
+  f: Float64Array | Float32Array
+  i32: Int32Array
+}

@@ -1,0 +1,29 @@
+// The TypeScript twin of assembly/: the same kernels, over the same pointers, with the same bits. For hosts where
+// WebAssembly is not allowed, and as the definition that the WebAssembly kernels are held against.
+import type { Kernels } from '../engine/index'
+import { batchNormKernels } from './batch-norm'
+import { conv2dKernels } from './conv2d'
+import { denseKernels } from './dense'
+import { elementwiseKernels } from './elementwise'
+import { Floats } from './float'
+import { gemmKernels } from './gemm'
+import { lossKernels } from './losses'
+import { optimizerKernels } from './optimizers'
+import { poolKernels } from './pool'
+import { reduceKernels } from './reduce'
+
+/** All kernels over `buffer`. The type holds it to the exports of the compiled module: a missing twin does not compile. */
+export function createTwin(buffer: ArrayBuffer): Kernels {
+  const heap = { f: new Floats(buffer), i32: new Int32Array(buffer) }
+  return {
+    ...batchNormKernels(heap),
+    ...conv2dKernels(heap),
+    ...denseKernels(heap),
+    ...elementwiseKernels(heap),
+    ...gemmKernels(heap),
+    ...lossKernels(heap),
+    ...optimizerKernels(heap),
+    ...poolKernels(heap),
+    ...reduceKernels(heap),
+  }
+}

@@ -1,0 +1,133 @@
+// Elementary functions, one source for both engines: asc compiles this file into the WebAssembly kernels, tsc into
+// the twin. Only + - * /, sqrt, floor and comparisons are used, which are exact in every engine; Math.exp and the
+// like differ between engines in their last bits. All work in float64; float32 kernels round the result.
+// In AssemblyScript `number` is f64.
+
+/** ln 2 in two parts: k * LN2_HIGH is exact for |k| < 2^20, since its last 21 bits are zero. */
+const LN2_HIGH: number = 0.693147180369123816490
+const LN2_LOW: number = 1.90821492927058770002e-10
+const LOG2_E: number = 1.4426950408889634
+
+/** 2^k for an integer k from -1022 to 1023, exact. */
+function powerOfTwo(k: number): number {
+  let square: number = k < 0 ? 0.5 : 2
+  let n: number = k < 0 ? -k : k
+  let power: number = 1
+  while (n > 0) {
+    const half: number = Math.floor(n * 0.5)
+    if (n > half + half) power *= square
+    square *= square
+    n = half
+  }
+  return power
+}
+
+/** e^x, within 1 ulp, subnormal results included. x = k ln 2 + r, |r| <= ln 2 / 2, and Taylor's series of e^r. */
+export function exp(x: number): number {
+  if (x != x) return x
+  if (x > 709.782712893384) return Infinity
+  if (x < -745.1332191019412) return 0
+  const k: number = Math.floor(x * LOG2_E + 0.5)
+  const high: number = x - k * LN2_HIGH
+  const low: number = k * LN2_LOW
+  const r: number = high - low
+  // What rounding took from r; without it the error near |x| = 700 would reach several ulp.
+  const lost: number = high - r - low
+  let p: number = 1.6059043836821613e-10 // 1/13!
+  p = p * r + 2.08767569878681e-9
+  p = p * r + 2.505210838544172e-8
+  p = p * r + 2.755731922398589e-7
+  p = p * r + 2.7557319223985893e-6
+  p = p * r + 2.48015873015873e-5
+  p = p * r + 1.984126984126984e-4
+  p = p * r + 1.388888888888889e-3
+  p = p * r + 8.333333333333333e-3
+  p = p * r + 4.1666666666666664e-2
+  p = p * r + 0.16666666666666666
+  p = p * r + 0.5
+  const y: number = 1 + (r + (r * r * p + lost))
+  // Two factors where one would overflow or be subnormal itself; the first product is exact.
+  if (k > 1000) return y * powerOfTwo(1000) * powerOfTwo(k - 1000)
+  if (k < -1000) return y * powerOfTwo(k + 200) * powerOfTwo(-200)
+  return y * powerOfTwo(k)
+}
+
+/** ln x, within 1 ulp. x = 2^e m with m near 1, and the series of 2 artanh(s), s = (m - 1) / (m + 1). */
+export function log(x: number): number {
+  if (x != x || x < 0) return NaN
+  if (x == 0) return -Infinity
+  if (x == Infinity) return x
+  let m: number = x
+  let e: number = 0
+  if (m < 2.2250738585072014e-308) {
+    m *= 18014398509481984 // 2^54
+    e = -54
+  }
+  // Binary search for the exponent, by factors 2^512, 2^256, ..., 2: all products are exact.
+  let power: number = 1.3407807929942597e154
+  for (let step: number = 512; step >= 1; step *= 0.5) {
+    if (m >= power) {
+      m /= power
+      e += step
+    } else if (m * power < 1) {
+      m *= power
+      e -= step
+    }
+    power = Math.sqrt(power)
+  }
+  // Now 0.5 <= m < 2; centre it on 1.
+  if (m > 1.4142135623730951) {
+    m *= 0.5
+    e += 1
+  } else if (m < 0.7071067811865476) {
+    m *= 2
+    e -= 1
+  }
+  const f: number = m - 1
+  const s: number = f / (2 + f)
+  const z: number = s * s
+  let q: number = 0.047619047619047616 // 1/21
+  q = q * z + 0.05263157894736842
+  q = q * z + 0.058823529411764705
+  q = q * z + 0.06666666666666667
+  q = q * z + 0.07692307692307693
+  q = q * z + 0.09090909090909091
+  q = q * z + 0.1111111111111111
+  q = q * z + 0.14285714285714285
+  q = q * z + 0.2
+  q = q * z + 0.3333333333333333
+  // 2s = f - s f, so ln m = f - s (f - 2 z q): f itself carries no rounding.
+  const rest: number = s * (f - 2 * z * q)
+  return e * LN2_HIGH - (rest - e * LN2_LOW - f)
+}
+
+/** cos x for |x| < 2^20, to about 1e-16: schedules need it, kernels do not. */
+export function cos(x: number): number {
+  const k: number = Math.floor(x * 0.6366197723675814 + 0.5)
+  // pi/2 in two parts, the first with 21 zero bits at its end.
+  const r: number = x - k * 1.57079632673412561417 - k * 6.07710050650619224932e-11
+  const z: number = r * r
+  const quadrant: number = k - 4 * Math.floor(k * 0.25)
+  let p: number
+  if (quadrant == 1 || quadrant == 3) {
+    p = 2.8114572543455206e-15
+    p = p * z - 7.647163731819816e-13
+    p = p * z + 1.6059043836821613e-10
+    p = p * z - 2.505210838544172e-8
+    p = p * z + 2.7557319223985893e-6
+    p = p * z - 1.984126984126984e-4
+    p = p * z + 8.333333333333333e-3
+    p = p * z - 0.16666666666666666
+    p = r + r * z * p
+    return quadrant == 1 ? -p : p
+  }
+  p = 4.779477332387385e-14
+  p = p * z - 1.1470745597729725e-11
+  p = p * z + 2.08767569878681e-9
+  p = p * z - 2.755731922398589e-7
+  p = p * z + 2.48015873015873e-5
+  p = p * z - 1.388888888888889e-3
+  p = p * z + 4.1666666666666664e-2
+  p = 1 - 0.5 * z + z * z * p
+  return quadrant == 2 ? -p : p
+}

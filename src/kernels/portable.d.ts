@@ -1,0 +1,2 @@
+/** The integer type of AssemblyScript, so that tsc and asc both read the files that serve the two engines. */
+type i32 = number

@@ -1,0 +1,148 @@
+import { checkOptions, integer, pair } from '../errors'
+import type { Initializer } from '../initializers'
+import { convOutput, convScratch } from '../kernels/conv-geometry'
+import type { Layer } from '../plan'
+import { defaultInitializer, planBias } from './weights'
+
+export interface Conv2dOptions {
+  /** Height and width of the kernel. */
+  kernel: number | readonly [number, number]
+  stride?: number | readonly [number, number]
+  /** Zeros on each side. */
+  pad?: number | readonly [number, number]
+  dilation?: number | readonly [number, number]
+  /** Channels and filters are split into so many groups that do not see each other; as many as channels: depthwise. */
+  groups?: number
+  bias?: boolean
+  init?: Initializer
+}
+
+/**
+ * Convolution (cross-correlation) of images: (N, C, H, W) to (N, filters, OH, OW), with
+ * OH = floor((H + 2 pad - dilation (KH - 1) - 1) / stride) + 1. weight: (filters, C/groups, KH, KW), bias: (filters).
+ */
+export function conv2d(filters: number, options: Conv2dOptions): Layer {
+  const keys = ['kernel', 'stride', 'pad', 'dilation', 'groups', 'bias', 'init']
+  integer('conv2d', 'filters', filters, 1)
+  checkOptions('conv2d', options, keys)
+  const [kh, kw] = pair('conv2d', 'kernel', options.kernel, 1)
+  const [sh, sw] = pair('conv2d', 'stride', options.stride ?? 1, 1)
+  const [ph, pw] = pair('conv2d', 'pad', options.pad ?? 0, 0)
+  const [dh, dw] = pair('conv2d', 'dilation', options.dilation ?? 1, 1)
+  const groups = integer('conv2d', 'groups', options.groups ?? 1, 1)
+  const hasBias = options.bias ?? true
+  return {
+    kind: 'conv2d',
+    config: {
+      filters,
+      kernel: [kh, kw],
+      stride: [sh, sw],
+      pad: [ph, pw],
+      dilation: [dh, dw],
+      groups,
+      bias: hasBias,
+      ...(options.init && { init: { kind: options.init.kind, ...options.init.config } }),
+    },
+    plan(x, plan) {
+      if (x.shape.length !== 3)
+        throw plan.error(`wants images (C, H, W), got an input of shape (${x.shape.join(', ')})`)
+      const [c, h, w] = x.shape
+      if (c % groups || filters % groups) {
+        throw plan.error(`${groups} groups do not divide ${c} channels and ${filters} filters evenly`)
+      }
+      const oh = convOutput(h, kh, sh, ph, dh)
+      const ow = convOutput(w, kw, sw, pw, dw)
+      if (oh < 1 || ow < 1) {
+        const spread = dh * dw === 1 ? '' : ` with dilation ${one(dh, dw)}`
+        throw plan.error(`kernel ${kh}x${kw}${spread} does not fit a ${h}x${w} input with pad ${one(ph, pw)}`)
+      }
+      const cg = c / groups
+      const fanIn = cg * kh * kw
+      const weight = plan.parameter('weight', [filters, cg, kh, kw], {
+        init: options.init ?? defaultInitializer(plan.following),
+        fanIn,
+        fanOut: (filters / groups) * kh * kw,
+        decay: true,
+      })
+      const bias = hasBias ? planBias(plan, filters) : undefined
+      plan.keep(x)
+      plan.scratch(convScratch(cg, h, w, filters / groups, kh, kw, sh, sw, ph, pw, dh, dw, plan.bytes))
+      const y = plan.value([filters, oh, ow])
+      return {
+        y,
+        flops: 2 * fanIn * y.size,
+        forward(n) {
+          plan.kernels.conv2dForward(
+            n,
+            c,
+            h,
+            w,
+            filters,
+            kh,
+            kw,
+            sh,
+            sw,
+            ph,
+            pw,
+            dh,
+            dw,
+            groups,
+            x.data,
+            weight.data,
+            bias ? bias.data : 0,
+            plan.scratchPointer,
+            y.data,
+          )
+        },
+        backward(n) {
+          plan.kernels.conv2dBackwardWeight(
+            n,
+            c,
+            h,
+            w,
+            filters,
+            kh,
+            kw,
+            sh,
+            sw,
+            ph,
+            pw,
+            dh,
+            dw,
+            groups,
+            x.data,
+            y.gradient,
+            plan.scratchPointer,
+            weight.gradient,
+            bias ? bias.gradient : 0,
+          )
+          if (!plan.wants(x)) return
+          plan.kernels.conv2dBackwardInput(
+            n,
+            c,
+            h,
+            w,
+            filters,
+            kh,
+            kw,
+            sh,
+            sw,
+            ph,
+            pw,
+            dh,
+            dw,
+            groups,
+            y.gradient,
+            weight.data,
+            plan.scratchPointer,
+            x.gradient,
+          )
+        },
+      }
+    },
+  }
+}
+
+function one(vertical: number, horizontal: number): string {
+  return vertical === horizontal ? String(vertical) : `${vertical}x${horizontal}`
+}

@@ -1,0 +1,26 @@
+import type { Layer } from '../plan'
+
+/** The mean of each channel: (N, C, H, W) to (N, C). */
+export function globalAvgPool2d(): Layer {
+  return {
+    kind: 'globalAvgPool2d',
+    config: {},
+    plan(x, plan) {
+      if (x.shape.length !== 3)
+        throw plan.error(`wants images (C, H, W), got an input of shape (${x.shape.join(', ')})`)
+      const [c, h, w] = x.shape
+      plan.scratch(64)
+      const y = plan.value([c])
+      return {
+        y,
+        flops: x.size,
+        forward(n) {
+          plan.kernels.globalAvgPool2dForward(n * c, h * w, x.data, plan.scratchPointer, y.data)
+        },
+        backward(n) {
+          if (plan.wants(x)) plan.kernels.globalAvgPool2dBackward(n * c, h * w, y.gradient, x.gradient)
+        },
+      }
+    },
+  }
+}

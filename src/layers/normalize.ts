@@ -1,0 +1,47 @@
+import { PlanError, checkOptions } from '../errors'
+import type { Layer } from '../plan'
+
+/**
+ * y = (x - mean) / std per channel, not trained: (N, C) or (N, C, H, W) to the same shape. A first layer that scales
+ * raw pixels, so that the scaling travels with the saved model. One number, or one for each channel.
+ */
+export function normalize(options: { mean: number | readonly number[]; std: number | readonly number[] }): Layer {
+  checkOptions('normalize', options, ['mean', 'std'])
+  const mean = numbers('mean', options.mean)
+  const std = numbers('std', options.std)
+  if (std.some((s) => s <= 0)) throw new PlanError(`normalize: std must be above 0, got ${std.join(', ')}`)
+  return {
+    kind: 'normalize',
+    config: { mean, std },
+    plan(x, plan) {
+      const c = x.shape[0]
+      const hw = x.size / c
+      for (const [name, values] of Object.entries({ mean, std })) {
+        if (values.length !== 1 && values.length !== c) {
+          throw plan.error(`${name} has ${values.length} values, but the input has ${c} channels`)
+        }
+      }
+      const means = plan.buffer('mean', [c], mean)
+      const stds = plan.buffer('std', [c], std)
+      const y = plan.value(x.shape)
+      return {
+        y,
+        flops: 2 * x.size,
+        forward(n) {
+          plan.kernels.normalizeForward(n, c, hw, x.data, means.data, stds.data, y.data)
+        },
+        backward(n) {
+          if (plan.wants(x)) plan.kernels.normalizeBackward(n, c, hw, stds.data, y.gradient, x.gradient)
+        },
+      }
+    },
+  }
+}
+
+function numbers(name: string, value: unknown): number[] {
+  const values = Array.isArray(value) || ArrayBuffer.isView(value) ? Array.from(value as ArrayLike<number>) : [value]
+  if (values.length === 0 || !values.every((v) => typeof v === 'number' && Number.isFinite(v))) {
+    throw new PlanError(`normalize: ${name} must be a finite number, or one for each channel`)
+  }
+  return values as number[]
+}

@@ -1,0 +1,18 @@
+// What layers with weights share.
+
+import { type Initializer, he, xavier, zeros } from '../initializers'
+import type { Layer, Plan, Slot } from '../plan'
+
+/** Layers through which the activation after a weight is looked for. */
+const TRANSPARENT = ['batchNorm', 'maxPool2d', 'globalAvgPool2d', 'flatten', 'normalize']
+
+/** He's initialisation where a ReLU comes before the next weights, else Xavier's. */
+export function defaultInitializer(following: readonly Layer[]): Initializer {
+  const next = following.find((layer) => !TRANSPARENT.includes(layer.kind))
+  return next?.kind === 'relu' ? he() : xavier()
+}
+
+/** A bias for each output; zero at first, never decayed. */
+export function planBias(plan: Plan, outputs: number): Slot {
+  return plan.parameter('bias', [outputs], { init: zeros(), fanIn: 1, fanOut: 1, decay: false })
+}

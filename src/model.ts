@@ -1,0 +1,470 @@
+import { type Labels, type Numbers, checkFinite, copyRows, countRows } from './data/batches'
+import { type DType, type Engine, type WasmSource, createEngine } from './engine/index'
+import { DataError, FileError, PlanError, checkOptions, finite, integer, oneOf } from './errors'
+import { type Data, type FitOptions, type History, type Trainable, checkData, fit } from './fit'
+import { decodeSafetensors, encodeSafetensors } from './io/safetensors'
+import { type Loss, type LossStep, copyLabels } from './losses'
+import type { Optimizer } from './optimizers'
+import { type Layer, Plan, type Regions, type Slot, type Step, type Tensor, type Value, product } from './plan'
+import { createRandom } from './random'
+
+export interface ModelOptions {
+  /** Shape of one example: [features], or [channels, height, width]. */
+  input: readonly number[]
+  /** The most rows that a step, a forward pass or a batch of fit may have; memory is planned for it. 32 unless given. */
+  batch?: number
+  /** Needed by trainStep, evaluate and fit. */
+  loss?: Loss
+  /** Needed by step, trainStep and fit. */
+  optimizer?: Optimizer
+  /** Of the initial parameters and the shuffling. The same seed gives the same bits everywhere. 0 unless given. */
+  seed?: number
+  /** λ of ½ λ ‖w‖², added to the loss for weights; not for biases and norms. */
+  l2?: number
+  /** Gradients whose norm, over all parameters, is larger are scaled down to it. */
+  clipNorm?: number
+  dtype?: DType
+  /** 'auto': WebAssembly where it runs, else the TypeScript twin. */
+  backend?: 'auto' | 'wasm' | 'js'
+  /** Kernels for hosts that cannot compile the built-in ones. */
+  wasm?: WasmSource
+  /** Plans no gradients and no optimizer: less memory, no training. */
+  inference?: boolean
+}
+
+/**
+ * Plans `network`, gets its memory and fills its parameters.
+ *
+ *     const model = await createModel(sequential(dense(16), relu(), dense(3)), {
+ *       input: [4], batch: 32, loss: softmaxCrossEntropy(), optimizer: adam({ learningRate: 1e-3 }), seed: 1,
+ *     })
+ *
+ * Throws a PlanError that names the layer where shapes do not fit, an option is unknown, or memory does not suffice.
+ */
+export async function createModel(network: Layer, options: ModelOptions): Promise<Model> {
+  checkOptions('createModel', options, [
+    'input',
+    'batch',
+    'loss',
+    'optimizer',
+    'seed',
+    'l2',
+    'clipNorm',
+    'dtype',
+    'backend',
+    'wasm',
+    'inference',
+  ])
+  if (!Array.isArray(options.input) || options.input.length === 0) {
+    throw new PlanError('createModel: input must be the shape of one example, such as [4] or [1, 28, 28]')
+  }
+  const input = options.input.map((d) => integer('createModel', 'every size in input', d, 1))
+  const batch = integer('createModel', 'batch', options.batch ?? 32, 1)
+  const dtype = oneOf('createModel', 'dtype', options.dtype ?? 'float64', ['float64', 'float32'])
+  const backend = oneOf('createModel', 'backend', options.backend ?? 'auto', ['auto', 'wasm', 'js'])
+  const settings: Settings = {
+    seed: integer('createModel', 'seed', options.seed ?? 0, 0),
+    l2: finite('createModel', 'l2', options.l2 ?? 0, 0),
+    clipNorm: options.clipNorm === undefined ? Infinity : finite('createModel', 'clipNorm', options.clipNorm, 0),
+    optimizer: options.optimizer,
+  }
+  if (options.optimizer && typeof options.optimizer.update !== 'function') {
+    throw new PlanError('createModel: optimizer must be one such as adam({ learningRate: 1e-3 })')
+  }
+  if (options.loss && typeof options.loss.plan !== 'function') {
+    throw new PlanError('createModel: loss must be one such as softmaxCrossEntropy()')
+  }
+
+  const plan = new Plan(input, batch, dtype, options.inference ?? false)
+  const step = plan.child('', network, plan.input)
+  plan.pin(step.y)
+  const loss = options.loss?.plan(step.y, plan)
+  const memory = plan.layout(options.optimizer?.slots.length ?? 0)
+  const engine = await createEngine(dtype, memory.total, backend, options.wasm)
+  plan.kernels = engine.kernels
+  return new Model(plan, step, loss, engine, memory, settings)
+}
+
+interface Settings {
+  seed: number
+  l2: number
+  clipNorm: number
+  optimizer: Optimizer | undefined
+}
+
+/** A network with its memory; made by createModel. Everything but fit is synchronous. */
+export class Model implements Trainable {
+  /** Trainable parameters by name, as in a PyTorch state dict: `0.weight`. Live views. */
+  readonly parameters: Readonly<Record<string, Tensor>> = {}
+  /** The gradient of each parameter, under the same name. Live views; empty in a model for inference. */
+  readonly gradients: Readonly<Record<string, Tensor>> = {}
+  /** What is saved but not trained, such as `1.running_mean`. Live views. */
+  readonly buffers: Readonly<Record<string, Tensor>> = {}
+  /** The batch of inputs, [batch, ...input shape]. */
+  readonly input: Tensor
+  /** The batch of outputs of the last forward pass. */
+  readonly output: Tensor
+  readonly backend: 'wasm' | 'js'
+  readonly dtype: DType
+  readonly batch: number
+  readonly seed: number
+  readonly inputSize: number
+  readonly classes: number
+  readonly targetSize: number
+  /** What each region of the memory takes, in bytes. */
+  readonly memory: Readonly<Regions>
+  /** The time that a learning-rate schedule sees; fit keeps it, a loop of your own may set it. */
+  epoch = 0
+  /** The learning rate of the last step. */
+  learningRate = 0
+
+  private readonly count: number
+  private readonly decayed: number
+  private readonly slots: number[]
+  private readonly allGradients: Float64Array | Float32Array
+  private readonly outputGradient: Float64Array | Float32Array
+  private readonly labels: Int32Array
+  private readonly targets: Float64Array | Float32Array
+  /** Tensors of the first n rows, made once for each n. */
+  private readonly outputRows: (Tensor | undefined)[] = []
+  private readonly inputGradientRows: (Tensor | undefined)[] = []
+  /** Rows of the last forward pass; 0 before it. */
+  private rows = 0
+  private steps = 0
+  private runStep = 0
+  private runEpochs: number | undefined
+  private runSteps: number | undefined
+
+  /** @internal */
+  constructor(
+    private readonly plan: Plan,
+    private readonly network: Step,
+    private readonly loss: LossStep | undefined,
+    private readonly engine: Engine,
+    memory: Regions,
+    private readonly settings: Settings,
+  ) {
+    const { seed, optimizer } = settings
+    this.memory = memory
+    this.backend = engine.backend
+    this.dtype = plan.dtype
+    this.batch = plan.batch
+    this.seed = seed
+    this.inputSize = plan.input.size
+    this.targetSize = network.y.size
+    this.classes = loss?.targets === 'labels' ? network.y.size : 0
+    this.count = plan.parameters.reduce((sum, p) => sum + p.size, 0)
+    this.decayed = plan.parameters.reduce((sum, p) => sum + (p.decay ? p.size : 0), 0)
+    this.slots = (optimizer?.slots ?? []).map((_, i) => plan.optimizerPointer + i * memory.parameters)
+    this.input = this.batchOf(plan.input)
+    this.output = this.batchOf(network.y)
+    const training = !plan.inference
+    this.allGradients = this.view(plan.gradientsPointer, training ? this.count : 0)
+    this.outputGradient = this.view(network.y.gradient, training ? plan.batch * network.y.size : 0)
+    const target = loss?.target.pointer ?? 0
+    this.labels = new Int32Array(engine.buffer, target, this.classes ? plan.batch : 0)
+    this.targets = this.view(target, loss?.targets === 'values' ? plan.batch * this.targetSize : 0)
+
+    const random = createRandom(seed)
+    for (const slot of plan.parameters) {
+      const tensor = this.tensor(slot, slot.data)
+      slot.init.fill(tensor.data, slot.fanIn, slot.fanOut, random)
+      define(this.parameters, slot.name, tensor)
+      if (training) define(this.gradients, slot.name, this.tensor(slot, slot.gradient))
+    }
+    for (const slot of plan.buffers) {
+      const tensor = this.tensor(slot, slot.data)
+      const { initial } = slot
+      tensor.data.forEach((_, i, data) => {
+        data[i] = typeof initial === 'number' ? initial : initial[initial.length === 1 ? 0 : i]
+      })
+      define(this.buffers, slot.name, tensor)
+    }
+  }
+
+  /**
+   * The output for n rows of x, n at most the batch: a live view, [n, ...output shape], overwritten by the next pass.
+   * `training` chooses what batch norm and the like do. Throws a DataError on a wrong length.
+   */
+  forward(x: Numbers, options: { training?: boolean } = {}): Tensor {
+    const n = this.rowsOf('forward', x)
+    copyRows(x, this.inputSize, this.input.data, n, undefined, 0)
+    this.run(n, options.training ?? false)
+    return this.firstRows(this.outputRows, this.network.y, this.network.y.data, n)
+  }
+
+  /**
+   * Back-propagates dy, the gradient of the outputs of the last forward pass: adds to `gradients` and returns the
+   * gradient of the input, a live view [n, ...input shape].
+   */
+  backward(dy: Numbers): Tensor {
+    this.needTraining('backward')
+    if (!this.rows) throw new DataError('backward: there was no forward pass yet; call forward first')
+    const rows = countRows('dy', dy, this.targetSize, this.network.y.shape)
+    if (rows !== this.rows) throw new DataError(`dy: ${rows} rows, but the last forward pass had ${this.rows}`)
+    copyRows(dy, this.targetSize, this.outputGradient, rows, undefined, 0)
+    this.plan.inputGradient = true
+    this.network.backward(rows)
+    this.plan.inputGradient = false
+    return this.firstRows(this.inputGradientRows, this.plan.input, this.plan.input.gradient, rows)
+  }
+
+  /** Applies l2, clipNorm and the optimizer to `gradients`, then zeroes them for the next backward pass. */
+  step(): void {
+    this.needTraining('step')
+    const { optimizer, clipNorm } = this.settings
+    const { plan, count } = this
+    if (!optimizer) throw new PlanError('step: the model was created without an optimizer; give one to createModel')
+    const rate = this.rate(optimizer)
+    this.addDecay()
+    if (clipNorm !== Infinity) {
+      const norm = Math.sqrt(plan.kernels.sumOfSquares(count, plan.gradientsPointer, plan.scratchPointer))
+      if (norm > clipNorm) plan.kernels.scale(count, clipNorm / norm, plan.gradientsPointer)
+    }
+    this.steps++
+    this.runStep++
+    this.learningRate = rate
+    if (count) {
+      optimizer.update(plan.kernels, count, rate, this.steps, plan.gradientsPointer, this.slots, plan.parametersPointer)
+    }
+    this.allGradients.fill(0)
+  }
+
+  /** One step on n rows, n at most the batch: forward, loss, backward, step. Returns the loss before the step. */
+  trainStep(x: Numbers, y: Labels | Numbers): number {
+    const n = this.rowsOf('trainStep', x)
+    checkFinite('x', x, this.inputSize)
+    this.checkTargets('trainStep', y, n)
+    const data = { x, y }
+    this.loadBatch(data, n, undefined, 0)
+    return this.trainLoaded(n)
+  }
+
+  /** The output for any number of rows: a copy, [rows, ...output shape]. */
+  predict(x: Numbers): Tensor {
+    const rows = countRows('x', x, this.inputSize, this.plan.input.shape)
+    const size = this.targetSize
+    const data = this.dtype === 'float64' ? new Float64Array(rows * size) : new Float32Array(rows * size)
+    for (let first = 0; first < rows; first += this.batch) {
+      const n = Math.min(this.batch, rows - first)
+      copyRows(x, this.inputSize, this.input.data, n, undefined, first)
+      this.run(n, false)
+      data.set(this.output.data.subarray(0, n * size), first * size)
+    }
+    return { shape: [rows, ...this.network.y.shape], data }
+  }
+
+  /** Mean loss over any number of rows, and the share of right labels (NaN where targets are no labels). */
+  evaluate(data: Data, options: { transform?: FitOptions['transform'] } = {}): { loss: number; accuracy: number } {
+    const loss = this.needLoss('evaluate')
+    checkOptions('evaluate', options, ['transform'])
+    const rows = checkData(this, data)
+    let sum = 0
+    let right = 0
+    for (let first = 0; first < rows; first += this.batch) {
+      const n = Math.min(this.batch, rows - first)
+      this.loadBatch(data, n, undefined, first)
+      options.transform?.(this.input, n)
+      this.run(n, false)
+      sum += n * loss.run(n, false)
+      if (this.classes) right += this.countRight(n)
+    }
+    return { loss: sum / rows + this.decayLoss(), accuracy: this.classes ? right / rows : NaN }
+  }
+
+  /**
+   * Trains for `epochs` epochs on batches in random order. Lets other events run between batches; `signal` ends it
+   * early. All data is checked before the first step: throws a DataError that names the first bad row.
+   */
+  async fit(data: Data, options: FitOptions = {}): Promise<History> {
+    this.needTraining('fit')
+    this.needLoss('fit')
+    if (!this.settings.optimizer) throw new PlanError('fit: the model was created without an optimizer')
+    return fit(this, data, options)
+  }
+
+  /** Parameters and buffers as a safetensors file, with PyTorch's names and shapes. */
+  save(): Uint8Array {
+    return encodeSafetensors({ ...this.parameters, ...this.buffers })
+  }
+
+  /**
+   * Loads what save() wrote, or any safetensors file of F64 or F32 with the same names and shapes. Throws a FileError,
+   * and changes nothing, unless all of it fits.
+   */
+  load(bytes: Uint8Array): void {
+    const tensors = decodeSafetensors(bytes)
+    const own = { ...this.parameters, ...this.buffers }
+    for (const [name, { shape }] of Object.entries(own)) {
+      const found = tensors.get(name)
+      if (!found) throw new FileError(`weights: the file has no '${name}'; it is of another model`)
+      if (found.shape.join() !== shape.join()) {
+        throw new FileError(`weights: '${name}' is (${found.shape.join(', ')}) in the file, (${shape.join(', ')}) here`)
+      }
+    }
+    for (const name of tensors.keys()) {
+      if (!Object.hasOwn(own, name)) throw new FileError(`weights: the file has '${name}', which this model has not`)
+    }
+    for (const [name, { data }] of Object.entries(own)) data.set(tensors.get(name)!.data)
+  }
+
+  /** A table: each layer with its output shape, parameters and FLOPs for one example, and the memory. */
+  summary(): string {
+    const { rows } = this.plan
+    const lines = [
+      ['layer', 'output', 'parameters', 'FLOPs'],
+      ...rows.map((row) => [
+        [row.path, row.kind].filter(Boolean).join(' '),
+        row.shape.join(' x '),
+        row.parameters.toLocaleString('en'),
+        row.flops.toLocaleString('en'),
+      ]),
+      [
+        'total',
+        '',
+        this.count.toLocaleString('en'),
+        rows.reduce((sum, row) => sum + row.flops, 0).toLocaleString('en'),
+      ],
+    ]
+    const { total, ...regions } = this.memory
+    const memory = [...Object.entries(regions), ['total', total] as const].map(([name, bytes]) => [
+      name,
+      bytes.toLocaleString('en'),
+    ])
+    const title = `memory in bytes: ${this.dtype}, ${this.backend}, batches of ${this.batch}`
+    return `${table(lines)}\n\n${title}\n${table(memory)}`
+  }
+
+  // ---- for fit and gradientCheck ----
+
+  /** @internal */
+  loadBatch(data: Data, n: number, rows: ArrayLike<number> | undefined, first: number): void {
+    if (this.classes) copyLabels(data.y, this.classes, this.labels, n, rows, first)
+    else copyRows(data.y as Numbers, this.targetSize, this.targets, n, rows, first)
+    copyRows(data.x, this.inputSize, this.input.data, n, rows, first)
+  }
+
+  /** @internal */
+  trainLoaded(n: number): number {
+    const value = this.lossOfLoaded(n, true)
+    this.step()
+    return value
+  }
+
+  /** The training loss of the loaded batch; with `gradient`, adds its gradient, but for l2, to `gradients`. @internal */
+  lossOfLoaded(n: number, gradient: boolean): number {
+    const loss = this.needLoss('trainStep')
+    this.needTraining('trainStep')
+    this.run(n, true)
+    const value = loss.run(n, gradient) + this.decayLoss()
+    if (gradient) this.network.backward(n)
+    return value
+  }
+
+  /** Adds the gradient of l2. @internal */
+  addDecay(): void {
+    const { plan } = this
+    const { l2 } = this.settings
+    if (l2) plan.kernels.addScaled(this.decayed, l2, plan.parametersPointer, plan.gradientsPointer)
+  }
+
+  /** @internal */
+  countRight(n: number): number {
+    const { data } = this.output
+    const { classes } = this
+    let right = 0
+    for (let i = 0; i < n; i++) {
+      const row = i * classes
+      let best = row
+      for (let j = row + 1; j < row + classes; j++) if (data[j] > data[best]) best = j
+      if (best - row === this.labels[i]) right++
+    }
+    return right
+  }
+
+  /** @internal */
+  setTime(epoch: number, step: number, epochs: number, steps: number): void {
+    this.epoch = epoch
+    this.runStep = step
+    this.runEpochs = epochs
+    this.runSteps = steps
+  }
+
+  private run(n: number, training: boolean): void {
+    this.rows = n
+    this.network.forward(n, training)
+  }
+
+  private rate(optimizer: Optimizer): number {
+    const { learningRate } = optimizer
+    if (typeof learningRate === 'number') return learningRate
+    return learningRate.per === 'step'
+      ? learningRate(this.runStep, this.runSteps)
+      : learningRate(this.epoch, this.runEpochs)
+  }
+
+  private decayLoss(): number {
+    const { l2 } = this.settings
+    const { plan } = this
+    return l2 ? 0.5 * l2 * plan.kernels.sumOfSquares(this.decayed, plan.parametersPointer, plan.scratchPointer) : 0
+  }
+
+  private rowsOf(where: string, x: Numbers): number {
+    const n = countRows('x', x, this.inputSize, this.plan.input.shape)
+    if (n <= this.batch) return n
+    throw new DataError(
+      `${where}: ${n} rows, but the model was planned for batches of at most ${this.batch}; ` +
+        `hand in fewer, or create it with batch: ${n}`,
+    )
+  }
+
+  private checkTargets(where: string, y: Labels | Numbers, n: number): void {
+    const loss = this.needLoss(where)
+    const want = loss.targets === 'labels' ? n : n * this.targetSize
+    if (y?.length !== want) {
+      throw new DataError(`y: want ${want} ${loss.targets} for ${n} rows, got ${y?.length ?? typeof y}`)
+    }
+    if (loss.targets === 'values') checkFinite('y', y as Numbers, this.targetSize)
+  }
+
+  private needTraining(where: string): void {
+    if (this.plan.inference) throw new PlanError(`${where}: the model was created with inference: true`)
+  }
+
+  private needLoss(where: string): LossStep {
+    if (!this.loss) throw new PlanError(`${where}: the model was created without a loss; give one to createModel`)
+    return this.loss
+  }
+
+  private firstRows(cache: (Tensor | undefined)[], value: Value, pointer: number, n: number): Tensor {
+    return (cache[n] ??= { shape: [n, ...value.shape], data: this.view(pointer, n * value.size) })
+  }
+
+  private batchOf(value: Value): Tensor {
+    return { shape: [this.batch, ...value.shape], data: this.view(value.data, this.batch * value.size) }
+  }
+
+  private tensor(slot: Slot, pointer: number): Tensor {
+    return { shape: slot.shape, data: this.view(pointer, product(slot.shape)) }
+  }
+
+  private view(pointer: number, length: number): Float64Array | Float32Array {
+    const { buffer } = this.engine
+    return this.plan.dtype === 'float64'
+      ? new Float64Array(buffer, pointer, length)
+      : new Float32Array(buffer, pointer, length)
+  }
+}
+
+/** Adds an entry to a record that is read-only for everybody else. */
+function define(record: Readonly<Record<string, Tensor>>, name: string, tensor: Tensor): void {
+  Object.defineProperty(record, name, { value: tensor, enumerable: true })
+}
+
+/** Columns side by side, the first to the left, the others to the right. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  const line = (row: readonly string[]) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ')
+  return rows.map(line).join('\n')
+}

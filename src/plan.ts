@@ -1,0 +1,418 @@
+// Lays out all the memory of a model before any of it exists. Layers say what they need and when; then every block
+// gets its place. Nothing is allocated afterwards, so views never go stale.
+//
+//   0        64                                                                                        bytes
+//   | unused | parameters        | gradients        | state   | optimizer | activations    | scratch |
+//   | (null) | decayed | others  | decayed | others |         | slots     | shared by time | one for |
+//   |        | weights | biases  |                  | running |           |                | all     |
+//
+// Activations share memory by lifetime. Time runs through the layers forward, 0 ... T, and mirrored back, so the layer
+// planned at t runs forward at t and backward at M - t, with M = 2T + 1. A value lives from its writer to its last
+// reader, or to the backward pass of a layer that keeps it; its gradient from the reader's backward to the writer's.
+
+import { PlanError } from './errors'
+import type { DType, Kernels } from './engine/index'
+import type { Initializer } from './initializers'
+
+/** A shape and a live view of the model's memory: writing to `data` changes the model. */
+export interface Tensor {
+  readonly shape: readonly number[]
+  readonly data: Float64Array | Float32Array
+}
+
+/** What runs of a planned layer. `n` is how many examples of the planned batch are in use. */
+export interface Step {
+  readonly y: Value
+  /** Multiplications and additions of the forward pass for one example, counted apart. */
+  readonly flops: number
+  /** Whether this step does the next layer of its sequential as well, which then is not planned. */
+  readonly fused?: boolean
+  forward(n: number, training: boolean): void
+  /** Adds to the gradients of parameters and writes x.gradient, unless plan.wants(x) is false. */
+  backward(n: number): void
+}
+
+/** A layer is a description: plain data, and how to plan it. */
+export interface Layer {
+  readonly kind: string
+  readonly config: object
+  plan(x: Value, plan: Plan): Step
+}
+
+/** A piece of the activations, live from time `first` to time `last`. */
+class Block {
+  pointer = 0
+  /** Once merged, the block that it became part of. */
+  merged: Block | undefined
+  constructor(
+    readonly bytes: number,
+    public first: number,
+    public last: number,
+  ) {}
+
+  get root(): Block {
+    return this.merged ? this.merged.root : this
+  }
+}
+
+/** What flows between layers: `batch` examples of `shape`, and their gradient. Pointers are known after layout. */
+export class Value {
+  /** Pointer to the values, in bytes. */
+  data = 0
+  /** Pointer to the gradient, in bytes; 0 in a model for inference. */
+  gradient = 0
+  readonly size: number
+  constructor(
+    /** Of one example. */
+    readonly shape: readonly number[],
+    readonly storage: Block,
+    readonly slope: Block | undefined,
+    /** Whether nothing trainable lies before this value. */
+    readonly constant: boolean,
+  ) {
+    this.size = product(shape)
+  }
+}
+
+/** A named piece of the model that lives as long as it: a parameter or a buffer. */
+export interface Slot {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly size: number
+  /** Pointer to the values, in bytes, after layout. */
+  data: number
+  /** Pointer to the gradient, in bytes; 0 for buffers. */
+  gradient: number
+}
+
+interface ParameterOptions {
+  init: Initializer
+  fanIn: number
+  fanOut: number
+  /** Whether weight decay applies: weights yes, biases and norms no. */
+  decay: boolean
+}
+
+interface Parameter extends Slot, ParameterOptions {}
+
+interface Buffer extends Slot {
+  readonly initial: number | readonly number[]
+}
+
+/** A line of the summary. */
+export interface Row {
+  readonly path: string
+  readonly kind: string
+  readonly shape: readonly number[]
+  readonly parameters: number
+  readonly flops: number
+}
+
+export interface Regions {
+  parameters: number
+  gradients: number
+  state: number
+  optimizer: number
+  activations: number
+  scratch: number
+  total: number
+}
+
+const ALIGN = 64
+/** 32-bit pointers. */
+export const MAX_BYTES = 2 ** 32
+
+export function product(shape: readonly number[]): number {
+  return shape.reduce((size, d) => size * d, 1)
+}
+
+function align(bytes: number): number {
+  return Math.ceil(bytes / ALIGN) * ALIGN
+}
+
+export class Plan {
+  /** Bytes of a value. */
+  readonly bytes: number
+  /** The kernels, once the engine exists; steps read it when they run. */
+  kernels!: Kernels
+  /** Pointer to the scratch shared by all layers, after layout. */
+  scratchPointer = 0
+  /** The layers whose input comes from the one being planned, nearest first: what is known of the way ahead. */
+  following: readonly Layer[] = []
+  /** The next layer of the same sequential, which the one being planned may do as well (Step.fused). */
+  next: Layer | undefined
+  /** Whether the running backward pass must reach the input of the model. */
+  inputGradient = false
+
+  readonly parameters: Parameter[] = []
+  readonly buffers: Buffer[] = []
+  readonly rows: Row[] = []
+  readonly input: Value
+  parametersPointer = 0
+  gradientsPointer = 0
+  statePointer = 0
+  optimizerPointer = 0
+
+  private readonly blocks: Block[] = []
+  private readonly values: Value[] = []
+  private readonly names: string[] = []
+  private readonly kinds: string[] = []
+  /** [block, layer's time]: the block is needed until that layer has run backward. */
+  private readonly kept: [Block, number][] = []
+  private readonly gradients = new Set<Block>()
+  private readonly pinnedBlocks = new Set<Block>()
+  private time = 0
+  private scratchBytes = 0
+
+  constructor(
+    inputShape: readonly number[],
+    readonly batch: number,
+    readonly dtype: DType,
+    readonly inference: boolean,
+  ) {
+    this.bytes = dtype === 'float64' ? 8 : 4
+    this.input = this.value(inputShape)
+    this.pin(this.input)
+    if (this.input.slope) this.pinnedBlocks.add(this.input.slope)
+  }
+
+  // ---- what layers ask for ----
+
+  /** Plans `layer` on `x` as the child `name` of the layer being planned; '' for the root. */
+  child(name: string, layer: Layer, x: Value, following: readonly Layer[] = this.following, next?: Layer): Step {
+    if (typeof layer?.plan !== 'function') {
+      throw new PlanError(`${this.path || 'createModel'}: ${name || 'network'} is not a layer, but ${typeof layer}`)
+    }
+    const outer = [this.following, this.next] as const
+    this.following = following
+    this.next = next
+    this.kinds.push(layer.kind)
+    if (name) this.names.push(name)
+    this.tick()
+    this.use(x)
+    const row = this.rows.length
+    const parameters = this.parameters.length
+    const step = layer.plan(x, this)
+    if (this.rows.length === row) this.addRow(layer.kind, step.y.shape, step.flops, parameters)
+    this.kinds.pop()
+    if (name) this.names.pop()
+    ;[this.following, this.next] = outer
+    if (step.fused && next)
+      this.rows.push({ ...this.rows[this.rows.length - 1], kind: `+ ${next.kind}`, parameters: 0, flops: 0 })
+    return step
+  }
+
+  /** A line of the summary for the layer being planned, with the parameters planned since the `first`. */
+  addRow(kind: string, shape: readonly number[], flops: number, first = this.parameters.length): void {
+    const parameters = this.parameters.slice(first).reduce((sum, p) => sum + p.size, 0)
+    this.rows.push({ path: this.names.join('.'), kind, shape, parameters, flops })
+  }
+
+  /** Moves time on; a layer with children calls it before its own work begins. */
+  tick(): void {
+    this.time++
+  }
+
+  /** Says that the layer being planned reads `x` forward and writes its gradient backward, now. */
+  use(x: Value): void {
+    touch(x.storage.root, this.time)
+    if (x.slope) touch(x.slope.root, this.time)
+  }
+
+  /** Says that the layer being planned reads `x` again when it runs backward. */
+  keep(x: Value): void {
+    if (!this.inference) this.kept.push([x.storage, this.time])
+  }
+
+  /** A trainable parameter, `name` local to the layer. */
+  parameter(name: string, shape: readonly number[], options: ParameterOptions): Slot {
+    const parameter = { ...this.slot(name, shape), ...options }
+    this.parameters.push(parameter)
+    return parameter
+  }
+
+  /** Something saved with the model but not trained. */
+  buffer(name: string, shape: readonly number[], initial: number | readonly number[]): Slot {
+    const buffer = { ...this.slot(name, shape), initial }
+    this.buffers.push(buffer)
+    return buffer
+  }
+
+  /** The output of the layer being planned. */
+  value(shape: readonly number[]): Value {
+    const bytes = this.batch * product(shape) * this.bytes
+    return this.addValue(shape, this.block(bytes), this.slopeOf(bytes))
+  }
+
+  /** The same memory, values and gradient, under another shape. */
+  reshaped(x: Value, shape: readonly number[]): Value {
+    return this.addValue(shape, x.storage, x.slope, x.constant)
+  }
+
+  /** The same values with a gradient of their own: for a reader beside another. */
+  branch(x: Value): Value {
+    return this.addValue(x.shape, x.storage, this.slopeOf(this.batch * x.size * this.bytes), x.constant)
+  }
+
+  /** Makes the gradient of `x` the gradient of `y`, where a layer passes it on unchanged. */
+  shareGradient(x: Value, y: Value): void {
+    const from = x.slope?.root
+    const to = y.slope?.root
+    if (!from || !to || from === to) return
+    touch(to, from.first)
+    touch(to, from.last)
+    from.merged = to
+  }
+
+  /** Memory that the layer being planned fills forward and reads backward. */
+  saved(bytes: number): { readonly pointer: number } {
+    const block = this.block(bytes)
+    if (!this.inference) this.kept.push([block, this.time])
+    return block
+  }
+
+  /** Memory that nothing else ever uses. */
+  pinned(bytes: number): { readonly pointer: number } {
+    const block = this.block(bytes)
+    this.pinnedBlocks.add(block)
+    return block
+  }
+
+  /** Asks for scratch of at least this size; all layers share it, at scratchPointer. */
+  scratch(bytes: number): void {
+    this.scratchBytes = Math.max(this.scratchBytes, bytes)
+  }
+
+  /** Keeps the values of `x` for good: nothing else is put there. */
+  pin(x: Value): void {
+    this.pinnedBlocks.add(x.storage)
+  }
+
+  /** Whether the running backward pass needs the gradient of `x`. */
+  wants(x: Value): boolean {
+    return this.inputGradient || !x.constant
+  }
+
+  /** A PlanError that names the layer being planned. */
+  error(message: string): PlanError {
+    return new PlanError(`${this.path}: ${message}`)
+  }
+
+  /** The layer being planned, as errors name it: `sequential.3 conv2d`. */
+  private get path(): string {
+    const path = [this.kinds[0], ...this.names].join('.')
+    return this.kinds.length > 1 ? `${path} ${this.kinds[this.kinds.length - 1]}` : path
+  }
+
+  // ---- layout ----
+
+  /** Gives everything its place. Throws if that takes more than 4 GiB. */
+  layout(optimizerSlots: number): Regions {
+    const decayed = this.parameters.filter((p) => p.decay)
+    const others = this.parameters.filter((p) => !p.decay)
+    const count = this.parameters.reduce((sum, p) => sum + p.size, 0)
+    const region = align(count * this.bytes)
+
+    this.parametersPointer = ALIGN
+    this.gradientsPointer = this.parametersPointer + region
+    let offset = 0
+    for (const parameter of [...decayed, ...others]) {
+      parameter.data = this.parametersPointer + offset
+      parameter.gradient = this.inference ? 0 : this.gradientsPointer + offset
+      offset += parameter.size * this.bytes
+    }
+    const gradients = this.inference ? 0 : region
+    this.statePointer = this.gradientsPointer + gradients
+    let at = this.statePointer
+    for (const buffer of this.buffers) {
+      buffer.data = at
+      at += buffer.size * this.bytes
+    }
+    const state = align(at - this.statePointer)
+    this.optimizerPointer = this.statePointer + state
+    const optimizer = this.inference ? 0 : optimizerSlots * region
+    const activationsPointer = this.optimizerPointer + optimizer
+    const activations = this.placeBlocks(activationsPointer)
+    for (const value of this.values) {
+      value.data = value.storage.root.pointer
+      value.gradient = value.slope ? value.slope.root.pointer : 0
+    }
+    this.scratchPointer = activationsPointer + activations
+    const scratch = align(this.scratchBytes)
+    const total = this.scratchPointer + scratch
+    if (total > MAX_BYTES) {
+      const gib = (total / 2 ** 30).toFixed(2)
+      throw new PlanError(
+        `createModel: this model needs ${gib} GiB (activations ${(activations / 2 ** 30).toFixed(2)} GiB), more than ` +
+          `the 4 GiB that WebAssembly can address; a smaller batch (now ${this.batch}) ` +
+          `${this.dtype === 'float64' ? "or dtype 'float32' " : ''}would help`,
+      )
+    }
+    return { parameters: region, gradients, state, optimizer, activations, scratch, total }
+  }
+
+  /** The largest blocks first, each at the lowest place that no block of the same time holds. */
+  private placeBlocks(base: number): number {
+    const mirror = 2 * this.time + 1
+    for (const [block, time] of this.kept) block.root.last = Math.max(block.root.last, mirror - time)
+    for (const block of this.gradients) {
+      if (block.merged) continue
+      // So far its times were those of the layers; the gradient lives when they run backward.
+      const first = mirror - block.last
+      block.last = mirror - block.first
+      block.first = first
+    }
+    for (const block of this.pinnedBlocks) {
+      block.root.first = 0
+      block.root.last = Infinity
+    }
+    const placed: Block[] = []
+    let end = base
+    for (const block of this.blocks.filter((b) => !b.merged).sort((a, b) => b.bytes - a.bytes)) {
+      let at = base
+      for (const other of placed) {
+        if (other.last < block.first || block.last < other.first) continue
+        if (at + block.bytes <= other.pointer) break
+        at = Math.max(at, align(other.pointer + other.bytes))
+      }
+      block.pointer = at
+      end = Math.max(end, align(at + block.bytes))
+      placed.push(block)
+      placed.sort((a, b) => a.pointer - b.pointer)
+    }
+    return end - base
+  }
+
+  private block(bytes: number): Block {
+    const block = new Block(bytes, this.time, this.time)
+    this.blocks.push(block)
+    return block
+  }
+
+  private slopeOf(bytes: number): Block | undefined {
+    if (this.inference) return undefined
+    const block = this.block(bytes)
+    this.gradients.add(block)
+    return block
+  }
+
+  private addValue(
+    shape: readonly number[],
+    storage: Block,
+    slope: Block | undefined,
+    constant = this.parameters.length === 0,
+  ): Value {
+    const value = new Value(shape, storage, slope, constant)
+    this.values.push(value)
+    return value
+  }
+
+  private slot(name: string, shape: readonly number[]): Slot {
+    return { name: [...this.names, name].join('.'), shape, size: product(shape), data: 0, gradient: 0 }
+  }
+}
+
+function touch(block: Block, time: number): void {
+  block.first = Math.min(block.first, time)
+  block.last = Math.max(block.last, time)
+}

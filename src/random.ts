@@ -1,0 +1,92 @@
+import { log } from './kernels/math'
+
+/** A stream of random numbers that is the same on every machine for the same seed. */
+export interface Random {
+  /** An integer from 0 to 2^32 - 1. */
+  next(): number
+  /** A number in [0, 1), 53 bits. */
+  uniform(): number
+  /** A number of the standard normal distribution. */
+  normal(): number
+  /** An integer from 0 to n - 1, without bias. */
+  integer(n: number): number
+  /** Brings the values into random order, in place (Fisher and Yates). */
+  shuffle<T extends { length: number; [index: number]: number }>(values: T): T
+}
+
+/**
+ * Random numbers from xoshiro128** (Blackman & Vigna, 2018), its state filled from `seed` by splitmix32. Integer
+ * arithmetic and our own logarithm only, so that no bit depends on the engine.
+ * `stream` separates uses of one seed: 0 initialises parameters, 1 shuffles.
+ */
+export function createRandom(seed: number, stream = 0): Random {
+  let mix = (seed ^ Math.floor(seed / 4294967296) ^ Math.imul(stream, 0x85ebca6b)) >>> 0
+  const split = (): number => {
+    mix = (mix + 0x9e3779b9) >>> 0
+    let z = mix
+    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
+    return (z ^ (z >>> 15)) >>> 0
+  }
+  let a = split()
+  let b = split()
+  let c = split()
+  // Never all zero, which xoshiro would not leave.
+  let d = split() | 1
+
+  const next = (): number => {
+    const product = Math.imul(b, 5)
+    const result = Math.imul((product << 7) | (product >>> 25), 9) >>> 0
+    const t = b << 9
+    c ^= a
+    d ^= b
+    b ^= c
+    a ^= d
+    c ^= t
+    d = (d << 11) | (d >>> 21)
+    return result
+  }
+  const uniform = (): number => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992
+  const integer = (n: number): number => {
+    // Values above the last whole multiple of n would favour small results.
+    const limit = 4294967296 - (4294967296 % n)
+    let value = next()
+    while (value >= limit) value = next()
+    return value % n
+  }
+  let spare = NaN
+  const normal = (): number => {
+    // Marsaglia's polar method gives two at a time.
+    if (spare === spare) {
+      const value = spare
+      spare = NaN
+      return value
+    }
+    let x = 0
+    let y = 0
+    let s = 0
+    do {
+      x = 2 * uniform() - 1
+      y = 2 * uniform() - 1
+      s = x * x + y * y
+    } while (s >= 1 || s === 0)
+    const factor = Math.sqrt((-2 * log(s)) / s)
+    spare = y * factor
+    return x * factor
+  }
+  return {
+    next,
+    uniform,
+    normal,
+    integer,
+    shuffle(values) {
+      for (let i = values.length - 1; i > 0; i--) {
+        const j = integer(i + 1)
+        const value = values[i]
+        values[i] = values[j]
+        values[j] = value
+      }
+      return values
+    },
+  }
+}
