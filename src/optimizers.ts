@@ -87,7 +87,8 @@ export function adam(
       const second = biasCorrection ? 1 / (1 - integerPower(beta2, t)) : 1
       const inside = epsilonInside ? epsilon : 0
       const outside = epsilonInside ? 0 : epsilon
-      const [m, v] = slots
+      const m = slots[0]
+      const v = slots[1]
       kernels.adam(count, first, beta1, 1 - beta1, beta2, 1 - beta2, second, inside, outside, dx, m, v, x)
     },
   }

@@ -45,7 +45,9 @@ export function exp(x: number): number {
   p = p * r + 4.1666666666666664e-2
   p = p * r + 0.16666666666666666
   p = p * r + 0.5
-  const y: number = 1 + (r + (r * r * p + lost))
+  // 1 + r with what that rounds away, so that the last addition is nearly the only error.
+  const s: number = 1 + r
+  const y: number = s + (r - (s - 1) + (r * r * p + lost))
   // Two factors where one would overflow or be subnormal itself; the first product is exact.
   if (k > 1000) return y * powerOfTwo(1000) * powerOfTwo(k - 1000)
   if (k < -1000) return y * powerOfTwo(k + 200) * powerOfTwo(-200)

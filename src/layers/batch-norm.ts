@@ -40,44 +40,19 @@ export function batchNorm(
         fused: relu === 1,
         forward(n, training) {
           trained = training ? 1 : 0
+          // prettier-ignore
           plan.kernels.batchNormForward(
-            n,
-            c,
-            hw,
-            trained,
-            unbiased,
-            relu,
-            epsilon,
-            momentum,
-            1 - momentum,
-            x.data,
-            gamma.data,
-            beta.data,
-            runningMean.data,
-            runningVariance.data,
-            plan.scratchPointer,
-            mean.pointer,
-            invStd.pointer,
-            y.data,
+            n, c, hw, trained, unbiased, relu, epsilon, momentum, 1 - momentum,
+            x.data, gamma.data, beta.data, runningMean.data, runningVariance.data, plan.scratchPointer,
+            mean.pointer, invStd.pointer, y.data,
           )
         },
         backward(n) {
+          // prettier-ignore
           plan.kernels.batchNormBackward(
-            n,
-            c,
-            hw,
-            trained,
-            relu,
-            x.data,
-            gamma.data,
-            beta.data,
-            mean.pointer,
-            invStd.pointer,
-            y.gradient,
-            plan.scratchPointer,
-            gamma.gradient,
-            beta.gradient,
-            plan.wants(x) ? x.gradient : 0,
+            n, c, hw, trained, relu,
+            x.data, gamma.data, beta.data, mean.pointer, invStd.pointer, y.gradient,
+            plan.scratchPointer, gamma.gradient, beta.gradient, plan.wants(x) ? x.gradient : 0,
           )
         },
       }

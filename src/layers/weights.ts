@@ -4,11 +4,11 @@ import { type Initializer, he, xavier, zeros } from '../initializers'
 import type { Layer, Plan, Slot } from '../plan'
 
 /** Layers through which the activation after a weight is looked for. */
-const TRANSPARENT = ['batchNorm', 'maxPool2d', 'globalAvgPool2d', 'flatten', 'normalize']
+const TRANSPARENT = new Set(['batchNorm', 'maxPool2d', 'globalAvgPool2d', 'flatten', 'normalize'])
 
 /** He's initialisation where a ReLU comes before the next weights, else Xavier's. */
 export function defaultInitializer(following: readonly Layer[]): Initializer {
-  const next = following.find((layer) => !TRANSPARENT.includes(layer.kind))
+  const next = following.find((layer) => !TRANSPARENT.has(layer.kind))
   return next?.kind === 'relu' ? he() : xavier()
 }
 

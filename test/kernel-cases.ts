@@ -1,0 +1,420 @@
+// The case table of the kernels: each row is one call. It drives the comparison of WebAssembly with the twin, bit for
+// bit, and the benchmark. Sizes include 1, odd tails, edges of blocks and non-square shapes.
+
+import type { Kernels } from '../src/engine/index'
+import { GEMM_SCRATCH } from '../src/kernels/blocking'
+import { convOutput, convScratch } from '../src/kernels/conv-geometry'
+import { createRandom } from '../src/random'
+
+/** Hands out memory for the arguments of a call, and says what is in it. */
+export interface Arguments {
+  readonly bytes: 8 | 4
+  /** Normal values. */
+  values(count: number): number
+  /** Values above 0. */
+  positive(count: number): number
+  /** Integers from 0 to limit - 1, i32. */
+  integers(count: number, limit: number): number
+  /** Where the kernel writes i32. */
+  integersOut(count: number): number
+  /** Memory whose contents after the call do not matter. */
+  scratch(bytes: number): number
+}
+
+export interface KernelCase {
+  readonly kernel: keyof Kernels
+  readonly name: string
+  readonly args: (a: Arguments) => number[]
+  /** For the benchmark: additions and multiplications, or values read and written. */
+  readonly flops?: number
+  readonly traffic?: number
+}
+
+type Conv = [n: number, c: number, h: number, w: number, f: number, kernel: number[], options?: ConvOptions]
+interface ConvOptions {
+  stride?: number[]
+  pad?: number[]
+  dilation?: number[]
+  groups?: number
+}
+
+/** The three passes of one convolution. */
+export function convCases(...[n, c, h, w, f, kernel, options = {}]: Conv): KernelCase[] {
+  const { stride = [1, 1], pad = [0, 0], dilation = [1, 1], groups = 1 } = options
+  const [kh, kw] = kernel
+  const [sh, sw] = stride
+  const [ph, pw] = pad
+  const [dh, dw] = dilation
+  const sizes = [n, c, h, w, f, kh, kw, sh, sw, ph, pw, dh, dw, groups]
+  const oh = convOutput(h, kh, sh, ph, dh)
+  const ow = convOutput(w, kw, sw, pw, dw)
+  const [x, y, weights] = [n * c * h * w, n * f * oh * ow, (f * c * kh * kw) / groups]
+  const scratch = (a: Arguments) =>
+    a.scratch(convScratch(c / groups, h, w, f / groups, kh, kw, sh, sw, ph, pw, dh, dw, a.bytes))
+  const flops = (2 * y * c * kh * kw) / groups
+  const extra = [
+    stride.join() === '1,1' ? '' : ` stride ${stride}`,
+    pad.join() === '0,0' ? '' : ` pad ${pad}`,
+    dilation.join() === '1,1' ? '' : ` dilation ${dilation}`,
+    groups === 1 ? '' : ` groups ${groups}`,
+  ].join('')
+  const name = `${n}x${c}x${h}x${w} to ${f}, ${kh}x${kw}${extra}`
+  return [
+    {
+      kernel: 'conv2dForward',
+      name,
+      flops,
+      args: (a) => [...sizes, a.values(x), a.values(weights), a.values(f), scratch(a), a.values(y)],
+    },
+    {
+      kernel: 'conv2dBackwardInput',
+      name,
+      flops,
+      args: (a) => [...sizes, a.values(y), a.values(weights), scratch(a), a.values(x)],
+    },
+    {
+      kernel: 'conv2dBackwardWeight',
+      name,
+      flops,
+      args: (a) => [...sizes, a.values(x), a.values(y), scratch(a), a.values(weights), a.values(f)],
+    },
+  ]
+}
+
+/** C = A B; transposed sides have their strides exchanged. */
+export function gemmCase(m: number, n: number, k: number, transposed = '', accumulate = 0): KernelCase {
+  const a = transposed.includes('A') ? [1, m] : [k, 1]
+  const b = transposed.includes('B') ? [1, k] : [n, 1]
+  return {
+    kernel: 'gemm',
+    name: `${m}x${n}x${k} ${transposed}${accumulate ? ' accumulate' : ''}`.trim(),
+    flops: 2 * m * n * k,
+    args: (memory) => [
+      m,
+      n,
+      k,
+      ...a,
+      ...b,
+      accumulate,
+      memory.values(m * k),
+      memory.values(k * n),
+      memory.scratch(GEMM_SCRATCH),
+      memory.values(m * n),
+    ],
+  }
+}
+
+export function denseCases(n: number, inputs: number, outputs: number): KernelCase[] {
+  const name = `${n}x${inputs} to ${outputs}`
+  const flops = 2 * n * inputs * outputs
+  const [x, w, y] = [n * inputs, inputs * outputs, n * outputs]
+  const sizes = [n, inputs, outputs]
+  return [
+    {
+      kernel: 'denseForward',
+      name,
+      flops,
+      args: (a) => [...sizes, a.values(x), a.values(w), a.values(outputs), a.scratch(GEMM_SCRATCH), a.values(y)],
+    },
+    {
+      kernel: 'denseForward',
+      name: `${name} no bias`,
+      args: (a) => [...sizes, a.values(x), a.values(w), 0, a.scratch(GEMM_SCRATCH), a.values(y)],
+    },
+    {
+      kernel: 'denseBackwardInput',
+      name,
+      flops,
+      args: (a) => [...sizes, a.values(y), a.values(w), a.scratch(GEMM_SCRATCH), a.values(x)],
+    },
+    {
+      kernel: 'denseBackwardWeight',
+      name,
+      flops,
+      args: (a) => [...sizes, a.values(x), a.values(y), a.scratch(GEMM_SCRATCH), a.values(w), a.values(outputs)],
+    },
+  ]
+}
+
+export function batchNormCases(n: number, c: number, hw: number, training: number, relu: number): KernelCase[] {
+  const size = n * c * hw
+  const name = `${n}x${c}x${hw}${training ? '' : ' running'}${relu ? ' + relu' : ''}`
+  return [
+    {
+      kernel: 'batchNormForward',
+      name,
+      traffic: 2 * size,
+      args: (a) => [
+        n,
+        c,
+        hw,
+        training,
+        relu,
+        relu,
+        1e-5,
+        0.9,
+        1 - 0.9,
+        a.values(size),
+        a.values(c),
+        a.values(c),
+        a.values(c),
+        a.positive(c),
+        a.scratch(128),
+        a.values(c),
+        a.values(c),
+        a.values(size),
+      ],
+    },
+    {
+      kernel: 'batchNormBackward',
+      name,
+      traffic: 3 * size,
+      args: (a) => [
+        n,
+        c,
+        hw,
+        training,
+        relu,
+        a.values(size),
+        a.values(c),
+        a.values(c),
+        a.values(c),
+        a.positive(c),
+        a.values(size),
+        a.scratch(128),
+        a.values(c),
+        a.values(c),
+        a.values(size),
+      ],
+    },
+  ]
+}
+
+type Pool = [planes: number, h: number, w: number, kernel: number[], stride?: number[], pad?: number[]]
+
+export function maxPoolCases(...[planes, h, w, kernel, stride = kernel, pad = [0, 0]]: Pool): KernelCase[] {
+  const oh = convOutput(h, kernel[0], stride[0], pad[0], 1)
+  const ow = convOutput(w, kernel[1], stride[1], pad[1], 1)
+  const name = `${planes}x${h}x${w}, ${kernel.join('x')} stride ${stride} pad ${pad}`
+  const [x, y] = [planes * h * w, planes * oh * ow]
+  return [
+    {
+      kernel: 'maxPool2dForward',
+      name,
+      traffic: x + y,
+      args: (a) => [planes, h, w, ...kernel, ...stride, ...pad, a.values(x), a.integersOut(y), a.values(y)],
+    },
+    {
+      kernel: 'maxPool2dBackward',
+      name,
+      traffic: x + y,
+      args: (a) => [planes, h * w, oh * ow, a.values(y), a.integers(y, h * w), a.values(x)],
+    },
+  ]
+}
+
+export function adamCase(count: number, inside = 0, outside = 1e-8): KernelCase {
+  return {
+    kernel: 'adam',
+    name: `${count} parameters`,
+    traffic: 7 * count,
+    args: (a) => [
+      count,
+      1e-3,
+      0.9,
+      1 - 0.9,
+      0.999,
+      1 - 0.999,
+      1.7,
+      inside,
+      outside,
+      a.values(count),
+      a.values(count),
+      a.positive(count),
+      a.values(count),
+    ],
+  }
+}
+
+export function softmaxCase(n: number, classes: number, gradient = true): KernelCase {
+  return {
+    kernel: 'softmaxCrossEntropy',
+    name: `${n}x${classes}${gradient ? '' : ' loss only'}`,
+    traffic: 2 * n * classes,
+    args: (a) => [
+      n,
+      classes,
+      a.values(n * classes),
+      a.integers(n, classes),
+      a.scratch(64),
+      gradient ? a.values(n * classes) : 0,
+    ],
+  }
+}
+
+export function reluCases(count: number): KernelCase[] {
+  const name = `${count} values`
+  return [
+    { kernel: 'reluForward', name, traffic: 2 * count, args: (a) => [count, a.values(count), a.values(count)] },
+    {
+      kernel: 'reluBackward',
+      name,
+      traffic: 3 * count,
+      args: (a) => [count, a.values(count), a.values(count), a.values(count)],
+    },
+  ]
+}
+
+const COUNTS = [1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 130]
+
+export const kernelCases: readonly KernelCase[] = [
+  ...[
+    [1, 1, 1],
+    [4, 4, 4],
+    [4, 8, 3],
+    [3, 5, 7],
+    [5, 9, 1],
+    [7, 17, 33],
+    [8, 16, 256],
+    [9, 15, 257],
+    [2, 130, 6],
+    [13, 259, 5],
+    [6, 7, 600],
+    [64, 10, 20],
+  ].flatMap(([m, n, k]) => ['', 'A', 'B', 'AB'].map((t, i) => gemmCase(m, n, k, t, i % 2))),
+  ...denseCases(1, 1, 1),
+  ...denseCases(3, 7, 10),
+  ...denseCases(17, 33, 5),
+  ...denseCases(8, 300, 4),
+  ...convCases(1, 1, 1, 1, 1, [1, 1]),
+  ...convCases(2, 1, 5, 5, 2, [2, 2]),
+  ...convCases(2, 3, 7, 6, 4, [3, 3], { pad: [1, 1] }),
+  ...convCases(3, 1, 28, 28, 16, [3, 3], { pad: [1, 1] }),
+  ...convCases(2, 16, 14, 14, 32, [3, 3], { pad: [1, 1] }),
+  ...convCases(2, 4, 9, 8, 6, [3, 5], { stride: [2, 1], pad: [1, 2], groups: 2 }),
+  ...convCases(3, 2, 8, 8, 3, [1, 1]),
+  ...convCases(2, 3, 8, 7, 5, [1, 1], { stride: [2, 2] }),
+  ...convCases(1, 2, 9, 9, 3, [1, 1], { stride: [3, 2], pad: [1, 1] }),
+  ...convCases(2, 3, 11, 11, 4, [3, 3], { pad: [2, 2], dilation: [2, 2] }),
+  ...convCases(2, 4, 6, 6, 4, [3, 3], { pad: [1, 1], groups: 4 }),
+  ...convCases(2, 4, 6, 5, 8, [3, 3], { stride: [2, 2], pad: [1, 1], groups: 4 }),
+  ...convCases(1, 3, 17, 13, 7, [5, 5], { stride: [2, 3], pad: [2, 2] }),
+  ...convCases(1, 2, 12, 12, 3, [3, 2], { stride: [2, 2], dilation: [2, 3], pad: [2, 1] }),
+  ...convCases(1, 2, 9, 10, 3, [3, 3], { stride: [3, 3], dilation: [3, 1] }),
+  ...convCases(1, 2, 5, 5, 3, [2, 2], { pad: [3, 3] }),
+  ...convCases(1, 2, 4, 6, 3, [1, 3], { stride: [4, 5], pad: [0, 2] }),
+  ...convCases(1, 33, 9, 7, 5, [3, 3], { pad: [1, 1] }),
+  ...convCases(1, 3, 30, 1, 5, [3, 1], { pad: [1, 0] }),
+  ...convCases(1, 2, 1, 40, 5, [1, 5], { pad: [0, 2] }),
+  ...[
+    [1, 1, 1],
+    [6, 4, 1],
+    [3, 5, 16],
+    [2, 3, 17],
+    [1, 2, 49],
+    [5, 1, 9],
+  ].flatMap(([n, c, hw]) => [0, 1].flatMap((t) => [0, 1].flatMap((relu) => batchNormCases(n, c, hw, t, relu)))),
+  ...maxPoolCases(1, 1, 1, [1, 1]),
+  ...maxPoolCases(6, 8, 8, [2, 2]),
+  ...maxPoolCases(3, 14, 10, [2, 2]),
+  ...maxPoolCases(2, 7, 9, [3, 3], [2, 2], [1, 1]),
+  ...maxPoolCases(4, 5, 6, [3, 2], [1, 1]),
+  ...maxPoolCases(2, 9, 5, [2, 2]),
+  ...COUNTS.flatMap((count): KernelCase[] => [
+    ...reluCases(count),
+    adamCase(count),
+    adamCase(count, 1e-7, 0),
+    { kernel: 'add', name: `${count}`, args: (a) => [count, a.values(count), a.values(count), a.values(count)] },
+    { kernel: 'addScaled', name: `${count}`, args: (a) => [count, 0.3, a.values(count), a.values(count)] },
+    { kernel: 'scale', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
+    {
+      kernel: 'momentum',
+      name: `${count}`,
+      args: (a) => [count, 0.01, 0.9, 1 - 0.9, a.values(count), a.values(count), a.values(count)],
+    },
+    { kernel: 'sumOfSquares', name: `${count}`, args: (a) => [count, a.values(count), a.scratch(64)] },
+    {
+      kernel: 'meanSquaredError',
+      name: `${count}`,
+      args: (a) => [count, a.values(count), a.values(count), a.scratch(64), count % 2 ? a.values(count) : 0],
+    },
+    {
+      kernel: 'normalizeForward',
+      name: `2x3x${count}`,
+      args: (a) => [2, 3, count, a.values(6 * count), a.values(3), a.positive(3), a.values(6 * count)],
+    },
+    {
+      kernel: 'normalizeBackward',
+      name: `2x3x${count}`,
+      args: (a) => [2, 3, count, a.positive(3), a.values(6 * count), a.values(6 * count)],
+    },
+    {
+      kernel: 'globalAvgPool2dForward',
+      name: `3x${count}`,
+      args: (a) => [3, count, a.values(3 * count), a.scratch(64), a.values(3)],
+    },
+    {
+      kernel: 'globalAvgPool2dBackward',
+      name: `3x${count}`,
+      args: (a) => [3, count, a.values(3), a.values(3 * count)],
+    },
+  ]),
+  ...[1, 2, 10, 17, 40].flatMap((classes) => [softmaxCase(5, classes), softmaxCase(5, classes, false)]),
+]
+
+/** A call laid out in memory: its arguments, and what the memory holds before it. */
+export interface Call {
+  readonly args: number[]
+  readonly bytes: number
+  /** Writes the inputs into a memory. */
+  fill(buffer: ArrayBuffer): void
+  /** What the call may change for good: the memory without scratch, as bits. */
+  contents(buffer: ArrayBuffer): Uint32Array[]
+}
+
+/** Lays a case out; the same seed gives the same values. */
+export function prepare({ args }: KernelCase, bytes: 8 | 4, seed = 1): Call {
+  let end = 64
+  const writers: ((buffer: ArrayBuffer, random: ReturnType<typeof createRandom>) => void)[] = []
+  const spans: [number, number][] = []
+  const place = (size: number, write?: (typeof writers)[number]): number => {
+    const pointer = end
+    end = Math.ceil((end + size) / 64) * 64
+    if (write) {
+      writers.push(write)
+      spans.push([pointer, Math.ceil(size / 4)])
+    }
+    return pointer
+  }
+  const floats = (count: number, draw: (random: ReturnType<typeof createRandom>) => number): number => {
+    const pointer = place(count * bytes, (buffer, random) => {
+      const view = bytes === 8 ? new Float64Array(buffer, pointer, count) : new Float32Array(buffer, pointer, count)
+      for (let i = 0; i < count; i++) view[i] = draw(random)
+    })
+    return pointer
+  }
+  const integers = (count: number, limit: number): number => {
+    const pointer = place(4 * count, (buffer, random) => {
+      const view = new Int32Array(buffer, pointer, count)
+      for (let i = 0; i < count; i++) view[i] = random.integer(limit)
+    })
+    return pointer
+  }
+  const list = args({
+    bytes,
+    values: (count) => floats(count, (random) => random.normal()),
+    positive: (count) => floats(count, (random) => random.uniform() + 0.1),
+    integers,
+    integersOut: (count) => integers(count, 1000),
+    scratch: (size) => place(size),
+  })
+  return {
+    args: list,
+    bytes: end,
+    fill(buffer) {
+      const random = createRandom(seed)
+      for (const write of writers) write(buffer, random)
+    },
+    contents: (buffer) => spans.map(([pointer, words]) => new Uint32Array(buffer, pointer, words)),
+  }
+}

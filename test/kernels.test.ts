@@ -1,0 +1,30 @@
+// Every kernel against its twin, to the bit, in both precisions.
+import { describe, expect, test } from 'vitest'
+import { type Kernels, createEngine } from '../src/engine/index'
+import { kernelCases, prepare } from './kernel-cases'
+
+describe.each(['float64', 'float32'] as const)('%s', (dtype) => {
+  test.each(kernelCases.map((c) => [`${c.kernel} ${c.name}`, c] as const))('%s', async (_, kernelCase) => {
+    const call = prepare(kernelCase, dtype === 'float64' ? 8 : 4)
+    const [wasm, js] = await Promise.all(
+      (['wasm', 'js'] as const).map(async (backend) => {
+        const engine = await createEngine(dtype, call.bytes, backend)
+        call.fill(engine.buffer)
+        const kernel = engine.kernels[kernelCase.kernel] as (...args: number[]) => number | void
+        const before = call.contents(engine.buffer).map((span) => span.slice())
+        const result = kernel(...call.args)
+        return { result, before, after: call.contents(engine.buffer) }
+      }),
+    )
+    expect(wasm.result).toBe(js.result)
+    expect(wasm.after).toEqual(js.after)
+    // The case must do something, or equal bits would prove nothing.
+    expect(wasm.result !== undefined || wasm.after.some((span, i) => span.join() !== wasm.before[i].join())).toBe(true)
+  })
+
+  test('the table has a case for every kernel', async () => {
+    const { kernels } = await createEngine(dtype, 65536, 'js')
+    const covered = new Set<keyof Kernels>(kernelCases.map((c) => c.kernel))
+    expect(Object.keys(kernels).filter((name) => !covered.has(name as keyof Kernels))).toEqual([])
+  })
+})

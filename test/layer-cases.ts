@@ -1,0 +1,191 @@
+// The case table of the layers. Each row is a network that ends in scores or in values; it drives the gradient check,
+// the comparison of the engines over whole training steps, and the names and shapes of parameters.
+
+import {
+  type Layer,
+  batchNorm,
+  conv2d,
+  dense,
+  flatten,
+  globalAvgPool2d,
+  maxPool2d,
+  normalize,
+  relu,
+  residual,
+  sequential,
+} from '../src/index'
+
+export interface LayerCase {
+  readonly name: string
+  readonly network: () => Layer
+  readonly input: readonly number[]
+  /** Names of the parameters, then those of the buffers. */
+  readonly names: readonly string[]
+}
+
+/** The CNN of the README, for images of any size. */
+export function cnn(classes = 10): Layer {
+  return sequential(
+    conv2d(16, { kernel: 3, pad: 1 }),
+    batchNorm(),
+    relu(),
+    maxPool2d(2),
+    conv2d(32, { kernel: 3, pad: 1 }),
+    batchNorm(),
+    relu(),
+    maxPool2d(2),
+    flatten(),
+    dense(classes),
+  )
+}
+
+const head = () => [flatten(), dense(3)]
+
+export const layerCases: readonly LayerCase[] = [
+  { name: 'dense', network: () => dense(3), input: [5], names: ['weight', 'bias'] },
+  { name: 'dense, no bias', network: () => dense(1, { bias: false }), input: [1], names: ['weight'] },
+  {
+    name: 'dense, relu, dense',
+    network: () => sequential(dense(7), relu(), dense(3)),
+    input: [5],
+    names: ['0.weight', '0.bias', '2.weight', '2.bias'],
+  },
+  {
+    name: 'conv2d',
+    network: () => sequential(conv2d(4, { kernel: 3, pad: 1 }), ...head()),
+    input: [2, 5, 6],
+    names: ['0.weight', '0.bias', '2.weight', '2.bias'],
+  },
+  {
+    name: 'conv2d, stride and groups, after another',
+    network: () =>
+      sequential({
+        first: conv2d(4, { kernel: 1, bias: false }),
+        second: conv2d(6, { kernel: [3, 5], stride: [2, 1], pad: [1, 2], groups: 2 }),
+        flatten: flatten(),
+        scores: dense(3),
+      }),
+    input: [3, 9, 8],
+    names: ['first.weight', 'second.weight', 'second.bias', 'scores.weight', 'scores.bias'],
+  },
+  {
+    name: 'conv2d, dilation, depthwise',
+    network: () =>
+      sequential(
+        conv2d(4, { kernel: 2, dilation: 2 }),
+        conv2d(4, { kernel: 3, stride: 3, pad: 2, dilation: 2, groups: 4 }),
+        ...head(),
+      ),
+    input: [1, 9, 10],
+    names: ['0.weight', '0.bias', '1.weight', '1.bias', '3.weight', '3.bias'],
+  },
+  {
+    name: 'batchNorm of features',
+    network: () => sequential(dense(4), batchNorm({ runningVar: 'unbiased', momentum: 0.8 }), relu(), dense(3)),
+    input: [3],
+    names: ['0.weight', '0.bias', '1.weight', '1.bias', '3.weight', '3.bias', '1.running_mean', '1.running_var'],
+  },
+  {
+    name: 'batchNorm of images, first',
+    network: () => sequential(batchNorm(), conv2d(2, { kernel: 2 }), ...head()),
+    input: [3, 4, 5],
+    names: ['0.weight', '0.bias', '1.weight', '1.bias', '3.weight', '3.bias', '0.running_mean', '0.running_var'],
+  },
+  {
+    name: 'normalize, maxPool2d, globalAvgPool2d',
+    network: () =>
+      sequential(
+        normalize({ mean: [1, 0.5], std: [2, 0.1] }),
+        conv2d(5, { kernel: 3, pad: 1 }),
+        maxPool2d(3, { stride: 2, pad: 1 }),
+        globalAvgPool2d(),
+        dense(3),
+      ),
+    input: [2, 7, 9],
+    names: ['1.weight', '1.bias', '4.weight', '4.bias', '0.mean', '0.std'],
+  },
+  {
+    name: 'residual, identity',
+    network: () =>
+      sequential(
+        dense(4),
+        residual(sequential(dense(4), relu(), dense(4))),
+        relu(),
+        residual(batchNorm()),
+        relu(),
+        dense(3),
+      ),
+    input: [3],
+    names: [
+      '0.weight',
+      '0.bias',
+      '1.body.0.weight',
+      '1.body.0.bias',
+      '1.body.2.weight',
+      '1.body.2.bias',
+      '3.body.weight',
+      '3.body.bias',
+      '5.weight',
+      '5.bias',
+      '3.body.running_mean',
+      '3.body.running_var',
+    ],
+  },
+  {
+    name: 'residual with shortcut, on the input',
+    network: () =>
+      sequential(
+        residual(
+          sequential(
+            conv2d(4, { kernel: 3, stride: 2, pad: 1 }),
+            batchNorm(),
+            relu(),
+            conv2d(4, { kernel: 3, pad: 1 }),
+          ),
+          conv2d(4, { kernel: 1, stride: 2 }),
+        ),
+        relu(),
+        residual(residual(sequential(relu(), conv2d(4, { kernel: 1 })))),
+        globalAvgPool2d(),
+        dense(3),
+      ),
+    input: [2, 5, 6],
+    names: [
+      '0.body.0.weight',
+      '0.body.0.bias',
+      '0.body.1.weight',
+      '0.body.1.bias',
+      '0.body.3.weight',
+      '0.body.3.bias',
+      '0.shortcut.weight',
+      '0.shortcut.bias',
+      '2.body.body.1.weight',
+      '2.body.body.1.bias',
+      '4.weight',
+      '4.bias',
+      '0.body.1.running_mean',
+      '0.body.1.running_var',
+    ],
+  },
+  {
+    name: 'cnn',
+    network: () => cnn(3),
+    input: [1, 8, 8],
+    names: [
+      '0.weight',
+      '0.bias',
+      '1.weight',
+      '1.bias',
+      '4.weight',
+      '4.bias',
+      '5.weight',
+      '5.bias',
+      '9.weight',
+      '9.bias',
+      '1.running_mean',
+      '1.running_var',
+      '5.running_mean',
+      '5.running_var',
+    ],
+  },
+]

@@ -1,0 +1,153 @@
+// Layers by their case table: gradients against differences, engine against engine, names.
+import { describe, expect, test } from 'vitest'
+import {
+  type Model,
+  adam,
+  createModel,
+  createRandom,
+  gradientCheck,
+  meanSquaredError,
+  momentum,
+  softmaxCrossEntropy,
+} from '../src/index'
+import { cnn, layerCases } from './layer-cases'
+
+/** n random rows and labels. */
+export function randomData(n: number, size: number, classes: number, seed = 5) {
+  const random = createRandom(seed)
+  return {
+    x: Float64Array.from({ length: n * size }, () => random.normal()),
+    y: Int32Array.from({ length: n }, () => random.integer(classes)),
+  }
+}
+
+/** All bits of a model, by name. */
+function bits(model: Model): Record<string, string> {
+  const tensors = Object.entries({ ...model.parameters, ...model.buffers })
+  return Object.fromEntries(tensors.map(([name, { data }]) => [name, new Uint32Array(data.slice().buffer).join(' ')]))
+}
+
+describe.each(layerCases.map((c) => [c.name, c] as const))('%s', (_, { network, input, names }) => {
+  const size = input.reduce((a, b) => a * b)
+  const classes = async () => (await createModel(network(), { input, batch: 1 })).output.shape[1]
+
+  test('has the names of a PyTorch state dict', async () => {
+    const model = await createModel(network(), { input, batch: 1 })
+    expect([...Object.keys(model.parameters), ...Object.keys(model.buffers)]).toEqual(names)
+    expect(Object.keys(model.gradients)).toEqual(Object.keys(model.parameters))
+  })
+
+  test.each(['wasm', 'js'] as const)('passes the gradient check on %s', async (backend) => {
+    for (const loss of [softmaxCrossEntropy(), meanSquaredError()]) {
+      const model = await createModel(network(), { input, batch: 6, loss, seed: 3, l2: 0.01, backend })
+      const { x, y } = randomData(5, size, await classes())
+      const targets = loss.kind === 'meanSquaredError' ? randomData(5, await classes(), 2, 7).x : y
+      const before = bits(model)
+      const result = gradientCheck(model, x, targets, { samples: 12 })
+      expect(result.error, JSON.stringify(result)).toBeLessThan(1e-6)
+      expect(result.name).not.toBe('')
+      expect(bits(model)).toEqual(before)
+    }
+  })
+
+  test.each([true, false])('gives the gradient of the input (training: %s)', async (training) => {
+    const model = await createModel(network(), { input, batch: 4, seed: 3 })
+    const { x } = randomData(3, size, 2)
+    model.forward(x, { training: true })
+    const saved = bits(model)
+    const y = model.forward(x, { training })
+    const dy = randomData(3, y.data.length / 3, 2, 9).x
+    const dx = model.backward(dy)
+    expect(dx.shape).toEqual([3, ...input])
+    const analytic = dx.data.slice()
+    const value = () => {
+      const out = model.forward(x, { training }).data
+      let sum = 0
+      for (let i = 0; i < out.length; i++) sum += out[i] * dy[i]
+      return sum
+    }
+    const largest = Math.max(...analytic.map(Math.abs))
+    for (let i = 0; i < x.length; i += 1 + Math.floor(x.length / 40)) {
+      const kept = x[i]
+      x[i] = kept + 1e-5
+      const up = value()
+      x[i] = kept - 1e-5
+      const numeric = (up - value()) / 2e-5
+      x[i] = kept
+      expect(Math.abs(numeric - analytic[i])).toBeLessThan(1e-6 * Math.max(largest, 1e-3))
+    }
+    if (!training) expect(bits(model)).toEqual(saved)
+  })
+
+  test.each(['float64', 'float32'] as const)('trains to the same bits on both engines, %s', async (dtype) => {
+    const { x, y } = randomData(13, size, await classes())
+    const models = await Promise.all(
+      (['wasm', 'js'] as const).map((backend) =>
+        createModel(network(), {
+          input,
+          batch: 4,
+          dtype,
+          backend,
+          seed: 2,
+          l2: 1e-3,
+          clipNorm: 0.5,
+          loss: softmaxCrossEntropy(),
+          optimizer: adam({ learningRate: 0.01 }),
+        }),
+      ),
+    )
+    const losses = models.map((model) => {
+      const list: number[] = []
+      // Batches of 4, 4, 4 and 1, twice.
+      for (let step = 0; step < 8; step++) {
+        const first = (step % 4) * 4
+        list.push(model.trainStep(x.subarray(first * size, (first + 4) * size), y.subarray(first, first + 4)))
+      }
+      return list
+    })
+    expect(losses[0]).toEqual(losses[1])
+    expect(losses[0].every(Number.isFinite)).toBe(true)
+    expect(bits(models[0])).toEqual(bits(models[1]))
+    expect(models[0].predict(x).data).toEqual(models[1].predict(x).data)
+  })
+
+  test('an inference model gives the same output from less memory', async () => {
+    const { x, y } = randomData(4, size, await classes())
+    const options = { input, batch: 4, seed: 2 } as const
+    const loss = softmaxCrossEntropy()
+    const optimizer = momentum({ learningRate: 0.01 })
+    const model = await createModel(network(), { ...options, loss, optimizer })
+    model.trainStep(x, y)
+    const small = await createModel(network(), { ...options, inference: true })
+    small.load(model.save())
+    expect(small.predict(x).data).toEqual(model.predict(x).data)
+    expect(small.memory.gradients + small.memory.optimizer).toBe(0)
+    expect(small.memory.total).toBeLessThan(model.memory.total)
+  })
+})
+
+describe.each(['float64', 'float32'] as const)('the CNN of the README, %s', (dtype) => {
+  test('has the same bits on both engines after 200 steps', async () => {
+    const input = [1, 16, 16]
+    const { x, y } = randomData(150, 256, 10)
+    const trained = await Promise.all(
+      (['wasm', 'js'] as const).map(async (backend) => {
+        const optimizer = adam({ learningRate: 1e-3 })
+        const model = await createModel(cnn(), {
+          input,
+          batch: 16,
+          dtype,
+          backend,
+          seed: 1,
+          loss: softmaxCrossEntropy(),
+          optimizer,
+        })
+        const history = await model.fit({ x, y }, { epochs: 20 })
+        return { history, bits: bits(model) }
+      }),
+    )
+    expect(trained[0]).toEqual(trained[1])
+    expect(trained[0].history.loss).toHaveLength(20)
+    expect(trained[0].history.loss[19]).toBeLessThan(trained[0].history.loss[0])
+  })
+})
