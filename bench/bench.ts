@@ -1,0 +1,129 @@
+// npm run bench [-- FILTER]: every kind of kernel at sizes that matter, and the whole MNIST step: WebAssembly and its
+// twin in both precisions, with the share of what this machine reaches at the most, measured in the same run.
+
+import { readFileSync } from 'node:fs'
+import asc from 'assemblyscript/asc'
+import { Bench } from 'tinybench'
+import { type Kernels, createEngine } from '../src/engine/index'
+import { adam, createModel, softmaxCrossEntropy } from '../src/index'
+import {
+  type KernelCase,
+  adamCase,
+  batchNormCases,
+  convCases,
+  gemmCase,
+  maxPoolCases,
+  prepare,
+  reluCases,
+  softmaxCase,
+} from '../test/kernel-cases'
+import { cnn } from '../test/layer-cases'
+
+const filter = new RegExp(process.argv[2] ?? '', 'i')
+const DTYPES = ['float64', 'float32'] as const
+
+export const benchCases: readonly KernelCase[] = [
+  gemmCase(512, 512, 512),
+  ...convCases(64, 1, 28, 28, 16, [3, 3], { pad: [1, 1] }),
+  ...convCases(64, 16, 14, 14, 32, [3, 3], { pad: [1, 1] }),
+  ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [1, 1] }),
+  ...convCases(32, 64, 28, 28, 128, [1, 1]),
+  ...convCases(32, 3, 32, 32, 64, [5, 5], { pad: [2, 2] }),
+  ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [1, 1], stride: [2, 2] }),
+  ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [2, 2], dilation: [2, 2] }),
+  ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [1, 1], groups: 64 }),
+  ...batchNormCases(64, 16, 784, 1, 0),
+  ...batchNormCases(64, 16, 784, 1, 1),
+  ...maxPoolCases(64 * 16, 28, 28, [2, 2]),
+  ...reluCases(64 * 16 * 784),
+  adamCase(1e6),
+  softmaxCase(1024, 1000),
+]
+
+/** Median time of a function in milliseconds: warmed up first, since V8's first tier is two to three times slower. */
+async function measure(run: () => unknown, time: number): Promise<number> {
+  const bench = new Bench({ time, warmupTime: time / 2, iterations: 5, warmupIterations: 2 })
+  bench.add('', run)
+  await bench.run()
+  const { result } = bench.tasks[0]
+  if (result.state !== 'completed') throw new Error(`the benchmark ended as ${result.state}`)
+  return result.latency.p50
+}
+
+/** Multiply-adds in registers (GFLOP/s) and copying through memory (GB/s). */
+async function limits(dtype: (typeof DTYPES)[number]): Promise<{ gflops: number; gbytes: number }> {
+  const source = readFileSync(new URL('../bench/limits.as.ts', import.meta.url))
+  const { error, binary, stderr } = await asc.compileString(source.toString(), {
+    optimizeLevel: 3,
+    runtime: 'stub',
+    importMemory: true,
+    enable: ['simd'],
+    use: [`Float=${dtype === 'float64' ? 'f64' : 'f32'}`],
+  })
+  if (error || !binary) throw new Error(stderr.toString())
+  const memory = new WebAssembly.Memory({ initial: 2048 })
+  const { instance } = await WebAssembly.instantiate(binary as Uint8Array<ArrayBuffer>, { env: { memory } })
+  const { multiplyAdd, copy } = instance.exports as Record<string, (...args: number[]) => number>
+  const rounds = 1e6
+  const lanes = dtype === 'float64' ? 2 : 4
+  const bytes = 2 ** 25
+  return {
+    gflops: (48 * lanes * rounds) / (await measure(() => multiplyAdd(rounds), 300)) / 1e6,
+    gbytes: (2 * bytes) / (await measure(() => copy(bytes, 1024, 2 ** 26), 300)) / 1e6,
+  }
+}
+
+function line(cells: readonly string[]): void {
+  const widths = [66, 10, 12, 12, 9, 12, 10]
+  console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(''))
+}
+
+for (const dtype of DTYPES) {
+  const bytes = dtype === 'float64' ? 8 : 4
+  const limit = await limits(dtype)
+  console.log(`\n${dtype}: peak ${limit.gflops.toFixed(1)} GFLOP/s in registers, ${limit.gbytes.toFixed(1)} GB/s copying`)
+  line(['', 'wasm ms', 'GFLOP/s', 'GB/s', 'share', 'twin ms', 'twin/wasm'])
+  for (const kernelCase of benchCases) {
+    const title = `${kernelCase.kernel} ${kernelCase.name}`
+    if (!filter.test(title)) continue
+    const call = prepare(kernelCase, bytes)
+    const times: number[] = []
+    for (const backend of ['wasm', 'js'] as const) {
+      const engine = await createEngine(dtype, call.bytes, backend)
+      call.fill(engine.buffer)
+      const kernel = engine.kernels[kernelCase.kernel as keyof Kernels] as (...args: number[]) => void
+      times.push(await measure(() => kernel(...call.args), backend === 'wasm' ? 400 : 200))
+    }
+    const [wasm, js] = times
+    const gflops = (kernelCase.flops ?? 0) / wasm / 1e6
+    const gbytes = ((kernelCase.traffic ?? 0) * bytes) / wasm / 1e6
+    const share = gflops ? gflops / limit.gflops : gbytes / limit.gbytes
+    line([
+      title,
+      wasm.toFixed(3),
+      gflops ? gflops.toFixed(1) : '',
+      gbytes ? gbytes.toFixed(1) : '',
+      `${(100 * share).toFixed(0)} %`,
+      js.toFixed(2),
+      (js / wasm).toFixed(1),
+    ])
+  }
+  const title = 'MNIST step: the CNN of the README, batch 64'
+  if (!filter.test(title)) continue
+  const times: number[] = []
+  for (const backend of ['wasm', 'js'] as const) {
+    const model = await createModel(cnn(), {
+      input: [1, 28, 28],
+      batch: 64,
+      dtype,
+      backend,
+      seed: 1,
+      loss: softmaxCrossEntropy(),
+      optimizer: adam({ learningRate: 1e-3 }),
+    })
+    const x = Uint8Array.from({ length: 64 * 784 }, (_, i) => (i * 7919) % 256)
+    const y = Uint8Array.from({ length: 64 }, (_, i) => i % 10)
+    times.push(await measure(() => model.trainStep(x, y), 1500))
+  }
+  line([title, times[0].toFixed(2), '', '', '', times[1].toFixed(1), (times[1] / times[0]).toFixed(1)])
+}

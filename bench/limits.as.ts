@@ -1,0 +1,96 @@
+// AssemblyScript: what this machine can do at the most, for the benchmark to compare with. Compiled by bench/bench.ts.
+
+/**
+ * `count` rounds of 24 multiplications and 24 additions of vectors that never leave the registers, in twelve chains:
+ * enough to hide the latency of both, and few enough for fifteen registers.
+ */
+export function multiplyAdd(count: i32): Float {
+  const x = v128.splat<Float>(<Float>0.999999)
+  const y = v128.splat<Float>(<Float>0.000001)
+  let a = v128.splat<Float>(1)
+  let b = v128.splat<Float>(2)
+  let c = v128.splat<Float>(3)
+  let d = v128.splat<Float>(4)
+  let e = v128.splat<Float>(5)
+  let f = v128.splat<Float>(6)
+  let g = v128.splat<Float>(7)
+  let h = v128.splat<Float>(8)
+  let i = v128.splat<Float>(9)
+  let j = v128.splat<Float>(10)
+  let k = v128.splat<Float>(11)
+  let l = v128.splat<Float>(12)
+  for (let round = 0; round < count; round++) {
+    a = v128.mul<Float>(a, x)
+    g = v128.add<Float>(g, y)
+    b = v128.mul<Float>(b, x)
+    h = v128.add<Float>(h, y)
+    c = v128.mul<Float>(c, x)
+    i = v128.add<Float>(i, y)
+    d = v128.mul<Float>(d, x)
+    j = v128.add<Float>(j, y)
+    e = v128.mul<Float>(e, x)
+    k = v128.add<Float>(k, y)
+    f = v128.mul<Float>(f, x)
+    l = v128.add<Float>(l, y)
+    a = v128.mul<Float>(a, x)
+    g = v128.add<Float>(g, y)
+    b = v128.mul<Float>(b, x)
+    h = v128.add<Float>(h, y)
+    c = v128.mul<Float>(c, x)
+    i = v128.add<Float>(i, y)
+    d = v128.mul<Float>(d, x)
+    j = v128.add<Float>(j, y)
+    e = v128.mul<Float>(e, x)
+    k = v128.add<Float>(k, y)
+    f = v128.mul<Float>(f, x)
+    l = v128.add<Float>(l, y)
+    a = v128.mul<Float>(a, x)
+    g = v128.add<Float>(g, y)
+    b = v128.mul<Float>(b, x)
+    h = v128.add<Float>(h, y)
+    c = v128.mul<Float>(c, x)
+    i = v128.add<Float>(i, y)
+    d = v128.mul<Float>(d, x)
+    j = v128.add<Float>(j, y)
+    e = v128.mul<Float>(e, x)
+    k = v128.add<Float>(k, y)
+    f = v128.mul<Float>(f, x)
+    l = v128.add<Float>(l, y)
+    a = v128.mul<Float>(a, x)
+    g = v128.add<Float>(g, y)
+    b = v128.mul<Float>(b, x)
+    h = v128.add<Float>(h, y)
+    c = v128.mul<Float>(c, x)
+    i = v128.add<Float>(i, y)
+    d = v128.mul<Float>(d, x)
+    j = v128.add<Float>(j, y)
+    e = v128.mul<Float>(e, x)
+    k = v128.add<Float>(k, y)
+    f = v128.mul<Float>(f, x)
+    l = v128.add<Float>(l, y)
+  }
+  let sum = v128.add<Float>(a, b)
+  sum = v128.add<Float>(sum, c)
+  sum = v128.add<Float>(sum, d)
+  sum = v128.add<Float>(sum, e)
+  sum = v128.add<Float>(sum, f)
+  sum = v128.add<Float>(sum, g)
+  sum = v128.add<Float>(sum, h)
+  sum = v128.add<Float>(sum, i)
+  sum = v128.add<Float>(sum, j)
+  sum = v128.add<Float>(sum, k)
+  sum = v128.add<Float>(sum, l)
+  return v128.extract_lane<Float>(sum, 0)
+}
+
+/** y = x, `bytes` bytes of it. */
+export function copy(bytes: i32, x: usize, y: usize): void {
+  for (let i = 0; i < bytes; i += 64) {
+    v128.store(y, v128.load(x))
+    v128.store(y, v128.load(x, 16), 16)
+    v128.store(y, v128.load(x, 32), 32)
+    v128.store(y, v128.load(x, 48), 48)
+    x += 64
+    y += 64
+  }
+}
