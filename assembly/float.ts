@@ -8,3 +8,8 @@ export const NR: i32 = 2 * LANES
 /** Bytes of the NR columns of a sliver of B. */
 export const SLIVER_ROW: usize = 32
 export const BLOCK_COLUMNS: i32 = 64 * LANES
+
+/** Bytes of a value: tells the two modules apart. */
+export function bytesPerValue(): i32 {
+  return sizeof<Float>()
+}

@@ -1,39 +1,64 @@
 // Losses: means over the batch. Each returns the loss and, unless dz is 0, writes its gradient.
 
-import { exp, log } from '../src/kernels/math'
+import { SOFTMAX_SCRATCH } from '../src/kernels/blocking'
+import { log } from '../src/kernels/math'
+import { scale } from './elementwise'
+import { expRow, expTable } from './exp'
 import { LANES, SIZE } from './float'
-import { clearLanes, totalOfLanes } from './reduce'
+import { accumulate, clearLanes, totalOfLanes } from './reduce'
 
 const SUMS: i32 = 4 * LANES
 
+/** The largest of `count` values; where one is NaN, any value, since every result becomes NaN then. */
+function largestOf(count: i32, z: usize): Float {
+  let largest = load<Float>(z)
+  if (count >= SUMS) {
+    let m0 = v128.load(z)
+    let m1 = v128.load(z, 16)
+    let m2 = v128.load(z, 32)
+    let m3 = v128.load(z, 48)
+    for (; count >= SUMS; count -= SUMS) {
+      m0 = v128.pmax<Float>(m0, v128.load(z))
+      m1 = v128.pmax<Float>(m1, v128.load(z, 16))
+      m2 = v128.pmax<Float>(m2, v128.load(z, 32))
+      m3 = v128.pmax<Float>(m3, v128.load(z, 48))
+      z += 64
+    }
+    const m = v128.pmax<Float>(v128.pmax<Float>(m0, m1), v128.pmax<Float>(m2, m3))
+    largest = max(v128.extract_lane<Float>(m, 0), v128.extract_lane<Float>(m, 1))
+    if (sizeof<Float>() == 4) {
+      largest = max(largest, max(v128.extract_lane<Float>(m, 2), v128.extract_lane<Float>(m, 3)))
+    }
+  }
+  for (; count > 0; --count) {
+    const value = load<Float>(z)
+    if (value > largest) largest = value
+    z += SIZE
+  }
+  return largest
+}
+
 /**
  * Mean over n rows of z (n x classes) of ln(sum_j e^z_j) - z_label; dz = (softmax(z) - one-hot) / n. labels: i32.
- * The largest score is subtracted first, so nothing overflows. scratch: 64 bytes.
+ * The largest score is subtracted first, so nothing overflows. scratch: SOFTMAX_SCRATCH bytes and one row.
  */
 export function softmaxCrossEntropy(n: i32, classes: i32, z: usize, labels: usize, scratch: usize, dz: usize): Float {
   const row = <usize>classes * SIZE
   const count: Float = <Float>n
+  const table = scratch + 64
   let loss: Float = 0
+  expTable(table)
   for (let i = 0; i < n; ++i) {
-    let largest = load<Float>(z)
-    for (let j = SIZE; j < row; j += SIZE) {
-      const value = load<Float>(z + j)
-      if (value > largest) largest = value
-    }
+    const largest = largestOf(classes, z)
+    const e = dz ? dz : scratch + SOFTMAX_SCRATCH
+    expRow(classes, largest, z, table, e)
     clearLanes(scratch)
-    let lane: usize = 0
-    for (let j: usize = 0; j < row; j += SIZE) {
-      const e: Float = <Float>exp(<f64>(load<Float>(z + j) - largest))
-      if (dz) store<Float>(dz + j, e)
-      store<Float>(scratch + lane, load<Float>(scratch + lane) + e)
-      lane = (lane + SIZE) & 63
-    }
+    accumulate(classes, e, scratch)
     const sum = totalOfLanes(scratch)
     const label = <usize>load<i32>(labels) * SIZE
     loss += <Float>log(<f64>sum) - (load<Float>(z + label) - largest)
     if (dz) {
-      const factor: Float = 1 / (sum * count)
-      for (let j: usize = 0; j < row; j += SIZE) store<Float>(dz + j, load<Float>(dz + j) * factor)
+      scale(classes, 1 / (sum * count), dz)
       store<Float>(dz + label, load<Float>(dz + label) - 1 / count)
       dz += row
     }

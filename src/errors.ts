@@ -50,6 +50,12 @@ export function finite(where: string, name: string, value: unknown, min = -Infin
   throw new PlanError(`${where}: ${name} must be a finite number${range}, got ${show(value)}`)
 }
 
+/** `value` if it is true or false, else a PlanError. */
+export function flag(where: string, name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw new PlanError(`${where}: ${name} must be true or false, got ${show(value)}`)
+}
+
 /** `value` if it is one of `choices`, else a PlanError. */
 export function oneOf<T extends string>(where: string, name: string, value: unknown, choices: readonly T[]): T {
   if (choices.includes(value as T)) return value as T

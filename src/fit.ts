@@ -1,10 +1,10 @@
 // The training loop: epochs of shuffled batches, validation, callbacks, cancelling.
 
 import { type Labels, type Numbers, checkFinite, countRows } from './data/batches'
-import { DataError, PlanError, checkOptions, integer } from './errors'
+import { DataError, PlanError, checkOptions, flag, integer, show } from './errors'
 import { checkLabel } from './losses'
 import type { Tensor } from './plan'
-import { createRandom } from './random'
+import type { Random } from './random'
 
 /** Examples x, rows of the input shape one after the other; y their labels, or their target values. */
 export interface Data {
@@ -71,7 +71,8 @@ export interface Trainable {
   readonly batch: number
   readonly input: Tensor
   readonly inputSize: number
-  readonly seed: number
+  /** The stream that shuffles; it goes on from run to run. */
+  readonly random: Random
   /** Classes of the labels; 0 where the targets are values, `targetSize` of them for each example. */
   readonly classes: number
   readonly targetSize: number
@@ -88,15 +89,17 @@ export interface Trainable {
 }
 
 /** Checks data before a run: rows, labels and every number. Returns the number of rows. */
-export function checkData(model: Trainable, data: Data, name = ''): number {
+export function checkData(where: string, model: Trainable, data: Data, name = ''): number {
   if (data === null || typeof data !== 'object' || !data.x || !data.y) {
-    throw new DataError(`fit: ${name || 'data'} must be an object { x, y }`)
+    throw new DataError(`${where}: ${name.replace('.', '') || 'data'} must be an object { x, y }`)
   }
   const { x, y } = data
   const rows = countRows(`${name}x`, x, model.inputSize, model.input.shape.slice(1))
   if (model.classes) {
+    if (typeof y !== 'object' || typeof y.length !== 'number')
+      throw new DataError(`${name}y: want labels, got ${show(y)}`)
     if (y.length !== rows) throw new DataError(`${name}y: ${y.length} labels for ${rows} rows of x`)
-    for (let row = 0; row < rows; row++) checkLabel(y, row, model.classes)
+    for (let row = 0; row < rows; row++) checkLabel(y, row, model.classes, `${name}y`)
   } else {
     const targets = countRows(`${name}y`, y, model.targetSize, [model.targetSize])
     if (targets !== rows) throw new DataError(`${name}y: ${targets} rows of targets for ${rows} rows of x`)
@@ -124,10 +127,15 @@ export async function fit(model: Trainable, data: Data, options: FitOptions = {}
     throw new PlanError(`fit: a batch of ${batch} is more than the ${model.batch} that the model was planned for`)
   }
   const { validation, transform, onBatch, onEpoch, signal } = options
-  const rows = checkData(model, data)
-  if (validation) checkData(model, validation, 'validation.')
-  const order = (options.shuffle ?? true) ? Uint32Array.from({ length: rows }, (_, i) => i) : undefined
-  const random = createRandom(model.seed, 1)
+  for (const [name, value] of Object.entries({ transform, onBatch, onEpoch })) {
+    if (value !== undefined && typeof value !== 'function') {
+      throw new PlanError(`fit: ${name} must be a function, got ${show(value)}`)
+    }
+  }
+  const shuffle = flag('fit', 'shuffle', options.shuffle ?? true)
+  const rows = checkData('fit', model, data)
+  if (validation) checkData('fit', model, validation, 'validation.')
+  const order = shuffle ? Uint32Array.from({ length: rows }, (_, i) => i) : undefined
   const batches = Math.ceil(rows / batch)
   const history: History = {
     loss: [],
@@ -149,7 +157,7 @@ export async function fit(model: Trainable, data: Data, options: FitOptions = {}
     learningRate: 0,
   }
   for (let epoch = 0; epoch < epochs; epoch++) {
-    if (order) random.shuffle(order)
+    if (order) model.random.shuffle(order)
     let loss = 0
     let right = 0
     progress.epoch = epoch

@@ -30,7 +30,9 @@ export function gradientCheck(
   const samples = integer('gradientCheck', 'samples', options.samples ?? 10, 1)
   const random = createRandom(integer('gradientCheck', 'seed', options.seed ?? 0, 0), 2)
   const data = { x, y }
-  const n = checkData(model, data)
+  model.needLoss('gradientCheck')
+  model.needTraining('gradientCheck')
+  const n = checkData('gradientCheck', model, data)
   if (n > model.batch) throw new DataError(`gradientCheck: ${n} rows, more than the batch of ${model.batch}`)
   const kept = [...Object.values(model.buffers), ...Object.values(model.gradients)]
   const before = kept.map(({ data }) => data.slice())

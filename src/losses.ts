@@ -1,4 +1,5 @@
 import { DataError, PlanError, show } from './errors'
+import { SOFTMAX_SCRATCH } from './kernels/blocking'
 import type { Plan, Value } from './plan'
 
 /** A planned loss. */
@@ -33,7 +34,7 @@ export function softmaxCrossEntropy(): Loss {
         )
       }
       const target = plan.pinned(4 * plan.batch)
-      plan.scratch(64)
+      plan.scratch(SOFTMAX_SCRATCH + x.size * plan.bytes)
       return {
         targets: 'labels',
         target,
@@ -89,8 +90,11 @@ export function copyLabels(
 }
 
 /** Throws a DataError unless labels[row] is a class. */
-export function checkLabel(labels: ArrayLike<number | bigint>, row: number, classes: number): void {
-  const label = Number(labels[row])
+export function checkLabel(labels: ArrayLike<number | bigint>, row: number, classes: number, name = 'y'): void {
+  const given = labels[row]
+  const label = typeof given === 'bigint' ? Number(given) : given
   if (Number.isInteger(label) && label >= 0 && label < classes) return
-  throw new DataError(`y: the label of row ${row} is ${show(labels[row])}; want an integer from 0 to ${classes - 1}`)
+  throw new DataError(
+    `${name}: the label of row ${row} is ${show(labels[row])}; want an integer from 0 to ${classes - 1}`,
+  )
 }

@@ -1,12 +1,12 @@
 import { type Labels, type Numbers, checkFinite, copyRows, countRows } from './data/batches'
 import { type DType, type Engine, type WasmSource, createEngine } from './engine/index'
-import { DataError, FileError, PlanError, checkOptions, finite, integer, oneOf } from './errors'
+import { DataError, FileError, PlanError, checkOptions, finite, flag, integer, oneOf, show } from './errors'
 import { type Data, type FitOptions, type History, type Trainable, checkData, fit } from './fit'
 import { decodeSafetensors, encodeSafetensors } from './io/safetensors'
 import { type Loss, type LossStep, copyLabels } from './losses'
 import type { Optimizer } from './optimizers'
 import { type Layer, Plan, type Regions, type Slot, type Step, type Tensor, type Value, product } from './plan'
-import { createRandom } from './random'
+import { type Random, createRandom } from './random'
 
 export interface ModelOptions {
   /** Shape of one example: [features], or [channels, height, width]. */
@@ -75,7 +75,7 @@ export async function createModel(network: Layer, options: ModelOptions): Promis
     throw new PlanError('createModel: loss must be one such as softmaxCrossEntropy()')
   }
 
-  const plan = new Plan(input, batch, dtype, options.inference ?? false)
+  const plan = new Plan(input, batch, dtype, flag('createModel', 'inference', options.inference ?? false))
   const step = plan.child('', network, plan.input)
   plan.pin(step.y)
   const loss = options.loss?.plan(step.y, plan)
@@ -107,7 +107,8 @@ export class Model implements Trainable {
   readonly backend: 'wasm' | 'js'
   readonly dtype: DType
   readonly batch: number
-  readonly seed: number
+  /** @internal */
+  readonly random: Random
   readonly inputSize: number
   readonly classes: number
   readonly targetSize: number
@@ -149,7 +150,7 @@ export class Model implements Trainable {
     this.backend = engine.backend
     this.dtype = plan.dtype
     this.batch = plan.batch
-    this.seed = seed
+    this.random = createRandom(seed, 1)
     this.inputSize = plan.input.size
     this.targetSize = network.y.size
     this.classes = loss?.targets === 'labels' ? network.y.size : 0
@@ -187,6 +188,7 @@ export class Model implements Trainable {
    * `training` chooses what batch norm and the like do. Throws a DataError on a wrong length.
    */
   forward(x: Numbers, options: { training?: boolean } = {}): Tensor {
+    checkOptions('forward', options, ['training'])
     const n = this.rowsOf('forward', x)
     copyRows(x, this.inputSize, this.input.data, n, undefined, 0)
     this.run(n, options.training ?? false)
@@ -212,26 +214,14 @@ export class Model implements Trainable {
   /** Applies l2, clipNorm and the optimizer to `gradients`, then zeroes them for the next backward pass. */
   step(): void {
     this.needTraining('step')
-    const { optimizer, clipNorm } = this.settings
-    const { plan, count } = this
-    if (!optimizer) throw new PlanError('step: the model was created without an optimizer; give one to createModel')
-    const rate = this.rate(optimizer)
-    this.addDecay()
-    if (clipNorm !== Infinity) {
-      const norm = Math.sqrt(plan.kernels.sumOfSquares(count, plan.gradientsPointer, plan.scratchPointer))
-      if (norm > clipNorm) plan.kernels.scale(count, clipNorm / norm, plan.gradientsPointer)
-    }
-    this.steps++
-    this.runStep++
-    this.learningRate = rate
-    if (count) {
-      optimizer.update(plan.kernels, count, rate, this.steps, plan.gradientsPointer, this.slots, plan.parametersPointer)
-    }
-    this.allGradients.fill(0)
+    this.apply(this.needOptimizer('step'), this.rate())
   }
 
   /** One step on n rows, n at most the batch: forward, loss, backward, step. Returns the loss before the step. */
   trainStep(x: Numbers, y: Labels | Numbers): number {
+    this.needTraining('trainStep')
+    this.needLoss('trainStep')
+    this.needOptimizer('trainStep')
     const n = this.rowsOf('trainStep', x)
     checkFinite('x', x, this.inputSize)
     this.checkTargets('trainStep', y, n)
@@ -258,7 +248,7 @@ export class Model implements Trainable {
   evaluate(data: Data, options: { transform?: FitOptions['transform'] } = {}): { loss: number; accuracy: number } {
     const loss = this.needLoss('evaluate')
     checkOptions('evaluate', options, ['transform'])
-    const rows = checkData(this, data)
+    const rows = checkData('evaluate', this, data)
     let sum = 0
     let right = 0
     for (let first = 0; first < rows; first += this.batch) {
@@ -279,8 +269,13 @@ export class Model implements Trainable {
   async fit(data: Data, options: FitOptions = {}): Promise<History> {
     this.needTraining('fit')
     this.needLoss('fit')
-    if (!this.settings.optimizer) throw new PlanError('fit: the model was created without an optimizer')
-    return fit(this, data, options)
+    this.needOptimizer('fit')
+    try {
+      return await fit(this, data, options)
+    } finally {
+      this.runEpochs = undefined
+      this.runSteps = undefined
+    }
   }
 
   /** Parameters and buffers as a safetensors file, with PyTorch's names and shapes. */
@@ -346,8 +341,11 @@ export class Model implements Trainable {
 
   /** @internal */
   trainLoaded(n: number): number {
+    // First of all, for a schedule may throw.
+    const rate = this.rate()
+    const optimizer = this.needOptimizer('trainStep')
     const value = this.lossOfLoaded(n, true)
-    this.step()
+    this.apply(optimizer, rate)
     return value
   }
 
@@ -395,12 +393,30 @@ export class Model implements Trainable {
     this.network.forward(n, training)
   }
 
-  private rate(optimizer: Optimizer): number {
-    const { learningRate } = optimizer
+  private apply(optimizer: Optimizer, rate: number): void {
+    const { clipNorm } = this.settings
+    const { plan, count } = this
+    this.addDecay()
+    if (clipNorm !== Infinity) {
+      const norm = Math.sqrt(plan.kernels.sumOfSquares(count, plan.gradientsPointer, plan.scratchPointer))
+      if (norm > clipNorm) plan.kernels.scale(count, clipNorm / norm, plan.gradientsPointer)
+    }
+    this.steps++
+    this.runStep++
+    this.learningRate = rate
+    if (count) {
+      optimizer.update(plan.kernels, count, rate, this.steps, plan.gradientsPointer, this.slots, plan.parametersPointer)
+    }
+    this.allGradients.fill(0)
+  }
+
+  private rate(): number {
+    const { learningRate = 0 } = this.settings.optimizer ?? {}
     if (typeof learningRate === 'number') return learningRate
-    return learningRate.per === 'step'
-      ? learningRate(this.runStep, this.runSteps)
-      : learningRate(this.epoch, this.runEpochs)
+    const rate =
+      learningRate.per === 'step' ? learningRate(this.runStep, this.runSteps) : learningRate(this.epoch, this.runEpochs)
+    if (rate >= 0 && rate < Infinity) return rate
+    throw new PlanError(`learningRate: the schedule gives ${show(rate)} at step ${this.runStep} of epoch ${this.epoch}`)
   }
 
   private decayLoss(): number {
@@ -427,13 +443,21 @@ export class Model implements Trainable {
     if (loss.targets === 'values') checkFinite('y', y as Numbers, this.targetSize)
   }
 
-  private needTraining(where: string): void {
+  /** @internal */
+  needTraining(where: string): void {
     if (this.plan.inference) throw new PlanError(`${where}: the model was created with inference: true`)
   }
 
-  private needLoss(where: string): LossStep {
+  /** @internal */
+  needLoss(where: string): LossStep {
     if (!this.loss) throw new PlanError(`${where}: the model was created without a loss; give one to createModel`)
     return this.loss
+  }
+
+  private needOptimizer(where: string): Optimizer {
+    const { optimizer } = this.settings
+    if (optimizer) return optimizer
+    throw new PlanError(`${where}: the model was created without an optimizer; give one to createModel`)
   }
 
   private firstRows(cache: (Tensor | undefined)[], value: Value, pointer: number, n: number): Tensor {

@@ -1,4 +1,4 @@
-import { checkOptions, finite, PlanError, show } from './errors'
+import { PlanError, checkOptions, finite, flag, show } from './errors'
 import type { Kernels } from './engine/index'
 import type { Schedule } from './schedules'
 
@@ -45,7 +45,7 @@ export function sgd(options: WithRate): Optimizer {
 export function momentum(options: WithRate & { rho?: number; average?: boolean }): Optimizer {
   checkOptions('momentum', options, ['learningRate', 'rho', 'average'])
   const rho = finite('momentum', 'rho', options.rho ?? 0.9, 0, 1)
-  const average = options.average ?? false
+  const average = flag('momentum', 'average', options.average ?? false)
   return {
     kind: 'momentum',
     config: { rho, average },
@@ -72,11 +72,11 @@ export function adam(
 ): Optimizer {
   const keys = ['learningRate', 'beta1', 'beta2', 'epsilon', 'epsilonInside', 'biasCorrection']
   checkOptions('adam', options, keys)
-  const beta1 = finite('adam', 'beta1', options.beta1 ?? 0.9, 0, 1)
-  const beta2 = finite('adam', 'beta2', options.beta2 ?? 0.999, 0, 1)
+  const beta1 = decay('beta1', options.beta1 ?? 0.9)
+  const beta2 = decay('beta2', options.beta2 ?? 0.999)
   const epsilon = finite('adam', 'epsilon', options.epsilon ?? 1e-8, 0)
-  const epsilonInside = options.epsilonInside ?? false
-  const biasCorrection = options.biasCorrection ?? true
+  const epsilonInside = flag('adam', 'epsilonInside', options.epsilonInside ?? false)
+  const biasCorrection = flag('adam', 'biasCorrection', options.biasCorrection ?? true)
   return {
     kind: 'adam',
     config: { beta1, beta2, epsilon, epsilonInside, biasCorrection },
@@ -92,6 +92,12 @@ export function adam(
       kernels.adam(count, first, beta1, 1 - beta1, beta2, 1 - beta2, second, inside, outside, dx, m, v, x)
     },
   }
+}
+
+/** β from 0 to less than 1: with 1 there is nothing to correct the bias by, and 1 - βᵗ is 0. */
+function decay(name: string, value: number): number {
+  if (finite('adam', name, value, 0) < 1) return value
+  throw new PlanError(`adam: ${name} must be from 0 to less than 1, got ${show(value)}`)
 }
 
 /** base^exponent by repeated squaring: Math.pow differs between engines. */

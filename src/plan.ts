@@ -8,7 +8,8 @@
 //
 // Activations share memory by lifetime. Time runs through the layers forward, 0 ... T, and mirrored back, so the layer
 // planned at t runs forward at t and backward at M - t, with M = 2T + 1. A value lives from its writer to its last
-// reader, or to the backward pass of a layer that keeps it; its gradient from the reader's backward to the writer's.
+// reader, its gradient from the reader's backward pass to the writer's. What a backward pass reads of the forward pass
+// lives until the next one, so that backward may run again.
 
 import { PlanError } from './errors'
 import type { DType, Kernels } from './engine/index'
@@ -157,8 +158,8 @@ export class Plan {
   private readonly values: Value[] = []
   private readonly names: string[] = []
   private readonly kinds: string[] = []
-  /** [block, layer's time]: the block is needed until that layer has run backward. */
-  private readonly kept: [Block, number][] = []
+  /** What backward passes read of the forward pass. */
+  private readonly kept: Block[] = []
   private readonly gradients = new Set<Block>()
   private readonly pinnedBlocks = new Set<Block>()
   private time = 0
@@ -221,7 +222,7 @@ export class Plan {
 
   /** Says that the layer being planned reads `x` again when it runs backward. */
   keep(x: Value): void {
-    if (!this.inference) this.kept.push([x.storage, this.time])
+    if (!this.inference) this.kept.push(x.storage)
   }
 
   /** A trainable parameter, `name` local to the layer. */
@@ -267,7 +268,7 @@ export class Plan {
   /** Memory that the layer being planned fills forward and reads backward. */
   saved(bytes: number): { readonly pointer: number } {
     const block = this.block(bytes)
-    if (!this.inference) this.kept.push([block, this.time])
+    if (!this.inference) this.kept.push(block)
     return block
   }
 
@@ -341,11 +342,11 @@ export class Plan {
     const scratch = align(this.scratchBytes)
     const total = this.scratchPointer + scratch
     if (total > MAX_BYTES) {
-      const gib = (total / 2 ** 30).toFixed(2)
+      const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`
+      const cure = activations + scratch > total / 2 ? `a smaller batch (now ${this.batch})` : 'fewer parameters'
       throw new PlanError(
-        `createModel: this model needs ${gib} GiB (activations ${(activations / 2 ** 30).toFixed(2)} GiB), more than ` +
-          `the 4 GiB that WebAssembly can address; a smaller batch (now ${this.batch}) ` +
-          `${this.dtype === 'float64' ? "or dtype 'float32' " : ''}would help`,
+        `createModel: this model needs ${gib(total)} (${gib(activations)} of it for activations), more than the 4 GiB ` +
+          `that WebAssembly can address; ${cure}${this.dtype === 'float64' ? " or dtype 'float32'" : ''} would help`,
       )
     }
     return { parameters: region, gradients, state, optimizer, activations, scratch, total }
@@ -354,7 +355,7 @@ export class Plan {
   /** The largest blocks first, each at the lowest place that no block of the same time holds. */
   private placeBlocks(base: number): number {
     const mirror = 2 * this.time + 1
-    for (const [block, time] of this.kept) block.root.last = Math.max(block.root.last, mirror - time)
+    for (const block of this.kept) block.root.last = Infinity
     for (const block of this.gradients) {
       if (block.merged) continue
       // So far its times were those of the layers; the gradient lives when they run backward.

@@ -20,7 +20,7 @@ export interface Random {
  * `stream` separates uses of one seed: 0 initialises parameters, 1 shuffles.
  */
 export function createRandom(seed: number, stream = 0): Random {
-  let mix = (seed ^ Math.floor(seed / 4294967296) ^ Math.imul(stream, 0x85ebca6b)) >>> 0
+  let mix = (seed ^ Math.imul(stream, 0x85ebca6b)) >>> 0
   const split = (): number => {
     mix = (mix + 0x9e3779b9) >>> 0
     let z = mix
@@ -30,6 +30,8 @@ export function createRandom(seed: number, stream = 0): Random {
   }
   let a = split()
   let b = split()
+  // The high half of the seed enters halfway, so that no two seeds give one state.
+  mix = (mix ^ Math.floor(seed / 4294967296)) >>> 0
   let c = split()
   // Never all zero, which xoshiro would not leave.
   let d = split() | 1

@@ -2,7 +2,7 @@
 // bit, and the benchmark. Sizes include 1, odd tails, edges of blocks and non-square shapes.
 
 import type { Kernels } from '../src/engine/index'
-import { GEMM_SCRATCH } from '../src/kernels/blocking'
+import { GEMM_SCRATCH, SOFTMAX_SCRATCH } from '../src/kernels/blocking'
 import { convOutput, convScratch } from '../src/kernels/conv-geometry'
 import { createRandom } from '../src/random'
 
@@ -246,7 +246,7 @@ export function softmaxCase(n: number, classes: number, gradient = true): Kernel
       classes,
       a.values(n * classes),
       a.integers(n, classes),
-      a.scratch(64),
+      a.scratch(SOFTMAX_SCRATCH + classes * a.bytes),
       gradient ? a.values(n * classes) : 0,
     ],
   }
@@ -268,6 +268,7 @@ export function reluCases(count: number): KernelCase[] {
 const COUNTS = [1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 130]
 
 export const kernelCases: readonly KernelCase[] = [
+  { kernel: 'bytesPerValue', name: '', args: () => [] },
   ...[
     [1, 1, 1],
     [4, 4, 4],

@@ -12,6 +12,8 @@ export function countRows(name: string, x: ArrayLike<unknown>, size: number, sha
   if (x === null || typeof x !== 'object' || typeof x.length !== 'number') {
     throw new DataError(`${name}: want a typed array or an array of numbers, got ${show(x)}`)
   }
+  if (x.length && typeof x[0] !== 'number')
+    throw new DataError(`${name}: row 0 holds ${show(x[0])}; want numbers, rows one after the other`)
   const rows = x.length / size
   if (Number.isInteger(rows) && rows > 0) return rows
   throw new DataError(

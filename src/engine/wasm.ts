@@ -33,10 +33,18 @@ export async function createWasmEngine(dtype: DType, bytes: number, source?: Was
   } catch (error) {
     throw outOfMemory(bytes, error)
   }
-  const result = (await WebAssembly.instantiate(module as WebAssembly.Module, { env: { memory } })) as
-    WebAssembly.Instance | WebAssembly.WebAssemblyInstantiatedSource
-  const { exports } = 'instance' in result ? result.instance : result
-  return { backend: 'wasm', kernels: exports as unknown as Kernels, buffer: memory.buffer }
+  const result = await WebAssembly.instantiate(module as WebAssembly.Module, { env: { memory } }).catch(
+    (cause: unknown): never => {
+      if (!source) throw cause
+      throw new PlanError(`createModel: the wasm given is not v128's kernels: ${String(cause)}`, { cause })
+    },
+  )
+  const { exports } = 'instance' in result ? (result.instance as WebAssembly.Instance) : result
+  const kernels = exports as unknown as Kernels
+  if (source && kernels.bytesPerValue?.() !== (dtype === 'float64' ? 8 : 4)) {
+    throw new PlanError(`createModel: the wasm given is not v128's kernels for ${dtype}`)
+  }
+  return { backend: 'wasm', kernels, buffer: memory.buffer }
 }
 
 export function outOfMemory(bytes: number, cause: unknown): PlanError {

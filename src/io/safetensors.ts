@@ -1,7 +1,7 @@
 // The safetensors file: 8 bytes of little-endian header length, a JSON header
 // {"name": {"dtype": "F64", "shape": [...], "data_offsets": [begin, end]}}, then the bytes of the tensors.
 
-import { FileError } from '../errors'
+import { FileError, show } from '../errors'
 import { type Tensor, product } from '../plan'
 
 const BYTES: Readonly<Record<string, number>> = { F64: 8, F32: 4 }
@@ -9,14 +9,14 @@ const MAX_HEADER = 100_000_000
 
 /** One file with all tensors, in the order given; `__metadata__` says that the layout is PyTorch's. */
 export function encodeSafetensors(tensors: Readonly<Record<string, Tensor>>): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } }
+  const header: [string, unknown][] = [['__metadata__', { format: 'pt' }]]
   let end = 0
   for (const [name, { shape, data }] of Object.entries(tensors)) {
     const dtype = data.BYTES_PER_ELEMENT === 8 ? 'F64' : 'F32'
-    header[name] = { dtype, shape, data_offsets: [end, end + data.byteLength] }
+    header.push([name, { dtype, shape, data_offsets: [end, end + data.byteLength] }])
     end += data.byteLength
   }
-  let text = JSON.stringify(header)
+  let text = JSON.stringify(Object.fromEntries(header))
   // Padded with spaces, so that the values are aligned.
   while (new TextEncoder().encode(text).length % 8) text += ' '
   const json = new TextEncoder().encode(text)
@@ -51,8 +51,10 @@ export function decodeSafetensors(bytes: Uint8Array): Map<string, Tensor> {
     )
   }
   let header: unknown
+  let text: string
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)))
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length))
+    header = JSON.parse(text)
   } catch (cause) {
     throw new FileError('weights: the header is not JSON; the file is damaged or not safetensors', { cause })
   }
@@ -66,7 +68,7 @@ export function decodeSafetensors(bytes: Uint8Array): Map<string, Tensor> {
     if (!isRecord(entry)) throw new FileError(`weights: '${name}' has no description`)
     const { dtype, shape, data_offsets: offsets } = entry
     if (typeof dtype !== 'string' || !Object.hasOwn(BYTES, dtype)) {
-      throw new FileError(`weights: '${name}' has type ${String(dtype)}; want F64 or F32`)
+      throw new FileError(`weights: '${name}' has type ${show(dtype)}; want F64 or F32`)
     }
     if (!isSizes(shape)) throw new FileError(`weights: '${name}' has no valid shape`)
     if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
@@ -87,6 +89,9 @@ export function decodeSafetensors(bytes: Uint8Array): Map<string, Tensor> {
     tensors.set(name, { shape, data })
     spans.push([begin, end, name])
   }
+  // JSON.parse keeps the last of equal names; each description has one list of offsets.
+  const described = text.match(/"data_offsets"\s*:\s*\[/g)?.length ?? 0
+  if (described !== tensors.size) throw new FileError('weights: the header names a tensor twice')
   let last = 0
   for (const [begin, end, name] of spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
     if (begin !== last)

@@ -27,15 +27,8 @@ export const BLOCK_OFFSET: i32 = EDGE_OFFSET + 16 * MR * NV
 /** Bytes of the scratch of a matrix product; what a caller needs besides begins there. */
 export const GEMM_SCRATCH: i32 = BLOCK_OFFSET + 16 * KC * 64
 
-/** Bytes, rounded up to whole cache lines of 64. */
-export function roundUp(bytes: i32): i32 {
-  return (bytes + 63) & -64
-}
-
-/** a / b rounded up, for positive integers. */
-export function ceilDivide(a: i32, b: i32): i32 {
-  return ((a + b - 1) / b) | 0
-}
+/** Bytes of scratch of the softmax, before one row: partial sums, constants, an odd tail. */
+export const SOFTMAX_SCRATCH: i32 = 512
 
 /** a / b rounded down, for integers a >= 0, b > 0. */
 export function floorDivide(a: i32, b: i32): i32 {

@@ -5,7 +5,7 @@ import { batchNormKernels } from './batch-norm'
 import { conv2dKernels } from './conv2d'
 import { denseKernels } from './dense'
 import { elementwiseKernels } from './elementwise'
-import { Floats } from './float'
+import { Floats, SHIFT } from './float'
 import { gemmKernels } from './gemm'
 import { lossKernels } from './losses'
 import { optimizerKernels } from './optimizers'
@@ -16,6 +16,7 @@ import { reduceKernels } from './reduce'
 export function createTwin(buffer: ArrayBuffer): Kernels {
   const heap = { f: new Floats(buffer), i32: new Int32Array(buffer) }
   return {
+    bytesPerValue: () => 1 << SHIFT,
     ...batchNormKernels(heap),
     ...conv2dKernels(heap),
     ...denseKernels(heap),

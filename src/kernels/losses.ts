@@ -1,6 +1,7 @@
 // Twin of assembly/losses.ts.
+import { expNonPositive } from './exp'
 import { F, SHIFT, type Heap } from './float'
-import { exp, log } from './math'
+import { log } from './math'
 import { SUMS, clearLanes, totalOfLanes } from './reduce'
 
 export const lossKernels = (heap: Heap) => {
@@ -18,7 +19,7 @@ export const lossKernels = (heap: Heap) => {
         for (let j = 1; j < classes; j++) if (f[z + j] > largest) largest = f[z + j]
         clearLanes(heap, lanes)
         for (let j = 0; j < classes; j++) {
-          const e = F(exp(F(f[z + j] - largest)))
+          const e = expNonPositive(F(f[z + j] - largest))
           if (dz) f[dz + j] = e
           const lane = lanes + (j & (SUMS - 1))
           f[lane] = F(f[lane] + e)

@@ -4,12 +4,33 @@
 // In AssemblyScript `number` is f64.
 
 /** ln 2 in two parts: k * LN2_HIGH is exact for |k| < 2^20, since its last 21 bits are zero. */
-const LN2_HIGH: number = 0.693147180369123816490
-const LN2_LOW: number = 1.90821492927058770002e-10
-const LOG2_E: number = 1.4426950408889634
+export const LN2_HIGH: number = 0.693147180369123816490
+export const LN2_LOW: number = 1.90821492927058770002e-10
+/** The same for float32, exact for |k| < 2^15. */
+export const LN2_HIGH_SINGLE: number = 0.693359375
+export const LN2_LOW_SINGLE: number = -2.1219444005469057e-4
+export const LOG2_E: number = 1.4426950408889634
+
+/** Below these, e^x is 0 in float64 and in float32. */
+export const EXP_UNDERFLOW: number = -745.1332191019412
+export const EXP_UNDERFLOW_SINGLE: number = -103.97208
+
+/** 1/n!, the coefficients of e^r. */
+export const EXP_2: number = 0.5
+export const EXP_3: number = 0.16666666666666666
+export const EXP_4: number = 4.1666666666666664e-2
+export const EXP_5: number = 8.333333333333333e-3
+export const EXP_6: number = 1.388888888888889e-3
+export const EXP_7: number = 1.984126984126984e-4
+export const EXP_8: number = 2.48015873015873e-5
+export const EXP_9: number = 2.7557319223985893e-6
+export const EXP_10: number = 2.755731922398589e-7
+export const EXP_11: number = 2.505210838544172e-8
+export const EXP_12: number = 2.08767569878681e-9
+export const EXP_13: number = 1.6059043836821613e-10
 
 /** 2^k for an integer k from -1022 to 1023, exact. */
-function powerOfTwo(k: number): number {
+export function powerOfTwo(k: number): number {
   let square: number = k < 0 ? 0.5 : 2
   let n: number = k < 0 ? -k : k
   let power: number = 1
@@ -26,28 +47,22 @@ function powerOfTwo(k: number): number {
 export function exp(x: number): number {
   if (x != x) return x
   if (x > 709.782712893384) return Infinity
-  if (x < -745.1332191019412) return 0
+  if (x < EXP_UNDERFLOW) return 0
   const k: number = Math.floor(x * LOG2_E + 0.5)
-  const high: number = x - k * LN2_HIGH
-  const low: number = k * LN2_LOW
-  const r: number = high - low
-  // What rounding took from r; without it the error near |x| = 700 would reach several ulp.
-  const lost: number = high - r - low
-  let p: number = 1.6059043836821613e-10 // 1/13!
-  p = p * r + 2.08767569878681e-9
-  p = p * r + 2.505210838544172e-8
-  p = p * r + 2.755731922398589e-7
-  p = p * r + 2.7557319223985893e-6
-  p = p * r + 2.48015873015873e-5
-  p = p * r + 1.984126984126984e-4
-  p = p * r + 1.388888888888889e-3
-  p = p * r + 8.333333333333333e-3
-  p = p * r + 4.1666666666666664e-2
-  p = p * r + 0.16666666666666666
-  p = p * r + 0.5
-  // 1 + r with what that rounds away, so that the last addition is nearly the only error.
-  const s: number = 1 + r
-  const y: number = s + (r - (s - 1) + (r * r * p + lost))
+  const r: number = x - k * LN2_HIGH - k * LN2_LOW
+  let p: number = EXP_13
+  p = p * r + EXP_12
+  p = p * r + EXP_11
+  p = p * r + EXP_10
+  p = p * r + EXP_9
+  p = p * r + EXP_8
+  p = p * r + EXP_7
+  p = p * r + EXP_6
+  p = p * r + EXP_5
+  p = p * r + EXP_4
+  p = p * r + EXP_3
+  p = p * r + EXP_2
+  const y: number = 1 + (r + r * r * p)
   // Two factors where one would overflow or be subnormal itself; the first product is exact.
   if (k > 1000) return y * powerOfTwo(1000) * powerOfTwo(k - 1000)
   if (k < -1000) return y * powerOfTwo(k + 200) * powerOfTwo(-200)

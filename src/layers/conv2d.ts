@@ -1,8 +1,8 @@
-import { checkOptions, integer, pair } from '../errors'
+import { checkOptions, flag, integer, pair } from '../errors'
 import type { Initializer } from '../initializers'
 import { convOutput, convScratch } from '../kernels/conv-geometry'
 import type { Layer } from '../plan'
-import { defaultInitializer, planBias } from './weights'
+import { checkInitializer, defaultInitializer, planBias } from './weights'
 
 export interface Conv2dOptions {
   /** Height and width of the kernel. */
@@ -30,7 +30,8 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
   const [ph, pw] = pair('conv2d', 'pad', options.pad ?? 0, 0)
   const [dh, dw] = pair('conv2d', 'dilation', options.dilation ?? 1, 1)
   const groups = integer('conv2d', 'groups', options.groups ?? 1, 1)
-  const hasBias = options.bias ?? true
+  const hasBias = flag('conv2d', 'bias', options.bias ?? true)
+  checkInitializer('conv2d', options.init)
   return {
     kind: 'conv2d',
     config: {

@@ -1,14 +1,15 @@
-import { checkOptions, integer } from '../errors'
+import { checkOptions, flag, integer } from '../errors'
 import type { Initializer } from '../initializers'
 import { GEMM_SCRATCH } from '../kernels/blocking'
 import type { Layer } from '../plan'
-import { defaultInitializer, planBias } from './weights'
+import { checkInitializer, defaultInitializer, planBias } from './weights'
 
 /** Fully connected: (N, in) to (N, units), y = x wᵀ + b. weight: (units, in), bias: (units). */
 export function dense(units: number, options: { bias?: boolean; init?: Initializer } = {}): Layer {
   integer('dense', 'units', units, 1)
   checkOptions('dense', options, ['bias', 'init'])
-  const hasBias = options.bias ?? true
+  const hasBias = flag('dense', 'bias', options.bias ?? true)
+  checkInitializer('dense', options.init)
   return {
     kind: 'dense',
     config: {

@@ -1,10 +1,17 @@
 // What layers with weights share.
 
+import { PlanError, show } from '../errors'
 import { type Initializer, he, xavier, zeros } from '../initializers'
 import type { Layer, Plan, Slot } from '../plan'
 
 /** Layers through which the activation after a weight is looked for. */
 const TRANSPARENT = new Set(['batchNorm', 'maxPool2d', 'globalAvgPool2d', 'flatten', 'normalize'])
+
+/** Throws a PlanError unless `init` is an initializer, or left out. */
+export function checkInitializer(where: string, init: Initializer | undefined): void {
+  if (init === undefined || typeof init?.fill === 'function') return
+  throw new PlanError(`${where}: init must be an initializer such as he(), got ${show(init)}`)
+}
 
 /** He's initialisation where a ReLU comes before the next weights, else Xavier's. */
 export function defaultInitializer(following: readonly Layer[]): Initializer {

@@ -1,0 +1,342 @@
+// Weights files: round trips to the bit, files as PyTorch writes them, and damaged or hostile ones.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  FileError,
+  type Model,
+  type Tensor,
+  batchNorm,
+  createModel,
+  decodeSafetensors,
+  dense,
+  encodeSafetensors,
+  sequential,
+} from '../src/index'
+
+const TINIEST = { F64: 5e-324, F32: 2 ** -149 }
+const SPECIAL = [0, -0, 1, -1 / 3, Infinity, -Infinity, NaN, Number.MAX_VALUE, 2 ** -1030, TINIEST.F64, TINIEST.F32]
+
+const bytesOf = ({ data }: Tensor) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('hex')
+const bits = ({ parameters, buffers }: Model) => Object.values({ ...parameters, ...buffers }).map(bytesOf)
+
+function errorOf(action: () => unknown): unknown {
+  try {
+    action()
+  } catch (error) {
+    return error
+  }
+  return 'no error'
+}
+
+/** A file by hand: the header as text or JSON, `length` what it says of its own length. */
+function file(header: unknown, body: ArrayLike<number> | ArrayBuffer = [], length?: bigint): Uint8Array {
+  const json = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header))
+  const first = Buffer.alloc(8)
+  first.writeBigUInt64LE(length ?? BigInt(json.length))
+  return Uint8Array.from(Buffer.concat([first, json, Uint8Array.from(new Uint8Array(body))]))
+}
+
+const network = () => sequential(dense(2), batchNorm())
+const make = (seed = 1, dtype: 'float64' | 'float32' = 'float64') => createModel(network(), { input: [3], seed, dtype })
+
+describe('round trip', () => {
+  test.each([Float64Array, Float32Array])('special values in a %o', (Floats) => {
+    const tensors = {
+      special: { shape: [SPECIAL.length], data: Floats.from(SPECIAL) },
+      matrix: { shape: [2, 3], data: Floats.from([1, 2, 3, 4, 5, 6]) },
+      scalar: { shape: [], data: Floats.of(0.1) },
+      nothing: { shape: [0, 3], data: new Floats(0) },
+    }
+    const decoded = decodeSafetensors(encodeSafetensors(tensors))
+    expect(Object.fromEntries(decoded)).toEqual(tensors)
+    for (const [name, tensor] of Object.entries(tensors)) expect(bytesOf(decoded.get(name)!)).toBe(bytesOf(tensor))
+  })
+
+  test('any names, both types in one file', () => {
+    const data = fc.oneof(fc.float64Array(), fc.float32Array())
+    // Of '__proto__' below.
+    const name = fc.string({ unit: 'binary' }).filter((n) => n !== '__proto__' && n !== '__metadata__')
+    fc.assert(
+      fc.property(fc.dictionary(name, data), (arrays) => {
+        const entries = Object.entries(arrays).map(([n, data]) => [n, { shape: [data.length], data }] as const)
+        const decoded = decodeSafetensors(encodeSafetensors(Object.fromEntries(entries)))
+        expect([...decoded.keys()].toSorted()).toEqual(Object.keys(arrays).toSorted())
+        for (const [n, tensor] of entries) expect(bytesOf(decoded.get(n)!)).toBe(bytesOf(tensor))
+      }),
+    )
+  })
+
+  test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])('a tensor named %s', (name) => {
+    const tensor = { shape: [1], data: Float64Array.of(7) }
+    const decoded = decodeSafetensors(encodeSafetensors({ [name]: tensor }))
+    expect([...decoded]).toEqual([[name, tensor]])
+  })
+
+  test('the header names its parts, is padded, and starts the values at a multiple of 8', () => {
+    const bytes = Buffer.from(encodeSafetensors({ a: { shape: [2], data: Float32Array.of(1, -2) } }))
+    const length = Number(bytes.readBigUInt64LE())
+    expect(length % 8).toBe(0)
+    expect(JSON.parse(bytes.toString('utf8', 8, 8 + length))).toEqual({
+      __metadata__: { format: 'pt' },
+      a: { dtype: 'F32', shape: [2], data_offsets: [0, 8] },
+    })
+    expect([bytes.readFloatLE(8 + length), bytes.readFloatLE(12 + length), bytes.length]).toEqual([1, -2, 16 + length])
+  })
+
+  test.each(['float64', 'float32'] as const)('a model in %s, special values and all', async (dtype) => {
+    const [from, to] = [await make(1, dtype), await make(2, dtype)]
+    from.parameters['0.weight'].data.set(SPECIAL.slice(0, 6))
+    from.buffers['1.running_mean'].data.set(SPECIAL.slice(6, 8))
+    to.load(from.save())
+    expect(bits(to)).toEqual(bits(from))
+    expect(to.save()).toEqual(from.save())
+  })
+
+  test('from float64 to float32 rounds once, and back is exact', async () => {
+    const [wide, narrow] = [await make(1), await make(2, 'float32')]
+    narrow.load(wide.save())
+    const { data } = wide.parameters['0.weight']
+    expect([...narrow.parameters['0.weight'].data]).toEqual(Array.from(data, Math.fround))
+    wide.load(narrow.save())
+    expect([...data]).toEqual([...narrow.parameters['0.weight'].data])
+  })
+
+  test('a view into a larger buffer, at an odd offset', async () => {
+    const [from, to] = [await make(1), await make(2)]
+    const bytes = from.save()
+    const large = new Uint8Array(bytes.length + 100).fill(0xab)
+    large.set(bytes, 13)
+    to.load(large.subarray(13, 13 + bytes.length))
+    expect(bits(to)).toEqual(bits(from))
+  })
+})
+
+test('a file as PyTorch writes it', async () => {
+  // Sorted by name, floats of 4 bytes, the header padded with spaces, an int64 counter not among them.
+  const names = ['0.bias', '0.weight', '1.bias', '1.running_mean', '1.running_var', '1.weight']
+  const sizes = [2, 6, 2, 2, 2, 2]
+  let end = 0
+  const entries = names.map((name, i) => {
+    const shape = name === '0.weight' ? [2, 3] : [2]
+    return [name, { dtype: 'F32', shape, data_offsets: [end, (end += 4 * sizes[i])] }] as const
+  })
+  const values = Float32Array.from({ length: end / 4 }, (_, i) => i / 8)
+  const header = JSON.stringify({ __metadata__: { format: 'pt' }, ...Object.fromEntries(entries) })
+  const model = await make()
+  model.load(file(header.padEnd(Math.ceil(header.length / 8) * 8), values.buffer))
+  const { parameters, buffers } = model
+  expect([...parameters['0.bias'].data]).toEqual([0, 1 / 8])
+  expect([...parameters['0.weight'].data]).toEqual([2, 3, 4, 5, 6, 7].map((v) => v / 8))
+  expect([...buffers['1.running_var'].data]).toEqual([12 / 8, 13 / 8])
+  expect([...parameters['1.weight'].data]).toEqual([14 / 8, 15 / 8])
+})
+
+const entry = (change: object = {}) => ({ dtype: 'F64', shape: [2], data_offsets: [0, 16], ...change })
+
+describe('hostile files', () => {
+  const two = (a: number[], b: number[]) => ({
+    a: entry({ shape: [(a[1] - a[0]) / 8], data_offsets: a }),
+    b: entry({ shape: [(b[1] - b[0]) / 8], data_offsets: b }),
+  })
+  const body = new Uint8Array(16)
+  const text = JSON.stringify({ a: entry() })
+  const one = text.slice(1, -1)
+
+  const files: [name: string, bytes: unknown, message: RegExp][] = [
+    ['nothing', undefined, /want a Uint8Array/],
+    ['text', 'weights', /want a Uint8Array/],
+    ['an ArrayBuffer', new ArrayBuffer(16), /want a Uint8Array/],
+    ['floats', new Float64Array(16), /want a Uint8Array/],
+    ['an empty file', new Uint8Array(0), /has 0 bytes, too few/],
+    ['zeros', new Uint8Array(64), /header is not JSON/],
+    ['no header', file('', body), /header is not JSON/],
+    ['a header of 2^63 bytes', file(text, body, 2n ** 63n), /header claims 9223372036854776000 bytes, but \d+ follow/],
+    ['a header of 2^64 - 1 bytes', file(text, body, 2n ** 64n - 1n), /header claims \d+ bytes/],
+    ['a header of 2^32 bytes', file(text, body, 2n ** 32n), /header claims 4294967296 bytes/],
+    ['a header a byte too long', file(text, [], BigInt(text.length) + 1n), /truncated or not safetensors/],
+    ['a header cut off', file(text, body, BigInt(text.length) - 1n), /header is not JSON/],
+    ['a header that is not JSON', file('{"a":}', body), /header is not JSON/],
+    ['a header that is not UTF-8', Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe), /header is not JSON/],
+    ['a header nested deeply', file('['.repeat(1e5) + ']'.repeat(1e5)), /header is not/],
+    ['an array', file([entry()], body), /header is not an object/],
+    ['null', file(null, body), /header is not an object/],
+    ['a number', file(3, body), /header is not an object/],
+    ['an entry null', file({ a: null }, body), /'a' has no description/],
+    ['an entry that is an array', file({ a: [0, 16] }, body), /'a' has no description/],
+    ['no dtype', file({ a: entry({ dtype: undefined }) }, body), /'a' has type undefined; want F64 or F32/],
+    ['dtype I64', file({ a: entry({ dtype: 'I64' }) }, body), /'a' has type "?I64/],
+    ['dtype f64', file({ a: entry({ dtype: 'f64' }) }, body), /'a' has type "?f64/],
+    ['dtype toString', file({ a: entry({ dtype: 'toString' }) }, body), /'a' has type "?toString/],
+    ['dtype __proto__', file({ a: entry({ dtype: '__proto__' }) }, body), /'a' has type "?__proto__/],
+    ['dtype a list', file({ a: entry({ dtype: ['F64'] }) }, body), /'a' has type/],
+    ['dtype an object', file({ a: entry({ dtype: { toString: 1 } }) }, body), /'a' has type/],
+    ['no shape', file({ a: entry({ shape: undefined }) }, body), /'a' has no valid shape/],
+    ['a shape that is a number', file({ a: entry({ shape: 2 }) }, body), /'a' has no valid shape/],
+    ['a negative shape', file({ a: entry({ shape: [-1, -2] }) }, body), /'a' has no valid shape/],
+    ['a fractional shape', file({ a: entry({ shape: [0.5, 4] }) }, body), /'a' has no valid shape/],
+    ['a shape of text', file({ a: entry({ shape: ['2'] }) }, body), /'a' has no valid shape/],
+    ['a shape beyond 2^53', file({ a: entry({ shape: [2 ** 53] }) }, body), /'a' has no valid shape/],
+    [
+      'a shape that overflows',
+      file({ a: entry({ shape: Array(40).fill(2 ** 52) }) }, body),
+      /'a' of shape .* has 16 bytes/,
+    ],
+    ['infinity times zero', file({ a: entry({ shape: [...Array(40).fill(2 ** 52), 0] }) }, body), /'a' of shape/],
+    ['a shape too large', file({ a: entry({ shape: [3] }) }, body), /'a' of shape \(3\) has 16 bytes/],
+    ['a shape too small', file({ a: entry({ shape: [] }) }, body), /'a' of shape \(\) has 16 bytes/],
+    ['a shape for the other dtype', file({ a: entry({ dtype: 'F32' }) }, body), /'a' of shape \(2\) has 16 bytes/],
+    ['no offsets', file({ a: entry({ data_offsets: undefined }) }, body), /'a' has no valid data_offsets/],
+    ['one offset', file({ a: entry({ data_offsets: [16] }) }, body), /'a' has no valid data_offsets/],
+    ['three offsets', file({ a: entry({ data_offsets: [0, 8, 16] }) }, body), /'a' has no valid data_offsets/],
+    ['negative offsets', file({ a: entry({ data_offsets: [-16, 0] }) }, body), /'a' has no valid data_offsets/],
+    ['fractional offsets', file({ a: entry({ data_offsets: [0.5, 16.5] }) }, body), /'a' has no valid data_offsets/],
+    ['offsets of text', file({ a: entry({ data_offsets: ['0', '16'] }) }, body), /'a' has no valid data_offsets/],
+    ['offsets that go backward', file({ a: entry({ data_offsets: [16, 0] }) }, body), /'a' has no valid data_offsets/],
+    [
+      'offsets out of range',
+      file({ a: entry({ data_offsets: [8, 24] }) }, body),
+      /'a' ends at byte 24 of 16; .*truncated/,
+    ],
+    ['offsets far out', file({ a: entry({ data_offsets: [2 ** 52, 2 ** 52 + 16] }) }, body), /'a' ends at byte 4503/],
+    [
+      'offsets that do not begin at 0',
+      file({ a: entry({ shape: [1], data_offsets: [8, 16] }) }, body),
+      /begins at byte 8/,
+    ],
+    ['overlapping offsets', file(two([0, 16], [8, 16]), body), /'b' begins at byte 8, but the one before ends at 16/],
+    ['the same offsets twice', file(two([0, 16], [0, 16]), body), /begins at byte 0, but the one before ends at 16/],
+    ['a hole', file(two([0, 8], [16, 24]), new Uint8Array(24)), /'b' begins at byte 16, but the one before ends at 8/],
+    ['bytes at the end', file({ a: entry() }, new Uint8Array(17)), /1 bytes after the last tensor/],
+    ['bytes and no tensor', file({}, body), /16 bytes after the last tensor/],
+    ['a name twice', file(`{${one},${one}}`, body), /./],
+    ['a name twice, with bytes each', file(`{${one},${one.replace('0,16', '16,32')}}`, new Uint8Array(32)), /./],
+  ]
+
+  test.each(files)('%s', (_, bytes, message) => {
+    const error = errorOf(() => decodeSafetensors(bytes as Uint8Array))
+    expect(error).toBeInstanceOf(FileError)
+    expect((error as Error).message).toMatch(message)
+  })
+
+  test('a file of that kind without a fault', () => {
+    expect([...decodeSafetensors(file({ a: entry() }, body)).keys()]).toEqual(['a'])
+    expect([...decodeSafetensors(file(two([8, 16], [0, 8]), body)).keys()]).toEqual(['a', 'b'])
+    expect(decodeSafetensors(file({})).size).toBe(0)
+  })
+
+  test.each(['__proto__', 'constructor', 'toString'])('a tensor named %s is another model’s', async (name) => {
+    const model = await createModel(dense(1, { bias: false }), { input: [2] })
+    const entries = [
+      ['weight', entry({ shape: [1, 2] })],
+      [name, entry({ data_offsets: [16, 32] })],
+    ]
+    const header = `{${entries.map(([n, e]) => `"${n as string}":${JSON.stringify(e)}`).join()}}`
+    const before = bits(model)
+    const error = errorOf(() => model.load(file(header, new Uint8Array(32))))
+    expect(error).toBeInstanceOf(FileError)
+    expect((error as Error).message).toMatch(`has '${name}', which this model has not`)
+    expect(bits(model)).toEqual(before)
+    expect(({} as { shape?: unknown }).shape).toBe(undefined)
+  })
+})
+
+/** Loads what may be anything: a FileError with nothing changed, or success. */
+function attempt(model: Model, bytes: Uint8Array): void {
+  const before = bits(model)
+  const error = errorOf(() => model.load(bytes))
+  if (error === 'no error') return
+  expect(error).toBeInstanceOf(FileError)
+  expect(bits(model)).toEqual(before)
+}
+
+describe('load changes nothing unless all fits', () => {
+  const others: [name: string, change: (tensors: Record<string, Tensor>) => unknown, message: RegExp][] = [
+    ['a missing parameter', (t) => delete t['1.bias'], /no '1\.bias'; it is of another model/],
+    ['a missing buffer', (t) => delete t['1.running_var'], /no '1\.running_var'/],
+    ['one more', (t) => (t['2.weight'] = t['0.bias']), /has '2\.weight', which this model has not/],
+    [
+      'another shape',
+      (t) => (t['0.weight'] = { ...t['0.weight'], shape: [3, 2] }),
+      /'0\.weight' is \(3, 2\) .* \(2, 3\) here/,
+    ],
+    [
+      'a shape of other rank',
+      (t) => (t['0.weight'] = { ...t['0.weight'], shape: [6] }),
+      /'0\.weight' is \(6\) in the file/,
+    ],
+    ['no tensors', (t) => Object.keys(t).forEach((name) => delete t[name]), /no '0\.weight'/],
+  ]
+  test.each(others)("another model's file: %s", async (_, change, message) => {
+    const [from, to] = [await make(1), await make(2)]
+    const tensors: Record<string, Tensor> = { ...from.parameters, ...from.buffers }
+    change(tensors)
+    const before = bits(to)
+    const error = errorOf(() => to.load(encodeSafetensors(tensors)))
+    expect(error).toBeInstanceOf(FileError)
+    expect((error as Error).message).toMatch(message)
+    expect(bits(to)).toEqual(before)
+  })
+
+  test('cut short at every byte', async () => {
+    const [from, to] = [await make(1), await make(2)]
+    const bytes = from.save()
+    const before = bits(to)
+    for (let length = 0; length < bytes.length; length++) {
+      const cut = bytes.slice(0, length)
+      expect(
+        errorOf(() => decodeSafetensors(cut)),
+        `${length} bytes`,
+      ).toBeInstanceOf(FileError)
+      expect(
+        errorOf(() => to.load(cut)),
+        `${length} bytes`,
+      ).toBeInstanceOf(FileError)
+    }
+    expect(bits(to)).toEqual(before)
+    to.load(bytes)
+    expect(bits(to)).toEqual(bits(from))
+  })
+
+  test('flipped bits', async () => {
+    const model = await make()
+    const bytes = model.save()
+    const flip = fc.tuple(fc.nat(bytes.length - 1), fc.nat(7))
+    fc.assert(
+      fc.property(fc.array(flip, { minLength: 1, maxLength: 6 }), (flips) => {
+        const damaged = bytes.slice()
+        for (const [at, bit] of flips) damaged[at] ^= 1 << bit
+        attempt(model, damaged)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('bytes replaced in the header', async () => {
+    const model = await make()
+    const bytes = model.save()
+    const header = 8 + Number(Buffer.from(bytes).readBigUInt64LE())
+    const replaced = fc.tuple(fc.nat(header - 1), fc.constantFrom(...Buffer.from('{}[]",:0129-.e\\ \0')))
+    fc.assert(
+      fc.property(fc.array(replaced, { minLength: 1, maxLength: 3 }), (changes) => {
+        const damaged = bytes.slice()
+        for (const [at, byte] of changes) damaged[at] = byte
+        attempt(model, damaged)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('any JSON as header, any bytes as file', async () => {
+    const model = await createModel(dense(1, { bias: false }), { input: [2] })
+    const loose = fc.record(
+      { dtype: fc.constantFrom('F64', 'F32', 'I8', {}), shape: fc.jsonValue(), data_offsets: fc.jsonValue() },
+      { requiredKeys: [] },
+    )
+    const header = fc.oneof(fc.jsonValue(), fc.dictionary(fc.constantFrom('weight', 'bias'), loose))
+    fc.assert(
+      fc.property(header, fc.uint8Array(), (json, body) => attempt(model, file(json, body))),
+      { numRuns: 500 },
+    )
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => attempt(model, bytes)))
+  })
+})
