@@ -345,7 +345,7 @@ export class Plan {
       const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`
       const cure = activations + scratch > total / 2 ? `a smaller batch (now ${this.batch})` : 'fewer parameters'
       throw new PlanError(
-        `createModel: this model needs ${gib(total)} (${gib(activations)} of it for activations), more than the 4 GiB ` +
+        `createModel: this model needs ${gib(total)} (activations ${gib(activations)}), more than the 4 GiB ` +
           `that WebAssembly can address; ${cure}${this.dtype === 'float64' ? " or dtype 'float32'" : ''} would help`,
       )
     }
