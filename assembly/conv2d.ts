@@ -11,14 +11,18 @@
 //
 //   scratch   | GEMM_SCRATCH | source planes | turned weights | one phase of dx | offsets (i32) |
 //
+// Kernels of 3 x 3 with stride 1 go by winograd.ts where usesWinograd() says so: a choice by shapes alone.
+//
 // Legend: n images, c channels, h x w image, f filters, kh x kw taps, sh sw stride, ph pw pad, dh dw dilation,
 // oh x ow output; a group has c/groups channels and f/groups filters. Strides in elements, offsets in bytes.
 
 import { BLOCK_OFFSET, GEMM_SCRATCH, KC, MR } from '../src/kernels/blocking'
-import { convOutput, gradientBefore, gradientPlane, sourcePlane } from '../src/kernels/conv-geometry'
+import { convOutput, gradientBefore, gradientPlane, sourcePlane, usesWinograd } from '../src/kernels/conv-geometry'
 import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
 import { packPanel, panelTimesBlock, setStart } from './gemm'
+import { fillPlane } from './planes'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
+import { winogradProduct, winogradWeight } from './winograd'
 
 /** Packs kc taps of the output pixels first ... first + columns, counted along rows of `width`, in slivers of NR. */
 function packColumns(
@@ -73,40 +77,6 @@ function productWithColumns(
   }
 }
 
-/** Copies `count` values that lie `stride` apart. */
-function copyStrided(count: i32, stride: i32, from: usize, to: usize): void {
-  if (stride == 1) {
-    memory.copy(to, from, <usize>count * SIZE)
-    return
-  }
-  for (let i = 0; i < count; ++i) {
-    store<Float>(to, load<Float>(from))
-    to += SIZE
-    from += <usize>stride * SIZE
-  }
-}
-
-/** plane (height x width) = x (h x w) read from (top, left) on in steps of (sh, sw), zero outside. */
-function fillPlane(
-  h: i32, w: i32, top: i32, left: i32, sh: i32, sw: i32, height: i32, width: i32, x: usize, plane: usize,
-): void {
-  // Columns begin ... end are inside the image.
-  const begin = min(width, left < 0 ? (sw - 1 - left) / sw : 0)
-  const end = max(begin, min(width, w - left <= 0 ? 0 : (w - left + sw - 1) / sw))
-  for (let i = 0; i < height; ++i) {
-    const row = top + i * sh
-    if (row < 0 || row >= h) {
-      memory.fill(plane, 0, <usize>width * SIZE)
-    } else {
-      memory.fill(plane, 0, <usize>begin * SIZE)
-      const from = x + <usize>(row * w + left + begin * sw) * SIZE
-      copyStrided(end - begin, sw, from, plane + <usize>begin * SIZE)
-      memory.fill(plane + <usize>end * SIZE, 0, <usize>(width - end) * SIZE)
-    }
-    plane += <usize>width * SIZE
-  }
-}
-
 /** Whether an earlier tap reads the same phase as tap t. */
 function phaseSeen(t: i32, stride: i32, dilation: i32): bool {
   for (let earlier = 0; earlier < t; ++earlier) {
@@ -158,6 +128,10 @@ export function conv2dForward(
 ): void {
   const oh = convOutput(h, kh, sh, ph, dh)
   const ow = convOutput(w, kw, sw, pw, dw)
+  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
+    winogradProduct(n, c, h, w, f, oh, ow, ph, pw, 0, x, weight, bias, scratch, y)
+    return
+  }
   const cg = c / groups
   const fg = f / groups
   const taps = cg * kh * kw
@@ -187,6 +161,10 @@ export function conv2dBackwardInput(
 ): void {
   const oh = convOutput(h, kh, sh, ph, dh)
   const ow = convOutput(w, kw, sw, pw, dw)
+  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
+    winogradProduct(n, f, oh, ow, c, h, w, 2 - ph, 2 - pw, 1, dy, weight, 0, scratch, dx)
+    return
+  }
   const cg = c / groups
   const fg = f / groups
   const planeH = gradientPlane(h, oh, kh, sh, ph, dh)
@@ -324,6 +302,16 @@ function packTaps(
   }
 }
 
+/** sums[filter] += the values of dy over the images and pixels. scratch: 64 bytes. */
+function addSums(n: i32, f: i32, pixels: i32, dy: usize, scratch: usize, sums: usize): void {
+  for (let filter = 0; filter < f; ++filter) {
+    clearLanes(scratch)
+    for (let image = 0; image < n; ++image) accumulate(pixels, dy + <usize>((image * f + filter) * pixels) * SIZE, scratch)
+    const at = sums + <usize>filter * SIZE
+    store<Float>(at, load<Float>(at) + totalOfLanes(scratch))
+  }
+}
+
 /** dw += dy times the columns of x, transposed; db += sums of dy over the images and pixels; db may be 0. */
 export function conv2dBackwardWeight(
   n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
@@ -332,6 +320,11 @@ export function conv2dBackwardWeight(
   const oh = convOutput(h, kh, sh, ph, dh)
   const ow = convOutput(w, kw, sw, pw, dw)
   const pixels = oh * ow
+  if (dbias) addSums(n, f, pixels, dy, scratch, dbias)
+  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
+    winogradWeight(n, c, h, w, f, oh, ow, ph, pw, x, dy, scratch, dweight)
+    return
+  }
   const cg = c / groups
   const fg = f / groups
   const taps = cg * kh * kw
@@ -366,12 +359,5 @@ export function conv2dBackwardWeight(
         }
       }
     }
-  }
-  if (!dbias) return
-  for (let filter = 0; filter < f; ++filter) {
-    clearLanes(scratch)
-    for (let image = 0; image < n; ++image) accumulate(pixels, dy + <usize>((image * f + filter) * pixels) * SIZE, scratch)
-    const at = dbias + <usize>filter * SIZE
-    store<Float>(at, load<Float>(at) + totalOfLanes(scratch))
   }
 }

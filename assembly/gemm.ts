@@ -14,7 +14,7 @@ import { BLOCK_COLUMNS, NR, SIZE, SLIVER_ROW } from './float'
  * hoists loads to the top of a basic block, and then spills; the exits between the steps are never taken (ldc is a
  * multiple of 4), they keep the blocks apart, and their constants differ so that they are not merged.
  */
-function tile(kc: i32, fresh: i32, panel: usize, sliver: usize, start: usize, c: usize, ldc: usize): void {
+export function tile(kc: i32, fresh: i32, panel: usize, sliver: usize, start: usize, c: usize, ldc: usize): void {
   const c1 = c + ldc
   const c2 = c1 + ldc
   const c3 = c2 + ldc

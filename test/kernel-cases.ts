@@ -50,7 +50,7 @@ export function convCases(...[n, c, h, w, f, kernel, options = {}]: Conv): Kerne
   const ow = convOutput(w, kw, sw, pw, dw)
   const [x, y, weights] = [n * c * h * w, n * f * oh * ow, (f * c * kh * kw) / groups]
   const scratch = (a: Arguments) =>
-    a.scratch(convScratch(c / groups, h, w, f / groups, kh, kw, sh, sw, ph, pw, dh, dw, a.bytes))
+    a.scratch(convScratch(c, h, w, f, kh, kw, sh, sw, ph, pw, dh, dw, groups, a.bytes))
   const flops = (2 * y * c * kh * kw) / groups
   const extra = [
     stride.join() === '1,1' ? '' : ` stride ${stride}`,
@@ -304,6 +304,12 @@ export const kernelCases: readonly KernelCase[] = [
   ...convCases(1, 2, 9, 10, 3, [3, 3], { stride: [3, 3], dilation: [3, 1] }),
   ...convCases(1, 2, 5, 5, 3, [2, 2], { pad: [3, 3] }),
   ...convCases(1, 2, 4, 6, 3, [1, 3], { stride: [4, 5], pad: [0, 2] }),
+  // These go by Winograd: whole and cut tiles, several images in a chunk, one image in several chunks, odd channels.
+  ...convCases(3, 8, 8, 8, 8, [3, 3], { pad: [1, 1] }),
+  ...convCases(5, 9, 7, 7, 11, [3, 3], { pad: [1, 1] }),
+  ...convCases(2, 13, 12, 6, 8, [3, 3], { pad: [0, 2] }),
+  ...convCases(7, 10, 14, 13, 17, [3, 3], { pad: [1, 0] }),
+  ...convCases(1, 8, 45, 46, 9, [3, 3], { pad: [1, 1] }),
   ...convCases(1, 33, 9, 7, 5, [3, 3], { pad: [1, 1] }),
   ...convCases(1, 3, 30, 1, 5, [3, 1], { pad: [1, 0] }),
   ...convCases(1, 2, 1, 40, 5, [1, 5], { pad: [0, 2] }),

@@ -30,6 +30,11 @@ export const GEMM_SCRATCH: i32 = BLOCK_OFFSET + 16 * KC * 64
 /** Bytes of scratch of the softmax, before one row: partial sums, constants, an odd tail. */
 export const SOFTMAX_SCRATCH: i32 = 512
 
+/** a / b rounded up, for positive integers. */
+export function ceilDivide(a: i32, b: i32): i32 {
+  return ((a + b - 1) / b) | 0
+}
+
 /** a / b rounded down, for integers a >= 0, b > 0. */
 export function floorDivide(a: i32, b: i32): i32 {
   return (a / b) | 0

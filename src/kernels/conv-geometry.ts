@@ -1,7 +1,7 @@
 // Sizes of a convolution, one source for the kernels, their twin and the planner.
 // Along one axis: size of the image, k taps, stride, pad, dilation, out = size of the output.
 
-import { GEMM_SCRATCH, floorDivide } from './blocking'
+import { GEMM_SCRATCH, MR, ceilDivide, floorDivide } from './blocking'
 
 /** Size of the output; 0 or less where the kernel does not fit. */
 export function convOutput(size: i32, k: i32, stride: i32, pad: i32, dilation: i32): i32 {
@@ -26,8 +26,27 @@ export function gradientPlane(size: i32, out: i32, k: i32, stride: i32, pad: i32
   return gradientBefore(k, stride, pad, dilation) + (last >= out ? last + 1 : out)
 }
 
-/** Bytes of scratch that the three passes of a convolution need, for values of `bytes` bytes; c and f of one group. */
+/** Bytes of scratch that the three passes of a convolution need, for values of `bytes` bytes. */
 export function convScratch(
+  c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32, groups: i32,
+  bytes: i32,
+): i32 {
+  const oh: i32 = convOutput(h, kh, sh, ph, dh)
+  const ow: i32 = convOutput(w, kw, sw, pw, dw)
+  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
+    const forward: i32 = winogradProductScratch(c, f, oh, ow, bytes)
+    const backward: i32 = winogradProductScratch(f, c, h, w, bytes)
+    const weight: i32 = winogradWeightScratch(c, f, oh, ow, bytes)
+    const products: i32 = forward > backward ? forward : backward
+    return products > weight ? products : weight
+  }
+  return directScratch(
+    floorDivide(c, groups), h, w, floorDivide(f, groups), kh, kw, sh, sw, ph, pw, dh, dw, bytes,
+  )
+}
+
+/** The same for the direct algorithm, with c and f of one group. */
+function directScratch(
   c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32, bytes: i32,
 ): i32 {
   const oh: i32 = convOutput(h, kh, sh, ph, dh)
@@ -37,5 +56,58 @@ export function convScratch(
   const gradient: i32 = f * gradientPlane(h, oh, kh, sh, ph, dh) * gradientPlane(w, ow, kw, sw, pw, dw)
   const backward: i32 = gradient + c * f * kh * kw + phase
   const taps: i32 = (c > f ? c : f) * kh * kw
-  return GEMM_SCRATCH + (source > backward ? source : backward) * bytes + 4 * taps
+  // 64 bytes more, for vectors that are read across the end of a plane.
+  return GEMM_SCRATCH + (source > backward ? source : backward) * bytes + 4 * taps + 64
+}
+
+/** Bytes of the small things of winograd.ts: a tile in work, and the table of the tiles of a chunk. */
+export const WINOGRAD_TMP: i32 = 1024
+export const WINOGRAD_TABLE: i32 = 16 * 104
+
+/** Whole images whose tiles fill a chunk, or one where that is more. */
+export function winogradImages(tiles: i32, chunk: i32): i32 {
+  const images: i32 = floorDivide(chunk, tiles)
+  return images > 1 ? images : 1
+}
+
+/**
+ * Whether a convolution goes by winograd.ts. It must have kernels of 3 x 3, stride 1 and one group, and pay: 36
+ * multiplications for a tile instead of 144, less what the transforms cost, which grows as channels get few, and what
+ * tiles that jut out waste.
+ */
+export function usesWinograd(
+  c: i32, f: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32, groups: i32,
+): bool {
+  if (kh != 3 || kw != 3 || sh * sw * dh * dw * groups != 1 || ph > 2 || pw > 2) return false
+  const tiles: i32 = ceilDivide(oh, 4) * ceilDivide(ow, 4)
+  return c >= 8 && f >= 8 && 4 * oh * ow >= 2 * 16 * tiles
+}
+
+/** Values of a padded plane whose tiles of 4 x 4 outputs need a border. */
+function tiledPlane(oh: i32, ow: i32, border: i32): i32 {
+  return (4 * ceilDivide(oh, 4) + border) * (4 * ceilDivide(ow, 4) + border)
+}
+
+/** Tiles of a chunk: see winograd.ts. */
+export function winogradChunk(bytes: i32): i32 {
+  return floorDivide(26 * 16, bytes)
+}
+
+function winogradProductScratch(c: i32, f: i32, oh: i32, ow: i32, bytes: i32): i32 {
+  const chunk: i32 = winogradChunk(bytes)
+  const rows: i32 = MR * ceilDivide(f, MR)
+  const images: i32 = winogradImages(ceilDivide(oh, 4) * ceilDivide(ow, 4), chunk)
+  const values: i32 = 36 * (c + rows) * chunk + images * c * tiledPlane(oh, ow, 2)
+  return WINOGRAD_TMP + WINOGRAD_TABLE + 36 * rows * c * 16 + values * bytes
+}
+
+function winogradWeightScratch(c: i32, f: i32, oh: i32, ow: i32, bytes: i32): i32 {
+  const chunk: i32 = winogradChunk(bytes)
+  const nr: i32 = floorDivide(32, bytes)
+  const rows: i32 = MR * ceilDivide(f, MR)
+  const columns: i32 = nr * ceilDivide(c, nr)
+  const images: i32 = winogradImages(ceilDivide(oh, 4) * ceilDivide(ow, 4), chunk)
+  const planes: i32 = images * (c * tiledPlane(oh, ow, 2) + f * tiledPlane(oh, ow, 0))
+  const values: i32 = 36 * (rows * columns + (rows + columns) * chunk) + planes
+  return WINOGRAD_TMP + WINOGRAD_TABLE + MR * chunk * 16 + values * bytes
 }

@@ -1,13 +1,16 @@
 // Twin of assembly/conv2d.ts: the same padded phase planes and offset tables (here in values, not bytes), and plain
 // loops in the same order of summation.
 import { GEMM_SCRATCH } from './blocking'
-import { convOutput, gradientBefore, gradientPlane, sourcePlane } from './conv-geometry'
+import { convOutput, gradientBefore, gradientPlane, sourcePlane, usesWinograd } from './conv-geometry'
 import { F, SHIFT, type Heap } from './float'
 import { dot } from './gemm'
+import { fillPlane } from './planes'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
+import { winogradKernels } from './winograd'
 
 export const conv2dKernels = (heap: Heap) => {
   const { f, i32 } = heap
+  const { winogradProduct, winogradWeight } = winogradKernels(heap)
 
   /** `start` plus the products of k weights, from a on, with the source values at the offsets, from `table` on. */
   function gatherDot(k: number, start: number, a: number, table: number, at: number): number {
@@ -68,20 +71,6 @@ export const conv2dKernels = (heap: Heap) => {
     }
   }
 
-  function fillPlane(
-    h: number, w: number, top: number, left: number, sh: number, sw: number, height: number, width: number,
-    x: number, plane: number,
-  ): void {
-    for (let i = 0; i < height; i++) {
-      const row = top + i * sh
-      for (let j = 0; j < width; j++) {
-        const column = left + j * sw
-        const inside = row >= 0 && row < h && column >= 0 && column < w
-        f[plane++] = inside ? f[x + row * w + column] : 0
-      }
-    }
-  }
-
   function fillSource(
     c: number, h: number, w: number, kh: number, kw: number, sh: number, sw: number, ph: number, pw: number,
     dh: number, dw: number, planeH: number, planeW: number, x: number, source: number,
@@ -92,7 +81,7 @@ export const conv2dKernels = (heap: Heap) => {
         const a = (i * dh) % sh
         for (let j = 0; j < kw && j < sw; j++) {
           const b = (j * dw) % sw
-          fillPlane(h, w, a - ph, b - pw, sh, sw, planeH, planeW, x + channel * h * w, source + ((channel * sh + a) * sw + b) * size)
+          fillPlane(heap, h, w, a - ph, b - pw, sh, sw, planeH, planeW, x + channel * h * w, source + ((channel * sh + a) * sw + b) * size)
         }
       }
     }
@@ -112,6 +101,14 @@ export const conv2dKernels = (heap: Heap) => {
     }
   }
 
+  function addSums(n: number, filters: number, pixels: number, dy: number, lanes: number, sums: number): void {
+    for (let filter = 0; filter < filters; filter++) {
+      clearLanes(heap, lanes)
+      for (let image = 0; image < n; image++) accumulate(heap, pixels, dy + (image * filters + filter) * pixels, lanes)
+      f[sums + filter] = F(f[sums + filter] + totalOfLanes(heap, lanes))
+    }
+  }
+
   return {
     conv2dForward(
       n: number, c: number, h: number, w: number, filters: number, kh: number, kw: number, sh: number, sw: number,
@@ -120,6 +117,10 @@ export const conv2dKernels = (heap: Heap) => {
     ): void {
       const oh = convOutput(h, kh, sh, ph, dh)
       const ow = convOutput(w, kw, sw, pw, dw)
+      if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
+        winogradProduct(n, c, h, w, filters, oh, ow, ph, pw, false, x, weight, bias, scratch, y)
+        return
+      }
       const cg = c / groups
       const fg = filters / groups
       const taps = cg * kh * kw
@@ -151,6 +152,10 @@ export const conv2dKernels = (heap: Heap) => {
     ): void {
       const oh = convOutput(h, kh, sh, ph, dh)
       const ow = convOutput(w, kw, sw, pw, dw)
+      if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
+        winogradProduct(n, filters, oh, ow, c, h, w, 2 - ph, 2 - pw, true, dy, weight, 0, scratch, dx)
+        return
+      }
       const cg = c / groups
       const fg = filters / groups
       const planeH = gradientPlane(h, oh, kh, sh, ph, dh)
@@ -200,7 +205,7 @@ export const conv2dKernels = (heap: Heap) => {
               const dxGroup = dx + (image * c + g * cg) * h * w
               const out = single ? dxGroup : phase
               for (let filter = 0; filter < fg; filter++) {
-                fillPlane(oh, ow, -top, -left, 1, 1, planeH, planeW, dyGroup + filter * oh * ow, source + filter * planeH * planeW)
+                fillPlane(heap, oh, ow, -top, -left, 1, 1, planeH, planeW, dyGroup + filter * oh * ow, source + filter * planeH * planeW)
               }
               productWithColumns(cg, taps, rows, columns, planeW, turned, 0, source, table, out)
               if (single) continue
@@ -225,6 +230,11 @@ export const conv2dKernels = (heap: Heap) => {
       const oh = convOutput(h, kh, sh, ph, dh)
       const ow = convOutput(w, kw, sw, pw, dw)
       const pixels = oh * ow
+      if (dbias) addSums(n, filters, pixels, dy >>> SHIFT, scratch >>> SHIFT, dbias >>> SHIFT)
+      if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
+        winogradWeight(n, c, h, w, filters, oh, ow, ph, pw, x, dy, scratch, dweight)
+        return
+      }
       const cg = c / groups
       const fg = filters / groups
       const taps = cg * kh * kw
@@ -232,11 +242,9 @@ export const conv2dKernels = (heap: Heap) => {
       const planeW = sourcePlane(ow, kw, sw, dw)
       const source = (scratch + GEMM_SCRATCH) >>> SHIFT
       const table = ((source + cg * sh * sw * planeH * planeW) << SHIFT) >>> 2
-      const lanes = scratch >>> SHIFT
       x >>>= SHIFT
       dy >>>= SHIFT
       dweight >>>= SHIFT
-      dbias >>>= SHIFT
       fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, table)
       const f4 = fg & ~3
       const taps2 = taps & ~1
@@ -292,12 +300,6 @@ export const conv2dKernels = (heap: Heap) => {
             }
           }
         }
-      }
-      if (!dbias) return
-      for (let filter = 0; filter < filters; filter++) {
-        clearLanes(heap, lanes)
-        for (let image = 0; image < n; image++) accumulate(heap, pixels, dy + (image * filters + filter) * pixels, lanes)
-        f[dbias + filter] = F(f[dbias + filter] + totalOfLanes(heap, lanes))
       }
     },
   }

@@ -67,7 +67,7 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       })
       const bias = hasBias ? planBias(plan, filters) : undefined
       plan.keep(x)
-      plan.scratch(convScratch(cg, h, w, filters / groups, kh, kw, sh, sw, ph, pw, dh, dw, plan.bytes))
+      plan.scratch(convScratch(c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, groups, plan.bytes))
       const y = plan.value([filters, oh, ow])
       return {
         y,
