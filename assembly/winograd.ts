@@ -11,7 +11,7 @@
 //   scratch   | tmp | tiles | U: weights, 36 x panels | V: inputs, 36 x slivers | M: 36 products | padded planes |
 
 import { MR, ceilDivide } from '../src/kernels/blocking'
-import { WINOGRAD_TABLE, WINOGRAD_TMP, winogradImages } from '../src/kernels/conv-geometry'
+import { PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradImages } from '../src/kernels/conv-geometry'
 import { LANES, NR, SIZE, SLIVER_ROW } from './float'
 import { tile } from './gemm'
 import { fillPlane } from './planes'
@@ -19,8 +19,20 @@ import { fillPlane } from './planes'
 const CHUNK: i32 = 26 * LANES
 /** Offset in tmp of the zeros that a fresh tile begins with. */
 const ZEROS: usize = 36 * 16
+/** Offset in tmp of the factor 4, in all lanes. */
+const FOUR: usize = ZEROS + 64
+/** Offset in tmp of the blocks of outputs of LANES tiles. */
+const BLOCKS: usize = FOUR + 16
 /** Bytes of an entry of the table of tiles: offset of its input, offset of its output, its rows and columns (i32). */
 const ENTRY: usize = 16
+
+/**
+ * Bytes between the values of neighbouring places: at least `bytes`, and an odd number of cache lines. A multiple of
+ * 4096 would put all 36 places of a tile into one set of the cache, which holds 8 or 12 lines.
+ */
+function placeStride(bytes: i32): usize {
+  return <usize>(((bytes + 63) / 64) | 1) * 64
+}
 
 function low(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
@@ -40,19 +52,24 @@ function zipHigh(a: v128, b: v128): v128 {
   return i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
 }
 
-/** factor * a + b */
-function multiplyAdd(factor: Float, a: v128, b: v128): v128 {
-  return v128.add<Float>(v128.mul<Float>(v128.splat<Float>(factor), a), b)
+/** a b + c */
+function multiplyAdd(a: v128, b: v128, c: v128): v128 {
+  return v128.add<Float>(v128.mul<Float>(a, b), c)
 }
 
-/** One row of B' d, d of six values; stored `stride` bytes apart. */
-function storeInputRow(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, to: usize, stride: usize): void {
-  const a = multiplyAdd(-4, d2, d4)
-  const b = multiplyAdd(-4, d1, d3)
+/**
+ * One row of B' d, d of six values; stored `stride` bytes apart. The factor 4 comes from memory: V8 would build it anew
+ * each time, with more instructions than the arithmetic has.
+ */
+function storeInputRow(
+  d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, four: v128, to: usize, stride: usize,
+): void {
+  const a = v128.sub<Float>(d4, v128.mul<Float>(four, d2))
+  const b = v128.sub<Float>(d3, v128.mul<Float>(four, d1))
   const c = v128.sub<Float>(d4, d2)
   const e = v128.sub<Float>(d3, d1)
   const f = v128.add<Float>(e, e)
-  v128.store(to, multiplyAdd(4, d0, multiplyAdd(-5, d2, d4)))
+  v128.store(to, multiplyAdd(four, v128.sub<Float>(d0, d2), c))
   to += stride
   v128.store(to, v128.add<Float>(a, b))
   to += stride
@@ -62,15 +79,16 @@ function storeInputRow(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v12
   to += stride
   v128.store(to, v128.sub<Float>(c, f))
   to += stride
-  v128.store(to, multiplyAdd(4, d1, multiplyAdd(-5, d3, d5)))
+  v128.store(to, v128.sub<Float>(v128.sub<Float>(d5, d3), v128.mul<Float>(four, e)))
 }
 
 /** One row of A d, d of four values; stored `stride` bytes apart. */
-function storeGradientRow(d0: v128, d1: v128, d2: v128, d3: v128, to: usize, stride: usize): void {
+function storeGradientRow(d0: v128, d1: v128, d2: v128, d3: v128, four: v128, to: usize, stride: usize): void {
   const a = v128.add<Float>(d0, d2)
   const b = v128.add<Float>(d1, d3)
-  const c = multiplyAdd(4, d2, d0)
-  const e = multiplyAdd(8, d3, v128.add<Float>(d1, d1))
+  const c = multiplyAdd(four, d2, d0)
+  const half = multiplyAdd(four, d3, d1)
+  const e = v128.add<Float>(half, half)
   v128.store(to, d0)
   to += stride
   v128.store(to, v128.add<Float>(a, b))
@@ -89,6 +107,7 @@ function storeGradientRow(d0: v128, d1: v128, d2: v128, d3: v128, to: usize, str
  * Place e of the result goes to `to` + e * stride.
  */
 function inputTiles(p0: usize, p1: usize, p2: usize, p3: usize, row: usize, tmp: usize, to: usize, stride: usize): void {
+  const four = v128.load(tmp, FOUR)
   let at = tmp
   for (let i = 0; i < 6; ++i) {
     const a = v128.load(p0)
@@ -98,7 +117,7 @@ function inputTiles(p0: usize, p1: usize, p2: usize, p3: usize, row: usize, tmp:
       const d = v128.load(p1, 16)
       const e = v128.load(p0, 32)
       const f = v128.load(p1, 32)
-      storeInputRow(low(a, b), high(a, b), low(c, d), high(c, d), low(e, f), high(e, f), at, 16)
+      storeInputRow(low(a, b), high(a, b), low(c, d), high(c, d), low(e, f), high(e, f), four, at, 16)
     } else {
       const c = v128.load(p2)
       const d = v128.load(p3)
@@ -108,7 +127,7 @@ function inputTiles(p0: usize, p1: usize, p2: usize, p3: usize, row: usize, tmp:
       const cd1 = zipHigh(c, d)
       const e = zipLow(v128.load64_zero(p0, 16), v128.load64_zero(p1, 16))
       const f = zipLow(v128.load64_zero(p2, 16), v128.load64_zero(p3, 16))
-      storeInputRow(low(ab0, cd0), high(ab0, cd0), low(ab1, cd1), high(ab1, cd1), low(e, f), high(e, f), at, 16)
+      storeInputRow(low(ab0, cd0), high(ab0, cd0), low(ab1, cd1), high(ab1, cd1), low(e, f), high(e, f), four, at, 16)
       p2 += row
       p3 += row
     }
@@ -120,7 +139,7 @@ function inputTiles(p0: usize, p1: usize, p2: usize, p3: usize, row: usize, tmp:
   for (let j = 0; j < 6; ++j) {
     storeInputRow(
       v128.load(at), v128.load(at, 96), v128.load(at, 192), v128.load(at, 288), v128.load(at, 384), v128.load(at, 480),
-      to, 6 * stride,
+      four, to, 6 * stride,
     )
     at += 16
     to += stride
@@ -131,6 +150,7 @@ function inputTiles(p0: usize, p1: usize, p2: usize, p3: usize, row: usize, tmp:
 function gradientTiles(
   p0: usize, p1: usize, p2: usize, p3: usize, row: usize, tmp: usize, to: usize, stride: usize,
 ): void {
+  const four = v128.load(tmp, FOUR)
   let at = tmp
   for (let i = 0; i < 4; ++i) {
     const a = v128.load(p0)
@@ -138,7 +158,7 @@ function gradientTiles(
     if (LANES == 2) {
       const c = v128.load(p0, 16)
       const d = v128.load(p1, 16)
-      storeGradientRow(low(a, b), high(a, b), low(c, d), high(c, d), at, 16)
+      storeGradientRow(low(a, b), high(a, b), low(c, d), high(c, d), four, at, 16)
     } else {
       const c = v128.load(p2)
       const d = v128.load(p3)
@@ -146,7 +166,7 @@ function gradientTiles(
       const ab1 = zipHigh(a, b)
       const cd0 = zipLow(c, d)
       const cd1 = zipHigh(c, d)
-      storeGradientRow(low(ab0, cd0), high(ab0, cd0), low(ab1, cd1), high(ab1, cd1), at, 16)
+      storeGradientRow(low(ab0, cd0), high(ab0, cd0), low(ab1, cd1), high(ab1, cd1), four, at, 16)
       p2 += row
       p3 += row
     }
@@ -156,7 +176,7 @@ function gradientTiles(
   }
   at = tmp
   for (let j = 0; j < 6; ++j) {
-    storeGradientRow(v128.load(at), v128.load(at, 96), v128.load(at, 192), v128.load(at, 288), to, 6 * stride)
+    storeGradientRow(v128.load(at), v128.load(at, 96), v128.load(at, 192), v128.load(at, 288), four, to, 6 * stride)
     at += 16
     to += stride
   }
@@ -164,6 +184,7 @@ function gradientTiles(
 
 /** A' m A + bias of LANES tiles, place e at m + e * stride, to one block of 4 x 4 for each lane at `blocks`. */
 function outputTiles(m: usize, stride: usize, bias: Float, tmp: usize, blocks: usize): void {
+  const four = v128.load(tmp, FOUR)
   const column: usize = 6 * stride
   let at = tmp
   for (let j = 0; j < 6; ++j) {
@@ -178,9 +199,10 @@ function outputTiles(m: usize, stride: usize, bias: Float, tmp: usize, blocks: u
     const r = v128.add<Float>(m3, m4)
     const s = v128.sub<Float>(m3, m4)
     v128.store(at, v128.add<Float>(v128.add<Float>(m0, p), r))
-    v128.store(at, multiplyAdd(2, s, q), 96)
-    v128.store(at, multiplyAdd(4, r, p), 192)
-    v128.store(at, v128.add<Float>(multiplyAdd(8, s, q), m5), 288)
+    const d = v128.add<Float>(s, s)
+    v128.store(at, v128.add<Float>(d, q), 96)
+    v128.store(at, multiplyAdd(four, r, p), 192)
+    v128.store(at, v128.add<Float>(multiplyAdd(four, d, q), m5), 288)
     at += 16
     m += stride
   }
@@ -196,9 +218,10 @@ function outputTiles(m: usize, stride: usize, bias: Float, tmp: usize, blocks: u
     const r = v128.add<Float>(m3, m4)
     const s = v128.sub<Float>(m3, m4)
     const y0 = v128.add<Float>(v128.add<Float>(v128.add<Float>(v128.load(at), p), r), b)
-    const y1 = v128.add<Float>(multiplyAdd(2, s, q), b)
-    const y2 = v128.add<Float>(multiplyAdd(4, r, p), b)
-    const y3 = v128.add<Float>(v128.add<Float>(multiplyAdd(8, s, q), v128.load(at, 80)), b)
+    const t = v128.add<Float>(s, s)
+    const y1 = v128.add<Float>(v128.add<Float>(t, q), b)
+    const y2 = v128.add<Float>(multiplyAdd(four, r, p), b)
+    const y3 = v128.add<Float>(v128.add<Float>(multiplyAdd(four, t, q), v128.load(at, 80)), b)
     if (LANES == 2) {
       v128.store(blocks, low(y0, y1))
       v128.store(blocks, low(y2, y3), 16)
@@ -301,11 +324,12 @@ export function winogradProduct(
   const table = scratch + WINOGRAD_TMP
   const u = table + WINOGRAD_TABLE
   const v = u + <usize>(36 * panels * MR * c) * 16
-  const m = v + <usize>(36 * c * CHUNK) * SIZE
-  const source = m + <usize>(36 * panels * MR * CHUNK) * SIZE
+  const m = v + <usize>(36 * c * CHUNK) * SIZE + PLACES_SLACK
+  const source = m + <usize>(36 * panels * MR * CHUNK) * SIZE + PLACES_SLACK
   const plane = height * width
   const row = <usize>width * SIZE
   memory.fill(scratch + ZEROS, 0, 64)
+  v128.store(scratch + FOUR, v128.splat<Float>(4))
   weightPanels(c, f, turned, weight, scratch, u)
   for (let image = 0; image < n; image += images) {
     const count = min(images, n - image)
@@ -319,21 +343,27 @@ export function winogradProduct(
       const columns = ceilDivide(used, NR) * NR
       fillTable(first, used, columns, oh, ow, c * plane, width, f * oh * ow, ow, table)
 
-      const vPlace = <usize>(c * columns) * SIZE
-      for (let channel = 0; channel < c; ++channel) {
-        const base = source + <usize>(channel * plane) * SIZE
-        for (let s = 0; s < columns; s += LANES) {
-          const entry = table + <usize>s * ENTRY
-          const to = v + <usize>((s / NR) * c + channel) * SLIVER_ROW + <usize>((s % NR) / LANES) * 16
-          inputTiles(
-            base + load<i32>(entry), base + load<i32>(entry, ENTRY),
-            base + (LANES == 4 ? load<i32>(entry, 2 * ENTRY) : 0), base + (LANES == 4 ? load<i32>(entry, 3 * ENTRY) : 0),
-            row, scratch, to, vPlace,
-          )
+      const vPlace = placeStride(c * columns * <i32>SIZE)
+      // Slivers outside, channels inside: so lines of the cache are filled one after the other.
+      let to = v
+      for (let s = 0; s < columns; s += NR) {
+        const entry = table + <usize>s * ENTRY
+        let base = source
+        for (let channel = 0; channel < c; ++channel) {
+          for (let half: usize = 0; half < 2; ++half) {
+            const at = entry + half * LANES * ENTRY
+            inputTiles(
+              base + load<i32>(at), base + load<i32>(at, ENTRY),
+              base + (LANES == 4 ? load<i32>(at, 2 * ENTRY) : 0), base + (LANES == 4 ? load<i32>(at, 3 * ENTRY) : 0),
+              row, scratch, to, vPlace,
+            )
+            to += 16
+          }
+          base += <usize>plane * SIZE
         }
       }
 
-      const mPlace = <usize>(panels * MR * columns) * SIZE
+      const mPlace = placeStride(panels * MR * columns * <i32>SIZE)
       for (let e = 0; e < 36; ++e) {
         for (let i = 0; i < panels; ++i) {
           const panel = u + <usize>((e * panels + i) * c * MR) * 16
@@ -347,7 +377,7 @@ export function winogradProduct(
         }
       }
 
-      const blocks = scratch + ZEROS + 64
+      const blocks = scratch + BLOCKS
       for (let filter = 0; filter < f; ++filter) {
         const b: Float = bias ? load<Float>(bias + <usize>filter * SIZE) : 0
         const base = yImage + <usize>(filter * oh * ow) * SIZE
@@ -407,10 +437,11 @@ export function winogradWeight(
   const panel = table + WINOGRAD_TABLE
   const du = panel + <usize>(MR * CHUNK) * 16
   const v = du + <usize>(36 * panels * MR * slivers * NR) * SIZE
-  const g = v + <usize>(36 * slivers * NR * CHUNK) * SIZE
-  const source = g + <usize>(36 * panels * MR * CHUNK) * SIZE
+  const g = v + <usize>(36 * slivers * NR * CHUNK) * SIZE + PLACES_SLACK
+  const source = g + <usize>(36 * panels * MR * CHUNK) * SIZE + PLACES_SLACK
   const dySource = source + <usize>(images * c * plane) * SIZE
   const duRow = <usize>(slivers * NR) * SIZE
+  v128.store(scratch + FOUR, v128.splat<Float>(4))
   memory.fill(du, 0, <usize>(36 * panels * MR) * duRow)
   for (let image = 0; image < n; image += images) {
     const count = min(images, n - image)
@@ -427,8 +458,8 @@ export function winogradWeight(
       fillTable(first, used, used, oh, ow, c * plane, width, f * dyPlane, width - 2, table)
 
       // V: v[place][channel / NR][tile][channel % NR], G: g[place][filter / MR][tile][filter % MR].
-      const vPlace = <usize>(slivers * NR * used) * SIZE
-      const gPlace = <usize>(panels * MR * used) * SIZE
+      const vPlace = placeStride(slivers * NR * used * <i32>SIZE)
+      const gPlace = placeStride(panels * MR * used * <i32>SIZE)
       for (let t = 0; t < used; ++t) {
         const entry = table + <usize>t * ENTRY
         const from = source + load<i32>(entry)

@@ -63,6 +63,8 @@ function directScratch(
 /** Bytes of the small things of winograd.ts: a tile in work, and the table of the tiles of a chunk. */
 export const WINOGRAD_TMP: i32 = 1024
 export const WINOGRAD_TABLE: i32 = 16 * 104
+/** Bytes that 36 places take more when they lie an odd number of cache lines apart. */
+export const PLACES_SLACK: i32 = 36 * 128
 
 /** Whole images whose tiles fill a chunk, or one where that is more. */
 export function winogradImages(tiles: i32, chunk: i32): i32 {
@@ -98,7 +100,7 @@ function winogradProductScratch(c: i32, f: i32, oh: i32, ow: i32, bytes: i32): i
   const rows: i32 = MR * ceilDivide(f, MR)
   const images: i32 = winogradImages(ceilDivide(oh, 4) * ceilDivide(ow, 4), chunk)
   const values: i32 = 36 * (c + rows) * chunk + images * c * tiledPlane(oh, ow, 2)
-  return WINOGRAD_TMP + WINOGRAD_TABLE + 36 * rows * c * 16 + values * bytes
+  return WINOGRAD_TMP + WINOGRAD_TABLE + 2 * PLACES_SLACK + 36 * rows * c * 16 + values * bytes
 }
 
 function winogradWeightScratch(c: i32, f: i32, oh: i32, ow: i32, bytes: i32): i32 {
@@ -109,5 +111,5 @@ function winogradWeightScratch(c: i32, f: i32, oh: i32, ow: i32, bytes: i32): i3
   const images: i32 = winogradImages(ceilDivide(oh, 4) * ceilDivide(ow, 4), chunk)
   const planes: i32 = images * (c * tiledPlane(oh, ow, 2) + f * tiledPlane(oh, ow, 0))
   const values: i32 = 36 * (rows * columns + (rows + columns) * chunk) + planes
-  return WINOGRAD_TMP + WINOGRAD_TABLE + MR * chunk * 16 + values * bytes
+  return WINOGRAD_TMP + WINOGRAD_TABLE + 2 * PLACES_SLACK + MR * chunk * 16 + values * bytes
 }

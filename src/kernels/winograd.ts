@@ -20,17 +20,17 @@ export const winogradKernels = (heap: Heap) => {
   function inputRow(from: number, step: number, to: number, stride: number): void {
     const d0 = f[from], d1 = f[from + step], d2 = f[from + 2 * step]
     const d3 = f[from + 3 * step], d4 = f[from + 4 * step], d5 = f[from + 5 * step]
-    const a = F(F(-4 * d2) + d4)
-    const b = F(F(-4 * d1) + d3)
+    const a = F(d4 - F(4 * d2))
+    const b = F(d3 - F(4 * d1))
     const c = F(d4 - d2)
     const e = F(d3 - d1)
     const g = F(e + e)
-    f[to] = F(F(4 * d0) + F(F(-5 * d2) + d4))
+    f[to] = F(4 * F(d0 - d2)) + c
     f[to + stride] = a + b
     f[to + 2 * stride] = a - b
     f[to + 3 * stride] = c + g
     f[to + 4 * stride] = c - g
-    f[to + 5 * stride] = F(F(4 * d1) + F(F(-5 * d3) + d5))
+    f[to + 5 * stride] = F(d5 - d3) - F(4 * e)
   }
 
   /** A d of four values. */
@@ -39,7 +39,8 @@ export const winogradKernels = (heap: Heap) => {
     const a = F(d0 + d2)
     const b = F(d1 + d3)
     const c = F(F(4 * d2) + d0)
-    const e = F(F(8 * d3) + F(d1 + d1))
+    const half = F(F(4 * d3) + d1)
+    const e = F(half + half)
     f[to] = d0
     f[to + stride] = a + b
     f[to + 2 * stride] = a - b
@@ -56,9 +57,10 @@ export const winogradKernels = (heap: Heap) => {
     const r = F(m3 + m4)
     const s = F(m3 - m4)
     f[to] = F(F(f[from] + p) + r)
-    f[to + stride] = F(F(2 * s) + q)
-    f[to + 2 * stride] = F(F(4 * r) + p)
-    f[to + 3 * stride] = F(F(F(8 * s) + q) + f[from + 5 * step])
+    const d = F(s + s)
+    f[to + stride] = d + q
+    f[to + 2 * stride] = F(4 * r) + p
+    f[to + 3 * stride] = F(F(4 * d) + q) + f[from + 5 * step]
   }
 
   /** G w of three values. */
