@@ -16,7 +16,7 @@
 // Legend: n images, c channels, h x w image, f filters, kh x kw taps, sh sw stride, ph pw pad, dh dw dilation,
 // oh x ow output; a group has c/groups channels and f/groups filters. Strides in elements, offsets in bytes.
 
-import { BLOCK_OFFSET, GEMM_SCRATCH, KC, MR } from '../src/kernels/blocking'
+import { BLOCK_OFFSET, GEMM_SCRATCH, KC, MR, ceilDivide } from '../src/kernels/blocking'
 import { convOutput, gradientBefore, gradientPlane, sourcePlane, usesWinograd } from '../src/kernels/conv-geometry'
 import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
 import { packPanel, panelTimesBlock, setStart } from './gemm'
@@ -56,12 +56,75 @@ function packColumns(
   }
 }
 
+/** y = start + the sum of a[k] * x[offsets[k]], in order; four vectors of neighbours at a time, then single ones. */
+function productOfRow(
+  k: i32, width: i32, a: usize, start: Float, source: usize, offsets: usize, y: usize,
+): void {
+  const begin = v128.splat<Float>(start)
+  let column = 0
+  for (; column + 4 * LANES <= width; column += 4 * LANES) {
+    const base = source + <usize>column * SIZE
+    let s0 = begin
+    let s1 = begin
+    let s2 = begin
+    let s3 = begin
+    for (let t = 0; t < k; ++t) {
+      const x = base + load<i32>(offsets + 4 * t)
+      const w = v128.splat<Float>(load<Float>(a + <usize>t * SIZE))
+      s0 = v128.add<Float>(s0, v128.mul<Float>(w, v128.load(x)))
+      s1 = v128.add<Float>(s1, v128.mul<Float>(w, v128.load(x, 16)))
+      s2 = v128.add<Float>(s2, v128.mul<Float>(w, v128.load(x, 32)))
+      s3 = v128.add<Float>(s3, v128.mul<Float>(w, v128.load(x, 48)))
+    }
+    const to = y + <usize>column * SIZE
+    v128.store(to, s0)
+    v128.store(to, s1, 16)
+    v128.store(to, s2, 32)
+    v128.store(to, s3, 48)
+  }
+  while (column < width) {
+    // The last vector ends with the row, and may write some results twice.
+    const vector = width >= LANES
+    if (vector) column = min(column, width - LANES)
+    const base = source + <usize>column * SIZE
+    const to = y + <usize>column * SIZE
+    if (vector) {
+      let sum = begin
+      for (let t = 0; t < k; ++t) {
+        const w = v128.splat<Float>(load<Float>(a + <usize>t * SIZE))
+        sum = v128.add<Float>(sum, v128.mul<Float>(w, v128.load(base + load<i32>(offsets + 4 * t))))
+      }
+      v128.store(to, sum)
+      column += LANES
+    } else {
+      let sum = start
+      for (let t = 0; t < k; ++t) {
+        sum += load<Float>(a + <usize>t * SIZE) * load<Float>(base + load<i32>(offsets + 4 * t))
+      }
+      store<Float>(to, sum)
+      column += 1
+    }
+  }
+}
+
 /** out (m x height*width) = bias + a (m x k) times the columns of `source`; bias may be 0. */
 function productWithColumns(
   m: i32, k: i32, height: i32, width: i32, sourceWidth: i32,
   a: usize, bias: usize, source: usize, offsets: usize, scratch: usize, out: usize,
 ): void {
   const pixels = height * width
+  if (m < MR) {
+    // Too few filters for a tile, above all in depthwise convolutions: no packing, a row at a time.
+    for (let i = 0; i < m; ++i) {
+      const start: Float = bias ? load<Float>(bias + <usize>i * SIZE) : 0
+      for (let row = 0; row < height; ++row) {
+        const from = source + <usize>(row * sourceWidth) * SIZE
+        productOfRow(k, width, a + <usize>(i * k) * SIZE, start, from, offsets, out)
+        out += <usize>width * SIZE
+      }
+    }
+    return
+  }
   for (let j = 0; j < pixels; j += BLOCK_COLUMNS) {
     const columns = min(BLOCK_COLUMNS, pixels - j)
     for (let p = 0; p < k; p += KC) {
@@ -312,6 +375,54 @@ function addSums(n: i32, f: i32, pixels: i32, dy: usize, scratch: usize, sums: u
   }
 }
 
+/** Taps of a depthwise dw that are summed side by side. */
+const TAPS: i32 = 5
+
+/** sums[t] += dy * x[offsets[t]] for `count` <= TAPS taps, over the pixels; a vector of partial sums for each tap. */
+function accumulateTaps(
+  count: i32, height: i32, width: i32, sourceWidth: i32, offsets: usize, dy: usize, source: usize, mask: v128, sums: usize,
+): void {
+  const o0 = load<i32>(offsets)
+  const o1 = count > 1 ? load<i32>(offsets, 4) : o0
+  const o2 = count > 2 ? load<i32>(offsets, 8) : o0
+  const o3 = count > 3 ? load<i32>(offsets, 12) : o0
+  const o4 = count > 4 ? load<i32>(offsets, 16) : o0
+  let s0 = v128.load(sums)
+  let s1 = v128.load(sums, 16)
+  let s2 = v128.load(sums, 32)
+  let s3 = v128.load(sums, 48)
+  let s4 = v128.load(sums, 64)
+  for (let row = 0; row < height; ++row) {
+    let x = source + <usize>(row * sourceWidth) * SIZE
+    let left = width
+    for (; left >= LANES; left -= LANES) {
+      const d = v128.load(dy)
+      s0 = v128.add<Float>(s0, v128.mul<Float>(d, v128.load(x + o0)))
+      s1 = v128.add<Float>(s1, v128.mul<Float>(d, v128.load(x + o1)))
+      s2 = v128.add<Float>(s2, v128.mul<Float>(d, v128.load(x + o2)))
+      s3 = v128.add<Float>(s3, v128.mul<Float>(d, v128.load(x + o3)))
+      s4 = v128.add<Float>(s4, v128.mul<Float>(d, v128.load(x + o4)))
+      dy += 16
+      x += 16
+    }
+    if (left > 0) {
+      // The odd tail: the lanes past the row are zero on both sides, so that they change no bit.
+      const d = v128.and(v128.load(dy), mask)
+      s0 = v128.add<Float>(s0, v128.mul<Float>(d, v128.and(v128.load(x + o0), mask)))
+      s1 = v128.add<Float>(s1, v128.mul<Float>(d, v128.and(v128.load(x + o1), mask)))
+      s2 = v128.add<Float>(s2, v128.mul<Float>(d, v128.and(v128.load(x + o2), mask)))
+      s3 = v128.add<Float>(s3, v128.mul<Float>(d, v128.and(v128.load(x + o3), mask)))
+      s4 = v128.add<Float>(s4, v128.mul<Float>(d, v128.and(v128.load(x + o4), mask)))
+      dy += <usize>left * SIZE
+    }
+  }
+  v128.store(sums, s0)
+  v128.store(sums, s1, 16)
+  v128.store(sums, s2, 32)
+  v128.store(sums, s3, 48)
+  v128.store(sums, s4, 64)
+}
+
 /** dw += dy times the columns of x, transposed; db += sums of dy over the images and pixels; db may be 0. */
 export function conv2dBackwardWeight(
   n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
@@ -335,6 +446,39 @@ export function conv2dBackwardWeight(
   const block = scratch + BLOCK_OFFSET
   const plain = sh * sw == 1 && planeH == h && planeW == w && ph + pw == 0
   fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, offsets)
+  if (cg == 1 && fg == 1) {
+    // Depthwise: no matrix product, but sums over pixels. Partial sum l of a tap has the pixels l, l + LANES, ... of
+    // each row, of one image after the other; at the end they are added lane after lane.
+    const sums = scratch
+    const bytes = <usize>(ceilDivide(taps, TAPS) * TAPS) * 16
+    memory.fill(sums + bytes, 0, 16)
+    memory.fill(sums + bytes, 255, <usize>(ow % LANES) * SIZE)
+    const mask = v128.load(sums + bytes)
+    for (let g = 0; g < groups; ++g) {
+      memory.fill(sums, 0, bytes)
+      for (let image = 0; image < n; ++image) {
+        const channel = x + <usize>((image * c + g) * h * w) * SIZE
+        if (!plain) fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channel, padded)
+        const from = plain ? channel : padded
+        const dyPlane = dy + <usize>((image * f + g) * pixels) * SIZE
+        for (let t = 0; t < taps; t += TAPS) {
+          const at = sums + 16 * t
+          accumulateTaps(min(TAPS, taps - t), oh, ow, planeW, offsets + 4 * t, dyPlane, from, mask, at)
+        }
+      }
+      for (let t = 0; t < taps; ++t) {
+        const at = sums + 16 * t
+        let sum: Float = load<Float>(at) + load<Float>(at, SIZE)
+        if (LANES == 4) {
+          sum += load<Float>(at, 2 * SIZE)
+          sum += load<Float>(at, 3 * SIZE)
+        }
+        store<Float>(dweight, load<Float>(dweight) + sum)
+        dweight += SIZE
+      }
+    }
+    return
+  }
   for (let image = 0; image < n; ++image) {
     for (let g = 0; g < groups; ++g) {
       const channels = x + <usize>((image * c + g * cg) * h * w) * SIZE

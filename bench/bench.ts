@@ -29,6 +29,8 @@ export const benchCases: readonly KernelCase[] = [
   ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [1, 1] }),
   ...convCases(32, 64, 28, 28, 128, [1, 1]),
   ...convCases(32, 3, 32, 32, 64, [5, 5], { pad: [2, 2] }),
+  ...convCases(32, 3, 32, 32, 64, [5, 5], { pad: [2, 2], stride: [2, 2] }),
+  ...convCases(32, 3, 32, 32, 64, [5, 5], { pad: [4, 4], dilation: [2, 2] }),
   ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [1, 1], stride: [2, 2] }),
   ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [2, 2], dilation: [2, 2] }),
   ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [1, 1], groups: 64 }),

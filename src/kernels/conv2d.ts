@@ -2,7 +2,7 @@
 // loops in the same order of summation.
 import { GEMM_SCRATCH } from './blocking'
 import { convOutput, gradientBefore, gradientPlane, sourcePlane, usesWinograd } from './conv-geometry'
-import { F, SHIFT, type Heap } from './float'
+import { F, LANES, SHIFT, type Heap } from './float'
 import { dot } from './gemm'
 import { fillPlane } from './planes'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
@@ -242,10 +242,37 @@ export const conv2dKernels = (heap: Heap) => {
       const planeW = sourcePlane(ow, kw, sw, dw)
       const source = (scratch + GEMM_SCRATCH) >>> SHIFT
       const table = ((source + cg * sh * sw * planeH * planeW) << SHIFT) >>> 2
+      const lanes = scratch >>> SHIFT
       x >>>= SHIFT
       dy >>>= SHIFT
       dweight >>>= SHIFT
       fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, table)
+      if (cg === 1 && fg === 1) {
+        for (let g = 0; g < groups; g++) {
+          f.fill(0, lanes, lanes + LANES * taps)
+          for (let image = 0; image < n; image++) {
+            const channel = x + (image * c + g) * h * w
+            fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channel, source)
+            const dyPlane = dy + (image * filters + g) * pixels
+            for (let t = 0; t < taps; t++) {
+              const at = source + i32[table + t]
+              const sums = lanes + LANES * t
+              for (let row = 0; row < oh; row++) {
+                for (let column = 0; column < ow; column++) {
+                  const lane = sums + (column & (LANES - 1))
+                  f[lane] = F(f[lane] + F(f[dyPlane + row * ow + column] * f[at + row * planeW + column]))
+                }
+              }
+            }
+          }
+          for (let t = 0; t < taps; t++) {
+            let sum = f[lanes + LANES * t]
+            for (let l = 1; l < LANES; l++) sum = F(sum + f[lanes + LANES * t + l])
+            f[dweight + g * taps + t] = F(f[dweight + g * taps + t] + sum)
+          }
+        }
+        return
+      }
       const f4 = fg & ~3
       const taps2 = taps & ~1
       for (let image = 0; image < n; image++) {
