@@ -24,6 +24,30 @@ import { fillPlane } from './planes'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
 import { winogradProduct, winogradWeight } from './winograd'
 
+/**
+ * Packs kc taps of one vector of pixels that may cross the end of a row: the lanes before the end from this row, the
+ * others from the next one, read so far to the left that its first pixel falls into place. Lanes past the last pixel
+ * hold what lies there, and nobody reads their results.
+ */
+function packCrossing(
+  pixel: i32, width: i32, kc: i32, offsets: usize, source: usize, sourceWidth: i32, block: usize,
+): void {
+  const row = pixel / width
+  const column = pixel - row * width
+  const inRow = min(LANES, width - column)
+  const base = source + <usize>(row * sourceWidth + column) * SIZE
+  const next = inRow == LANES ? base : source + <usize>((row + 1) * sourceWidth - inRow) * SIZE
+  const isNext =
+    LANES == 2
+      ? i64x2.ge_s(i64x2(0, 1), i64x2.splat(inRow))
+      : i32x4.ge_s(i32x4(0, 1, 2, 3), i32x4.splat(inRow))
+  for (let k = 0; k < kc; ++k) {
+    const offset = load<i32>(offsets + 4 * k)
+    v128.store(block, v128.bitselect(v128.load(next + offset), v128.load(base + offset), isNext))
+    block += 32
+  }
+}
+
 /** Packs kc taps of the output pixels first ... first + columns, counted along rows of `width`, in slivers of NR. */
 function packColumns(
   first: i32, columns: i32, width: i32, kc: i32, offsets: usize, source: usize, sourceWidth: i32, block: usize,
@@ -39,17 +63,19 @@ function packColumns(
         v128.store(block, v128.load(from, 16), 16)
         block += 32
       }
+    } else if (width >= LANES) {
+      // A second vector wholly past the last pixel repeats the first, to stay inside the memory.
+      const second = first + q + (q + LANES < columns ? LANES : 0)
+      packCrossing(first + q, width, kc, offsets, source, sourceWidth, block)
+      packCrossing(second, width, kc, offsets, source, sourceWidth, block + 16)
+      block += <usize>kc * 32
     } else {
-      // The sliver crosses the end of a row, or of the image.
+      // Rows shorter than a vector; pixels past the last read those of the next row, and nobody reads their results.
       for (let l = 0; l < NR; ++l) {
         let to = block + <usize>l * SIZE
-        if (q + l < columns) {
-          const r = (first + q + l) / width
-          const base = source + <usize>(r * sourceWidth + first + q + l - r * width) * SIZE
-          for (let k = 0; k < kc; ++k, to += 32) store<Float>(to, load<Float>(base + load<i32>(offsets + 4 * k)))
-        } else {
-          for (let k = 0; k < kc; ++k, to += 32) store<Float>(to, 0)
-        }
+        const r = (first + q + l) / width
+        const base = q + l < columns ? source + <usize>(r * sourceWidth + first + q + l - r * width) * SIZE : source
+        for (let k = 0; k < kc; ++k, to += 32) store<Float>(to, load<Float>(base + load<i32>(offsets + 4 * k)))
       }
       block += <usize>kc * 32
     }

@@ -304,6 +304,8 @@ export const kernelCases: readonly KernelCase[] = [
   ...convCases(1, 2, 9, 10, 3, [3, 3], { stride: [3, 3], dilation: [3, 1] }),
   ...convCases(1, 2, 5, 5, 3, [2, 2], { pad: [3, 3] }),
   ...convCases(1, 2, 4, 6, 3, [1, 3], { stride: [4, 5], pad: [0, 2] }),
+  ...convCases(1, 1, 7, 33, 5, [3, 11], { dilation: [1, 3] }),
+  ...convCases(2, 2, 5, 3, 6, [2, 2], { pad: [1, 1] }),
   ...convCases(3, 5, 9, 11, 5, [3, 3], { pad: [1, 1], groups: 5 }),
   ...convCases(2, 3, 7, 13, 3, [5, 5], { pad: [2, 2], stride: [1, 2], groups: 3 }),
   ...convCases(2, 3, 9, 34, 2, [3, 3], { pad: [1, 1] }),

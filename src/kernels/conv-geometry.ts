@@ -56,8 +56,9 @@ function directScratch(
   const gradient: i32 = f * gradientPlane(h, oh, kh, sh, ph, dh) * gradientPlane(w, ow, kw, sw, pw, dw)
   const backward: i32 = gradient + c * f * kh * kw + phase
   const taps: i32 = (c > f ? c : f) * kh * kw
-  // 64 bytes more, for vectors that are read across the end of a plane.
-  return GEMM_SCRATCH + (source > backward ? source : backward) * bytes + 4 * taps + 64
+  const values: i32 = source > backward ? source : backward
+  // Vectors at the end of the last plane are read across it: by a vector, and by how far the last tap is to the right.
+  return GEMM_SCRATCH + (values + kw * dw + 8) * bytes + 4 * taps
 }
 
 /** Bytes of the small things of winograd.ts: a tile in work, and the table of the tiles of a chunk. */
