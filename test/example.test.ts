@@ -1,0 +1,241 @@
+// The program that npm start runs: what it prints, what it leaves, and how it ends.
+
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { afterAll, describe, expect, it } from 'vitest'
+import { drawCurves } from '../examples/chart.js'
+import { loadMnist, parseIdx } from '../examples/mnist-data.js'
+import {
+  batchNorm,
+  conv2d,
+  createModel,
+  dense,
+  flatten,
+  maxPool2d,
+  normalize,
+  relu,
+  sequential,
+  softmaxCrossEntropy,
+} from '../src/index'
+
+const folder = mkdtempSync(join(tmpdir(), 'v128-example-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function start(args: string[]): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [join(process.cwd(), 'examples/mnist.js'), ...args], { cwd: folder })
+}
+
+/** `onText` sees all of standard output whenever more of it came. */
+async function run(args: string[], onText?: (text: string, child: ChildProcessWithoutNullStreams) => void) {
+  const child = start(args)
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+    onText?.(stdout, child)
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  const code = await new Promise((resolve) => child.on('close', resolve))
+  return { code, stdout, stderr, lines: stdout.trimEnd().split('\n') }
+}
+
+function readHistory(out: string) {
+  return JSON.parse(readFileSync(join(out, 'history.json'), 'utf8'))
+}
+
+function expectPicture(svg: string) {
+  expect(svg).toMatch(/^<svg [^]*<\/svg>\n$/)
+  expect(svg).not.toMatch(/NaN|undefined|Infinity|>-0</)
+}
+
+describe('npm start', () => {
+  it('trains, tests, and leaves the weights, the figures and the picture', async () => {
+    const out = join(folder, 'new', 'run')
+    const args = ['--epochs', '2', '--limit', '640', '--batch', '64', '--out', out]
+    const { code, lines, stderr } = await run(args)
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+    expect(lines.at(-1)).toMatch(/^test accuracy \d+\.\d\d % after 2 epochs in \d+\.\d s$/)
+    expect(lines.at(-2)).toContain(out)
+    expect(lines.filter((line) => /^epoch [12]\/2 +\d+ % .*loss .*accuracy .*images\/s/.test(line))).toHaveLength(20)
+    expect(lines.filter((line) => /^epoch [12]\/2 +test loss .*test accuracy/.test(line))).toHaveLength(2)
+
+    const history = readHistory(out)
+    expect(history).toMatchObject({ aborted: false, steps: 20, stepsPerEpoch: 10, parameters: 20586 })
+    expect(history.options).toMatchObject({ epochs: 2, batch: 64, seed: 1, limit: 640, dtype: 'float64' })
+    expect(history.images).toEqual({ training: 640, test: 10_000 })
+    expect(history.epochs).toHaveLength(2)
+    expect(history.epochs[1].validationAccuracy).toBe(history.testAccuracy)
+    expect(history.seconds).toBeGreaterThan(0)
+    expect(history.imagesPerSecond).toBeGreaterThan(0)
+    expect(lines.at(-1)).toContain(`${(history.testAccuracy * 100).toFixed(2)} %`)
+    // Each batch is a point here: their means are those of the epochs.
+    const { curve } = history
+    expect(curve.map((point: { step: number }) => point.step)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
+    for (const [epoch, { loss, accuracy }] of history.epochs.entries()) {
+      const points = curve.slice(epoch * 10, epoch * 10 + 10)
+      const mean = (key: string) => points.reduce((sum: number, p: Record<string, number>) => sum + p[key], 0) / 10
+      expect(mean('loss')).toBeCloseTo(loss, 10)
+      expect(mean('accuracy')).toBeCloseTo(accuracy, 10)
+    }
+    const svg = readFileSync(join(out, 'curves.svg'), 'utf8')
+    expectPicture(svg)
+    expect(svg).toContain(`>MNIST: ${lines.at(-1)}<`)
+
+    const network = sequential(
+      normalize({ mean: 0, std: 1 }),
+      conv2d(16, { kernel: 3, pad: 1 }),
+      batchNorm(),
+      relu(),
+      maxPool2d(2),
+      conv2d(32, { kernel: 3, pad: 1 }),
+      batchNorm(),
+      relu(),
+      maxPool2d(2),
+      flatten(),
+      dense(10),
+    )
+    const options = { input: [1, 28, 28], batch: 64, loss: softmaxCrossEntropy(), inference: true }
+    const model = await createModel(network, options)
+    model.load(readFileSync(join(out, 'model.safetensors')))
+    expect(model.evaluate(loadMnist('test'))).toEqual({ loss: history.testLoss, accuracy: history.testAccuracy })
+  })
+
+  it.each([
+    [['--epochs', '1.5'], '--epochs must be an integer of at least 1'],
+    [['--epochs', '0'], '--epochs must be an integer of at least 1'],
+    [['--batch', '0'], '--batch must be an integer from 1 to 60000'],
+    [['--learning-rate', '-1'], '--learning-rate must be a number above 0'],
+    [['--learning-rate', 'fast'], '--learning-rate must be a number above 0'],
+    [['--seed', '-1'], '--seed must be an integer of at least 0'],
+    [['--seed'], '--seed needs a value'],
+    [['--dtype', 'float16'], '--dtype must be one of float64, float32'],
+    [['--backend', 'gpu'], '--backend must be one of auto, wasm, js'],
+    [['--limit', '60001'], '--limit must be an integer from 1 to 60000'],
+    [['--epoch', '1'], 'unknown option --epoch; allowed: --epochs, --batch'],
+    [['3'], 'unexpected argument "3"'],
+    [['--out', 'file'], '--out must be a folder'],
+    [['--out', 'file/below'], '--out must be a folder'],
+    [['--batch', '60000'], 'a smaller batch'],
+  ])('refuses %j in one line', async (args, message) => {
+    writeFileSync(join(folder, 'file'), '')
+    const { code, stdout, stderr } = await run(args)
+    expect(stdout).toBe('')
+    expect(stderr).toMatch(/^mnist: [^\n]*\n$/)
+    expect(stderr).toContain(message)
+    expect(code).toBe(1)
+    expect(existsSync(join(folder, 'runs'))).toBe(false)
+  })
+
+  it('says in one line that it cannot write', async () => {
+    const out = join(folder, 'taken')
+    mkdirSync(join(out, 'history.json'), { recursive: true })
+    const { code, stderr } = await run(['--epochs', '1', '--limit', '64', '--out', out])
+    expect(stderr).toMatch(/^mnist: cannot write [^\n]*history\.json: [^\n]*\n$/)
+    expect(code).toBe(1)
+  })
+
+  it('prints its options and their defaults', async () => {
+    const { code, stdout, stderr } = await run(['--help'])
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+    for (const name of ['epochs', 'batch', 'learning-rate', 'seed', 'dtype', 'backend', 'limit', 'out', 'help']) {
+      expect(stdout).toContain(`--${name} `)
+    }
+  })
+
+  // On Windows, kill ends a process without asking it.
+  describe.skipIf(process.platform === 'win32')('on a signal', () => {
+    it.each(['SIGINT', 'SIGTERM'] as const)('%s ends it early with all it learnt', async (signal) => {
+      const out = join(folder, signal)
+      let sent = false
+      const { code, lines, stderr } = await run(['--limit', '6400', '--out', out], (text, child) => {
+        if (sent || !text.includes('epoch 1/3')) return
+        sent = true
+        child.kill(signal)
+        // As under npm, which passes on what the terminal sent already.
+        child.kill(signal)
+      })
+      expect(stderr).toBe('')
+      expect(code).toBe(0)
+      expect(lines.at(-1)).toMatch(/^test accuracy \d+\.\d\d % after 0\.\d epochs in \d+\.\d s \(stopped early\)$/)
+      const history = readHistory(out)
+      expect(history).toMatchObject({ aborted: true, epochs: [], stepsPerEpoch: 100 })
+      expect(history.steps).toBeGreaterThanOrEqual(10)
+      expect(history.curve.at(-1).step).toBe(history.steps)
+      expectPicture(readFileSync(join(out, 'curves.svg'), 'utf8'))
+      expect(readFileSync(join(out, 'model.safetensors')).length).toBeGreaterThan(8 * 20586)
+    })
+
+    it('a second one quits at once', async () => {
+      const out = join(folder, 'quit')
+      let sent = 0
+      // The slow engine, so that the test after the first signal takes long enough for the second.
+      const args = ['--limit', '640', '--backend', 'js', '--out', out]
+      const { code } = await run(args, async (text, child) => {
+        if (sent === 0 && text.includes('epoch 1/3')) {
+          sent = 1
+          child.kill('SIGINT')
+        } else if (sent === 1 && text.includes('stopping')) {
+          sent = 2
+          await setTimeout(200)
+          child.kill('SIGINT')
+        }
+      })
+      expect(code).toBe(130)
+      expect(existsSync(join(out, 'history.json'))).toBe(false)
+    })
+  })
+})
+
+describe('parseIdx', () => {
+  const header = [0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3]
+
+  it('gives a view of the bytes behind the header', () => {
+    const file = Uint8Array.from([9, ...header, 1, 2, 3, 4, 5, 6]).subarray(1)
+    const bytes = parseIdx(file, [2, 3])
+    expect([...bytes]).toEqual([1, 2, 3, 4, 5, 6])
+    expect(bytes.buffer).toBe(file.buffer)
+  })
+
+  it.each([
+    [[], 'too few'],
+    [header.slice(0, 11), 'too few'],
+    [[0, 0, 13, 2, ...header.slice(4), 1, 2, 3, 4, 5, 6], 'magic number 0x00000d02, want 0x00000802'],
+    [[0, 0, 8, 1, ...header.slice(4), 1, 2, 3, 4, 5, 6], 'magic number 0x00000801'],
+    [[...header.slice(0, 11), 4, 1, 2, 3, 4, 5, 6], 'sizes 2 x 4, want 2 x 3'],
+    [[...header, 1, 2, 3, 4, 5], '17 bytes, want 18'],
+    [[...header, 1, 2, 3, 4, 5, 6, 7], '19 bytes, want 18'],
+  ])('refuses %j', (bytes, message) => {
+    expect(() => parseIdx(Uint8Array.from(bytes), [2, 3])).toThrow(message)
+  })
+
+  it('reads MNIST', () => {
+    const { x, y } = loadMnist('train', 5)
+    expect([...y]).toEqual([5, 0, 4, 1, 9])
+    expect(x).toHaveLength(5 * 784)
+    const all = loadMnist('test')
+    expect([all.x.length, all.y.length]).toEqual([7_840_000, 10_000])
+  })
+})
+
+describe('drawCurves', () => {
+  const point = (step: number, loss = 1 / step, accuracy = 1 - 1 / (step + 1)) => ({ step, loss, accuracy })
+  const many = Array.from({ length: 200 }, (_, i) => point(i + 1))
+
+  it.each([
+    ['nothing', [], []],
+    ['a test only', [], [point(0, 2.3, 0.1)]],
+    ['one step', [point(1)], [point(1)]],
+    ['many steps', many, many.filter((_, i) => i % 4 === 3)],
+    ['a run that diverged', [point(1), point(2, 1e300, 0.1), point(3, NaN, 0.1)], [point(3, Infinity, 0.1)]],
+    ['a loss of 0', [point(1, 0, 1), point(2, 0, 1)], [point(2, 0, 1)]],
+  ])('draws %s', (_, training, test) => {
+    expectPicture(drawCurves({ title: '<&">', subtitle: 'b', stepsPerEpoch: 4, training, test }))
+  })
+})
