@@ -83,7 +83,9 @@ function line(cells: readonly string[]): void {
 for (const dtype of DTYPES) {
   const bytes = dtype === 'float64' ? 8 : 4
   const limit = await limits(dtype)
-  console.log(`\n${dtype}: peak ${limit.gflops.toFixed(1)} GFLOP/s in registers, ${limit.gbytes.toFixed(1)} GB/s copying`)
+  console.log(
+    `\n${dtype}: peak ${limit.gflops.toFixed(1)} GFLOP/s in registers, ${limit.gbytes.toFixed(1)} GB/s copying`,
+  )
   line(['', 'wasm ms', 'GFLOP/s', 'GB/s', 'share', 'twin ms', 'twin/wasm'])
   for (const kernelCase of benchCases) {
     const title = `${kernelCase.kernel} ${kernelCase.name}`

@@ -1,63 +1,179 @@
 // TensorFlow.js: its WebAssembly backend as shipped, the same with a filter gradient written here, and its JavaScript
-// backend. Images are NHWC, float32 only.
+// backend. Images are NHWC; float32 only.
 
-import * as tf from '@tensorflow/tfjs-core'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import { product, serve, values } from './child.mjs'
+import { keepLosses, labels, mnistParameters, product, serve, values } from './child.mjs'
 import { isPlain } from './tasks.mjs'
 
+// Its ES modules do not load in Node; its CommonJS builds do.
 const require = createRequire(import.meta.url)
 
+serve(async ({ backend, filterGradient }) => {
+  const tf = require('@tensorflow/tfjs-core')
+  // Only for the gradients, which it registers with the core.
+  require('@tensorflow/tfjs-layers')
+  if (backend === 'cpu') require('@tensorflow/tfjs-backend-cpu')
+  else {
+    const { setWasmPaths } = require('@tensorflow/tfjs-backend-wasm')
+    setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))}/`)
+    tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false)
+  }
+  if (!(await tf.setBackend(backend))) throw new Error(`the ${backend} backend of TensorFlow.js did not start`)
+  if (filterGradient) registerFilterGradient(tf)
+  tf.engine().startScope()
+
+  const tensor = (shape, scale) => tf.tensor(values(product(shape), Float32Array, scale), shape)
+  const kernel = (name, inputs, attributes) => tf.engine().runKernel(name, inputs, attributes)
+  const images = ({ n, c, h }) => tensor([n, h, h, c])
+  /** A call that frees whatever it made. */
+  const timed = (call) => () => void tf.tidy(() => void call())
+
+  function convolution({ n, c, h, f, kernel: k, pad }) {
+    const x = images({ n, c, h })
+    const dy = images({ n, c: f, h })
+    const filter = tensor([k, k, c, f])
+    const bias = tensor([f])
+    const how = { strides: 1, pad, dataFormat: 'NHWC' }
+    return {
+      forward: () => tf.fused.conv2d({ x, filter, bias, ...how }),
+      dx: () => kernel('Conv2DBackpropInput', { dy, filter }, { ...how, inputShape: x.shape }),
+      dw: () => {
+        kernel('Conv2DBackpropFilter', { x, dy }, { ...how, filterShape: filter.shape })
+        tf.sum(dy, [0, 1, 2])
+      },
+    }
+  }
+
+  function batchNorm(x, gamma, beta) {
+    const { mean, variance } = tf.moments(x, [0, 1, 2])
+    return { mean, variance, y: tf.batchNorm(x, mean, variance, beta, gamma, 1e-5) }
+  }
+
+  function mnist({ batch }) {
+    // Conv filters to height, width, channels, filters; the dense layer to height, width, channels in, units out.
+    const order = { '0.weight': [2, 3, 1, 0], '4.weight': [2, 3, 1, 0], '9.weight': [2, 3, 1, 0] }
+    const p = {}
+    for (const [name, [shape, data]] of Object.entries(mnistParameters())) {
+      const value = tf.tensor(data, name === '9.weight' ? [10, 32, 7, 7] : shape)
+      p[name] = tf.variable(order[name] ? tf.transpose(value, order[name]) : value)
+    }
+    const running = [16, 32].map((c) => [tf.variable(tf.zeros([c]), false), tf.variable(tf.ones([c]), false)])
+    const x = tensor([batch, 28, 28, 1])
+    const y = tf.oneHot(tf.tensor1d(labels(batch, 10), 'int32'), 10)
+    const optimizer = tf.train.adam(1e-3, 0.9, 0.999, 1e-8)
+    const update = (old, batchValue) => old.assign(tf.add(tf.mul(old, 0.9), tf.mul(batchValue, 0.1)))
+    const block = (input, conv, norm, [mean, variance]) => {
+      const convolved = tf.add(tf.conv2d(input, p[`${conv}.weight`], 1, 1), p[`${conv}.bias`])
+      const normed = batchNorm(convolved, p[`${norm}.weight`], p[`${norm}.bias`])
+      update(mean, normed.mean)
+      update(variance, normed.variance)
+      return tf.maxPool(tf.relu(normed.y), 2, 2, 'valid')
+    }
+    const loss = () => {
+      const features = block(block(x, 0, 1, running[0]), 4, 5, running[1])
+      const weight = tf.reshape(p['9.weight'], [1568, 10])
+      const scores = tf.add(tf.matMul(tf.reshape(features, [batch, 1568]), weight), p['9.bias'])
+      return tf.losses.softmaxCrossEntropy(y, scores)
+    }
+    return keepLosses(() => tf.tidy(() => optimizer.minimize(loss, true).dataSync()[0]))
+  }
+
+  const tasks = {
+    gemm: ({ size }) => {
+      const [a, b] = [tensor([size, size]), tensor([size, size])]
+      return timed(() => tf.matMul(a, b))
+    },
+    ...Object.fromEntries(
+      ['forward', 'dx', 'dw'].map((pass) => [
+        `conv-${pass}`,
+        (task) => isPlain(task) && timed(convolution(task)[pass]),
+      ]),
+    ),
+    'batch-norm-forward': (task) => {
+      const [x, gamma, beta] = [images(task), tensor([task.c]), tensor([task.c])]
+      return timed(() => batchNorm(x, gamma, beta))
+    },
+    'max-pool-forward': (task) => {
+      const x = images(task)
+      return timed(() => tf.maxPool(x, 2, 2, 'valid'))
+    },
+    'max-pool-backward': (task) => {
+      const input = images(task)
+      const output = tf.maxPool(input, 2, 2, 'valid')
+      const dy = tensor(output.shape)
+      return timed(() =>
+        kernel(
+          'MaxPoolGrad',
+          { dy, input, output },
+          { filterSize: 2, strides: 2, pad: 'valid', dimRoundingMode: null },
+        ),
+      )
+    },
+    'relu-forward': (task) => {
+      const x = images(task)
+      return timed(() => tf.relu(x))
+    },
+    'relu-backward': (task) => {
+      const [x, dy] = [images(task), images(task)]
+      return timed(() => tf.mul(dy, tf.step(x)))
+    },
+    adam: ({ count }) => {
+      const weight = tf.variable(tensor([count]))
+      const gradient = tensor([count])
+      const optimizer = tf.train.adam(1e-3, 0.9, 0.999, 1e-8)
+      return timed(() => optimizer.applyGradients({ [weight.name]: gradient }))
+    },
+    softmax: ({ n, classes }) => {
+      const x = tensor([n, classes])
+      const y = tf.oneHot(tf.tensor1d(labels(n, classes), 'int32'), classes)
+      const run = tf.valueAndGrad((scores) => tf.losses.softmaxCrossEntropy(y, scores))
+      return timed(() => run(x))
+    },
+    mnist,
+  }
+  return {
+    version: tf.version_core,
+    tasks: Object.fromEntries(
+      Object.entries(tasks).map(([kind, make]) => [
+        kind,
+        (task) => {
+          // What the task before this one left.
+          tf.engine().endScope()
+          tf.disposeVariables()
+          tf.engine().startScope()
+          return make(task)
+        },
+      ]),
+    ),
+  }
+})
+
 /**
- * The gradient that the WebAssembly backend lacks, from operations that it has: for each place of the filter, the
- * shifted input (pixels x C, transposed) times dy (pixels x F).
+ * The gradient that the WebAssembly backend lacks, from operations that it has, in the faster of two forms. As a
+ * convolution of x by dy with the batch in the place of the channels; or, where a filter sees few channels or one
+ * pixel, as a matrix product for each of its places: shifted x (C x pixels) times dy (pixels x F).
  */
-function registerFilterGradient() {
+function registerFilterGradient(tf) {
   tf.registerKernel({
     kernelName: 'Conv2DBackpropFilter',
     backendName: 'wasm',
-    kernelFunc: ({ inputs: { x, dy }, attrs: { strides, pad, dataFormat, dimRoundingMode, filterShape } }) => {
-      const format = tf.backend_util.convertConv2DDataFormat(dataFormat)
-      const info = tf.backend_util.computeConv2DInfo(
-        x.shape,
-        filterShape,
-        strides,
-        1,
-        pad,
-        dimRoundingMode,
-        false,
-        format,
-      )
-      const { batchSize, outHeight, outWidth, inChannels, outChannels, strideHeight, strideWidth } = info
-      const { top, bottom, left, right } = info.padInfo
-      const [kh, kw] = filterShape
-      const pixels = batchSize * outHeight * outWidth
+    kernelFunc: ({ inputs: { x, dy }, attrs: { strides, pad, filterShape } }) => {
+      if (![strides].flat().every((s) => s === 1) || typeof pad !== 'number') throw new Error('stride 1 and pad only')
+      const [k, , c, f] = filterShape
+      const [n, h, w] = dy.shape
       return tf.tidy(() => {
-        const image = tf.engine().makeTensorFromTensorInfo(x)
-        const padded = tf.pad(image, [
-          [0, 0],
-          [top, bottom],
-          [left, right],
-          [0, 0],
-        ])
-        const gradient = tf.reshape(tf.engine().makeTensorFromTensorInfo(dy), [pixels, outChannels])
-        const places = []
-        for (let i = 0; i < kh; i++) {
-          for (let j = 0; j < kw; j++) {
-            const end = [
-              batchSize,
-              i + (outHeight - 1) * strideHeight + 1,
-              j + (outWidth - 1) * strideWidth + 1,
-              inChannels,
-            ]
-            const shifted =
-              strideHeight === 1 && strideWidth === 1
-                ? tf.slice(padded, [0, i, j, 0], [batchSize, outHeight, outWidth, inChannels])
-                : tf.stridedSlice(padded, [0, i, j, 0], end, [1, strideHeight, strideWidth, 1])
-            places.push(tf.matMul(tf.reshape(shifted, [pixels, inChannels]), gradient, true, false))
-          }
+        if (k > 1 && c > 4) {
+          const dw = tf.conv2d(tf.transpose(x, [3, 1, 2, 0]), tf.transpose(dy, [1, 2, 0, 3]), 1, pad)
+          return tf.transpose(dw, [1, 2, 0, 3])
         }
+        const border = [pad, pad]
+        const planes = tf.transpose(tf.pad(x, [[0, 0], border, border, [0, 0]]), [3, 0, 1, 2])
+        const gradient = tf.reshape(dy, [n * h * w, f])
+        const places = Array.from({ length: k * k }, (_, place) => {
+          const shifted = tf.slice(planes, [0, 0, Math.floor(place / k), place % k], [c, n, h, w])
+          return tf.matMul(tf.reshape(shifted, [c, n * h * w]), gradient)
+        })
         return tf.reshape(tf.stack(places), filterShape)
       })
     },

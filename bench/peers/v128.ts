@@ -15,7 +15,7 @@ import {
 } from '../../test/kernel-cases'
 import { cnn } from '../../test/layer-cases'
 // @ts-ignore: plain JavaScript
-import { serve } from './child.mjs'
+import { keepLosses, labels, mnistParameters, serve, values } from './child.mjs'
 
 interface Options {
   dtype: 'float64' | 'float32'
@@ -86,9 +86,13 @@ serve(async ({ dtype, backend }: Options) => ({
         loss: softmaxCrossEntropy(),
         optimizer: adam({ learningRate: 1e-3 }),
       })
-      const x = Uint8Array.from({ length: batch * 784 }, (_, i) => (i * 7919) % 256)
-      const y = Uint8Array.from({ length: batch }, (_, i) => i % 10)
-      return () => model.trainStep(x, y)
+      const Type = dtype === 'float64' ? Float64Array : Float32Array
+      for (const [name, [, data]] of Object.entries(mnistParameters(Type))) {
+        model.parameters[name].data.set(data as Float64Array)
+      }
+      const x = values(batch * 784, Type)
+      const y = labels(batch, 10)
+      return keepLosses(() => model.trainStep(x, y))
     },
   },
 }))
