@@ -1,0 +1,356 @@
+// The picture of a run: loss on the left, accuracy on the right, as one SVG file without dependencies.
+
+/**
+ * @typedef {{ step: number, loss: number, accuracy: number }} Point after so many steps; accuracy from 0 to 1
+ *
+ * @typedef {object} Curves
+ * @property {string} title
+ * @property {string} subtitle
+ * @property {number} stepsPerEpoch
+ * @property {readonly Point[]} training means over the latest batches
+ * @property {readonly Point[]} test
+ *
+ * @typedef {{ x: number, y: number }} Dot in the units of the axes
+ *
+ * @typedef {object} Panel
+ * @property {string} title
+ * @property {string} note
+ * @property {number} left of the plot, in pixels; its other sides are the same for all panels
+ * @property {readonly Dot[]} training
+ * @property {readonly Dot[]} smooth
+ * @property {readonly Dot[]} test
+ * @property {Axis} axis
+ * @property {(value: number) => string} format for the values beside the plot
+ *
+ * @typedef {object} Axis
+ * @property {readonly number[]} ticks
+ * @property {(value: number) => string} label
+ * @property {(value: number) => number} place from 0, the bottom, to 1, the top
+ */
+
+const WIDTH = 1080
+const HEIGHT = 500
+const PLOT = { width: 400, top: 134, bottom: 434 }
+const COLOR = {
+  training: '#2b6cb0',
+  test: '#dd6b20',
+  ink: '#1a202c',
+  muted: '#667085',
+  grid: '#edf0f4',
+  line: '#c9d0d9',
+}
+const FONT = `Inter, 'Segoe UI', 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif`
+
+/**
+ * The SVG text of the training curves. Values that are not finite, as in a run that diverged, are left out.
+ *
+ *     writeFileSync('curves.svg', drawCurves({ title, subtitle, stepsPerEpoch: 938, training, test }))
+ *
+ * @param {Curves} curves
+ */
+export function drawCurves({ title, subtitle, stepsPerEpoch, training, test }) {
+  const steps = Math.max(1, ...[...training, ...test].map((point) => point.step))
+  const loss = {
+    training: dots(training, 'loss'),
+    smooth: smooth(dots(training, 'loss')),
+    test: dots(test, 'loss'),
+  }
+  const accuracy = {
+    training: dots(training, 'accuracy'),
+    smooth: smooth(dots(training, 'accuracy')),
+    test: dots(test, 'accuracy'),
+  }
+  /** @type {Panel[]} */
+  const panels = [
+    {
+      title: 'Loss',
+      note: 'cross-entropy, log scale',
+      left: 76,
+      ...loss,
+      axis: logAxis([...loss.training, ...loss.test].map((dot) => dot.y)),
+      format: (value) => (value < 1e-3 || value >= 1e4 ? value.toExponential(1) : value.toPrecision(3)),
+    },
+    {
+      title: 'Accuracy',
+      note: '',
+      left: 610,
+      ...accuracy,
+      axis: shareAxis(accuracy),
+      format: (value) => `${(value * 100).toFixed(2)} %`,
+    },
+  ]
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}"`,
+    ` font-family="${FONT}" font-size="13" role="img" aria-label="${escape(title)}">\n`,
+    `<title>${escape(title)}</title>\n`,
+    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>\n`,
+    text(32, 44, title, { fill: COLOR.ink, 'font-size': 21, 'font-weight': 600 }),
+    text(32, 68, subtitle, { fill: COLOR.muted }),
+    ...panels.map((panel, index) => drawPanel(panel, index, steps, stepsPerEpoch)),
+    '</svg>\n',
+  ].join('')
+}
+
+/**
+ * @param {Panel} panel
+ * @param {number} index
+ * @param {number} steps
+ * @param {number} stepsPerEpoch
+ */
+function drawPanel(panel, index, steps, stepsPerEpoch) {
+  const { left, axis, training, smooth, test } = panel
+  const { width, top, bottom } = PLOT
+  const right = left + width
+  const x = (/** @type {number} */ step) => left + (step / steps) * width
+  const y = (/** @type {number} */ value) => bottom - axis.place(value) * (bottom - top)
+  const path = (/** @type {readonly Dot[]} */ line) =>
+    line.map((dot, i) => `${i ? 'L' : 'M'}${x(dot.x).toFixed(1)} ${y(dot.y).toFixed(1)}`).join('')
+  const out = []
+
+  out.push(
+    `<text x="${left}" y="${top - 30}" fill="${COLOR.ink}" font-size="15" font-weight="600">${panel.title}`,
+    `<tspan dx="8" fill="${COLOR.muted}" font-size="12" font-weight="400">${panel.note}</tspan></text>\n`,
+  )
+  for (const tick of axis.ticks) {
+    out.push(line(left, y(tick), right, y(tick), COLOR.grid))
+    out.push(text(left - 9, y(tick) + 4, axis.label(tick), { fill: COLOR.muted, 'text-anchor': 'end' }))
+  }
+  for (const tick of linearTicks(0, steps, 5, 1)) {
+    out.push(line(x(tick), bottom, x(tick), bottom + 5, COLOR.line))
+    out.push(text(x(tick), bottom + 21, count(tick), { fill: COLOR.muted, 'text-anchor': 'middle' }))
+  }
+  const unit = `step (${count(stepsPerEpoch)} in an epoch)`
+  out.push(text(left + width / 2, bottom + 45, unit, { fill: COLOR.muted, 'text-anchor': 'middle' }))
+
+  // Epochs: a line where each ends, its number above where there is room for it.
+  const epochWidth = (stepsPerEpoch / steps) * width
+  const [, every] = linearTicks(0, (6 * 72) / epochWidth, 6, 1)
+  const style = { fill: COLOR.muted, 'font-size': 11, 'text-anchor': 'middle' }
+  for (let epoch = every; (epoch - 1) * stepsPerEpoch < steps; epoch += every) {
+    const from = x((epoch - 1) * stepsPerEpoch)
+    const to = Math.min(right, x(epoch * stepsPerEpoch))
+    if (to < right) out.push(line(to, top, to, bottom, COLOR.line, '2 4'))
+    const at = every === 1 ? (from + to) / 2 : to
+    if (every === 1 ? to - from >= 50 : right - to >= 28) out.push(text(at, top - 7, `epoch ${epoch}`, style))
+  }
+  out.push(line(left, bottom, right, bottom, COLOR.line))
+
+  // Curves. What is off the axis, such as the accuracy of the first steps, is cut off at the frame.
+  const clip = `plot-${index}`
+  out.push(
+    `<clipPath id="${clip}"><rect x="${left}" y="${top}" width="${width}" height="${bottom - top}"/></clipPath>\n`,
+    `<g clip-path="url(#${clip})" fill="none" stroke-linejoin="round" stroke-linecap="round">\n`,
+  )
+  const smoothed = smooth.some((dot, i) => dot.y !== training[i].y)
+  if (smoothed) out.push(`<path d="${path(training)}" stroke="${COLOR.training}" stroke-opacity="0.28"/>\n`)
+  out.push(`<path d="${path(smooth)}" stroke="${COLOR.training}" stroke-width="2.25"/>\n`)
+  out.push(`<path d="${path(test)}" stroke="${COLOR.test}" stroke-width="1.5"/>\n</g>\n`)
+  const radius = test.length > 40 ? 2 : 4.5
+  // A single training point makes no line: it would not be seen.
+  if (smooth.length === 1) out.push(circle(x(smooth[0].x), y(smooth[0].y), 4, COLOR.training))
+  for (const dot of test) out.push(circle(x(dot.x), y(dot.y), radius, COLOR.test))
+
+  out.push(...drawLegend(right, smoothed), ...drawEnds(panel, right + 11, y))
+  return out.join('')
+}
+
+/**
+ * The legend, in the row of the panel's title and ending above the right end of its plot.
+ *
+ * @param {number} right
+ * @param {boolean} smoothed
+ */
+function drawLegend(right, smoothed) {
+  const y = PLOT.top - 34
+  const out = []
+  let x = right - (smoothed ? 208 : 122)
+  if (smoothed) {
+    out.push(line(x, y, x + 18, y, COLOR.training, '', 'stroke-opacity="0.4" stroke-width="1.5"'))
+    out.push(text(x + 23, y + 4, 'training', { fill: COLOR.muted, 'font-size': 12 }))
+    x += 80
+  }
+  out.push(line(x, y, x + 18, y, COLOR.training, '', 'stroke-width="2.25"'))
+  out.push(text(x + 23, y + 4, smoothed ? 'smoothed' : 'training', { fill: COLOR.muted, 'font-size': 12 }))
+  x += smoothed ? 88 : 80
+  out.push(circle(x + 7, y, 4.5, COLOR.test), text(x + 17, y + 4, 'test', { fill: COLOR.muted, 'font-size': 12 }))
+  return out
+}
+
+/**
+ * The last values, right of the plot at their height, moved apart where they would overlap.
+ *
+ * @param {Panel} panel
+ * @param {number} x
+ * @param {(value: number) => number} y
+ */
+function drawEnds({ smooth, test, format }, x, y) {
+  const ends = [
+    { dot: smooth.at(-1), color: COLOR.training },
+    { dot: test.at(-1), color: COLOR.test },
+  ]
+    .flatMap(({ dot, color }) => (dot ? [{ value: dot.y, at: y(dot.y), color }] : []))
+    .sort((a, b) => a.at - b.at)
+  const gap = 17
+  if (ends.length === 2 && ends[1].at - ends[0].at < gap) {
+    const middle = Math.min(PLOT.bottom - gap / 2, Math.max(PLOT.top + gap / 2, (ends[0].at + ends[1].at) / 2))
+    ends[0].at = middle - gap / 2
+    ends[1].at = middle + gap / 2
+  }
+  return ends.map(({ value, at, color }) => text(x, at + 4, format(value), { fill: color, 'font-weight': 600 }))
+}
+
+/**
+ * @param {readonly Point[]} points
+ * @param {'loss' | 'accuracy'} key
+ * @returns {Dot[]}
+ */
+function dots(points, key) {
+  return points.map((point) => ({ x: point.step, y: point[key] })).filter((dot) => Number.isFinite(dot.y))
+}
+
+/**
+ * A Gaussian mean over neighbours, narrower towards the start, where a curve is steep and a wide one would blur it.
+ * Few points stay as they are.
+ *
+ * @param {readonly Dot[]} line
+ * @returns {readonly Dot[]}
+ */
+function smooth(line) {
+  if (line.length < 40) return line
+  return line.map(({ x }, i) => {
+    const sigma = Math.min(line.length / 30, i / 4) || 0.1
+    const reach = Math.min(Math.ceil(3 * sigma), i)
+    let sum = 0
+    let weights = 0
+    for (let j = i - reach; j <= Math.min(i + reach, line.length - 1); j++) {
+      const weight = Math.exp(-((j - i) ** 2) / (2 * sigma ** 2))
+      sum += weight * line[j].y
+      weights += weight
+    }
+    return { x, y: sum / weights }
+  })
+}
+
+/**
+ * A logarithmic axis around `values`: a loss falls by orders of magnitude, and its late progress matters.
+ *
+ * @param {readonly number[]} values
+ * @returns {Axis}
+ */
+function logAxis(values) {
+  let low = Math.min(...values.map(log))
+  let high = Math.max(...values.map(log))
+  if (values.length === 0) [low, high] = [-1, 1]
+  const pad = Math.max(0.04 * (high - low), (0.4 - (high - low)) / 2)
+  low -= pad
+  high += pad
+  const place = (/** @type {number} */ value) => (log(value) - low) / (high - low)
+  /** @type {number[]} */
+  let ticks = []
+  for (const steps of [[1], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 7]]) {
+    ticks = []
+    const every = Math.ceil((high - low) / 8)
+    for (let exponent = Math.floor(low / every) * every; exponent <= high; exponent += every) {
+      ticks.push(...steps.map((step) => Number(`${step}e${exponent}`)))
+    }
+    ticks = ticks.filter((tick) => place(tick) >= 0 && place(tick) <= 1)
+    if (ticks.length >= 4) break
+  }
+  return { ticks, place, label: (tick) => (tick < 1e-3 || tick >= 1e4 ? tick.toExponential(0) : String(tick)) }
+}
+
+/** Of at least 1e-9: a loss of exactly 0 has no logarithm. @param {number} value */
+function log(value) {
+  return Math.log10(Math.max(value, 1e-9))
+}
+
+/**
+ * An axis in percent. It starts where the training curve is after its first steps, or what follows would be a flat line
+ * at the top.
+ *
+ * @param {Pick<Panel, 'training' | 'smooth' | 'test'>} curves
+ * @returns {Axis}
+ */
+function shareAxis({ training, smooth, test }) {
+  const sorted = smooth.map((dot) => dot.y).toSorted((a, b) => a - b)
+  const start = sorted[Math.floor(sorted.length * 0.06)] ?? 1
+  const tested = test.map((dot) => dot.y)
+  let high = Math.max(0.02, ...training.map((dot) => dot.y), ...tested)
+  let low = Math.min(start, ...tested, high - 0.02)
+  const pad = 0.06 * (high - low)
+  low = Math.max(0, low - pad)
+  high = Math.min(1, high + pad)
+  const ticks = linearTicks(low, high, 6)
+  const decimals = Math.max(
+    0,
+    ...ticks.map((tick) => (String(Number((tick * 100).toFixed(6))).split('.')[1] ?? '').length),
+  )
+  return {
+    ticks,
+    place: (value) => (value - low) / (high - low),
+    label: (tick) => `${(tick * 100).toFixed(decimals)} %`,
+  }
+}
+
+/**
+ * Round numbers from low to high, about `wanted` of them, at least `least` apart.
+ *
+ * @param {number} low
+ * @param {number} high
+ * @param {number} wanted
+ * @param {number} [least]
+ */
+function linearTicks(low, high, wanted, least = 0) {
+  const rough = Math.max((high - low) / wanted, least)
+  const power = 10 ** Math.floor(Math.log10(rough))
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.7) ?? rough
+  const ticks = []
+  for (let i = Math.ceil(low / step - 1e-9) + 0; i * step <= high + step * 1e-9; i++) ticks.push(i * step)
+  return ticks
+}
+
+/** @param {number} value */
+function count(value) {
+  return value.toLocaleString('en')
+}
+
+/**
+ * @param {number} x
+ * @param {number} y
+ * @param {string} content
+ * @param {Record<string, string | number>} style
+ */
+function text(x, y, content, style) {
+  const attributes = Object.entries(style).map(([name, value]) => ` ${name}="${value}"`)
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}"${attributes.join('')}>${escape(content)}</text>\n`
+}
+
+/**
+ * @param {number} x1
+ * @param {number} y1
+ * @param {number} x2
+ * @param {number} y2
+ * @param {string} color
+ * @param {string} [dash]
+ * @param {string} [more]
+ */
+function line(x1, y1, x2, y2, color, dash = '', more = '') {
+  const at = `x1="${x1.toFixed(1)}" y1="${y1.toFixed(1)}" x2="${x2.toFixed(1)}" y2="${y2.toFixed(1)}"`
+  return `<line ${at} stroke="${color}"${dash && ` stroke-dasharray="${dash}"`}${more && ` ${more}`}/>\n`
+}
+
+/**
+ * @param {number} x
+ * @param {number} y
+ * @param {number} radius
+ * @param {string} color
+ */
+function circle(x, y, radius, color) {
+  const at = `cx="${x.toFixed(1)}" cy="${y.toFixed(1)}"`
+  return `<circle ${at} r="${radius}" fill="${color}" stroke="#fff" stroke-width="1.5"/>\n`
+}
+
+/** @param {string} value */
+function escape(value) {
+  return value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
+}
