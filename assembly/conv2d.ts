@@ -16,8 +16,10 @@
 // Legend: n images, c channels, h x w image, f filters, kh x kw taps, sh sw stride, ph pw pad, dh dw dilation,
 // oh x ow output; a group has c/groups channels and f/groups filters. Strides in elements, offsets in bytes.
 
-import { BLOCK_OFFSET, GEMM_SCRATCH, KC, MR, ceilDivide } from '../src/kernels/blocking'
-import { convOutput, gradientBefore, gradientPlane, sourcePlane, usesWinograd } from '../src/kernels/conv-geometry'
+import { BLOCK_OFFSET, GEMM_SCRATCH, KC, MR } from '../src/kernels/blocking'
+import {
+  TAPS, convOutput, gradientBefore, gradientPlane, sourcePlane, sumsTaps, tapsStride, usesWinograd,
+} from '../src/kernels/conv-geometry'
 import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
 import { packPanel, panelTimesBlock, setStart } from './gemm'
 import { fillPlane } from './planes'
@@ -401,9 +403,6 @@ function addSums(n: i32, f: i32, pixels: i32, dy: usize, scratch: usize, sums: u
   }
 }
 
-/** Taps of a depthwise dw that are summed side by side. */
-const TAPS: i32 = 5
-
 /** sums[t] += dy * x[offsets[t]] for `count` <= TAPS taps, over the pixels; a vector of partial sums for each tap. */
 function accumulateTaps(
   count: i32, height: i32, width: i32, sourceWidth: i32, offsets: usize, dy: usize, source: usize, mask: v128, sums: usize,
@@ -472,35 +471,41 @@ export function conv2dBackwardWeight(
   const block = scratch + BLOCK_OFFSET
   const plain = sh * sw == 1 && planeH == h && planeW == w && ph + pw == 0
   fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, offsets)
-  if (cg == 1 && fg == 1) {
-    // Depthwise: no matrix product, but sums over pixels. Partial sum l of a tap has the pixels l, l + LANES, ... of
+  if (sumsTaps(cg, fg, taps)) {
+    // One channel: no matrix product, but sums over pixels. Partial sum l of a tap has the pixels l, l + LANES, ... of
     // each row, of one image after the other; at the end they are added lane after lane.
+    const stride = tapsStride(taps)
     const sums = scratch
-    const bytes = <usize>(ceilDivide(taps, TAPS) * TAPS) * 16
-    memory.fill(sums + bytes, 0, 16)
-    memory.fill(sums + bytes, 255, <usize>(ow % LANES) * SIZE)
-    const mask = v128.load(sums + bytes)
+    const end = sums + <usize>(fg * stride)
+    memory.fill(end, 0, 16)
+    memory.fill(end, 255, <usize>(ow % LANES) * SIZE)
+    const mask = v128.load(end)
     for (let g = 0; g < groups; ++g) {
-      memory.fill(sums, 0, bytes)
+      memory.fill(sums, 0, <usize>(fg * stride))
       for (let image = 0; image < n; ++image) {
         const channel = x + <usize>((image * c + g) * h * w) * SIZE
         if (!plain) fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channel, padded)
-        const from = plain ? channel : padded
-        const dyPlane = dy + <usize>((image * f + g) * pixels) * SIZE
-        for (let t = 0; t < taps; t += TAPS) {
-          const at = sums + 16 * t
-          accumulateTaps(min(TAPS, taps - t), oh, ow, planeW, offsets + 4 * t, dyPlane, from, mask, at)
+        const source = plain ? channel : padded
+        for (let filter = 0; filter < fg; ++filter) {
+          const dyPlane = dy + <usize>((image * f + g * fg + filter) * pixels) * SIZE
+          for (let t = 0; t < taps; t += TAPS) {
+            const at = sums + <usize>(filter * stride + 16 * t)
+            accumulateTaps(min(TAPS, taps - t), oh, ow, planeW, offsets + 4 * t, dyPlane, source, mask, at)
+          }
         }
       }
-      for (let t = 0; t < taps; ++t) {
-        const at = sums + 16 * t
-        let sum: Float = load<Float>(at) + load<Float>(at, SIZE)
-        if (LANES == 4) {
-          sum += load<Float>(at, 2 * SIZE)
-          sum += load<Float>(at, 3 * SIZE)
+      for (let filter = 0; filter < fg; ++filter) {
+        let at = sums + <usize>(filter * stride)
+        for (let t = 0; t < taps; ++t) {
+          let sum: Float = load<Float>(at) + load<Float>(at, SIZE)
+          if (LANES == 4) {
+            sum += load<Float>(at, 2 * SIZE)
+            sum += load<Float>(at, 3 * SIZE)
+          }
+          store<Float>(dweight, load<Float>(dweight) + sum)
+          dweight += SIZE
+          at += 16
         }
-        store<Float>(dweight, load<Float>(dweight) + sum)
-        dweight += SIZE
       }
     }
     return

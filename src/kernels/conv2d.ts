@@ -1,7 +1,7 @@
 // Twin of assembly/conv2d.ts: the same padded phase planes and offset tables (here in values, not bytes), and plain
 // loops in the same order of summation.
 import { GEMM_SCRATCH } from './blocking'
-import { convOutput, gradientBefore, gradientPlane, sourcePlane, usesWinograd } from './conv-geometry'
+import { convOutput, gradientBefore, gradientPlane, sourcePlane, sumsTaps, usesWinograd } from './conv-geometry'
 import { F, LANES, SHIFT, type Heap } from './float'
 import { dot } from './gemm'
 import { fillPlane } from './planes'
@@ -98,6 +98,35 @@ export const conv2dKernels = (heap: Heap) => {
           i32[table++] = (plane * planeH + Math.floor((i * dh) / sh)) * planeW + Math.floor((j * dw) / sw)
         }
       }
+    }
+  }
+
+  /** sums[pixel of the row mod LANES] += dy * x, for one tap. The two or four sums stay in registers. */
+  function addTap(height: number, width: number, sourceWidth: number, dy: number, x: number, sums: number): void {
+    const inVectors = width - (width % LANES)
+    let s0 = f[sums], s1 = f[sums + 1]
+    let s2 = LANES === 4 ? f[sums + 2] : 0, s3 = LANES === 4 ? f[sums + 3] : 0
+    for (let row = 0; row < height; row++) {
+      const d = dy + row * width
+      const from = x + row * sourceWidth
+      let i = 0
+      for (; i < inVectors; i += LANES) {
+        s0 = F(s0 + F(f[d + i] * f[from + i]))
+        s1 = F(s1 + F(f[d + i + 1] * f[from + i + 1]))
+        if (LANES === 4) {
+          s2 = F(s2 + F(f[d + i + 2] * f[from + i + 2]))
+          s3 = F(s3 + F(f[d + i + 3] * f[from + i + 3]))
+        }
+      }
+      if (i < width) s0 = F(s0 + F(f[d + i] * f[from + i]))
+      if (i + 1 < width) s1 = F(s1 + F(f[d + i + 1] * f[from + i + 1]))
+      if (i + 2 < width) s2 = F(s2 + F(f[d + i + 2] * f[from + i + 2]))
+    }
+    f[sums] = s0
+    f[sums + 1] = s1
+    if (LANES === 4) {
+      f[sums + 2] = s2
+      f[sums + 3] = s3
     }
   }
 
@@ -247,28 +276,21 @@ export const conv2dKernels = (heap: Heap) => {
       dy >>>= SHIFT
       dweight >>>= SHIFT
       fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, table)
-      if (cg === 1 && fg === 1) {
+      if (sumsTaps(cg, fg, taps)) {
+        const size = LANES * taps
         for (let g = 0; g < groups; g++) {
-          f.fill(0, lanes, lanes + LANES * taps)
+          f.fill(0, lanes, lanes + fg * size)
           for (let image = 0; image < n; image++) {
-            const channel = x + (image * c + g) * h * w
-            fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channel, source)
-            const dyPlane = dy + (image * filters + g) * pixels
-            for (let t = 0; t < taps; t++) {
-              const at = source + i32[table + t]
-              const sums = lanes + LANES * t
-              for (let row = 0; row < oh; row++) {
-                for (let column = 0; column < ow; column++) {
-                  const lane = sums + (column & (LANES - 1))
-                  f[lane] = F(f[lane] + F(f[dyPlane + row * ow + column] * f[at + row * planeW + column]))
-                }
-              }
+            fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, x + (image * c + g) * h * w, source)
+            for (let filter = 0; filter < fg; filter++) {
+              const dyPlane = dy + (image * filters + g * fg + filter) * pixels
+              for (let t = 0; t < taps; t++) addTap(oh, ow, planeW, dyPlane, source + i32[table + t], lanes + filter * size + LANES * t)
             }
           }
-          for (let t = 0; t < taps; t++) {
-            let sum = f[lanes + LANES * t]
-            for (let l = 1; l < LANES; l++) sum = F(sum + f[lanes + LANES * t + l])
-            f[dweight + g * taps + t] = F(f[dweight + g * taps + t] + sum)
+          for (let k = 0; k < fg * taps; k++) {
+            let sum = f[lanes + LANES * k]
+            for (let l = 1; l < LANES; l++) sum = F(sum + f[lanes + LANES * k + l])
+            f[dweight + g * fg * taps + k] = F(f[dweight + g * fg * taps + k] + sum)
           }
         }
         return
