@@ -3,12 +3,11 @@
 import { writeSync } from 'node:fs'
 import { Bench } from 'tinybench'
 
-/** A first call slower than this (ms) is followed by one sample only; one slower than that is the sample itself. */
-const SLOW = 1000
-const SLOWER = 3000
-
-/** Median time of a call in milliseconds, warmed up first: V8's first tiers are several times slower. */
-async function measure(run, time) {
+/**
+ * Median time of a call in milliseconds, warmed up first: V8's first tiers are several times slower. A first call slower
+ * than `slow` is followed by one sample only; one slower than `slower` is the sample itself.
+ */
+async function measure(run, { time, slow, slower }) {
   const samples = async (options) => {
     const bench = new Bench({ warmup: false, throws: true, ...options })
     // Saying whether it is asynchronous spares the call by which tinybench would find out.
@@ -18,8 +17,8 @@ async function measure(run, time) {
     return { ms: latency.p50, samples: latency.samplesCount }
   }
   const first = await samples({ time: 0, iterations: 1 })
-  if (first.ms > SLOWER) return first
-  if (first.ms > SLOW) return samples({ time: 0, iterations: 1 })
+  if (first.ms > slower) return first
+  if (first.ms > slow) return samples({ time: 0, iterations: 1 })
   return samples({ time, iterations: 3, warmup: true, warmupTime: time / 2, warmupIterations: 1 })
 }
 
@@ -30,7 +29,7 @@ const message = (error) => (typeof error === 'number' ? 'threw a number, no mess
  * a task up and returns (or resolves to) the call to time. What throws is the peer's answer to that task.
  */
 export async function serve(load) {
-  const { tasks, time, ...options } = JSON.parse(process.argv[2])
+  const { tasks, limits, ...options } = JSON.parse(process.argv[2])
   const say = (line) => writeSync(1, `\n${JSON.stringify(line)}\n`)
   try {
     const peer = await load(options)
@@ -39,7 +38,7 @@ export async function serve(load) {
       say({ start: task.id })
       try {
         const run = await peer.tasks[task.kind]?.(task)
-        say({ task: task.id, ...(run ? await measure(run, time) : {}), losses: run?.losses })
+        say({ task: task.id, ...(run ? await measure(run, limits) : {}), losses: run?.losses })
       } catch (error) {
         say({ task: task.id, error: message(error) })
       }

@@ -10,15 +10,10 @@ import torch.nn.functional as F
 
 options = json.loads(sys.argv[1])
 dtype = getattr(torch, options["dtype"])
-seconds = options["time"] / 1000
+seconds, slow, slower = (options["limits"][name] / 1000 for name in ("time", "slow", "slower"))
 torch.set_num_threads(1)
 torch.manual_seed(1)
 ops = torch.ops.aten
-
-# As in child.mjs, in seconds.
-SLOW = 1
-SLOWER = 3
-
 
 def say(**line):
     print("\n" + json.dumps(line), flush=True)
@@ -33,9 +28,9 @@ def call_time(run):
 def measure(run):
     """Median of a call, warmed up; the same rules as in child.mjs."""
     first = call_time(run)
-    if first > SLOWER:
+    if first > slower:
         samples = [first]
-    elif first > SLOW:
+    elif first > slow:
         samples = [call_time(run)]
     else:
         end = time.perf_counter() + seconds / 2

@@ -14,7 +14,6 @@ import {
   softmaxCase,
 } from '../../test/kernel-cases'
 import { cnn } from '../../test/layer-cases'
-// @ts-ignore: plain JavaScript
 import { keepLosses, labels, mnistParameters, serve, values } from './child.mjs'
 
 interface Options {
@@ -86,9 +85,9 @@ serve(async ({ dtype, backend }: Options) => ({
         loss: softmaxCrossEntropy(),
         optimizer: adam({ learningRate: 1e-3 }),
       })
-      const Type = dtype === 'float64' ? Float64Array : Float32Array
+      const Type = (dtype === 'float64' ? Float64Array : Float32Array) as Float32ArrayConstructor
       for (const [name, [, data]] of Object.entries(mnistParameters(Type))) {
-        model.parameters[name].data.set(data as Float64Array)
+        model.parameters[name].data.set(data as Float32Array)
       }
       const x = values(batch * 784, Type)
       const y = labels(batch, 10)

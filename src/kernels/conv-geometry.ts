@@ -91,8 +91,19 @@ export function winogradImages(tiles: i32, chunk: i32): i32 {
 
 /**
  * Whether a convolution goes by winograd.ts. It must have kernels of 3 x 3, stride 1 and one group, and pay: 36
- * multiplications for a tile instead of 144, less what the transforms cost, which grows as channels get few, and what
- * tiles that jut out waste.
+ * multiplications for a tile instead of 144, less what the transforms cost, which weighs more as channels get few, and
+ * what tiles that jut out waste. Milliseconds, direct / Winograd (Xeon at 3 GHz, one thread):
+ *
+ *                        float64                              float32
+ *                        forward    dx         dw             forward    dx         dw
+ *   32x64x28x28 to 64    113 / 39   113 / 39   115 / 43       58 / 20    58 / 20    58 / 23
+ *   64x16x14x14 to 32    7.6 / 3.9  8.5 / 4.1  7.8 / 4.6      4.4 / 2.2  5.4 / 2.3  4.1 / 2.8
+ *   64x8x14x14 to 8      1.1 / 0.9  1.1 / 0.9  1.2 / 1.0      0.7 / 0.5  0.7 / 0.5  0.7 / 0.6
+ *   64x16x6x6 to 16      0.8 / 0.6  0.8 / 0.6  0.8 / 0.7      0.5 / 0.4  0.5 / 0.4  0.5 / 0.4
+ *   64x3x32x32 to 32     7.3 / 6.6  11 / 8.8   9.2 / 9.8      3.6 / 3.6  5.4 / 4.4  5.3 / 7.6
+ *   64x32x5x5 to 32      2.9 / 1.9  2.4 / 1.9  2.1 / 2.1      2.1 / 1.1  1.6 / 1.1  1.1 / 1.3
+ *
+ * The error, relative to the largest value, is 1e-14 in float64 and 7e-6 in float32 (test/convolution.test.ts).
  */
 export function usesWinograd(
   c: i32, f: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32, groups: i32,
