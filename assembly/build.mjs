@@ -127,4 +127,10 @@ execFileSync(
   ],
   { stdio: 'inherit' },
 )
+// Node's own resolution, which some users' type checkers follow, wants the endings that the sources leave out.
+for (const file of readdirSync('dist/types', { recursive: true })) {
+  if (!file.endsWith('.d.ts')) continue
+  const text = readFileSync(`dist/types/${file}`, 'utf8')
+  writeFileSync(`dist/types/${file}`, text.replace(/((?:from|import\() ?'\.{1,2}\/[^']+)'/g, "$1.js'"))
+}
 writeFileSync(stamp, '')

@@ -11,7 +11,8 @@
 //
 //   scratch   | GEMM_SCRATCH | source planes | turned weights | one phase of dx | offsets (i32) |
 //
-// Kernels of 3 x 3 with stride 1 go by winograd.ts where usesWinograd() says so: a choice by shapes alone.
+// Three cases go other ways, by shapes alone (conv-geometry.ts says which): kernels of 3 x 3 with stride 1 by
+// winograd.ts; fewer than MR filters, as in depthwise convolutions, by productOfRow; dw of one channel by accumulateTaps.
 //
 // Legend: n images, c channels, h x w image, f filters, kh x kw taps, sh sw stride, ph pw pad, dh dw dilation,
 // oh x ow output; a group has c/groups channels and f/groups filters. Strides in elements, offsets in bytes.
