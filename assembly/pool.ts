@@ -24,7 +24,7 @@ function wins(b: v128, a: v128): v128 {
  * LANES windows of 2 x 2 side by side, without a branch: the winner of each row, then the winner of the two, and the
  * same choices among the places. Ties and NaN go as in the loop over a window below.
  */
-function maxOfPairs(x: usize, w: i32, place: i32, index: usize, y: usize): void {
+function maxOfPairs(w: i32, place: i32, relu: i32, x: usize, index: usize, y: usize): void {
   const below = x + <usize>w * SIZE
   const a0 = evens(v128.load(x), v128.load(x, 16))
   const a1 = odds(v128.load(x), v128.load(x, 16))
@@ -35,28 +35,33 @@ function maxOfPairs(x: usize, w: i32, place: i32, index: usize, y: usize): void 
   const a = v128.bitselect(a1, a0, inA)
   const b = v128.bitselect(b1, b0, inB)
   const inBoth = wins(b, a)
-  v128.store(y, v128.bitselect(b, a, inBoth))
+  const zero = v128.splat<Float>(0)
+  const value = v128.bitselect(b, a, inBoth)
+  v128.store(y, relu ? v128.pmax<Float>(value, zero) : value)
+  // All bits where the gradient goes nowhere: the place becomes -1.
+  const nowhere = relu ? v128.not(v128.gt<Float>(value, zero)) : zero
   // A mask is -1 where the odd one won, so subtracting it moves on by one.
   if (LANES == 2) {
     const even = i64x2(place, place + 2)
-    const inPlane = v128.bitselect(
-      i64x2.sub(i64x2.add(even, i64x2.splat(w)), inB),
-      i64x2.sub(even, inA),
-      inBoth,
+    const inPlane = v128.or(
+      v128.bitselect(i64x2.sub(i64x2.add(even, i64x2.splat(w)), inB), i64x2.sub(even, inA), inBoth),
+      nowhere,
     )
     v128.store64_lane(index, i8x16.shuffle(inPlane, inPlane, 0, 1, 2, 3, 8, 9, 10, 11, 0, 0, 0, 0, 0, 0, 0, 0), 0)
   } else {
     const even = i32x4.add(i32x4.splat(place), i32x4(0, 2, 4, 6))
-    v128.store(
-      index,
-      v128.bitselect(i32x4.sub(i32x4.add(even, i32x4.splat(w)), inB), i32x4.sub(even, inA), inBoth),
-    )
+    const inPlane = v128.bitselect(i32x4.sub(i32x4.add(even, i32x4.splat(w)), inB), i32x4.sub(even, inA), inBoth)
+    v128.store(index, v128.or(inPlane, nowhere))
   }
 }
 
-/** y = the largest value of each window, the first of equals, NaN if one is there; index = its place in the plane (i32). */
+/**
+ * y = the largest value of each window, the first of equals, NaN if one is there; index = its place in the plane (i32).
+ * With `relu`, y = max(0, y) in the same pass, which is the pool of max(0, x); index = -1 where y is not above 0.
+ */
 export function maxPool2dForward(
-  planes: i32, h: i32, w: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, x: usize, index: usize, y: usize,
+  planes: i32, h: i32, w: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, relu: i32,
+  x: usize, index: usize, y: usize,
 ): void {
   const oh = convOutput(h, kh, sh, ph, 1)
   const ow = convOutput(w, kw, sw, pw, 1)
@@ -69,7 +74,7 @@ export function maxPool2dForward(
       if (pairs) {
         for (; j + LANES <= ow; j += LANES) {
           const place = 2 * i * w + 2 * j
-          maxOfPairs(x + <usize>place * SIZE, w, place, index, y)
+          maxOfPairs(w, place, relu, x + <usize>place * SIZE, index, y)
           y += 16
           index += 4 * LANES
         }
@@ -77,7 +82,7 @@ export function maxPool2dForward(
           // The odd tail: a last vector that ends at the end of the row, and writes some results twice.
           const back = LANES - (ow - j)
           const place = 2 * i * w + 2 * (j - back)
-          maxOfPairs(x + <usize>place * SIZE, w, place, index - 4 * back, y - <usize>back * SIZE)
+          maxOfPairs(w, place, relu, x + <usize>place * SIZE, index - 4 * back, y - <usize>back * SIZE)
           y += <usize>(ow - j) * SIZE
           index += 4 * (ow - j)
           j = ow
@@ -98,8 +103,8 @@ export function maxPool2dForward(
             }
           }
         }
-        store<Float>(y, value)
-        store<i32>(index, best)
+        store<Float>(y, relu && value < 0 ? 0 : value)
+        store<i32>(index, relu && !(value > 0) ? -1 : best)
         y += SIZE
         index += 4
       }
@@ -108,13 +113,16 @@ export function maxPool2dForward(
   }
 }
 
-/** dx = 0, then dx[index] += dy; `size` values in a plane of dx, `outputs` in one of dy. */
+/** dx = 0, then dx[index] += dy where index is a place; `size` values in a plane of dx, `outputs` in one of dy. */
 export function maxPool2dBackward(planes: i32, size: i32, outputs: i32, dy: usize, index: usize, dx: usize): void {
   memory.fill(dx, 0, <usize>(planes * size) * SIZE)
   for (let plane = 0; plane < planes; ++plane) {
     for (let i = 0; i < outputs; ++i) {
-      const at = dx + <usize>load<i32>(index) * SIZE
-      store<Float>(at, load<Float>(at) + load<Float>(dy))
+      const place = load<i32>(index)
+      if (place >= 0) {
+        const at = dx + <usize>place * SIZE
+        store<Float>(at, load<Float>(at) + load<Float>(dy))
+      }
       dy += SIZE
       index += 4
     }

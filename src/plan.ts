@@ -161,6 +161,7 @@ export class Plan {
   /** What backward passes read of the forward pass. */
   private readonly kept: Block[] = []
   private readonly gradients = new Set<Block>()
+  private readonly reluLeft = new Set<Value>()
   private readonly pinnedBlocks = new Set<Block>()
   private time = 0
   private scratchBytes = 0
@@ -253,6 +254,18 @@ export class Plan {
   /** The same values with a gradient of their own: for a reader beside another. */
   branch(x: Value): Value {
     return this.addValue(x.shape, x.storage, this.slopeOf(this.batch * x.size * this.bytes), x.constant)
+  }
+
+  /** The same value, of which a ReLU is still to be taken: by the layer that reads it, with takeRelu. */
+  leaveRelu(x: Value): Value {
+    const y = this.reshaped(x, x.shape)
+    this.reluLeft.add(y)
+    return y
+  }
+
+  /** Whether the ReLU before `x` was left to its reader, which promises to do it. */
+  takeRelu(x: Value): boolean {
+    return this.reluLeft.delete(x)
   }
 
   /** Makes the gradient of `x` the gradient of `y`, where a layer passes it on unchanged. */

@@ -189,19 +189,19 @@ export function batchNormCases(n: number, c: number, hw: number, training: numbe
   ]
 }
 
-type Pool = [planes: number, h: number, w: number, kernel: number[], stride?: number[], pad?: number[]]
+type Pool = [planes: number, h: number, w: number, kernel: number[], stride?: number[], pad?: number[], relu?: number]
 
-export function maxPoolCases(...[planes, h, w, kernel, stride = kernel, pad = [0, 0]]: Pool): KernelCase[] {
+export function maxPoolCases(...[planes, h, w, kernel, stride = kernel, pad = [0, 0], relu = 0]: Pool): KernelCase[] {
   const oh = convOutput(h, kernel[0], stride[0], pad[0], 1)
   const ow = convOutput(w, kernel[1], stride[1], pad[1], 1)
-  const name = `${planes}x${h}x${w}, ${kernel.join('x')} stride ${stride} pad ${pad}`
+  const name = `${planes}x${h}x${w}, ${kernel.join('x')} stride ${stride} pad ${pad}${relu ? ' + relu' : ''}`
   const [x, y] = [planes * h * w, planes * oh * ow]
   return [
     {
       kernel: 'maxPool2dForward',
       name,
       traffic: x + y,
-      args: (a) => [planes, h, w, ...kernel, ...stride, ...pad, a.values(x), a.integersOut(y), a.values(y)],
+      args: (a) => [planes, h, w, ...kernel, ...stride, ...pad, relu, a.values(x), a.integersOut(y), a.values(y)],
     },
     {
       kernel: 'maxPool2dBackward',
@@ -331,6 +331,9 @@ export const kernelCases: readonly KernelCase[] = [
   ...maxPoolCases(2, 7, 9, [3, 3], [2, 2], [1, 1]),
   ...maxPoolCases(4, 5, 6, [3, 2], [1, 1]),
   ...maxPoolCases(2, 9, 5, [2, 2]),
+  ...maxPoolCases(5, 6, 14, [2, 2], [2, 2], [0, 0], 1),
+  ...maxPoolCases(40, 3, 3, [3, 3], [1, 1], [1, 1], 1),
+  ...maxPoolCases(9, 2, 2, [2, 2], [2, 2], [0, 0], 1),
   ...COUNTS.flatMap((count): KernelCase[] => [
     ...reluCases(count),
     adamCase(count),

@@ -105,6 +105,26 @@ export const layerCases: readonly LayerCase[] = [
     names: ['1.weight', '1.bias', '4.weight', '4.bias', '0.mean', '0.std'],
   },
   {
+    name: 'relu and maxPool2d in one pass',
+    network: () =>
+      sequential(
+        conv2d(4, { kernel: 3, pad: 1 }),
+        relu(),
+        maxPool2d(2),
+        sequential(conv2d(3, { kernel: 2 }), relu()),
+        maxPool2d(3, { stride: 1, pad: 1 }),
+        ...head(),
+      ),
+    input: [2, 8, 10],
+    names: ['0.weight', '0.bias', '3.0.weight', '3.0.bias', '6.weight', '6.bias'],
+  },
+  {
+    name: 'relu alone before maxPool2d',
+    network: () => sequential(relu(), maxPool2d(2), ...head()),
+    input: [2, 4, 6],
+    names: ['3.weight', '3.bias'],
+  },
+  {
     name: 'residual, identity',
     network: () =>
       sequential(

@@ -1,7 +1,13 @@
 // Layers by their case table: gradients against differences, engine against engine, names.
 import { describe, expect, test } from 'vitest'
 import {
+  type Layer,
   type Model,
+  batchNorm,
+  flatten,
+  maxPool2d,
+  relu,
+  sequential,
   adam,
   createModel,
   createRandom,
@@ -150,4 +156,26 @@ describe.each(['float64', 'float32'] as const)('the CNN of the README, %s', (dty
     expect(trained[0].history.loss).toHaveLength(20)
     expect(trained[0].history.loss[19]).toBeLessThan(trained[0].history.loss[0])
   })
+})
+
+test.each(['float64', 'float32'] as const)('what is done in one pass gives what two passes give, %s', async (dtype) => {
+  // A ReLU in a sequential of its own has no next layer to leave its work to, or to be done by.
+  const alone = () => sequential(relu())
+  const networks: (() => Layer)[][] = [
+    [() => sequential(relu(), maxPool2d(2), flatten()), () => sequential(alone(), maxPool2d(2), flatten())],
+    [() => sequential(batchNorm(), relu(), flatten()), () => sequential(batchNorm(), alone(), flatten())],
+  ]
+  for (const [fused, apart] of networks) {
+    const input = [3, 6, 10]
+    const { x } = randomData(4, 180, 2)
+    const results = await Promise.all(
+      [fused, apart].map(async (network) => {
+        const model = await createModel(network(), { input, batch: 4, dtype })
+        const y = model.forward(x, { training: true }).data
+        const dx = model.backward(randomData(4, y.length / 4, 2, 9).x).data
+        return { y, dx, bits: bits(model), gradients: Object.values(model.gradients).map(({ data }) => data) }
+      }),
+    )
+    expect(results[0]).toEqual(results[1])
+  }
 })

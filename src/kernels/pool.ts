@@ -8,7 +8,7 @@ export const poolKernels = (heap: Heap) => {
   return {
     maxPool2dForward(
       planes: number, h: number, w: number, kh: number, kw: number, sh: number, sw: number, ph: number, pw: number,
-      x: number, index: number, y: number,
+      relu: number, x: number, index: number, y: number,
     ): void {
       const oh = convOutput(h, kh, sh, ph, 1)
       const ow = convOutput(w, kw, sw, pw, 1)
@@ -33,8 +33,8 @@ export const poolKernels = (heap: Heap) => {
                 }
               }
             }
-            f[y++] = value
-            i32[index++] = best
+            f[y++] = relu && value < 0 ? 0 : value
+            i32[index++] = relu && !(value > 0) ? -1 : best
           }
         }
         x += h * w
@@ -48,8 +48,9 @@ export const poolKernels = (heap: Heap) => {
       f.fill(0, dx, dx + planes * size)
       for (let plane = 0; plane < planes; plane++) {
         for (let i = 0; i < outputs; i++) {
-          const at = dx + i32[index++]
-          f[at] = f[at] + f[dy++]
+          const place = i32[index++]
+          if (place >= 0) f[dx + place] = f[dx + place] + f[dy]
+          dy++
         }
         dx += size
       }

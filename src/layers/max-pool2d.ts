@@ -27,13 +27,15 @@ export function maxPool2d(
       const oh = convOutput(h, kh, sh, ph, 1)
       const ow = convOutput(w, kw, sw, pw, 1)
       if (oh < 1 || ow < 1) throw plan.error(`kernel ${kh}x${kw} does not fit a ${h}x${w} input with pad ${ph}x${pw}`)
+      // The pool of max(0, x) is max(0, the pool of x): a ReLU that left its work to this layer is done here.
+      const relu = plan.takeRelu(x) ? 1 : 0
       const y = plan.value([c, oh, ow])
       const index = plan.saved(4 * plan.batch * y.size)
       return {
         y,
         flops: kh * kw * y.size,
         forward(n) {
-          plan.kernels.maxPool2dForward(n * c, h, w, kh, kw, sh, sw, ph, pw, x.data, index.pointer, y.data)
+          plan.kernels.maxPool2dForward(n * c, h, w, kh, kw, sh, sw, ph, pw, relu, x.data, index.pointer, y.data)
         },
         backward(n) {
           if (plan.wants(x))
