@@ -156,13 +156,11 @@ describe('the plan', () => {
 
 test.each(['wasm', 'js'] as const)('memory that cannot be had is refused with the figure, on %s', async (backend) => {
   // Stands in for a host that is out of memory.
-  const full = class {
-    constructor() {
-      throw new RangeError('out of memory')
-    }
+  function full() {
+    throw new RangeError('out of memory')
   }
   vi.stubGlobal('ArrayBuffer', full)
-  vi.spyOn(WebAssembly, 'Memory').mockImplementation(full as never)
+  vi.spyOn(WebAssembly, 'Memory').mockImplementation(full)
   try {
     const model = createModel(dense(4), { input: [1000], batch: 8, backend })
     await expect(model).rejects.toThrow(/this host gives no memory of 0\.\d MiB; a smaller batch or dtype 'float32'/)
