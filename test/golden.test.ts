@@ -27,7 +27,6 @@ interface Numbers {
   data: number[]
 }
 // The fixtures hold JSON of many forms.
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 type Case = { op: string; name?: string; config: any; inputs: any; outputs: any }
 
 const cases = (file: string): Case[] =>
