@@ -11,12 +11,11 @@
 //   scratch   | tmp | tiles | U: weights, 36 x panels | V: inputs, 36 x slivers | M: 36 products | padded planes |
 
 import { MR, ceilDivide } from '../src/kernels/blocking'
-import { PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradImages } from '../src/kernels/conv-geometry'
+import { PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages } from '../src/kernels/conv-geometry'
 import { LANES, NR, SIZE, SLIVER_ROW } from './float'
 import { tile } from './gemm'
 import { fillPlane } from './planes'
 
-const CHUNK: i32 = 26 * LANES
 /** Offset in tmp of the zeros that a fresh tile begins with. */
 const ZEROS: usize = 36 * 16
 /** Offset in tmp of the factor 4, in all lanes. */
@@ -316,16 +315,17 @@ export function winogradProduct(
   n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32, turned: i32,
   x: usize, weight: usize, bias: usize, scratch: usize, y: usize,
 ): void {
+  const chunk = winogradChunk(<i32>SIZE)
   const height = 4 * ceilDivide(oh, 4) + 2
   const width = 4 * ceilDivide(ow, 4) + 2
   const tiles = ceilDivide(oh, 4) * ceilDivide(ow, 4)
-  const images = winogradImages(tiles, CHUNK)
+  const images = winogradImages(tiles, chunk)
   const panels = ceilDivide(f, MR)
   const table = scratch + WINOGRAD_TMP
   const u = table + WINOGRAD_TABLE
   const v = u + <usize>(36 * panels * MR * c) * 16
-  const m = v + <usize>(36 * c * CHUNK) * SIZE + PLACES_SLACK
-  const source = m + <usize>(36 * panels * MR * CHUNK) * SIZE + PLACES_SLACK
+  const m = v + <usize>(36 * c * chunk) * SIZE + PLACES_SLACK
+  const source = m + <usize>(36 * panels * MR * chunk) * SIZE + PLACES_SLACK
   const plane = height * width
   const row = <usize>width * SIZE
   memory.fill(scratch + ZEROS, 0, 64)
@@ -338,8 +338,8 @@ export function winogradProduct(
       fillPlane(h, w, -ph, -pw, 1, 1, height, width, from, source + <usize>(i * plane) * SIZE)
     }
     const yImage = y + <usize>(image * f * oh * ow) * SIZE
-    for (let first = 0; first < count * tiles; first += CHUNK) {
-      const used = min(CHUNK, count * tiles - first)
+    for (let first = 0; first < count * tiles; first += chunk) {
+      const used = min(chunk, count * tiles - first)
       const columns = ceilDivide(used, NR) * NR
       fillTable(first, used, columns, oh, ow, c * plane, width, f * oh * ow, ow, table)
 
@@ -425,20 +425,21 @@ export function winogradWeight(
   n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32,
   x: usize, dy: usize, scratch: usize, dw: usize,
 ): void {
+  const chunk = winogradChunk(<i32>SIZE)
   const height = 4 * ceilDivide(oh, 4) + 2
   const width = 4 * ceilDivide(ow, 4) + 2
   const tiles = ceilDivide(oh, 4) * ceilDivide(ow, 4)
-  const images = winogradImages(tiles, CHUNK)
+  const images = winogradImages(tiles, chunk)
   const panels = ceilDivide(f, MR)
   const slivers = ceilDivide(c, NR)
   const plane = height * width
   const dyPlane = (height - 2) * (width - 2)
   const table = scratch + WINOGRAD_TMP
   const panel = table + WINOGRAD_TABLE
-  const du = panel + <usize>(MR * CHUNK) * 16
+  const du = panel + <usize>(MR * chunk) * 16
   const v = du + <usize>(36 * panels * MR * slivers * NR) * SIZE
-  const g = v + <usize>(36 * slivers * NR * CHUNK) * SIZE + PLACES_SLACK
-  const source = g + <usize>(36 * panels * MR * CHUNK) * SIZE + PLACES_SLACK
+  const g = v + <usize>(36 * slivers * NR * chunk) * SIZE + PLACES_SLACK
+  const source = g + <usize>(36 * panels * MR * chunk) * SIZE + PLACES_SLACK
   const dySource = source + <usize>(images * c * plane) * SIZE
   const duRow = <usize>(slivers * NR) * SIZE
   v128.store(scratch + FOUR, v128.splat<Float>(4))
@@ -453,8 +454,8 @@ export function winogradWeight(
       const from = dy + <usize>((image * f + i) * oh * ow) * SIZE
       fillPlane(oh, ow, 0, 0, 1, 1, height - 2, width - 2, from, dySource + <usize>(i * dyPlane) * SIZE)
     }
-    for (let first = 0; first < count * tiles; first += CHUNK) {
-      const used = min(CHUNK, count * tiles - first)
+    for (let first = 0; first < count * tiles; first += chunk) {
+      const used = min(chunk, count * tiles - first)
       fillTable(first, used, used, oh, ow, c * plane, width, f * dyPlane, width - 2, table)
 
       // V: v[place][channel / NR][tile][channel % NR], G: g[place][filter / MR][tile][filter % MR].

@@ -79,6 +79,8 @@ export async function createModel(network: Layer, options: ModelOptions): Promis
   const step = plan.child('', network, plan.input)
   plan.pin(step.y)
   const loss = options.loss?.plan(step.y, plan)
+  // For the norms of l2 and clipNorm, should no layer ask for as much.
+  plan.scratch(64)
   const memory = plan.layout(options.optimizer?.slots.length ?? 0)
   const engine = await createEngine(dtype, memory.total, backend, options.wasm)
   plan.kernels = engine.kernels

@@ -6,8 +6,6 @@
 //   scratch   | panel            | start      | edge    | block                 | the caller's own ...
 //             | KC x MR splats   | MR splats  | MR x NR | NC/NR slivers KC x NR |
 //             | stays in L1      | bias       | tails   | stays in L2           |
-//
-// `lanes` is the number of values in a 128-bit vector: 2 in float64, 4 in float32.
 
 /** Rows of a tile. */
 export const MR: i32 = 4
@@ -15,17 +13,14 @@ export const MR: i32 = 4
 export const KC: i32 = 256
 /** Vectors in a row of a tile. */
 export const NV: i32 = 2
-
-/** Columns of a block of B: 64 vectors, so KC x NC values take 256 kB of L2 in either precision. */
-export function blockColumns(lanes: i32): i32 {
-  return 64 * lanes
-}
+/** Vectors in a row of a block of B (NC columns): KC x NC values take 256 kB of L2 in either precision. */
+export const BLOCK_VECTORS: i32 = 64
 
 export const START_OFFSET: i32 = 16 * MR * KC
 export const EDGE_OFFSET: i32 = START_OFFSET + 16 * MR
 export const BLOCK_OFFSET: i32 = EDGE_OFFSET + 16 * MR * NV
 /** Bytes of the scratch of a matrix product; what a caller needs besides begins there. */
-export const GEMM_SCRATCH: i32 = BLOCK_OFFSET + 16 * KC * 64
+export const GEMM_SCRATCH: i32 = BLOCK_OFFSET + 16 * KC * BLOCK_VECTORS
 
 /** Bytes of scratch of the softmax, before one row: partial sums, constants, an odd tail. */
 export const SOFTMAX_SCRATCH: i32 = 512
