@@ -5,7 +5,7 @@
 //             -------> dist/wasm.inline.js          base64, for hosts that compile bytes
 //             -------> dist/wasm.modules.js         imports the .wasm files, for workerd
 //   src/kernels/ --esbuild--> dist/twin.{f64,f32}.js
-//   src/ --esbuild--> dist/index.js, dist/index.workerd.js; --tsc--> dist/types
+//   src/ --esbuild--> dist/ENTRY.js, dist/ENTRY.workerd.js, and the chunks that they share; --tsc--> dist/types
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -96,13 +96,15 @@ for (const [dtype, short] of Object.entries(precisions)) {
     minifySyntax: true,
   })
 }
-await build({ ...common, entryPoints: ['src/index.ts'], outfile: 'dist/index.js', sourcemap: true })
+/** What `package.json` exports; each loads only what it needs, and what several need is loaded once. */
+const entryPoints = ['index', 'preprocessing', 'node'].map((name) => `src/${name}.ts`).filter(existsSync)
+const entries = { ...common, entryPoints, splitting: true, outdir: 'dist', external: ['node:*', '*.wasm'] }
+await build({ ...entries, chunkNames: 'chunk-[hash]', sourcemap: true })
 await build({
-  ...common,
-  entryPoints: ['src/index.ts'],
-  outfile: 'dist/index.workerd.js',
+  ...entries,
+  entryNames: '[name].workerd',
+  chunkNames: 'chunk-[hash].workerd',
   conditions: ['workerd'],
-  external: ['*.wasm'],
 })
 
 execFileSync(
