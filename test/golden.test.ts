@@ -21,13 +21,14 @@ import {
   sgd,
   softmaxCrossEntropy,
 } from '../src/index'
+import { type GoldenConfig, goldenLayers } from './layer-cases'
 
 interface Numbers {
   shape: number[]
   data: number[]
 }
 // The fixtures hold JSON of many forms.
-type Case = { op: string; name?: string; config: any; inputs: any; outputs: any }
+type Case = { op: string; name?: string; config: GoldenConfig; inputs: any; outputs: any }
 
 const cases = (file: string): Case[] =>
   JSON.parse(readFileSync(new URL(`fixtures/${file}.json`, import.meta.url), 'utf8')).cases
@@ -53,21 +54,20 @@ function expectClose(
   expect(difference / (scale || 1), what).toBeLessThanOrEqual(tolerance)
 }
 
-const layers: Record<string, (config: Case['config']) => Layer> = {
-  conv2d: ({ filters, ...options }) => conv2d(filters, options),
-  maxPool2d: ({ kernel, ...options }) => maxPool2d(kernel, options),
-  batchNorm: ({ eps, momentum }) => batchNorm({ epsilon: eps, momentum }),
-  dense: ({ units }) => dense(units),
-}
 /** The fixtures' names of parameters, and ours. */
 const NAMES: Record<string, string> = { w: 'weight', b: 'bias', gamma: 'weight', beta: 'bias' }
 
 describe.each(RUNS)('layers, $dtype on $backend', ({ dtype, backend, tolerance }) => {
-  const table = ['conv2d', 'pool', 'norm', 'dense_loss'].flatMap(cases).filter(({ op }) => op in layers)
-  test.each(table.map((c) => [`${c.op} ${JSON.stringify(c.config)}`, c] as const))('%s', async (_, c) => {
+  const table = Object.entries(goldenLayers).map(([op, { fixtures }]) => {
+    return [op, fixtures.flatMap(cases).filter((c) => c.op === op)] as const
+  })
+  test.each(table)('%s has cases', (_, list) => expect(list).not.toEqual([]))
+
+  const all = table.flatMap(([, list]) => list)
+  test.each(all.map((c) => [`${c.op} ${c.name ?? JSON.stringify(c.config)}`, c] as const))('%s', async (_, c) => {
     const [n, ...input] = c.inputs.x.shape
     // One row more than needed: a batch is a maximum.
-    const model = await createModel(layers[c.op](c.config), { input, batch: n + 1, dtype, backend })
+    const model = await createModel(goldenLayers[c.op].layer(c.config), { input, batch: n + 1, dtype, backend })
     for (const [theirs, ours] of Object.entries(NAMES)) {
       if (c.inputs[theirs]) model.parameters[ours].data.set(c.inputs[theirs].data)
     }

@@ -1,5 +1,6 @@
-// The case table of the layers. Each row is a network that ends in scores or in values; it drives the gradient check,
-// the comparison of the engines over whole training steps, and the names and shapes of parameters.
+// The case tables of the layers. Each row of layerCases is a network that ends in scores or in values; it drives the
+// gradient check, the comparison of the engines over whole training steps, and the names and shapes of parameters.
+// Each row of goldenLayers says which layer PyTorch's numbers in test/fixtures are of.
 
 import {
   type Layer,
@@ -209,3 +210,21 @@ export const layerCases: readonly LayerCase[] = [
     ],
   },
 ]
+
+/** What the fixtures say of an operation: JSON of many forms. */
+export type GoldenConfig = any
+
+export interface GoldenLayer {
+  /** Names of files in test/fixtures, without `.json`; every case of the operation in them is compared. */
+  readonly fixtures: readonly string[]
+  readonly layer: (config: GoldenConfig) => Layer
+}
+
+/** By operation of the fixtures. */
+export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
+  batchNorm: { fixtures: ['norm'], layer: ({ eps, momentum }) => batchNorm({ epsilon: eps, momentum }) },
+  conv2d: { fixtures: ['conv2d'], layer: ({ filters, ...options }) => conv2d(filters, options) },
+  dense: { fixtures: ['dense_loss'], layer: ({ units }) => dense(units) },
+  maxPool2d: { fixtures: ['pool'], layer: ({ kernel, ...options }) => maxPool2d(kernel, options) },
+  relu: { fixtures: ['activations'], layer: relu },
+}

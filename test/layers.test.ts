@@ -1,4 +1,5 @@
 // Layers by their case table: gradients against differences, engine against engine, names.
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
   type Layer,
@@ -32,6 +33,26 @@ function bits(model: Model): Record<string, string> {
   const tensors = Object.entries({ ...model.parameters, ...model.buffers })
   return Object.fromEntries(tensors.map(([name, { data }]) => [name, new Uint32Array(data.slice().buffer).join(' ')]))
 }
+
+/** The kinds of a layer and of those inside it, which are part of its config. */
+function kinds(value: unknown): string[] {
+  if (value === null || typeof value !== 'object') return []
+  const inner = Object.values(value).flatMap(kinds)
+  return 'kind' in value ? [String(value.kind), ...inner] : inner
+}
+
+test('every layer of the library has a row in the table', () => {
+  const index = readFileSync(new URL('../src/index.ts', import.meta.url), 'utf8')
+  const factories = Array.from(index.matchAll(/^export \{([^}]*)\} from '\.\/layers\//gm), ([, names]) =>
+    names.split(','),
+  )
+    .flat()
+    .map((name) => name.trim())
+    .filter((name) => !name.startsWith('type '))
+  expect(factories).toContain('relu')
+  const covered = new Set(layerCases.flatMap(({ network }) => kinds(network())))
+  expect(factories.filter((name) => !covered.has(name))).toEqual([])
+})
 
 describe.each(layerCases.map((c) => [c.name, c] as const))('%s', (_, { network, input, names }) => {
   const size = input.reduce((a, b) => a * b)
