@@ -46,6 +46,37 @@ export function scale(count: i32, factor: Float, x: usize): void {
   }
 }
 
+/** x = value. */
+export function fill(count: i32, value: Float, x: usize): void {
+  const values = v128.splat<Float>(value)
+  for (; count >= LANES; count -= LANES) {
+    v128.store(x, values)
+    x += 16
+  }
+  for (; count > 0; --count) {
+    store<Float>(x, value)
+    x += SIZE
+  }
+}
+
+/** Values up to which a loop copies faster than a bulk memory operation begins. */
+const SHORT: i32 = 16 * LANES
+
+/** Copies n blocks of `count` values that begin fromStride values apart to where they begin toStride apart. */
+export function copyBlocks(n: i32, count: i32, fromStride: i32, toStride: i32, from: usize, to: usize): void {
+  for (let i = 0; i < n; ++i) {
+    if (count > SHORT) {
+      memory.copy(to, from, <usize>count * SIZE)
+    } else {
+      let j = 0
+      for (; j <= count - LANES; j += LANES) v128.store(to + <usize>j * SIZE, v128.load(from + <usize>j * SIZE))
+      for (; j < count; ++j) store<Float>(to + <usize>j * SIZE, load<Float>(from + <usize>j * SIZE))
+    }
+    from += <usize>fromStride * SIZE
+    to += <usize>toStride * SIZE
+  }
+}
+
 /** y = x < 0 ? 0 : x, so that NaN stays NaN. */
 export function reluForward(count: i32, x: usize, y: usize): void {
   const zero = v128.splat<Float>(0)

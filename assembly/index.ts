@@ -5,7 +5,17 @@
 export { batchNormBackward, batchNormForward } from './batch-norm'
 export { conv2dBackwardInput, conv2dBackwardWeight, conv2dForward } from './conv2d'
 export { denseBackwardInput, denseBackwardWeight, denseForward } from './dense'
-export { add, addScaled, normalizeBackward, normalizeForward, reluBackward, reluForward, scale } from './elementwise'
+export {
+  add,
+  addScaled,
+  copyBlocks,
+  fill,
+  normalizeBackward,
+  normalizeForward,
+  reluBackward,
+  reluForward,
+  scale,
+} from './elementwise'
 export { bytesPerValue } from './float'
 export { gemm } from './gemm'
 export { meanSquaredError, softmaxCrossEntropy } from './losses'

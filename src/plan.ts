@@ -183,7 +183,9 @@ export class Plan {
   /** Plans `layer` on `x` as the child `name` of the layer being planned; '' for the root. */
   child(name: string, layer: Layer, x: Value, following: readonly Layer[] = this.following, next?: Layer): Step {
     if (typeof layer?.plan !== 'function') {
-      throw new PlanError(`${this.path || 'createModel'}: ${name || 'network'} is not a layer, but ${typeof layer}`)
+      throw new PlanError(
+        `${this.path || 'createModel'}: ${name || (this.kinds.length ? "''" : 'network')} is not a layer, but ${typeof layer}`,
+      )
     }
     const outer = [this.following, this.next] as const
     this.following = following
@@ -422,7 +424,11 @@ export class Plan {
   }
 
   private slot(name: string, shape: readonly number[]): Slot {
-    return { name: [...this.names, name].join('.'), shape, size: product(shape), data: 0, gradient: 0 }
+    const path = [...this.names, name].join('.')
+    if ([...this.parameters, ...this.buffers].some((slot) => slot.name === path)) {
+      throw this.error(`'${path}' is the name of another parameter or buffer already; give one of them another`)
+    }
+    return { name: path, shape, size: product(shape), data: 0, gradient: 0 }
   }
 }
 

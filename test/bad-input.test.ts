@@ -8,8 +8,9 @@ type ErrorClass = typeof PlanError | typeof DataError | typeof FileError
 
 // As JavaScript sees the library: no types that keep mistakes out.
 const untyped = v128 as unknown as Record<string, (...args: unknown[]) => never>
-const { adam, batchNorm, constant, conv2d, cosineDecay, dense, gradientCheck, maxPool2d } = untyped
-const { meanSquaredError, momentum, normal, normalize, residual, sequential, sgd, softmaxCrossEntropy } = untyped
+const { adam, batchNorm, concat, constant, conv2d, cosineDecay, dense, gradientCheck, maxPool2d } = untyped
+const { meanSquaredError, momentum, normal, normalize, padChannels, residual, sequential, sgd, softmaxCrossEntropy } =
+  untyped
 const { globalAvgPool2d, relu } = v128
 
 async function errorOf(action: () => unknown): Promise<unknown> {
@@ -85,6 +86,22 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
     () => plan(residual(dense(2), dense(3)), [4]),
     /^residual: the body gives \(2\), .* gives \(3\)/,
   ],
+  ['concat of nothing', () => concat(), /^concat: wants one branch at least/],
+  ['concat of a number', () => concat(relu(), 7), /^concat: 1 is not a layer, but number/],
+  [
+    'concat of other sizes',
+    () => plan(concat({ a: relu(), b: conv2d(4, { kernel: 3 }) }), image),
+    /^concat: 'a' gives \(3, 8, 8\), but 'b' gives \(4, 6, 6\); .* all but the first, the channels$/,
+  ],
+  [
+    'concat of an image and a vector',
+    () => plan(sequential(concat(globalAvgPool2d(), relu())), image),
+    /^sequential\.0 concat: '0' gives \(3\), but '1' gives \(3, 8, 8\)/,
+  ],
+  ['padChannels, negative', () => padChannels({ after: -1 }), /^padChannels: after must be .* at least 0, got -1/],
+  ['padChannels, an unknown option', () => padChannels({ left: 1 }), /^padChannels: unknown option 'left'/],
+  ['residual, an unknown name', () => residual(relu(), relu(), { names: { x: 'a' } }), /unknown option 'x'/],
+  ['residual, a name with a dot', () => residual(relu(), relu(), { names: { body: 'a.b' } }), /'a\.b' is no name/],
   [
     'normalize for other channels',
     () => plan(normalize({ mean: [1, 2], std: 1 }), image),
@@ -105,7 +122,12 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
   ['null in sequential', () => sequential(dense(3), null), /^sequential: 1 is not a layer/],
   ['a non-layer with a name', () => sequential({ head: 'dense' }), /^sequential: head is not a layer, but string/],
   ['a name with a dot', () => sequential({ 'a.b': relu() }), /^sequential: 'a\.b' is no name/],
-  ['a name without letters', () => sequential({ '': relu() }), /^sequential: '' is no name/],
+  [
+    'a name taken twice',
+    () =>
+      plan(sequential({ '': dense(3), a: residual(dense(3), dense(3), { names: { body: '', shortcut: '' } }) }), [4]),
+    /^sequential\.a dense: 'a\.weight' is the name of another parameter or buffer already/,
+  ],
   ['sequential of null', () => sequential(null), /^sequential: wants layers/],
   ['sequential of text', () => sequential('dense'), /^sequential: wants layers, .* got string/],
   ['residual of nothing', () => residual(), /^residual: body is not a layer, but undefined/],

@@ -340,6 +340,12 @@ export const kernelCases: readonly KernelCase[] = [
     adamCase(count, 1e-7, 0),
     { kernel: 'add', name: `${count}`, args: (a) => [count, a.values(count), a.values(count), a.values(count)] },
     { kernel: 'addScaled', name: `${count}`, args: (a) => [count, 0.3, a.values(count), a.values(count)] },
+    { kernel: 'fill', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
+    {
+      kernel: 'copyBlocks',
+      name: `3x${count}`,
+      args: (a) => [3, count, count, count + 5, a.values(3 * count), a.values(3 * (count + 5))],
+    },
     { kernel: 'scale', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
     {
       kernel: 'momentum',

@@ -5,12 +5,14 @@
 import {
   type Layer,
   batchNorm,
+  concat,
   conv2d,
   dense,
   flatten,
   globalAvgPool2d,
   maxPool2d,
   normalize,
+  padChannels,
   relu,
   residual,
   sequential,
@@ -186,6 +188,57 @@ export const layerCases: readonly LayerCase[] = [
       '4.bias',
       '0.body.1.running_mean',
       '0.body.1.running_var',
+    ],
+  },
+  {
+    name: 'concat of images',
+    network: () =>
+      sequential(
+        conv2d(3, { kernel: 1 }),
+        concat({
+          a: conv2d(2, { kernel: 3, pad: 1 }),
+          b: sequential(batchNorm(), relu(), conv2d(5, { kernel: 1 })),
+          c: sequential(),
+          d: sequential(maxPool2d(3, { stride: 1, pad: 1 }), concat(conv2d(1, { kernel: 1 }))),
+        }),
+        relu(),
+        ...head(),
+      ),
+    input: [2, 4, 5],
+    names: [
+      ...['0.weight', '0.bias', '1.a.weight', '1.a.bias', '1.b.0.weight', '1.b.0.bias', '1.b.2.weight', '1.b.2.bias'],
+      ...['1.d.1.0.weight', '1.d.1.0.bias', '4.weight', '4.bias', '1.b.0.running_mean', '1.b.0.running_var'],
+    ],
+  },
+  {
+    name: 'concat of vectors, on the input',
+    network: () => sequential(concat(dense(4), sequential(), sequential()), residual(concat(sequential())), dense(3)),
+    input: [3],
+    names: ['0.0.weight', '0.0.bias', '2.weight', '2.bias'],
+  },
+  {
+    name: 'residual with other names, padChannels',
+    network: () =>
+      sequential({
+        block: sequential({
+          '': residual(
+            sequential({ relu: relu(), conv1: conv2d(7, { kernel: 3, stride: 2, pad: 1 }) }),
+            sequential({
+              pool: maxPool2d(1, { stride: 2 }),
+              pad: padChannels({ before: 1, after: 4 }),
+              bn: batchNorm(),
+            }),
+            { names: { body: '', shortcut: 'downsample' } },
+          ),
+          relu: relu(),
+        }),
+        flatten: flatten(),
+        fc: dense(3),
+      }),
+    input: [2, 5, 6],
+    names: [
+      ...['block.conv1.weight', 'block.conv1.bias', 'block.downsample.bn.weight', 'block.downsample.bn.bias'],
+      ...['fc.weight', 'fc.bias', 'block.downsample.bn.running_mean', 'block.downsample.bn.running_var'],
     ],
   },
   {

@@ -22,6 +22,20 @@ export const elementwiseKernels = ({ f }: Heap) => ({
     for (let i = 0; i < count; i++) f[x + i] = f[x + i] * factor
   },
 
+  fill(count: number, value: number, x: number): void {
+    x >>>= SHIFT
+    f.fill(value, x, x + count)
+  },
+
+  copyBlocks(n: number, count: number, fromStride: number, toStride: number, from: number, to: number): void {
+    from >>>= SHIFT
+    to >>>= SHIFT
+    for (let i = 0; i < n; i++) {
+      const begin = from + i * fromStride
+      f.copyWithin(to + i * toStride, begin, begin + count)
+    }
+  },
+
   reluForward(count: number, x: number, y: number): void {
     x >>>= SHIFT
     y >>>= SHIFT

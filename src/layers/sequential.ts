@@ -1,27 +1,18 @@
-import { PlanError } from '../errors'
 import type { Layer, Step } from '../plan'
+import { configOf, namedLayers } from './children'
 
 /**
  * One layer after the other. Parameters are named by place (`0.weight`), or, from an object, by its keys
- * (`conv1.weight`).
+ * (`conv1.weight`); a key of '' adds nothing to the names within.
  */
 export function sequential(...layers: Layer[]): Layer
 export function sequential(layers: Readonly<Record<string, Layer>>): Layer
 export function sequential(...args: (Layer | Readonly<Record<string, Layer>>)[]): Layer {
-  const named = args.length === 1 && typeof args[0]?.plan !== 'function' ? args[0] : args
-  if (named === null || typeof named !== 'object') {
-    throw new PlanError(`sequential: wants layers, or an object from name to layer, got ${typeof named}`)
-  }
-  const entries = Object.entries(named) as [string, Layer][]
-  for (const [name, layer] of entries) {
-    if (!name || name.includes('.')) throw new PlanError(`sequential: '${name}' is no name: it must have no dot`)
-    if (typeof layer?.plan !== 'function')
-      throw new PlanError(`sequential: ${name} is not a layer, but ${typeof layer}`)
-  }
+  const entries = namedLayers('sequential', args)
   const layers = entries.map(([, layer]) => layer)
   return {
     kind: 'sequential',
-    config: { layers: entries.map(([name, { kind, config }]) => ({ name, kind, config })) },
+    config: { layers: configOf(entries) },
     plan(x, plan) {
       const after = plan.following
       const steps: Step[] = []
