@@ -20,15 +20,22 @@ export function add(count: i32, a: usize, b: usize, y: usize): void {
 
 /** y += scale * x. */
 export function addScaled(count: i32, scale: Float, x: usize, y: usize): void {
+  addScaledTo(count, scale, y, x, y)
+}
+
+/** y = a + scale * b. */
+export function addScaledTo(count: i32, scale: Float, a: usize, b: usize, y: usize): void {
   const scales = v128.splat<Float>(scale)
   for (; count >= LANES; count -= LANES) {
-    v128.store(y, v128.add<Float>(v128.load(y), v128.mul<Float>(scales, v128.load(x))))
-    x += 16
+    v128.store(y, v128.add<Float>(v128.load(a), v128.mul<Float>(scales, v128.load(b))))
+    a += 16
+    b += 16
     y += 16
   }
   for (; count > 0; --count) {
-    store<Float>(y, load<Float>(y) + scale * load<Float>(x))
-    x += SIZE
+    store<Float>(y, load<Float>(a) + scale * load<Float>(b))
+    a += SIZE
+    b += SIZE
     y += SIZE
   }
 }

@@ -8,6 +8,7 @@ export { denseBackwardInput, denseBackwardWeight, denseForward } from './dense'
 export {
   add,
   addScaled,
+  addScaledTo,
   copyBlocks,
   fill,
   normalizeBackward,
@@ -19,11 +20,11 @@ export {
 export { bytesPerValue } from './float'
 export { gemm } from './gemm'
 export { meanSquaredError, softmaxCrossEntropy } from './losses'
-export { adam, momentum } from './optimizers'
+export { adam, momentum, nesterov, rmsprop } from './optimizers'
 export {
   globalAvgPool2dBackward,
   globalAvgPool2dForward,
   maxPool2dBackward,
   maxPool2dForward,
 } from './pool'
-export { sumOfSquares } from './reduce'
+export { dot, sumOfSquares } from './reduce'

@@ -50,21 +50,23 @@ export function totalOfLanes(lanes: usize): Float {
 
 /** Sum of squares of x; lanes: 64 bytes. */
 export function sumOfSquares(count: i32, x: usize, lanes: usize): Float {
+  return dot(count, x, x, lanes)
+}
+
+/** Sum of products of a and b; lanes: 64 bytes. */
+export function dot(count: i32, a: usize, b: usize, lanes: usize): Float {
   clearLanes(lanes)
   let s0 = f64x2.splat(0)
   let s1 = s0
   let s2 = s0
   let s3 = s0
   for (; count >= SUMS; count -= SUMS) {
-    const a = v128.load(x)
-    const b = v128.load(x, 16)
-    const c = v128.load(x, 32)
-    const d = v128.load(x, 48)
-    s0 = v128.add<Float>(s0, v128.mul<Float>(a, a))
-    s1 = v128.add<Float>(s1, v128.mul<Float>(b, b))
-    s2 = v128.add<Float>(s2, v128.mul<Float>(c, c))
-    s3 = v128.add<Float>(s3, v128.mul<Float>(d, d))
-    x += 64
+    s0 = v128.add<Float>(s0, v128.mul<Float>(v128.load(a), v128.load(b)))
+    s1 = v128.add<Float>(s1, v128.mul<Float>(v128.load(a, 16), v128.load(b, 16)))
+    s2 = v128.add<Float>(s2, v128.mul<Float>(v128.load(a, 32), v128.load(b, 32)))
+    s3 = v128.add<Float>(s3, v128.mul<Float>(v128.load(a, 48), v128.load(b, 48)))
+    a += 64
+    b += 64
   }
   v128.store(lanes, s0)
   v128.store(lanes, s1, 16)
@@ -72,10 +74,10 @@ export function sumOfSquares(count: i32, x: usize, lanes: usize): Float {
   v128.store(lanes, s3, 48)
   let lane = lanes
   for (; count > 0; --count) {
-    const value = load<Float>(x)
-    store<Float>(lane, load<Float>(lane) + value * value)
+    store<Float>(lane, load<Float>(lane) + load<Float>(a) * load<Float>(b))
     lane += SIZE
-    x += SIZE
+    a += SIZE
+    b += SIZE
   }
   return totalOfLanes(lanes)
 }

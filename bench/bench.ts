@@ -16,6 +16,7 @@ import {
   prepare,
   reluCases,
   softmaxCase,
+  updateCases,
 } from '../test/kernel-cases'
 import { cnn } from '../test/layer-cases'
 
@@ -39,6 +40,7 @@ export const benchCases: readonly KernelCase[] = [
   ...maxPoolCases(64 * 16, 28, 28, [2, 2]),
   ...reluCases(64 * 16 * 784),
   adamCase(1e6),
+  ...updateCases(1e6),
   softmaxCase(1024, 1000),
 ]
 

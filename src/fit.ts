@@ -86,6 +86,10 @@ export interface Trainable {
   /** Sets the clock of the learning rate for the next step. */
   setTime(epoch: number, step: number, epochs: number, steps: number): void
   readonly learningRate: number
+  /** Whether the optimizer looks at a loss from several places, which must be the loss of all rows. */
+  readonly fullBatch: boolean
+  /** Shows the loss of the epoch that has just ended to a schedule that watches it. */
+  observe(loss: number): void
 }
 
 /** Checks data before a run: rows, labels and every number. Returns the number of rows. */
@@ -137,6 +141,12 @@ export async function fit(model: Trainable, data: Data, options: FitOptions = {}
   if (validation) checkData('fit', model, validation, 'validation.')
   const order = shuffle ? Uint32Array.from({ length: rows }, (_, i) => i) : undefined
   const batches = Math.ceil(rows / batch)
+  if (model.fullBatch && batches > 1) {
+    throw new PlanError(
+      `fit: this optimizer wants all ${rows} rows in one batch, got batches of ${batch}; ` +
+        `create the model with batch: ${rows}, or take another optimizer`,
+    )
+  }
   const history: History = {
     loss: [],
     accuracy: [],
@@ -183,6 +193,7 @@ export async function fit(model: Trainable, data: Data, options: FitOptions = {}
       if (onBatch) await onBatch(progress)
     }
     const validated = validation && model.evaluate(validation)
+    model.observe((validated ?? progress).loss)
     history.loss.push(progress.loss)
     history.accuracy.push(progress.accuracy)
     history.learningRate.push(progress.learningRate)

@@ -19,7 +19,23 @@ export { residual } from './layers/residual'
 export { sequential } from './layers/sequential'
 export { type Loss, meanSquaredError, softmaxCrossEntropy } from './losses'
 export { type Model, type ModelOptions, createModel } from './model'
-export { type Optimizer, adam, momentum, sgd } from './optimizers'
+export { adagrad } from './optimizers/adagrad'
+export { type AdamOptions, adam, adamW } from './optimizers/adam'
+export { momentum } from './optimizers/momentum'
+export { nesterov } from './optimizers/nesterov'
+export { type Optimizer, type Parameters } from './optimizers/optimizer'
+export { rmsprop } from './optimizers/rmsprop'
+export { sgd } from './optimizers/sgd'
 export { type Layer, type Plan, type Regions, type Step, type Tensor, type Value } from './plan'
 export { type Random, createRandom } from './random'
-export { type Schedule, cosineDecay } from './schedules'
+export {
+  type Schedule,
+  cosineDecay,
+  exponentialDecay,
+  inverseSqrtDecay,
+  linearDecay,
+  reduceOnPlateau,
+  stepDecay,
+  timeDecay,
+  warmup,
+} from './schedules'

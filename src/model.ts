@@ -4,9 +4,10 @@ import { DataError, FileError, PlanError, checkOptions, finite, flag, integer, o
 import { type Data, type FitOptions, type History, type Trainable, checkData, fit } from './fit'
 import { decodeSafetensors, encodeSafetensors } from './io/safetensors'
 import { type Loss, type LossStep, copyLabels } from './losses'
-import type { Optimizer } from './optimizers'
+import type { Optimizer, Parameters } from './optimizers/optimizer'
 import { type Layer, Plan, type Regions, type Slot, type Step, type Tensor, type Value, product } from './plan'
 import { type Random, createRandom } from './random'
+import type { Schedule } from './schedules'
 
 export interface ModelOptions {
   /** Shape of one example: [features], or [channels, height, width]. */
@@ -68,8 +69,14 @@ export async function createModel(network: Layer, options: ModelOptions): Promis
     clipNorm: options.clipNorm === undefined ? Infinity : finite('createModel', 'clipNorm', options.clipNorm, 0),
     optimizer: options.optimizer,
   }
-  if (options.optimizer && typeof options.optimizer.update !== 'function') {
+  const { optimizer } = options
+  if (optimizer && typeof optimizer.update !== 'function' && typeof optimizer.minimize !== 'function') {
     throw new PlanError('createModel: optimizer must be one such as adam({ learningRate: 1e-3 })')
+  }
+  if (optimizer?.minimize && settings.clipNorm !== Infinity) {
+    throw new PlanError(
+      `createModel: clipNorm does not go with ${optimizer.kind}, which searches along the gradient of the loss as it is`,
+    )
   }
   if (options.loss && typeof options.loss.plan !== 'function') {
     throw new PlanError('createModel: loss must be one such as softmaxCrossEntropy()')
@@ -81,7 +88,7 @@ export async function createModel(network: Layer, options: ModelOptions): Promis
   const loss = options.loss?.plan(step.y, plan)
   // For the norms of l2 and clipNorm, should no layer ask for as much.
   plan.scratch(64)
-  const memory = plan.layout(options.optimizer?.slots.length ?? 0)
+  const memory = plan.layout(optimizer?.slots.length ?? 0)
   const engine = await createEngine(dtype, memory.total, backend, options.wasm)
   plan.kernels = engine.kernels
   return new Model(plan, step, loss, engine, memory, settings)
@@ -114,6 +121,8 @@ export class Model implements Trainable {
   readonly inputSize: number
   readonly classes: number
   readonly targetSize: number
+  /** @internal */
+  readonly fullBatch: boolean
   /** What each region of the memory takes, in bytes. */
   readonly memory: Readonly<Regions>
   /** The time that a learning-rate schedule sees; fit keeps it, a loop of your own may set it. */
@@ -123,7 +132,9 @@ export class Model implements Trainable {
 
   private readonly count: number
   private readonly decayed: number
-  private readonly slots: number[]
+  private readonly vector: Parameters
+  private readonly schedule: Schedule | undefined
+  private readonly scheduleState: Float64Array
   private readonly allGradients: Float64Array | Float32Array
   private readonly outputGradient: Float64Array | Float32Array
   private readonly labels: Int32Array
@@ -137,6 +148,23 @@ export class Model implements Trainable {
   private runStep = 0
   private runEpochs: number | undefined
   private runSteps: number | undefined
+  // What is evaluated in a step, made once: a step makes no functions.
+  private loaded = 0
+  private userLoss: () => number = () => NaN
+  private objective = this.userLoss
+  private readonly evaluateLoaded = (): number => this.lossOfLoaded(this.loaded, true)
+  private readonly evaluateUser = (): number => {
+    const value = this.userLoss()
+    if (typeof value === 'number') return value + this.decayLoss()
+    throw new DataError(`step: the function must return the loss, a number, got ${show(value)}`)
+  }
+  /** The loss and, in `gradients`, its whole gradient, for an optimizer that asks for them several times in a step. */
+  private readonly evaluateObjective = (): number => {
+    this.allGradients.fill(0)
+    const value = this.objective()
+    this.addDecay()
+    return value
+  }
 
   /** @internal */
   constructor(
@@ -158,7 +186,20 @@ export class Model implements Trainable {
     this.classes = loss?.targets === 'labels' ? network.y.size : 0
     this.count = plan.parameters.reduce((sum, p) => sum + p.size, 0)
     this.decayed = plan.parameters.reduce((sum, p) => sum + (p.decay ? p.size : 0), 0)
-    this.slots = (optimizer?.slots ?? []).map((_, i) => plan.optimizerPointer + i * memory.parameters)
+    this.vector = {
+      kernels: plan.kernels,
+      count: this.count,
+      decayed: this.decayed,
+      x: plan.parametersPointer,
+      dx: plan.gradientsPointer,
+      slots: (optimizer?.slots ?? []).map((_, i) => plan.optimizerPointer + i * memory.parameters),
+      numbers: new Float64Array(optimizer?.numbers ?? 0),
+      scratch: plan.scratchPointer,
+    }
+    const rate = optimizer?.learningRate
+    this.schedule = typeof rate === 'function' ? rate : undefined
+    this.scheduleState = new Float64Array(this.schedule?.initialState?.length ?? 0)
+    this.fullBatch = optimizer?.minimize !== undefined
     this.input = this.batchOf(plan.input)
     this.output = this.batchOf(network.y)
     const training = !plan.inference
@@ -168,6 +209,7 @@ export class Model implements Trainable {
     this.labels = new Int32Array(engine.buffer, target, this.classes ? plan.batch : 0)
     this.targets = this.view(target, loss?.targets === 'values' ? plan.batch * this.targetSize : 0)
 
+    this.resetSchedule()
     const random = createRandom(seed)
     for (const slot of plan.parameters) {
       const tensor = this.tensor(slot, slot.data)
@@ -213,10 +255,36 @@ export class Model implements Trainable {
     return this.firstRows(this.inputGradientRows, this.plan.input, this.plan.input.gradient, rows)
   }
 
-  /** Applies l2, clipNorm and the optimizer to `gradients`, then zeroes them for the next backward pass. */
-  step(): void {
+  /**
+   * Applies l2, clipNorm and the optimizer to `gradients`, then zeroes them for the next backward pass. With `evaluate`
+   * it first calls that to fill them: a function that runs forward and backward passes, or writes `gradients` (zero
+   * when it is called) itself, and returns the loss. Returns that loss, with l2. Some optimizers, such as lbfgs, look at
+   * the loss from several places: they call `evaluate` once for each, and cannot do without.
+   *
+   *     model.step(() => {
+   *       const { data } = model.forward(x)
+   *       model.backward(data.map((y, i) => y - target[i]))
+   *       return data.reduce((sum, y, i) => sum + 0.5 * (y - target[i]) ** 2, 0)
+   *     })
+   */
+  step(): void
+  step(evaluate: () => number): number
+  step(evaluate?: () => number): number | void {
     this.needTraining('step')
-    this.apply(this.needOptimizer('step'), this.rate())
+    const optimizer = this.needOptimizer('step')
+    if (evaluate !== undefined && typeof evaluate !== 'function') {
+      throw new PlanError(`step: wants nothing, or a function that fills gradients and returns the loss`)
+    }
+    if (!evaluate && !optimizer.update) {
+      throw new PlanError(
+        `step: ${optimizer.kind} looks at the loss from several places; call trainStep(x, y) or fit, ` +
+          `or hand in a function that fills gradients and returns the loss: step(() => loss)`,
+      )
+    }
+    const rate = this.rate()
+    if (!evaluate) return this.apply(optimizer, rate)
+    this.userLoss = evaluate
+    return this.stepOn(this.evaluateUser, optimizer, rate)
   }
 
   /** One step on n rows, n at most the batch: forward, loss, backward, step. Returns the loss before the step. */
@@ -272,6 +340,7 @@ export class Model implements Trainable {
     this.needTraining('fit')
     this.needLoss('fit')
     this.needOptimizer('fit')
+    this.resetSchedule()
     try {
       return await fit(this, data, options)
     } finally {
@@ -345,10 +414,8 @@ export class Model implements Trainable {
   trainLoaded(n: number): number {
     // First of all, for a schedule may throw.
     const rate = this.rate()
-    const optimizer = this.needOptimizer('trainStep')
-    const value = this.lossOfLoaded(n, true)
-    this.apply(optimizer, rate)
-    return value
+    this.loaded = n
+    return this.stepOn(this.evaluateLoaded, this.needOptimizer('trainStep'), rate)
   }
 
   /** The training loss of the loaded batch; with `gradient`, adds its gradient, but for l2, to `gradients`. @internal */
@@ -382,6 +449,14 @@ export class Model implements Trainable {
     return right
   }
 
+  /**
+   * Shows the loss of the epoch that has just ended to a schedule that watches it, such as reduceOnPlateau. fit does it
+   * itself; a loop of your own calls it once in each epoch.
+   */
+  observe(loss: number): void {
+    this.schedule?.observe?.(this.epoch, loss, this.scheduleState)
+  }
+
   /** @internal */
   setTime(epoch: number, step: number, epochs: number, steps: number): void {
     this.epoch = epoch
@@ -395,6 +470,19 @@ export class Model implements Trainable {
     this.network.forward(n, training)
   }
 
+  /** One step of the optimizer on a loss; `evaluate` adds its gradient, but for l2, to `gradients`. */
+  private stepOn(evaluate: () => number, optimizer: Optimizer, rate: number): number {
+    if (!optimizer.minimize || !this.count) {
+      const value = evaluate()
+      this.apply(optimizer, rate)
+      return value
+    }
+    this.objective = evaluate
+    const value = optimizer.minimize(this.vector, rate, this.evaluateObjective)
+    this.endStep(rate)
+    return value
+  }
+
   private apply(optimizer: Optimizer, rate: number): void {
     const { clipNorm } = this.settings
     const { plan, count } = this
@@ -403,22 +491,30 @@ export class Model implements Trainable {
       const norm = Math.sqrt(plan.kernels.sumOfSquares(count, plan.gradientsPointer, plan.scratchPointer))
       if (norm > clipNorm) plan.kernels.scale(count, clipNorm / norm, plan.gradientsPointer)
     }
+    if (count) optimizer.update?.(this.vector, rate, this.steps + 1)
+    this.endStep(rate)
+  }
+
+  private endStep(rate: number): void {
     this.steps++
     this.runStep++
     this.learningRate = rate
-    if (count) {
-      optimizer.update(plan.kernels, count, rate, this.steps, plan.gradientsPointer, this.slots, plan.parametersPointer)
-    }
     this.allGradients.fill(0)
   }
 
   private rate(): number {
-    const { learningRate = 0 } = this.settings.optimizer ?? {}
-    if (typeof learningRate === 'number') return learningRate
+    const { schedule } = this
+    if (!schedule) return this.settings.optimizer!.learningRate as number
     const rate =
-      learningRate.per === 'step' ? learningRate(this.runStep, this.runSteps) : learningRate(this.epoch, this.runEpochs)
+      schedule.per === 'step'
+        ? schedule(this.runStep, this.runSteps, this.scheduleState)
+        : schedule(this.epoch, this.runEpochs, this.scheduleState)
     if (rate >= 0 && rate < Infinity) return rate
     throw new PlanError(`learningRate: the schedule gives ${show(rate)} at step ${this.runStep} of epoch ${this.epoch}`)
+  }
+
+  private resetSchedule(): void {
+    if (this.schedule?.initialState) this.scheduleState.set(this.schedule.initialState)
   }
 
   private decayLoss(): number {

@@ -22,6 +22,7 @@ import {
   softmaxCrossEntropy,
 } from '../src/index'
 import { type GoldenConfig, goldenLayers } from './layer-cases'
+import { optimizers } from './optimizer-cases'
 
 interface Numbers {
   shape: number[]
@@ -130,7 +131,6 @@ describe.each(RUNS)('losses, $dtype on $backend', ({ dtype, backend, tolerance }
 })
 
 describe.each(RUNS)('optimizers, $dtype on $backend', ({ dtype, backend, tolerance }) => {
-  const optimizers: Record<string, (config: Case['config']) => ReturnType<typeof sgd>> = { sgd, momentum, adam }
   test.each(cases('optimizers').map((c) => [c.name!, c] as const))('%s', async (_, c) => {
     const size = c.inputs.x0.shape[0]
     const optimizer = optimizers[c.op](c.config)

@@ -212,7 +212,7 @@ export function maxPoolCases(...[planes, h, w, kernel, stride = kernel, pad = [0
   ]
 }
 
-export function adamCase(count: number, inside = 0, outside = 1e-8): KernelCase {
+export function adamCase(count: number, inside = 0, outside = 1e-8, keep = 1): KernelCase {
   return {
     kernel: 'adam',
     name: `${count} parameters`,
@@ -227,12 +227,38 @@ export function adamCase(count: number, inside = 0, outside = 1e-8): KernelCase 
       1.7,
       inside,
       outside,
+      keep,
       a.values(count),
       a.values(count),
       a.positive(count),
       a.values(count),
     ],
   }
+}
+
+/** The other updates of `count` parameters, and what lbfgs is made of. */
+export function updateCases(count: number): KernelCase[] {
+  const name = `${count} parameters`
+  const values = (a: Arguments, n: number) => Array.from({ length: n }, () => a.values(count))
+  const rmsprop = (a: Arguments, scalars: number[]) => [count, 1e-3, ...scalars, a.values(count), a.positive(count)]
+  return [
+    { kernel: 'momentum', name, traffic: 5 * count, args: (a) => [count, 0.01, 0.9, 1 - 0.9, ...values(a, 3)] },
+    { kernel: 'nesterov', name, traffic: 5 * count, args: (a) => [count, 0.01, 0.9, 1.9, ...values(a, 3)] },
+    {
+      kernel: 'rmsprop',
+      name,
+      traffic: 5 * count,
+      args: (a) => [...rmsprop(a, [0.99, 1 - 0.99, 0, 1e-8]), a.values(count)],
+    },
+    {
+      kernel: 'rmsprop',
+      name: `${name}, inside`,
+      args: (a) => [...rmsprop(a, [0.99, 1 - 0.99, 1e-7, 0]), a.values(count)],
+    },
+    { kernel: 'addScaled', name, traffic: 3 * count, args: (a) => [count, 0.3, ...values(a, 2)] },
+    { kernel: 'addScaledTo', name, traffic: 3 * count, args: (a) => [count, 0.3, ...values(a, 3)] },
+    { kernel: 'dot', name, traffic: 2 * count, args: (a) => [count, ...values(a, 2), a.scratch(64)] },
+  ]
 }
 
 export function softmaxCase(n: number, classes: number, gradient = true): KernelCase {
@@ -337,9 +363,9 @@ export const kernelCases: readonly KernelCase[] = [
   ...COUNTS.flatMap((count): KernelCase[] => [
     ...reluCases(count),
     adamCase(count),
-    adamCase(count, 1e-7, 0),
+    adamCase(count, 1e-7, 0, 0.99),
+    ...updateCases(count),
     { kernel: 'add', name: `${count}`, args: (a) => [count, a.values(count), a.values(count), a.values(count)] },
-    { kernel: 'addScaled', name: `${count}`, args: (a) => [count, 0.3, a.values(count), a.values(count)] },
     { kernel: 'fill', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
     {
       kernel: 'copyBlocks',
@@ -347,11 +373,6 @@ export const kernelCases: readonly KernelCase[] = [
       args: (a) => [3, count, count, count + 5, a.values(3 * count), a.values(3 * (count + 5))],
     },
     { kernel: 'scale', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
-    {
-      kernel: 'momentum',
-      name: `${count}`,
-      args: (a) => [count, 0.01, 0.9, 1 - 0.9, a.values(count), a.values(count), a.values(count)],
-    },
     { kernel: 'sumOfSquares', name: `${count}`, args: (a) => [count, a.values(count), a.scratch(64)] },
     {
       kernel: 'meanSquaredError',

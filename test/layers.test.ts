@@ -1,5 +1,4 @@
 // Layers by their case table: gradients against differences, engine against engine, names.
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
   type Layer,
@@ -17,6 +16,7 @@ import {
   momentum,
   softmaxCrossEntropy,
 } from '../src/index'
+import { exportsFrom } from './exports'
 import { cnn, layerCases } from './layer-cases'
 
 /** n random rows and labels. */
@@ -42,13 +42,7 @@ function kinds(value: unknown): string[] {
 }
 
 test('every layer of the library has a row in the table', () => {
-  const index = readFileSync(new URL('../src/index.ts', import.meta.url), 'utf8')
-  const factories = Array.from(index.matchAll(/^export \{([^}]*)\} from '\.\/layers\//gm), ([, names]) =>
-    names.split(','),
-  )
-    .flat()
-    .map((name) => name.trim())
-    .filter((name) => !name.startsWith('type '))
+  const factories = exportsFrom('layers')
   expect(factories).toContain('relu')
   const covered = new Set(layerCases.flatMap(({ network }) => kinds(network())))
   expect(factories.filter((name) => !covered.has(name))).toEqual([])

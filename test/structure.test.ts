@@ -27,7 +27,7 @@ const RANKS = [
   ['engine/'],
   ['plan'],
   ['initializers', 'schedules'],
-  ['layers/', 'losses', 'optimizers'],
+  ['layers/', 'losses', 'optimizers/'],
   ['data/', 'io/'],
   ['fit'],
   ['model'],

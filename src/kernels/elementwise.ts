@@ -1,6 +1,14 @@
 // Twin of assembly/elementwise.ts.
 import { F, SHIFT, type Heap } from './float'
 
+function addScaledTo(f: Heap['f'], count: number, scale: number, a: number, b: number, y: number): void {
+  const factor = F(scale)
+  a >>>= SHIFT
+  b >>>= SHIFT
+  y >>>= SHIFT
+  for (let i = 0; i < count; i++) f[y + i] = f[a + i] + F(factor * f[b + i])
+}
+
 export const elementwiseKernels = ({ f }: Heap) => ({
   add(count: number, a: number, b: number, y: number): void {
     a >>>= SHIFT
@@ -10,10 +18,11 @@ export const elementwiseKernels = ({ f }: Heap) => ({
   },
 
   addScaled(count: number, scale: number, x: number, y: number): void {
-    const factor = F(scale)
-    x >>>= SHIFT
-    y >>>= SHIFT
-    for (let i = 0; i < count; i++) f[y + i] = f[y + i] + F(factor * f[x + i])
+    addScaledTo(f, count, scale, y, x, y)
+  },
+
+  addScaledTo(count: number, scale: number, a: number, b: number, y: number): void {
+    addScaledTo(f, count, scale, a, b, y)
   },
 
   scale(count: number, factor: number, x: number): void {

@@ -29,10 +29,9 @@ export const EXP_11: number = 2.505210838544172e-8
 export const EXP_12: number = 2.08767569878681e-9
 export const EXP_13: number = 1.6059043836821613e-10
 
-/** 2^k for an integer k from -1022 to 1023, exact. */
-export function powerOfTwo(k: number): number {
-  let square: number = k < 0 ? 0.5 : 2
-  let n: number = k < 0 ? -k : k
+/** base^n for an integer n of at least 0, by repeated squaring. */
+export function integerPower(base: number, n: number): number {
+  let square: number = base
   let power: number = 1
   while (n > 0) {
     const half: number = Math.floor(n * 0.5)
@@ -41,6 +40,11 @@ export function powerOfTwo(k: number): number {
     n = half
   }
   return power
+}
+
+/** 2^k for an integer k from -1022 to 1023, exact. */
+export function powerOfTwo(k: number): number {
+  return k < 0 ? integerPower(0.5, -k) : integerPower(2, k)
 }
 
 /** e^x, within 1 ulp, subnormal results included. x = k ln 2 + r, |r| <= ln 2 / 2, and Taylor's series of e^r. */

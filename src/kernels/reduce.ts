@@ -27,16 +27,20 @@ export function totalOfLanes({ f }: Heap, lanes: number): number {
   return sum
 }
 
+function dot(heap: Heap, count: number, a: number, b: number, lanes: number): number {
+  const { f } = heap
+  a >>>= SHIFT
+  b >>>= SHIFT
+  lanes >>>= SHIFT
+  clearLanes(heap, lanes)
+  for (let i = 0; i < count; i++) {
+    const lane = lanes + (i & (SUMS - 1))
+    f[lane] = F(f[lane] + F(f[a + i] * f[b + i]))
+  }
+  return totalOfLanes(heap, lanes)
+}
+
 export const reduceKernels = (heap: Heap) => ({
-  sumOfSquares(count: number, x: number, lanes: number): number {
-    const { f } = heap
-    x >>>= SHIFT
-    lanes >>>= SHIFT
-    clearLanes(heap, lanes)
-    for (let i = 0; i < count; i++) {
-      const lane = lanes + (i & (SUMS - 1))
-      f[lane] = F(f[lane] + F(f[x + i] * f[x + i]))
-    }
-    return totalOfLanes(heap, lanes)
-  },
+  sumOfSquares: (count: number, x: number, lanes: number): number => dot(heap, count, x, x, lanes),
+  dot: (count: number, a: number, b: number, lanes: number): number => dot(heap, count, a, b, lanes),
 })

@@ -1,0 +1,21 @@
+import { checkOptions, finite } from '../errors'
+import { type Optimizer, type WithRate, rateOf } from './optimizer'
+
+/**
+ * AdaGrad (Duchi et al., 2011; CS231n): cache += dx², x -= rate · dx / (√cache + ε). ε is outside the root, 1e-8 unless
+ * given (PyTorch's default is 1e-10).
+ *
+ *     adagrad({ learningRate: 0.01 })
+ */
+export function adagrad(options: WithRate & { epsilon?: number }): Optimizer {
+  checkOptions('adagrad', options, ['learningRate', 'epsilon'])
+  const epsilon = finite('adagrad', 'epsilon', options.epsilon ?? 1e-8, 0)
+  return {
+    kind: 'adagrad',
+    config: { epsilon },
+    learningRate: rateOf('adagrad', options),
+    slots: ['cache'],
+    // RMSProp's kernel with nothing forgotten.
+    update: ({ kernels, count, dx, slots, x }, rate) => kernels.rmsprop(count, rate, 1, 1, 0, epsilon, dx, slots[0], x),
+  }
+}

@@ -1,0 +1,56 @@
+// What optimizers share.
+
+import type { Kernels } from '../engine/index'
+import { PlanError, show } from '../errors'
+import type { Schedule } from '../schedules'
+
+/** All parameters of a model as one vector, and what the optimizer keeps for them. Pointers are in bytes. */
+export interface Parameters {
+  readonly kernels: Kernels
+  readonly count: number
+  /** So many of them come first and are weights, to which weight decay applies; biases and norms follow. */
+  readonly decayed: number
+  /** Pointer to the parameters. */
+  readonly x: number
+  /** Pointer to their gradients. */
+  readonly dx: number
+  /** Pointers to Optimizer.slots. */
+  readonly slots: readonly number[]
+  /** Optimizer.numbers; zero at first. */
+  readonly numbers: Float64Array
+  /** Pointer to 64 bytes, for sums. */
+  readonly scratch: number
+}
+
+/** How parameters follow their gradients: by `update`, or, where it must try several places, by `minimize`. */
+export interface Optimizer {
+  readonly kind: string
+  readonly config: object
+  readonly learningRate: number | Schedule
+  /** What it remembers for each parameter, by name; zero at first. */
+  readonly slots: readonly string[]
+  /** What it remembers beside: so many numbers, zero at first. */
+  readonly numbers?: number
+  /** Step t = 1, 2, ... with the gradients dx. */
+  update?(parameters: Parameters, rate: number, t: number): void
+  /**
+   * A step that looks at the loss from several places: `evaluate` gives the loss at the parameters x and writes the
+   * gradients dx. Returns the first loss.
+   */
+  minimize?(parameters: Parameters, rate: number, evaluate: () => number): number
+}
+
+export interface WithRate {
+  /** A number of at least 0, or a schedule. */
+  learningRate: number | Schedule
+}
+
+export function rateOf(where: string, { learningRate }: WithRate): number | Schedule {
+  if (typeof learningRate === 'function') return learningRate
+  if (typeof learningRate !== 'number' || !(learningRate >= 0) || learningRate === Infinity) {
+    throw new PlanError(
+      `${where}: learningRate must be a number of at least 0 or a schedule, got ${show(learningRate)}`,
+    )
+  }
+  return learningRate
+}

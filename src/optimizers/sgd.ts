@@ -1,0 +1,14 @@
+import { checkOptions } from '../errors'
+import { type Optimizer, type WithRate, rateOf } from './optimizer'
+
+/** Stochastic gradient descent: x -= rate · dx. */
+export function sgd(options: WithRate): Optimizer {
+  checkOptions('sgd', options, ['learningRate'])
+  return {
+    kind: 'sgd',
+    config: {},
+    learningRate: rateOf('sgd', options),
+    slots: [],
+    update: ({ kernels, count, dx, x }, rate) => kernels.addScaled(count, -rate, dx, x),
+  }
+}

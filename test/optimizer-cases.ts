@@ -1,0 +1,36 @@
+// The case tables of the optimizers. `optimizers` maps the operations of PyTorch's numbers, which have our names and
+// options, to factories; each row of `optimizerCases` drives the comparison of the engines over whole training runs.
+
+import { type Optimizer, adagrad, adam, adamW, momentum, nesterov, rmsprop, sgd } from '../src/index'
+
+// oxlint-disable-next-line no-explicit-any: every factory has options of its own.
+type Factory = (options: any) => Optimizer
+
+export const optimizers: Readonly<Record<string, Factory>> = {
+  adagrad,
+  adam,
+  adamW,
+  momentum,
+  nesterov,
+  rmsprop,
+  sgd,
+}
+
+export interface OptimizerCase {
+  readonly op: string
+  /** Beside the learning rate. */
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+export const optimizerCases: readonly OptimizerCase[] = [
+  { op: 'adagrad', options: {} },
+  { op: 'adam', options: {} },
+  { op: 'adam', options: { biasCorrection: false, epsilon: 1e-5, epsilonInside: true } },
+  { op: 'adamW', options: { weightDecay: 0.1 } },
+  { op: 'momentum', options: {} },
+  { op: 'momentum', options: { average: true } },
+  { op: 'nesterov', options: {} },
+  { op: 'rmsprop', options: {} },
+  { op: 'rmsprop', options: { epsilon: 1e-5, epsilonInside: true } },
+  { op: 'sgd', options: {} },
+]
