@@ -3,7 +3,7 @@
 
 import { type Optimizer, adagrad, adam, adamW, momentum, nesterov, rmsprop, sgd } from '../src/index'
 
-// oxlint-disable-next-line no-explicit-any: every factory has options of its own.
+// Every factory has options of its own.
 type Factory = (options: any) => Optimizer
 
 export const optimizers: Readonly<Record<string, Factory>> = {
