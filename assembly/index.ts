@@ -22,6 +22,8 @@ export { gemm } from './gemm'
 export { meanSquaredError, softmaxCrossEntropy } from './losses'
 export { adam, momentum, nesterov, rmsprop } from './optimizers'
 export {
+  avgPool2dBackward,
+  avgPool2dForward,
   globalAvgPool2dBackward,
   globalAvgPool2dForward,
   maxPool2dBackward,

@@ -11,7 +11,7 @@ function zero(count: i32, to: usize): void {
 }
 
 /** Copies `count` values that lie `stride` apart. */
-function copyStrided(count: i32, stride: i32, from: usize, to: usize): void {
+export function copyStrided(count: i32, stride: i32, from: usize, to: usize): void {
   if (stride == 1) {
     for (; count >= LANES; count -= LANES) {
       v128.store(to, v128.load(from))

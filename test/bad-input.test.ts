@@ -11,6 +11,7 @@ const untyped = v128 as unknown as Record<string, (...args: unknown[]) => never>
 const { adam, batchNorm, concat, constant, conv2d, cosineDecay, dense, gradientCheck, maxPool2d } = untyped
 const { meanSquaredError, momentum, normal, normalize, padChannels, residual, sequential, sgd, softmaxCrossEntropy } =
   untyped
+const { avgPool2d } = untyped
 const { globalAvgPool2d, relu } = v128
 
 async function errorOf(action: () => unknown): Promise<unknown> {
@@ -39,6 +40,7 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
   ['dense alone on an image', () => plan(dense(3), image), /^dense: wants a vector, got .*\(3, 8, 8\)/],
   ['conv2d on a vector', () => plan(conv2d(4, { kernel: 3 }), [9]), /^conv2d: wants images \(C, H, W\), got .*\(9\)/],
   ['maxPool2d on a vector', () => plan(sequential(relu(), maxPool2d(2)), [9]), /^sequential\.1 maxPool2d: wants image/],
+  ['avgPool2d on a vector', () => plan(sequential(avgPool2d(2)), [9]), /^sequential\.0 avgPool2d: wants image/],
   ['globalAvgPool2d on a vector', () => plan(globalAvgPool2d(), [9]), /^globalAvgPool2d: wants images/],
   [
     'groups that do not divide the channels',
@@ -164,6 +166,11 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
   ['normalize, no numbers', () => normalize({ mean: [], std: 1 }), /^normalize: mean must be a finite number/],
   ['maxPool2d without kernel', () => maxPool2d(), /^maxPool2d: kernel must be .* got undefined/],
   ['maxPool2d, wide pad', () => maxPool2d(2, { pad: 2 }), /^maxPool2d: pad must be at most half of the kernel 2x2/],
+  ['maxPool2d, ceil 1', () => maxPool2d(2, { ceil: 1 }), /^maxPool2d: ceil must be true or false, got 1/],
+  ['avgPool2d without kernel', () => avgPool2d(), /^avgPool2d: kernel must be .* got undefined/],
+  ['avgPool2d, options null', () => avgPool2d(2, null), /^avgPool2d: options must be an object with stride, pad, ceil/],
+  ['avgPool2d, wide pad', () => avgPool2d(3, { pad: 2 }), /^avgPool2d: pad must be at most half of the kernel 3x3/],
+  ['avgPool2d, countPad', () => avgPool2d(2, { countPad: 'no' }), /^avgPool2d: countPad must be .* got "no"/],
   ['maxPool2d, stride 1.5', () => maxPool2d(2, { stride: 1.5 }), /^maxPool2d: stride must be .* got 1\.5/],
   ['normal, negative', () => normal(-1), /^normal: std must be .* got -1/],
   ['constant, NaN', () => constant(NaN), /^constant: value must be a finite number, got NaN/],
@@ -228,6 +235,7 @@ const withUnknown: [name: string, action: (model: Model) => unknown][] = [
   ['batchNorm', () => batchNorm(unknown)],
   ['normalize', () => normalize({ mean: 0, std: 1, ...unknown })],
   ['maxPool2d', () => maxPool2d(2, unknown)],
+  ['avgPool2d', () => avgPool2d(2, unknown)],
   ['sgd', () => sgd({ learningRate: 1, ...unknown })],
   ['momentum', () => momentum({ learningRate: 1, ...unknown })],
   ['adam', () => adam({ learningRate: 1, ...unknown })],

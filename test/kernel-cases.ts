@@ -3,7 +3,7 @@
 
 import type { Kernels } from '../src/engine/index'
 import { GEMM_SCRATCH, SOFTMAX_SCRATCH } from '../src/kernels/blocking'
-import { convOutput, convScratch } from '../src/kernels/conv-geometry'
+import { convOutput, convScratch, poolOutput, poolScratch } from '../src/kernels/conv-geometry'
 import { createRandom } from '../src/random'
 
 /** Hands out memory for the arguments of a call, and says what is in it. */
@@ -189,25 +189,52 @@ export function batchNormCases(n: number, c: number, hw: number, training: numbe
   ]
 }
 
-type Pool = [planes: number, h: number, w: number, kernel: number[], stride?: number[], pad?: number[], relu?: number]
+type Pool = [planes: number, h: number, w: number, kernel: number[], options?: PoolOptions]
+interface PoolOptions {
+  stride?: number[]
+  pad?: number[]
+  ceil?: boolean
+  relu?: number
+  countPad?: number
+}
 
-export function maxPoolCases(...[planes, h, w, kernel, stride = kernel, pad = [0, 0], relu = 0]: Pool): KernelCase[] {
-  const oh = convOutput(h, kernel[0], stride[0], pad[0], 1)
-  const ow = convOutput(w, kernel[1], stride[1], pad[1], 1)
-  const name = `${planes}x${h}x${w}, ${kernel.join('x')} stride ${stride} pad ${pad}${relu ? ' + relu' : ''}`
+/** Both passes of both pools. */
+export function poolCases(...[planes, h, w, kernel, options = {}]: Pool): KernelCase[] {
+  const { stride = kernel, pad = [0, 0], ceil = false, relu = 0, countPad = 1 } = options
+  const [kh, kw] = kernel
+  const [sh, sw] = stride
+  const [ph, pw] = pad
+  const oh = poolOutput(h, kh, sh, ph, ceil)
+  const ow = poolOutput(w, kw, sw, pw, ceil)
+  const extra = `${ceil ? ' ceil' : ''}${relu ? ' + relu' : ''}${countPad ? '' : ', pad not counted'}`
+  const name = `${planes}x${h}x${w}, ${kernel.join('x')} stride ${stride} pad ${pad}${extra}`
   const [x, y] = [planes * h * w, planes * oh * ow]
+  const sizes = [planes, h, w, oh, ow, kh, kw, sh, sw, ph, pw]
+  const scratch = (a: Arguments) => a.scratch(poolScratch(w, ow, kh, kw, sw, pw, a.bytes))
   return [
     {
       kernel: 'maxPool2dForward',
       name,
       traffic: x + y,
-      args: (a) => [planes, h, w, ...kernel, ...stride, ...pad, relu, a.values(x), a.integersOut(y), a.values(y)],
+      args: (a) => [...sizes, relu, a.values(x), scratch(a), a.integersOut(y), a.values(y)],
     },
     {
       kernel: 'maxPool2dBackward',
       name,
       traffic: x + y,
       args: (a) => [planes, h * w, oh * ow, a.values(y), a.integers(y, h * w), a.values(x)],
+    },
+    {
+      kernel: 'avgPool2dForward',
+      name,
+      traffic: x + y,
+      args: (a) => [...sizes, countPad, a.values(x), scratch(a), a.values(y)],
+    },
+    {
+      kernel: 'avgPool2dBackward',
+      name,
+      traffic: x + y,
+      args: (a) => [...sizes, countPad, a.values(y), scratch(a), a.values(x)],
     },
   ]
 }
@@ -351,15 +378,27 @@ export const kernelCases: readonly KernelCase[] = [
     [1, 2, 49],
     [5, 1, 9],
   ].flatMap(([n, c, hw]) => [0, 1].flatMap((t) => [0, 1].flatMap((relu) => batchNormCases(n, c, hw, t, relu)))),
-  ...maxPoolCases(1, 1, 1, [1, 1]),
-  ...maxPoolCases(6, 8, 8, [2, 2]),
-  ...maxPoolCases(3, 14, 10, [2, 2]),
-  ...maxPoolCases(2, 7, 9, [3, 3], [2, 2], [1, 1]),
-  ...maxPoolCases(4, 5, 6, [3, 2], [1, 1]),
-  ...maxPoolCases(2, 9, 5, [2, 2]),
-  ...maxPoolCases(5, 6, 14, [2, 2], [2, 2], [0, 0], 1),
-  ...maxPoolCases(40, 3, 3, [3, 3], [1, 1], [1, 1], 1),
-  ...maxPoolCases(9, 2, 2, [2, 2], [2, 2], [0, 0], 1),
+  ...poolCases(1, 1, 1, [1, 1]),
+  ...poolCases(6, 8, 8, [2, 2]),
+  ...poolCases(3, 14, 10, [2, 2]),
+  ...poolCases(2, 7, 9, [3, 3], { stride: [2, 2], pad: [1, 1] }),
+  ...poolCases(4, 5, 6, [3, 2], { stride: [1, 1] }),
+  ...poolCases(2, 9, 5, [2, 2]),
+  ...poolCases(5, 6, 14, [2, 2], { relu: 1 }),
+  ...poolCases(40, 3, 3, [3, 3], { stride: [1, 1], pad: [1, 1], relu: 1, countPad: 0 }),
+  ...poolCases(9, 2, 2, [2, 2], { relu: 1 }),
+  ...poolCases(3, 7, 11, [2, 2], { ceil: true }),
+  ...poolCases(2, 13, 12, [3, 3], { stride: [2, 2], ceil: true, relu: 1 }),
+  ...poolCases(2, 8, 10, [3, 3], { stride: [2, 2], pad: [1, 1], ceil: true, countPad: 0 }),
+  ...poolCases(3, 8, 10, [3, 3], { stride: [2, 2], pad: [1, 1], ceil: true }),
+  ...poolCases(2, 11, 17, [2, 2], { stride: [1, 1] }),
+  ...poolCases(2, 9, 23, [3, 3], { stride: [1, 1], pad: [1, 1] }),
+  ...poolCases(2, 10, 19, [2, 3], { stride: [3, 4], pad: [1, 0] }),
+  ...poolCases(2, 10, 19, [2, 3], { stride: [3, 5], pad: [1, 1], ceil: true, countPad: 0 }),
+  ...poolCases(3, 7, 7, [7, 7]),
+  ...poolCases(1, 1, 1, [3, 3], { stride: [1, 1], pad: [1, 1] }),
+  ...poolCases(1, 1, 40, [1, 5], { stride: [1, 3], pad: [0, 2] }),
+  ...poolCases(2, 30, 1, [4, 1], { stride: [1, 1], pad: [2, 0], countPad: 0 }),
   ...COUNTS.flatMap((count): KernelCase[] => [
     ...reluCases(count),
     adamCase(count),

@@ -4,6 +4,7 @@
 
 import {
   type Layer,
+  avgPool2d,
   batchNorm,
   concat,
   conv2d,
@@ -106,6 +107,25 @@ export const layerCases: readonly LayerCase[] = [
       ),
     input: [2, 7, 9],
     names: ['1.weight', '1.bias', '4.weight', '4.bias', '0.mean', '0.std'],
+  },
+  {
+    name: 'avgPool2d, and maxPool2d that rounds up',
+    network: () =>
+      sequential(
+        conv2d(3, { kernel: 3, pad: 1 }),
+        avgPool2d(3, { stride: 1, pad: 1, countPad: false }),
+        maxPool2d(3, { stride: 2, ceil: true }),
+        avgPool2d([2, 3], { stride: [2, 3], pad: [1, 0], ceil: true }),
+        ...head(),
+      ),
+    input: [2, 8, 9],
+    names: ['0.weight', '0.bias', '5.weight', '5.bias'],
+  },
+  {
+    name: 'avgPool2d on the input',
+    network: () => sequential(avgPool2d(2), ...head()),
+    input: [2, 5, 6],
+    names: ['2.weight', '2.bias'],
   },
   {
     name: 'relu and maxPool2d in one pass',
@@ -293,9 +313,10 @@ export interface GoldenLayer {
 
 /** By operation of the fixtures. */
 export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
+  avgPool2d: { fixtures: ['pool', 'pooling'], layer: ({ kernel, ...options }) => avgPool2d(kernel, options) },
   batchNorm: { fixtures: ['norm'], layer: ({ eps, momentum }) => batchNorm({ epsilon: eps, momentum }) },
   conv2d: { fixtures: ['conv2d'], layer: ({ filters, ...options }) => conv2d(filters, options) },
   dense: { fixtures: ['dense_loss'], layer: ({ units }) => dense(units) },
-  maxPool2d: { fixtures: ['pool'], layer: ({ kernel, ...options }) => maxPool2d(kernel, options) },
+  maxPool2d: { fixtures: ['pool', 'pooling'], layer: ({ kernel, ...options }) => maxPool2d(kernel, options) },
   relu: { fixtures: ['activations'], layer: relu },
 }

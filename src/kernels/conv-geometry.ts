@@ -9,6 +9,31 @@ export function convOutput(size: i32, k: i32, stride: i32, pad: i32, dilation: i
   return room < 0 ? 0 : floorDivide(room, stride) + 1
 }
 
+/** Size of the output of a pool. With `ceil` as PyTorch: one window more where a part is left over and it would still
+ * begin in the image or in the padding before it. */
+export function poolOutput(size: i32, k: i32, stride: i32, pad: i32, ceil: bool): i32 {
+  const whole: i32 = convOutput(size, k, stride, pad, 1)
+  const end: i32 = whole * stride
+  const left: bool = end - stride + k < size + 2 * pad
+  return ceil && whole > 0 && left && end < size + pad ? whole + 1 : whole
+}
+
+/** Values in a row of windows, in whole vectors. */
+export function poolWide(ow: i32, bytes: i32): i32 {
+  const lanes: i32 = floorDivide(16, bytes)
+  return lanes * ceilDivide(ow, lanes)
+}
+
+/** Values in a row of the image with what pooling reads and writes beyond both of its ends. */
+export function poolRow(w: i32, ow: i32, kw: i32, sw: i32, pw: i32, bytes: i32): i32 {
+  return poolWide(w + pw + 2 * kw + poolWide(ow, bytes) * sw + 16, bytes)
+}
+
+/** Bytes of scratch of a pool: a row of the image, one of counts or first places, and a ring of kh rows of winners. */
+export function poolScratch(w: i32, ow: i32, kh: i32, kw: i32, sw: i32, pw: i32, bytes: i32): i32 {
+  return (poolRow(w, ow, kw, sw, pw, bytes) + (2 * kh + 1) * poolWide(ow, bytes)) * bytes
+}
+
 /** Size of one phase plane of the padded image: tap t of output o reads plane t*dilation % stride at o + reach(t). */
 export function sourcePlane(out: i32, k: i32, stride: i32, dilation: i32): i32 {
   return out + floorDivide((k - 1) * dilation, stride)

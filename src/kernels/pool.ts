@@ -1,17 +1,22 @@
 // Twin of assembly/pool.ts.
-import { convOutput } from './conv-geometry'
 import { F, SHIFT, type Heap } from './float'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
 
 export const poolKernels = (heap: Heap) => {
   const { f, i32 } = heap
+
+  /** Places that a window counts along one axis. */
+  function counted(o: number, size: number, k: number, stride: number, pad: number, countPad: number): number {
+    const begin = o * stride - pad
+    const end = begin + k
+    return countPad ? Math.min(end, size + pad) - begin : Math.min(end, size) - Math.max(begin, 0)
+  }
+
   return {
     maxPool2dForward(
-      planes: number, h: number, w: number, kh: number, kw: number, sh: number, sw: number, ph: number, pw: number,
-      relu: number, x: number, index: number, y: number,
+      planes: number, h: number, w: number, oh: number, ow: number, kh: number, kw: number, sh: number, sw: number,
+      ph: number, pw: number, relu: number, x: number, _scratch: number, index: number, y: number,
     ): void {
-      const oh = convOutput(h, kh, sh, ph, 1)
-      const ow = convOutput(w, kw, sw, pw, 1)
       x >>>= SHIFT
       index >>>= 2
       y >>>= SHIFT
@@ -53,6 +58,56 @@ export const poolKernels = (heap: Heap) => {
           dy++
         }
         dx += size
+      }
+    },
+
+    avgPool2dForward(
+      planes: number, h: number, w: number, oh: number, ow: number, kh: number, kw: number, sh: number, sw: number,
+      ph: number, pw: number, countPad: number, x: number, _scratch: number, y: number,
+    ): void {
+      x >>>= SHIFT
+      y >>>= SHIFT
+      for (let plane = 0; plane < planes; plane++, x += h * w) {
+        for (let i = 0; i < oh; i++) {
+          const top = Math.max(0, i * sh - ph)
+          const bottom = Math.min(h, i * sh - ph + kh)
+          const rows = counted(i, h, kh, sh, ph, countPad)
+          for (let j = 0; j < ow; j++) {
+            const right = Math.min(w, j * sw - pw + kw)
+            let total = 0
+            for (let column = Math.max(0, j * sw - pw); column < right; column++) {
+              let sum = 0
+              for (let row = top; row < bottom; row++) sum = F(sum + f[x + row * w + column])
+              total = F(total + sum)
+            }
+            f[y++] = total / F(rows * counted(j, w, kw, sw, pw, countPad))
+          }
+        }
+      }
+    },
+
+    avgPool2dBackward(
+      planes: number, h: number, w: number, oh: number, ow: number, kh: number, kw: number, sh: number, sw: number,
+      ph: number, pw: number, countPad: number, dy: number, _scratch: number, dx: number,
+    ): void {
+      dy >>>= SHIFT
+      dx >>>= SHIFT
+      f.fill(0, dx, dx + planes * h * w)
+      for (let plane = 0; plane < planes; plane++, dx += h * w) {
+        for (let i = 0; i < oh; i++, dy += ow) {
+          const top = Math.max(0, i * sh - ph)
+          const bottom = Math.min(h, i * sh - ph + kh)
+          const rows = counted(i, h, kh, sh, ph, countPad)
+          for (let column = 0; column < w; column++) {
+            // Windows from the first that ends behind the column to the last that begins at or before it.
+            const last = Math.min(ow - 1, Math.floor((column + pw) / sw))
+            let sum = 0
+            for (let j = Math.max(0, Math.floor((column + pw - kw) / sw) + 1); j <= last; j++) {
+              sum = F(sum + F(f[dy + j] / F(rows * counted(j, w, kw, sw, pw, countPad))))
+            }
+            for (let at = dx + top * w + column; at < dx + bottom * w; at += w) f[at] = f[at] + sum
+          }
+        }
       }
     },
 

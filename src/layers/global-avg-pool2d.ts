@@ -1,4 +1,5 @@
 import type { Layer } from '../plan'
+import { imageShape } from './pool2d'
 
 /** The mean of each channel: (N, C, H, W) to (N, C). */
 export function globalAvgPool2d(): Layer {
@@ -6,9 +7,7 @@ export function globalAvgPool2d(): Layer {
     kind: 'globalAvgPool2d',
     config: {},
     plan(x, plan) {
-      if (x.shape.length !== 3)
-        throw plan.error(`wants images (C, H, W), got an input of shape (${x.shape.join(', ')})`)
-      const [c, h, w] = x.shape
+      const [c, h, w] = imageShape(x, plan)
       plan.scratch(64)
       const y = plan.value([c])
       return {
