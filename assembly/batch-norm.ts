@@ -184,7 +184,7 @@ function accumulateGradients(
 }
 
 /**
- * dgamma += sum dy (x - mean) invStd, dbeta += sum dy, and, unless dx is 0,
+ * dgamma += sum dy (x - mean) invStd, dbeta += sum dy, unless dgamma is 0; and, unless dx is 0,
  * dx = gamma invStd (dy - mean(dy) - (x - mean) invStd^2 mean(dy (x - mean))); without `training` the statistics are
  * constants and dx = gamma invStd dy. scratch: 128 bytes.
  */
@@ -212,8 +212,10 @@ export function batchNormBackward(
     }
     const sum = totalOfLanes(scratch)
     const product = totalOfLanes(products)
-    store<Float>(dgamma + at, load<Float>(dgamma + at) + product * inverse)
-    store<Float>(dbeta + at, load<Float>(dbeta + at) + sum)
+    if (dgamma) {
+      store<Float>(dgamma + at, load<Float>(dgamma + at) + product * inverse)
+      store<Float>(dbeta + at, load<Float>(dbeta + at) + sum)
+    }
     if (dx) {
       const b: Float = training ? sum / m : 0
       const k: Float = training ? (product / m) * inverse * inverse : 0

@@ -5,7 +5,18 @@ import { type Data, type FitOptions, type History, type Trainable, checkData, fi
 import { decodeSafetensors, encodeSafetensors } from './io/safetensors'
 import { type Loss, type LossStep, copyLabels } from './losses'
 import type { Optimizer, Parameters } from './optimizers/optimizer'
-import { type Layer, Plan, type Regions, type Slot, type Step, type Tensor, type Value, product } from './plan'
+import {
+  type Layer,
+  Plan,
+  type Regions,
+  type Row,
+  type Slot,
+  type Step,
+  type Tensor,
+  type Value,
+  countOf,
+  product,
+} from './plan'
 import { type Random, createRandom } from './random'
 import type { Schedule } from './schedules'
 
@@ -31,6 +42,11 @@ export interface ModelOptions {
   wasm?: WasmSource
   /** Plans no gradients and no optimizer: less memory, no training. */
   inference?: boolean
+  /**
+   * Names of layers that are not trained, such as ['features', 'classifier.1'], with all that is in them: their
+   * parameters get no gradients, no optimizer slots and no l2, and they run as in evaluation. See freeze.
+   */
+  frozen?: readonly string[]
 }
 
 /**
@@ -43,7 +59,56 @@ export interface ModelOptions {
  * Throws a PlanError that names the layer where shapes do not fit, an option is unknown, or memory does not suffice.
  */
 export async function createModel(network: Layer, options: ModelOptions): Promise<Model> {
-  checkOptions('createModel', options, [
+  const { plan, step, loss, memory, settings, backend } = planModel('createModel', network, options)
+  plan.checkTotal(memory)
+  const engine = await createEngine(plan.dtype, memory.total, backend, options.wasm)
+  plan.kernels = engine.kernels
+  return new Model(plan, step, loss, engine, memory, settings)
+}
+
+/** What a model will be: see describe. */
+export interface Description {
+  /** Values of all parameters. */
+  readonly parameters: number
+  /** Values of the parameters that are not frozen. */
+  readonly trainable: number
+  /** Multiplications and additions of the forward pass for one example, counted apart. */
+  readonly flops: number
+  /** Shape of the output for one example. */
+  readonly output: readonly number[]
+  /** What each region of the memory would take, in bytes. */
+  readonly memory: Readonly<Regions>
+  readonly layers: readonly Row[]
+  /** Names and shapes of parameters and buffers, as in a PyTorch state dict. */
+  readonly shapes: Readonly<Record<string, readonly number[]>>
+  /** The same table as Model.summary. */
+  summary(): string
+}
+
+/**
+ * Plans a model as createModel does, with the same options and errors, but allocates none of its memory: how many
+ * parameters and FLOPs a network has, and what it would take to train, in milliseconds. Models larger than 4 GiB, which
+ * createModel refuses, are described all the same.
+ *
+ *     describe(vgg16(), { input: [3, 224, 224], batch: 8 }).parameters   // 138357544
+ */
+export function describe(network: Layer, options: ModelOptions): Description {
+  const { plan, step, memory } = planModel('describe', network, options)
+  return {
+    parameters: countOf(plan.parameters),
+    trainable: countOf(plan.trainable),
+    flops: flopsOf(plan.rows),
+    output: step.y.shape,
+    memory,
+    layers: plan.rows,
+    shapes: Object.fromEntries([...plan.parameters, ...plan.buffers].map(({ name, shape }) => [name, shape])),
+    summary: () => summarise(plan, memory),
+  }
+}
+
+/** Checks the options and lays everything out; allocates nothing. */
+function planModel(where: string, network: Layer, options: ModelOptions) {
+  checkOptions(where, options, [
     'input',
     'batch',
     'loss',
@@ -55,43 +120,63 @@ export async function createModel(network: Layer, options: ModelOptions): Promis
     'backend',
     'wasm',
     'inference',
+    'frozen',
   ])
   if (!Array.isArray(options.input) || options.input.length === 0) {
-    throw new PlanError('createModel: input must be the shape of one example, such as [4] or [1, 28, 28]')
+    throw new PlanError(`${where}: input must be the shape of one example, such as [4] or [1, 28, 28]`)
   }
-  const input = options.input.map((d) => integer('createModel', 'every size in input', d, 1))
-  const batch = integer('createModel', 'batch', options.batch ?? 32, 1)
-  const dtype = oneOf('createModel', 'dtype', options.dtype ?? 'float64', ['float64', 'float32'])
-  const backend = oneOf('createModel', 'backend', options.backend ?? 'auto', ['auto', 'wasm', 'js'])
+  const input = options.input.map((d) => integer(where, 'every size in input', d, 1))
+  const batch = integer(where, 'batch', options.batch ?? 32, 1)
+  const dtype = oneOf(where, 'dtype', options.dtype ?? 'float64', ['float64', 'float32'])
+  const backend = oneOf(where, 'backend', options.backend ?? 'auto', ['auto', 'wasm', 'js'])
   const settings: Settings = {
-    seed: integer('createModel', 'seed', options.seed ?? 0, 0),
-    l2: finite('createModel', 'l2', options.l2 ?? 0, 0),
-    clipNorm: options.clipNorm === undefined ? Infinity : finite('createModel', 'clipNorm', options.clipNorm, 0),
+    seed: integer(where, 'seed', options.seed ?? 0, 0),
+    l2: finite(where, 'l2', options.l2 ?? 0, 0),
+    clipNorm: options.clipNorm === undefined ? Infinity : finite(where, 'clipNorm', options.clipNorm, 0),
     optimizer: options.optimizer,
   }
   const { optimizer } = options
   if (optimizer && typeof optimizer.update !== 'function' && typeof optimizer.minimize !== 'function') {
-    throw new PlanError('createModel: optimizer must be one such as adam({ learningRate: 1e-3 })')
+    throw new PlanError(`${where}: optimizer must be one such as adam({ learningRate: 1e-3 })`)
   }
   if (optimizer?.minimize && settings.clipNorm !== Infinity) {
     throw new PlanError(
-      `createModel: clipNorm does not go with ${optimizer.kind}, which searches along the gradient of the loss as it is`,
+      `${where}: clipNorm does not go with ${optimizer.kind}, which searches along the gradient of the loss as it is`,
     )
   }
   if (options.loss && typeof options.loss.plan !== 'function') {
-    throw new PlanError('createModel: loss must be one such as softmaxCrossEntropy()')
+    throw new PlanError(`${where}: loss must be one such as softmaxCrossEntropy()`)
   }
 
-  const plan = new Plan(input, batch, dtype, flag('createModel', 'inference', options.inference ?? false))
+  const frozen = options.frozen ?? []
+  if (!Array.isArray(frozen) || !frozen.every((name) => typeof name === 'string')) {
+    throw new PlanError(`${where}: frozen must be an array of names of layers, got ${show(frozen)}`)
+  }
+  const plan = new Plan(input, batch, dtype, flag(where, 'inference', options.inference ?? false), frozen)
   const step = plan.child('', network, plan.input)
+  for (const name of frozen) {
+    if (plan.parameters.some((p) => p.name.startsWith(`${name}.`))) continue
+    const names = [...new Set(plan.parameters.map((p) => p.name.replace(/\..*/, '')))]
+    throw new PlanError(
+      `${where}: frozen: no parameter lies in a layer named ${show(name)}; there are ${names.join(', ')}`,
+    )
+  }
   plan.pin(step.y)
   const loss = options.loss?.plan(step.y, plan)
   // For the norms of l2 and clipNorm, should no layer ask for as much.
   plan.scratch(64)
   const memory = plan.layout(optimizer?.slots.length ?? 0)
-  const engine = await createEngine(dtype, memory.total, backend, options.wasm)
-  plan.kernels = engine.kernels
-  return new Model(plan, step, loss, engine, memory, settings)
+  return { plan, step, loss, memory, settings, backend }
+}
+
+/** What Model.load left out; all empty unless `strict` is false. */
+export interface LoadResult {
+  /** What the model has and the file has not: as it was before. */
+  readonly missing: readonly string[]
+  /** What has another shape in the file: as it was before. */
+  readonly mismatched: readonly string[]
+  /** What the file has and the model has not. */
+  readonly unexpected: readonly string[]
 }
 
 interface Settings {
@@ -103,9 +188,9 @@ interface Settings {
 
 /** A network with its memory; made by createModel. Everything but fit is synchronous. */
 export class Model implements Trainable {
-  /** Trainable parameters by name, as in a PyTorch state dict: `0.weight`. Live views. */
+  /** Parameters by name, as in a PyTorch state dict: `0.weight`. Live views. */
   readonly parameters: Readonly<Record<string, Tensor>> = {}
-  /** The gradient of each parameter, under the same name. Live views; empty in a model for inference. */
+  /** The gradient of each parameter that is trained, under its name. Live views; none in a model for inference. */
   readonly gradients: Readonly<Record<string, Tensor>> = {}
   /** What is saved but not trained, such as `1.running_mean`. Live views. */
   readonly buffers: Readonly<Record<string, Tensor>> = {}
@@ -184,8 +269,8 @@ export class Model implements Trainable {
     this.inputSize = plan.input.size
     this.targetSize = network.y.size
     this.classes = loss?.targets === 'labels' ? network.y.size : 0
-    this.count = plan.parameters.reduce((sum, p) => sum + p.size, 0)
-    this.decayed = plan.parameters.reduce((sum, p) => sum + (p.decay ? p.size : 0), 0)
+    this.count = countOf(plan.trainable)
+    this.decayed = countOf(plan.trainable.filter((p) => p.decay))
     this.vector = {
       kernels: plan.kernels,
       count: this.count,
@@ -215,7 +300,7 @@ export class Model implements Trainable {
       const tensor = this.tensor(slot, slot.data)
       slot.init.fill(tensor.data, slot.fanIn, slot.fanOut, random)
       define(this.parameters, slot.name, tensor)
-      if (training) define(this.gradients, slot.name, this.tensor(slot, slot.gradient))
+      if (slot.gradient) define(this.gradients, slot.name, this.tensor(slot, slot.gradient))
     }
     for (const slot of plan.buffers) {
       const tensor = this.tensor(slot, slot.data)
@@ -356,49 +441,44 @@ export class Model implements Trainable {
 
   /**
    * Loads what save() wrote, or any safetensors file of F64 or F32 with the same names and shapes. Throws a FileError,
-   * and changes nothing, unless all of it fits.
+   * and changes nothing, unless all of it fits. With `strict: false` it loads what fits and returns what did not, as
+   * for a new head on a body trained before; then it throws only if nothing fits.
    */
-  load(bytes: Uint8Array): void {
+  load(bytes: Uint8Array, options: { strict?: boolean } = {}): LoadResult {
+    checkOptions('load', options, ['strict'])
+    const strict = flag('load', 'strict', options.strict ?? true)
     const tensors = decodeSafetensors(bytes)
     const own = { ...this.parameters, ...this.buffers }
+    const missing: string[] = []
+    const mismatched: string[] = []
     for (const [name, { shape }] of Object.entries(own)) {
       const found = tensors.get(name)
-      if (!found) throw new FileError(`weights: the file has no '${name}'; it is of another model`)
-      if (found.shape.join() !== shape.join()) {
-        throw new FileError(`weights: '${name}' is (${found.shape.join(', ')}) in the file, (${shape.join(', ')}) here`)
+      if (!found) {
+        if (strict) throw new FileError(`weights: the file has no '${name}'; it is of another model`)
+        missing.push(name)
+      } else if (found.shape.join() !== shape.join()) {
+        const shapes = `(${found.shape.join(', ')}) in the file, (${shape.join(', ')}) here`
+        if (strict) throw new FileError(`weights: '${name}' is ${shapes}`)
+        mismatched.push(name)
       }
     }
-    for (const name of tensors.keys()) {
-      if (!Object.hasOwn(own, name)) throw new FileError(`weights: the file has '${name}', which this model has not`)
+    const unexpected = [...tensors.keys()].filter((name) => !Object.hasOwn(own, name))
+    if (strict && unexpected.length) {
+      throw new FileError(`weights: the file has '${unexpected[0]}', which this model has not`)
     }
-    for (const [name, { data }] of Object.entries(own)) data.set(tensors.get(name)!.data)
+    const left = new Set([...missing, ...mismatched])
+    const fitting = Object.entries(own).filter(([name]) => !left.has(name))
+    if (left.size && !fitting.length) {
+      const names = [...tensors.keys()].slice(0, 3).join(', ')
+      throw new FileError(`weights: nothing in the file (${names}, ...) has a name and a shape of this model`)
+    }
+    for (const [name, { data }] of fitting) data.set(tensors.get(name)!.data)
+    return { missing, mismatched, unexpected }
   }
 
   /** A table: each layer with its output shape, parameters and FLOPs for one example, and the memory. */
   summary(): string {
-    const { rows } = this.plan
-    const lines = [
-      ['layer', 'output', 'parameters', 'FLOPs'],
-      ...rows.map((row) => [
-        [row.path, row.kind].filter(Boolean).join(' '),
-        row.shape.join(' x '),
-        row.parameters.toLocaleString('en'),
-        row.flops.toLocaleString('en'),
-      ]),
-      [
-        'total',
-        '',
-        this.count.toLocaleString('en'),
-        rows.reduce((sum, row) => sum + row.flops, 0).toLocaleString('en'),
-      ],
-    ]
-    const { total, ...regions } = this.memory
-    const memory = [...Object.entries(regions), ['total', total] as const].map(([name, bytes]) => [
-      name,
-      bytes.toLocaleString('en'),
-    ])
-    const title = `memory in bytes: ${this.dtype}, ${this.backend}, batches of ${this.batch}`
-    return `${table(lines)}\n\n${title}\n${table(memory)}`
+    return summarise(this.plan, this.memory, this.backend)
   }
 
   // ---- for fit and gradientCheck ----
@@ -583,10 +663,39 @@ function define(record: Readonly<Record<string, Tensor>>, name: string, tensor: 
   Object.defineProperty(record, name, { value: tensor, enumerable: true })
 }
 
+function flopsOf(rows: readonly Row[]): number {
+  return rows.reduce((sum, row) => sum + row.flops, 0)
+}
+
+/** See Model.summary. */
+function summarise(plan: Plan, memory: Regions, backend?: string): string {
+  const number = (value: number) => value.toLocaleString('en')
+  const all = countOf(plan.parameters)
+  const trainable = countOf(plan.trainable)
+  const lines = [
+    ['layer', 'output', 'parameters', 'FLOPs'],
+    ...plan.rows.map((row) => [
+      [row.path, row.kind].filter(Boolean).join(' '),
+      row.shape.join(' x '),
+      number(row.parameters),
+      number(row.flops),
+    ]),
+    ['total', '', number(all), number(flopsOf(plan.rows))],
+    ...(trainable === all ? [] : [['trainable', '', number(trainable), '']]),
+  ]
+  const { total, ...regions } = memory
+  const bytes = [...Object.entries(regions), ['total', total] as const].map(([name, size]) => [name, number(size)])
+  const title = ['memory in bytes: ' + plan.dtype, backend, `batches of ${plan.batch}`].filter(Boolean).join(', ')
+  return `${table(lines)}\n\n${title}\n${table(bytes)}`
+}
+
 /** Columns side by side, the first to the left, the others to the right. */
 function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
   const line = (row: readonly string[]) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ')
+    row
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+      .join('  ')
+      .trimEnd()
   return rows.map(line).join('\n')
 }

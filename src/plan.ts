@@ -5,6 +5,7 @@
 //   | unused | parameters        | gradients        | state   | optimizer | activations    | scratch |
 //   | (null) | decayed | others  | decayed | others |         | slots     | shared by time | one for |
 //   |        | weights | biases  |                  | running |           |                | all     |
+//   |        |         |         |                  | frozen  |           |                |         |
 //
 // Activations share memory by lifetime. Time runs through the layers forward, 0 ... T, and mirrored back, so the layer
 // planned at t runs forward at t and backward at M - t, with M = 2T + 1. A value lives from its writer to its last
@@ -82,7 +83,7 @@ export interface Slot {
   readonly size: number
   /** Pointer to the values, in bytes, after layout. */
   data: number
-  /** Pointer to the gradient, in bytes; 0 for buffers. */
+  /** Pointer to the gradient, in bytes; 0 for buffers, for frozen parameters and in a model for inference. */
   gradient: number
 }
 
@@ -94,7 +95,10 @@ interface ParameterOptions {
   decay: boolean
 }
 
-interface Parameter extends Slot, ParameterOptions {}
+interface Parameter extends Slot, ParameterOptions {
+  /** Not trained: it has no gradient and no optimizer slots, and lies with the state. */
+  readonly frozen: boolean
+}
 
 interface Buffer extends Slot {
   readonly initial: number | readonly number[]
@@ -127,6 +131,11 @@ export function product(shape: readonly number[]): number {
   return shape.reduce((size, d) => size * d, 1)
 }
 
+/** How many values the parameters have together. */
+export function countOf(parameters: readonly Slot[]): number {
+  return parameters.reduce((sum, p) => sum + p.size, 0)
+}
+
 function align(bytes: number): number {
   return Math.ceil(bytes / ALIGN) * ALIGN
 }
@@ -144,6 +153,8 @@ export class Plan {
   next: Layer | undefined
   /** Whether the running backward pass must reach the input of the model. */
   inputGradient = false
+  /** Whether what is being planned is not to be trained. */
+  private frozen = false
 
   readonly parameters: Parameter[] = []
   readonly buffers: Buffer[] = []
@@ -171,6 +182,8 @@ export class Plan {
     readonly batch: number,
     readonly dtype: DType,
     readonly inference: boolean,
+    /** Names of layers that are not to be trained. */
+    private readonly frozenLayers: readonly string[] = [],
   ) {
     this.bytes = dtype === 'float64' ? 8 : 4
     this.input = this.value(inputShape)
@@ -196,7 +209,8 @@ export class Plan {
     this.use(x)
     const row = this.rows.length
     const parameters = this.parameters.length
-    const step = layer.plan(x, this)
+    const freezes = !this.frozen && this.frozenLayers.includes(this.names.join('.'))
+    const step = freezes ? this.freeze(x, () => layer.plan(x, this)) : layer.plan(x, this)
     if (this.rows.length === row) this.addRow(layer.kind, step.y.shape, step.flops, parameters)
     this.kinds.pop()
     if (name) this.names.pop()
@@ -206,9 +220,24 @@ export class Plan {
     return step
   }
 
+  /** What `plan` plans on `x` gets no gradients of its parameters, and runs as in evaluation, in training too. */
+  freeze(x: Value, plan: () => Step): Step {
+    const outer = this.frozen
+    this.frozen = true
+    const step = plan()
+    this.frozen = outer
+    return {
+      ...step,
+      forward: (n) => step.forward(n, false),
+      backward: (n) => {
+        if (this.wants(x)) step.backward(n)
+      },
+    }
+  }
+
   /** A line of the summary for the layer being planned, with the parameters planned since the `first`. */
   addRow(kind: string, shape: readonly number[], flops: number, first = this.parameters.length): void {
-    const parameters = this.parameters.slice(first).reduce((sum, p) => sum + p.size, 0)
+    const parameters = countOf(this.parameters.slice(first))
     this.rows.push({ path: this.names.join('.'), kind, shape, parameters, flops })
   }
 
@@ -228,9 +257,9 @@ export class Plan {
     if (!this.inference) this.kept.push(x.storage)
   }
 
-  /** A trainable parameter, `name` local to the layer. */
+  /** A parameter, `name` local to the layer. */
   parameter(name: string, shape: readonly number[], options: ParameterOptions): Slot {
-    const parameter = { ...this.slot(name, shape), ...options }
+    const parameter = { ...this.slot(name, shape), ...options, frozen: this.frozen }
     this.parameters.push(parameter)
     return parameter
   }
@@ -320,13 +349,19 @@ export class Plan {
     return this.kinds.length > 1 ? `${path} ${this.kinds[this.kinds.length - 1]}` : path
   }
 
+  /** Parameters that are trained. */
+  get trainable(): readonly Parameter[] {
+    return this.parameters.filter((p) => !p.frozen)
+  }
+
   // ---- layout ----
 
-  /** Gives everything its place. Throws if that takes more than 4 GiB. */
+  /** Gives everything its place. */
   layout(optimizerSlots: number): Regions {
-    const decayed = this.parameters.filter((p) => p.decay)
-    const others = this.parameters.filter((p) => !p.decay)
-    const count = this.parameters.reduce((sum, p) => sum + p.size, 0)
+    const { trainable } = this
+    const decayed = trainable.filter((p) => p.decay)
+    const others = trainable.filter((p) => !p.decay)
+    const count = countOf(trainable)
     const region = align(count * this.bytes)
 
     this.parametersPointer = ALIGN
@@ -340,7 +375,7 @@ export class Plan {
     const gradients = this.inference ? 0 : region
     this.statePointer = this.gradientsPointer + gradients
     let at = this.statePointer
-    for (const buffer of this.buffers) {
+    for (const buffer of [...this.parameters.filter((p) => p.frozen), ...this.buffers]) {
       buffer.data = at
       at += buffer.size * this.bytes
     }
@@ -356,15 +391,18 @@ export class Plan {
     this.scratchPointer = activationsPointer + activations
     const scratch = align(this.scratchBytes)
     const total = this.scratchPointer + scratch
-    if (total > MAX_BYTES) {
-      const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`
-      const cure = activations + scratch > total / 2 ? `a smaller batch (now ${this.batch})` : 'fewer parameters'
-      throw new PlanError(
-        `createModel: this model needs ${gib(total)} (activations ${gib(activations)}), more than the 4 GiB ` +
-          `that WebAssembly can address; ${cure}${this.dtype === 'float64' ? " or dtype 'float32'" : ''} would help`,
-      )
-    }
     return { parameters: region, gradients, state, optimizer, activations, scratch, total }
+  }
+
+  /** Throws a PlanError if that is more than WebAssembly can address. */
+  checkTotal({ total, activations, scratch }: Regions): void {
+    if (total <= MAX_BYTES) return
+    const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`
+    const cure = activations + scratch > total / 2 ? `a smaller batch (now ${this.batch})` : 'fewer parameters'
+    throw new PlanError(
+      `createModel: this model needs ${gib(total)} (activations ${gib(activations)}), more than the 4 GiB ` +
+        `that WebAssembly can address; ${cure}${this.dtype === 'float64' ? " or dtype 'float32'" : ''} would help`,
+    )
   }
 
   /** The largest blocks first, each at the lowest place that no block of the same time holds. */
@@ -416,7 +454,7 @@ export class Plan {
     shape: readonly number[],
     storage: Block,
     slope: Block | undefined,
-    constant = this.parameters.length === 0,
+    constant = this.trainable.length === 0,
   ): Value {
     const value = new Value(shape, storage, slope, constant)
     this.values.push(value)

@@ -10,6 +10,7 @@ import {
   conv2d,
   dense,
   flatten,
+  freeze,
   globalAvgPool2d,
   maxPool2d,
   normalize,
@@ -25,6 +26,8 @@ export interface LayerCase {
   readonly input: readonly number[]
   /** Names of the parameters, then those of the buffers. */
   readonly names: readonly string[]
+  /** Which of the parameters are not trained. */
+  readonly frozen?: RegExp
 }
 
 /** The CNN of the README, for images of any size. */
@@ -278,6 +281,37 @@ export const layerCases: readonly LayerCase[] = [
       'block.downsample.bn.running_mean',
       'block.downsample.bn.running_var',
     ],
+  },
+  {
+    name: 'freeze',
+    network: () =>
+      sequential({
+        first: conv2d(3, { kernel: 3 }),
+        body: freeze(
+          sequential(batchNorm(), relu(), conv2d(4, { kernel: 2 }), residual(batchNorm()), flatten(), dense(6)),
+        ),
+        head: dense(3),
+      }),
+    input: [2, 5, 6],
+    names: [
+      'first.weight',
+      'first.bias',
+      'body.0.weight',
+      'body.0.bias',
+      'body.2.weight',
+      'body.2.bias',
+      'body.3.body.weight',
+      'body.3.body.bias',
+      'body.5.weight',
+      'body.5.bias',
+      'head.weight',
+      'head.bias',
+      'body.0.running_mean',
+      'body.0.running_var',
+      'body.3.body.running_mean',
+      'body.3.body.running_var',
+    ],
+    frozen: /^body\./,
   },
   {
     name: 'cnn',

@@ -118,8 +118,10 @@ export const batchNormKernels = (heap: Heap) => {
         }
         const sum = totalOfLanes(heap, sums)
         const product = totalOfLanes(heap, products)
-        f[dgamma + channel] = f[dgamma + channel] + F(product * inverse)
-        f[dbeta + channel] = f[dbeta + channel] + sum
+        if (dgamma) {
+          f[dgamma + channel] = f[dgamma + channel] + F(product * inverse)
+          f[dbeta + channel] = f[dbeta + channel] + sum
+        }
         if (!dx) continue
         const b = training ? F(sum / m) : 0
         const k = training ? F(F(F(product / m) * inverse) * inverse) : 0

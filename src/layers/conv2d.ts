@@ -81,7 +81,7 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
         },
         backward(n) {
           // prettier-ignore
-          plan.kernels.conv2dBackwardWeight(
+          if (weight.gradient) plan.kernels.conv2dBackwardWeight(
             n, c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, groups,
             x.data, y.gradient, plan.scratchPointer, weight.gradient, bias ? bias.gradient : 0,
           )

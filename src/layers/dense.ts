@@ -42,7 +42,8 @@ export function dense(units: number, options: { bias?: boolean; init?: Initializ
         backward(n) {
           const db = bias ? bias.gradient : 0
           const { kernels, scratchPointer } = plan
-          kernels.denseBackwardWeight(n, inputs, units, x.data, y.gradient, scratchPointer, weight.gradient, db)
+          if (weight.gradient)
+            kernels.denseBackwardWeight(n, inputs, units, x.data, y.gradient, scratchPointer, weight.gradient, db)
           if (!plan.wants(x)) return
           kernels.denseBackwardInput(n, inputs, units, y.gradient, weight.data, scratchPointer, x.gradient)
         },
