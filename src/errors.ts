@@ -8,7 +8,7 @@ export class DataError extends Error {
   override name = 'DataError'
 }
 
-/** A weights file that is damaged or belongs to another model. The model is as it was before. */
+/** A file that is damaged or another than the one wanted: weights, data, preprocessing. The model is as it was before. */
 export class FileError extends Error {
   override name = 'FileError'
 }

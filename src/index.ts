@@ -1,4 +1,17 @@
 export { type Labels, type Numbers } from './data/batches'
+export { type Bytes } from './data/bytes'
+export { readCifar10, readCifar100 } from './data/cifar'
+export { type Column, type CsvData, type CsvOptions, readCsv } from './data/csv'
+export { type ByteData, readIdx, readMnist } from './data/idx'
+export {
+  type Projection,
+  type Scaling,
+  type ScalingOptions,
+  type Transform,
+  loadTransform,
+  standardize,
+  zeroCenter,
+} from './data/transforms'
 export { type DType, type WasmSource } from './engine/index'
 export { DataError, FileError, PlanError } from './errors'
 export { type Data, type EpochResult, type FitOptions, type History, type Progress } from './fit'

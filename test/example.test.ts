@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
 import { drawCurves } from '../examples/chart.js'
-import { loadMnist, parseIdx } from '../examples/mnist-data.js'
+import { loadMnist } from '../examples/mnist-data.js'
 import {
   batchNorm,
   conv2d,
@@ -193,28 +193,7 @@ describe('npm start', () => {
   })
 })
 
-describe('parseIdx', () => {
-  const header = [0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3]
-
-  it('gives a view of the bytes behind the header', () => {
-    const file = Uint8Array.from([9, ...header, 1, 2, 3, 4, 5, 6]).subarray(1)
-    const bytes = parseIdx(file, [2, 3])
-    expect([...bytes]).toEqual([1, 2, 3, 4, 5, 6])
-    expect(bytes.buffer).toBe(file.buffer)
-  })
-
-  it.each([
-    [[], 'too few'],
-    [header.slice(0, 11), 'too few'],
-    [[0, 0, 13, 2, ...header.slice(4), 1, 2, 3, 4, 5, 6], 'magic number 0x00000d02, want 0x00000802'],
-    [[0, 0, 8, 1, ...header.slice(4), 1, 2, 3, 4, 5, 6], 'magic number 0x00000801'],
-    [[...header.slice(0, 11), 4, 1, 2, 3, 4, 5, 6], 'sizes 2 x 4, want 2 x 3'],
-    [[...header, 1, 2, 3, 4, 5], '17 bytes, want 18'],
-    [[...header, 1, 2, 3, 4, 5, 6, 7], '19 bytes, want 18'],
-  ])('refuses %j', (bytes, message) => {
-    expect(() => parseIdx(Uint8Array.from(bytes), [2, 3])).toThrow(message)
-  })
-
+describe('loadMnist', () => {
   it('reads MNIST', () => {
     const { x, y } = loadMnist('train', 5)
     expect([...y]).toEqual([5, 0, 4, 1, 9])

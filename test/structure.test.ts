@@ -47,6 +47,8 @@ const MAPPED: Record<string, RegExp> = {
   '#twin/f64': /^engine\/js$/,
   '#twin/f32': /^engine\/js$/,
   '#kernels': /^engine\/index$/,
+  // Not mapped: bundled into the entry v128/preprocessing.
+  'ml-matrix': /^data\/decompositions$/,
 }
 
 interface Import {
@@ -72,7 +74,7 @@ function importsOf(path: string): Import[] {
 }
 
 const imports = files.flatMap(importsOf)
-const local = imports.filter(({ to }) => !to.startsWith('#'))
+const local = imports.filter(({ to }) => !(to in MAPPED))
 const show = ({ from, to }: Import) => `${from} -> ${to}`
 
 describe('imports', () => {

@@ -1,0 +1,242 @@
+// Comma-separated values, as RFC 4180 describes them and as files really are: any line endings, a byte order mark,
+// blank lines, another delimiter.
+
+import { FileError, PlanError, checkOptions, flag, show } from '../errors'
+import { type Bytes, hint, viewBytes } from './bytes'
+
+/** A column: its name in the header, or its number; 0 is the first, -1 the last. */
+export type Column = string | number
+
+export interface CsvOptions {
+  /** Whether the first line names the columns. True unless given. */
+  header?: boolean
+  /** The column with the class of each row: words or numbers. */
+  label?: Column
+  /** In place of `label`: the column, or columns, of the values to predict. */
+  target?: Column | readonly Column[]
+  /** Columns to leave out, such as a number of the row. */
+  ignore?: readonly Column[]
+  /** The classes in order, where a file may lack some, as a test set may: those of the training set. */
+  classes?: readonly string[]
+  /** ',' unless given. */
+  delimiter?: string
+}
+
+export interface CsvData {
+  /** The rows one after the other, without the label, target and ignored columns. */
+  x: Float64Array
+  /** Class indices with `label`, values with `target`, else empty. */
+  y: Uint8Array | Uint32Array | Float64Array
+  /** Of one row: [columns], what createModel takes as `input`. */
+  shape: number[]
+  /** Names of the columns of x; '0', '1', ... without a header. */
+  columns: string[]
+  /** With `label`: the name of each class; y holds indices into it. */
+  classes: string[]
+}
+
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+const MISSING = /^(?:|na|n\/a|nan|null|none|\?|-)$/i
+
+/**
+ * The numbers of a CSV file, ready for fit. Classes are sorted, by value where all are numbers, else by their letters,
+ * so that the order of the rows does not matter; hand the `classes` of the training set on for any other.
+ * Throws a FileError that names the line and the column where a value is missing or no number, a row has too many or
+ * too few fields, or a quote is never closed; a PlanError for options that cannot be.
+ *
+ *     const iris = readCsv(await file.text(), { label: 'species', ignore: ['Id'] })
+ *     iris.columns // ['sepal length', ...]
+ *     iris.classes // ['setosa', 'versicolor', 'virginica']
+ */
+export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData {
+  checkOptions('readCsv', options, ['header', 'label', 'target', 'ignore', 'classes', 'delimiter'])
+  const header = flag('readCsv', 'header', options.header ?? true)
+  const delimiter = options.delimiter ?? ','
+  if (typeof delimiter !== 'string' || delimiter.length !== 1 || /["\r\n]/.test(delimiter)) {
+    throw new PlanError(`readCsv: delimiter must be one character, such as ',' or ';', got ${show(delimiter)}`)
+  }
+  if (options.label !== undefined && options.target !== undefined) {
+    throw new PlanError('readCsv: give label, for classes, or target, for values, not both')
+  }
+  if (options.classes !== undefined && options.label === undefined) {
+    throw new PlanError('readCsv: classes is of no use without label')
+  }
+
+  const records = split(decode(file), delimiter)
+  const first = records.next()
+  if (first.done) throw new FileError('readCsv: the file is empty')
+  const names = header ? first.value.fields : first.value.fields.map((_, i) => String(i))
+  const width = names.length
+  // Names may be numbers, such as years, where the user says so.
+  if (options.header === undefined && names.every((name) => NUMBER.test(name.trim()))) {
+    throw new FileError(
+      `readCsv: line ${first.value.line} holds numbers (${show(names.join(delimiter))}), want the names of the columns; ` +
+        'give header: false if the file has none, header: true if these are names',
+    )
+  }
+  const roles = assignRoles(names, options)
+  const column = (i: number) => (header ? `column ${i} ${show(names[i])}` : `column ${i}`)
+
+  const x: number[] = []
+  const y: number[] = []
+  const labels: string[] = []
+  const lines: number[] = []
+  for (let record = header ? records.next() : first; !record.done; record = records.next()) {
+    const { fields, line } = record.value
+    if (fields.length !== width) {
+      throw new FileError(
+        `readCsv: line ${line} has ${fields.length} field${fields.length === 1 ? '' : 's'}, but ` +
+          `${header ? 'the header' : 'the first line'} has ${width}` +
+          (width === 1 ? "; is the delimiter another than ','?" : ''),
+      )
+    }
+    for (let i = 0; i < width; i++) {
+      if (roles[i] === 'ignore') continue
+      const text = fields[i].trim()
+      if (roles[i] === 'label') {
+        if (text === '') throw new FileError(`readCsv: line ${line}, ${column(i)}: the label is missing`)
+        labels.push(text)
+        lines.push(line)
+        continue
+      }
+      const value = NUMBER.test(text) ? Number(text) : NaN
+      // Finite: 1e999 is a number, but no double.
+      if (value - value !== 0) {
+        throw new FileError(
+          `readCsv: line ${line}, ${column(i)}: ` +
+            (MISSING.test(text)
+              ? `the value is missing${text && ` (${show(text)})`}; fill it in, or remove the row or the column (ignore)`
+              : `want a number, got ${show(text)}`),
+        )
+      }
+      if (roles[i] === 'target') y.push(value)
+      else x.push(value)
+    }
+  }
+  const columns = names.filter((_, i) => roles[i] === 'x')
+  const rows = columns.length ? x.length / columns.length : 0
+  if (!columns.length) throw new FileError('readCsv: no column is left for x')
+  if (!rows) throw new FileError('readCsv: the file has a header, but no rows')
+  const classes = options.label === undefined ? [] : (options.classes?.slice() ?? sortClasses(labels))
+  return {
+    x: Float64Array.from(x),
+    y: options.label === undefined ? Float64Array.from(y) : indices(labels, lines, classes),
+    shape: [columns.length],
+    columns,
+    classes,
+  }
+}
+
+function decode(file: Bytes | string): string {
+  const bytes =
+    typeof file === 'string'
+      ? Uint8Array.from(file.slice(0, 512), (letter) => letter.charCodeAt(0))
+      : viewBytes('readCsv', file)
+  const problem = hint(bytes)
+  if (problem) throw new FileError(`readCsv: this is no CSV file${problem}`)
+  if (typeof file === 'string') return file.charCodeAt(0) === 0xfeff ? file.slice(1) : file
+  try {
+    // It drops a byte order mark by itself.
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new FileError('readCsv: the file is not UTF-8; decode it with a TextDecoder and hand in the text', { cause })
+  }
+}
+
+/** The fields of each line that is not blank, and the number of the line it begins on. */
+function* split(text: string, delimiter: string): Generator<{ fields: string[]; line: number }> {
+  let at = 0
+  let line = 1
+  const end = (index: number) => index >= text.length || text[index] === '\n' || text[index] === '\r'
+  while (at < text.length) {
+    const started = line
+    const fields: string[] = []
+    for (;;) {
+      if (text[at] === '"') {
+        const opened = line
+        let field = ''
+        for (at++; ; at++) {
+          const close = text.indexOf('"', at)
+          if (close < 0) throw new FileError(`readCsv: line ${opened}: a quote is opened and never closed`)
+          const part = text.slice(at, close)
+          line += part.match(/\r\n|\r|\n/g)?.length ?? 0
+          field += part
+          at = close + 1
+          // Two quotes stand for one.
+          if (text[at] !== '"') break
+          field += '"'
+        }
+        fields.push(field)
+        if (!end(at) && text[at] !== delimiter) {
+          throw new FileError(`readCsv: line ${line}: ${show(text[at])} after a closing quote; want ${show(delimiter)}`)
+        }
+      } else {
+        const from = at
+        while (!end(at) && text[at] !== delimiter) at++
+        fields.push(text.slice(from, at))
+      }
+      if (end(at)) break
+      at++
+    }
+    at += text[at] === '\r' && text[at + 1] === '\n' ? 2 : 1
+    line++
+    if (fields.length > 1 || fields[0].trim() !== '') yield { fields, line: started }
+  }
+}
+
+function assignRoles(names: readonly string[], options: CsvOptions): ('x' | 'label' | 'target' | 'ignore')[] {
+  const roles = names.map((): 'x' | 'label' | 'target' | 'ignore' => 'x')
+  const { label, target, ignore = [] } = options
+  const chosen = {
+    label: label === undefined ? [] : [label],
+    target: target === undefined ? [] : Array.isArray(target) ? (target as readonly Column[]) : [target as Column],
+    ignore,
+  }
+  if (!Array.isArray(ignore)) throw new PlanError(`readCsv: ignore must be a list of columns, got ${show(ignore)}`)
+  for (const role of ['label', 'target', 'ignore'] as const) {
+    for (const column of chosen[role]) {
+      const index = find(names, role, column)
+      if (roles[index] !== 'x')
+        throw new PlanError(`readCsv: column ${show(column)} is both ${roles[index]} and ${role}`)
+      roles[index] = role
+    }
+  }
+  return roles
+}
+
+function find(names: readonly string[], role: string, column: Column): number {
+  if (typeof column === 'number') {
+    const index = column < 0 ? names.length + column : column
+    if (Number.isInteger(index) && index >= 0 && index < names.length) return index
+    throw new PlanError(`readCsv: ${role}: no column ${column}; the file has ${names.length}, the first is 0`)
+  }
+  const found = names.flatMap((name, i) => (name.trim() === column ? [i] : []))
+  if (found.length === 1) return found[0]
+  throw new PlanError(
+    found.length
+      ? `readCsv: ${role}: ${found.length} columns are named ${show(column)}; give the number of one`
+      : `readCsv: ${role}: no column ${show(column)}; the file has ${names.map((name) => show(name)).join(', ')}`,
+  )
+}
+
+function sortClasses(labels: readonly string[]): string[] {
+  const classes = [...new Set(labels)]
+  const numbers = classes.every((name) => NUMBER.test(name))
+  // By code units, not by a locale, which differs between machines.
+  return classes.sort((a, b) => (numbers ? Number(a) - Number(b) : 0) || (a < b ? -1 : 1))
+}
+
+function indices(labels: readonly string[], lines: readonly number[], classes: readonly string[]) {
+  const index = new Map(classes.map((name, i) => [name, i]))
+  const y = classes.length > 256 ? new Uint32Array(labels.length) : new Uint8Array(labels.length)
+  for (const [row, label] of labels.entries()) {
+    const found = index.get(label)
+    if (found === undefined) {
+      throw new FileError(
+        `readCsv: line ${lines[row]}: class ${show(label)} is not among ${show(classes.slice())}, the classes given`,
+      )
+    }
+    y[row] = found
+  }
+  return y
+}
