@@ -3,9 +3,9 @@
 //   package-lock.json --npm ci--> node_modules      only where they differ
 //   assembly/ --asc--> dist/kernels.{f64,f32}.wasm  one source, two precisions
 //             -------> dist/wasm.inline.js          base64, for hosts that compile bytes
-//             -------> dist/wasm.modules.js         imports the .wasm files, for workerd
+//             -------> dist/wasm.HOST.js            imports the .wasm files, for hosts that take compiled modules
 //   src/kernels/ --esbuild--> dist/twin.{f64,f32}.js
-//   src/ --esbuild--> dist/ENTRY.js, dist/ENTRY.workerd.js, and the chunks that they share; --tsc--> dist/types
+//   src/ --esbuild--> dist/ENTRY.js, dist/ENTRY.HOST.js, and the chunks that they share; --tsc--> dist/types
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -74,17 +74,28 @@ for (const [dtype, short] of Object.entries(precisions)) {
 }
 writeFileSync(
   'dist/wasm.inline.js',
-  `const decode = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))\n${inline}`,
+  `function decode(text) {
+  const letters = atob(text)
+  const bytes = new Uint8Array(letters.length)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i)
+  return bytes
+}
+${inline}`,
 )
 writeFileSync(
   'dist/wasm.inline.d.ts',
   `export declare const float64: () => BufferSource | WebAssembly.Module\nexport declare const float32: typeof float64\n`,
 )
-writeFileSync(
-  'dist/wasm.modules.js',
-  `import f64 from './kernels.f64.wasm'\nimport f32 from './kernels.f32.wasm'\n` +
-    `export const float64 = () => f64\nexport const float32 = () => f32\n`,
-)
+/** How hosts that take compiled modules, by their export conditions, name one in an import. */
+const HOSTS = { workerd: '.wasm', 'edge-light': '.wasm?module' }
+for (const [host, ending] of Object.entries(HOSTS)) {
+  writeFileSync(
+    `dist/wasm.${host}.js`,
+    Object.values(precisions)
+      .map((short) => `import ${short} from './kernels.${short}${ending}'\n`)
+      .join('') + 'export const float64 = () => f64\nexport const float32 = () => f32\n',
+  )
+}
 
 const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning' }
 for (const [dtype, short] of Object.entries(precisions)) {
@@ -98,14 +109,17 @@ for (const [dtype, short] of Object.entries(precisions)) {
 }
 /** What `package.json` exports; each loads only what it needs, and what several need is loaded once. */
 const entryPoints = ['index', 'preprocessing', 'node'].map((name) => `src/${name}.ts`).filter(existsSync)
-const entries = { ...common, entryPoints, splitting: true, outdir: 'dist', external: ['node:*', '*.wasm'] }
+const entries = {
+  ...common,
+  entryPoints,
+  splitting: true,
+  outdir: 'dist',
+  external: ['node:*', '*.wasm', '*.wasm?module'],
+}
 await build({ ...entries, chunkNames: 'chunk-[hash]', sourcemap: true })
-await build({
-  ...entries,
-  entryNames: '[name].workerd',
-  chunkNames: 'chunk-[hash].workerd',
-  conditions: ['workerd'],
-})
+for (const host of Object.keys(HOSTS)) {
+  await build({ ...entries, entryNames: `[name].${host}`, chunkNames: `chunk-[hash].${host}`, conditions: [host] })
+}
 
 execFileSync(
   process.execPath,
@@ -135,4 +149,5 @@ for (const file of readdirSync('dist/types', { recursive: true })) {
   const text = readFileSync(`dist/types/${file}`, 'utf8')
   writeFileSync(`dist/types/${file}`, text.replace(/((?:from|import\() ?'\.{1,2}\/[^']+)'/g, "$1.js'"))
 }
+writeFileSync('dist/types/wasm.d.ts', 'declare const module: WebAssembly.Module\nexport default module\n')
 writeFileSync(stamp, '')

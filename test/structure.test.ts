@@ -214,19 +214,41 @@ describe.each(['f64', 'f32'])('kernels.%s.wasm', (short) => {
   })
 })
 
-test('the default entry is small', async () => {
+/** The code, and its bytes gzipped, that a bundler makes of a program with `statement`. */
+async function bundle(statement: string, minify: boolean) {
   const { outputFiles } = await build({
-    entryPoints: [join(root, 'dist/index.js')],
+    stdin: { contents: `${statement} from './dist/index.js'`, resolveDir: root },
     bundle: true,
-    minify: true,
+    minify,
     format: 'esm',
     target: 'es2022',
     write: false,
   })
   const code = outputFiles[0].text
-  const zipped = gzipSync(code, { level: 9 }).length
+  return { code, zipped: gzipSync(code, { level: 9 }).length }
+}
+
+test('the default entry is small', async () => {
+  const { code, zipped } = await bundle('export *', true)
   console.log(`dist/index.js: ${code.length} bytes minified, ${zipped} gzipped`)
   expect(zipped).toBeLessThanOrEqual(70_000)
+})
+
+test('a program carries only what it imports', async () => {
+  const { code } = await bundle('export { adam, dense }', false)
+  const { zipped } = await bundle('export { adam, dense }', true)
+  console.log(`adam and dense alone: ${zipped} bytes gzipped`)
+  expect(zipped).toBeLessThanOrEqual(5_000)
+  // The kernels: in base64 they begin with the magic number of WebAssembly.
+  const magic = Buffer.from([0, 97, 115, 109, 1, 0]).toString('base64')
+  expect((await bundle('export *', false)).code).toContain(magic)
+  expect(code).not.toContain(magic)
+  const declares = (name: string) => new RegExp(`^(async )?(function|class|var) ${name}\\b`, 'm').test(code)
+  const own = /^(layers\/dense|optimizers\/adam|initializers|errors)$/
+  for (const [, names, file] of read('src/index.ts').matchAll(/^export \{([^}]*)\} from '\.\/([^']+)'/gm)) {
+    if (!own.test(file)) expect(names.match(/\w+/g)!.filter(declares), file).toEqual([])
+  }
+  expect(['adam', 'dense'].filter(declares)).toEqual(['adam', 'dense'])
 })
 
 // ---- the package ----

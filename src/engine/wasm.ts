@@ -1,20 +1,19 @@
-import * as embedded from '#wasm'
+import { float32, float64 } from '#wasm'
 import { PlanError } from '../errors'
 import type { DType, Engine, Kernels, WasmSource } from './index'
 
 const PAGE = 65536
 
-/** Compiling takes milliseconds: once for each precision, whatever the number of models. */
+/** Compiling takes milliseconds, and a host that forbids it will do so again: once for each precision. */
 const compiled = new Map<DType, Promise<WebAssembly.Module>>()
 
 function compile(dtype: DType): Promise<WebAssembly.Module> {
   let module = compiled.get(dtype)
   if (!module) {
-    const source = embedded[dtype]()
+    const source = dtype === 'float64' ? float64() : float32()
     // Not `instanceof WebAssembly.Module`: a module may come from another realm.
     module = isBytes(source) ? WebAssembly.compile(source) : Promise.resolve(source)
     compiled.set(dtype, module)
-    module.catch(() => compiled.delete(dtype))
   }
   return module
 }

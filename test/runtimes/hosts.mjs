@@ -1,0 +1,141 @@
+// The runtimes that are no browsers: Node, Deno, Bun, workerd and edge-runtime, all but the running Node from npm.
+
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { delay, run, start } from './processes.mjs'
+import { bundleForEdge, bundleForVercel, bundleForWorkerd, createRegistry, here } from './project.mjs'
+
+const modules = join(here, 'node_modules')
+const { arch, platform } = process
+/** The names that npm packages of binaries give to this machine. */
+const machine = `${platform}-${arch}`
+const present = (path) => (existsSync(join(modules, path)) ? join(modules, path) : undefined)
+
+const deno = present(`@deno/${machine}${platform === 'linux' ? '-glibc' : ''}/deno`)
+const bun = present(`@oven/bun-${machine}/bin/bun`)
+const workerd = present(`@cloudflare/workerd-${machine.replace('x64', '64')}/bin/workerd`)
+const edgeRuntime = present('edge-runtime/package.json')
+
+const needs = 'npm ci --prefix test/runtimes'
+
+/** Node prints the results of main.mjs in the project. */
+const node = (line, program) => ({
+  name: `Node ${line}`,
+  program,
+  needs,
+  version: async () => (await run(program, ['--version'])).trim().slice(1),
+  run: async ({ app }) => ({ '': JSON.parse(await run(program, ['main.mjs'], { cwd: app })) }),
+})
+
+/**
+ * `program` is undefined where the runtime is not installed. `run(project)` resolves to the results by place: '' or how
+ * the package came there; `consume(project)` to what the consumer for this runtime says.
+ */
+export const hosts = [
+  node(process.versions.node.split('.')[0], process.execPath),
+  ...[22, 24, 26].map((line) => node(line, present(`node${line}/bin/node`))),
+  {
+    name: 'Deno',
+    program: deno,
+    needs,
+    version: async () => (await run(deno, ['--version'])).match(/deno ([\d.]+)/)[1],
+    async run(project) {
+      const folder = join(project.folder, 'deno-digest')
+      mkdirSync(folder)
+      cpSync(join(project.app, 'main.mjs'), join(folder, 'main.mjs'))
+      const program = readFileSync(join(project.app, 'digest.mjs'), 'utf8')
+      writeFileSync(join(folder, 'digest.mjs'), program.replace("from 'v128'", "from 'npm:v128'"))
+      return { 'npm:': JSON.parse(await runDeno(project, join(folder, 'main.mjs'))) }
+    },
+    consume: (project) => runDeno(project, join(project.folder, 'deno/main.ts')),
+  },
+  {
+    name: 'Bun',
+    program: bun,
+    needs,
+    version: async () => (await run(bun, ['--version'])).trim(),
+    run: async ({ app }) => ({ '': JSON.parse(await run(bun, ['main.mjs'], { cwd: app })) }),
+  },
+  {
+    name: 'workerd',
+    program: workerd,
+    needs,
+    version: async () => (await run(workerd, ['--version'])).match(/[\d-]+/)[0],
+    async run({ app, folder }) {
+      const ask = async (entry, conditions) => {
+        const outdir = join(folder, `${entry}-bundle`)
+        await bundleForWorkerd(join(app, `${entry}.mjs`), join(outdir, 'dist'), conditions)
+        cpSync(join(folder, 'worker/config.capnp'), join(outdir, 'config.capnp'))
+        return JSON.parse(await askWorkerd(outdir, '/'))
+      }
+      const { handed, fallback } = await ask('workerd-module', [])
+      return {
+        'export condition': await ask('workerd', ['workerd', 'worker', 'browser']),
+        'createModel({ wasm })': handed,
+        'default entry': fallback,
+      }
+    },
+    async consume({ folder }) {
+      const worker = join(folder, 'worker')
+      const { build } = JSON.parse(readFileSync(join(worker, 'package.json'), 'utf8')).scripts
+      const [, ...args] = build.split(' ')
+      await run(createRequire(import.meta.url).resolve('esbuild/bin/esbuild'), args, { cwd: worker })
+      return askWorkerd(worker, '/?truth=0110')
+    },
+  },
+  {
+    name: 'edge-runtime',
+    program: edgeRuntime,
+    needs,
+    version: async () => JSON.parse(readFileSync(edgeRuntime, 'utf8')).version,
+    async run({ app, folder }) {
+      const entry = join(app, 'edge.mjs')
+      const scripts = {
+        'default entry': await bundleForEdge(entry),
+        'export condition': await bundleForVercel(entry, join(folder, 'edge-bundle')),
+      }
+      const results = {}
+      for (const [place, script] of Object.entries(scripts)) {
+        const file = join(folder, 'edge.js')
+        writeFileSync(file, script)
+        const args = [join(here, 'edge-host.mjs'), file, join(app, 'node_modules/v128/dist')]
+        results[place] = JSON.parse(await run(process.execPath, args))
+      }
+      return results
+    },
+  },
+]
+
+/** Without a permission, and with a cache and a registry of its own. */
+async function runDeno(project, file) {
+  const registry = await createRegistry(project)
+  const env = {
+    ...process.env,
+    DENO_DIR: join(project.folder, 'deno-cache'),
+    DENO_NO_UPDATE_CHECK: '1',
+    NPM_CONFIG_REGISTRY: registry.url,
+  }
+  try {
+    return await run(deno, ['run', file], { env })
+  } finally {
+    registry.close()
+  }
+}
+
+/** The answer of the worker of config.capnp in a folder, on a port of the system's choice. */
+async function askWorkerd(cwd, path) {
+  const args = ['serve', 'config.capnp', '--socket-addr', 'http=127.0.0.1:0', '--control-fd', '3']
+  const { child, ended, stop, output } = start(workerd, args, { cwd, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+  try {
+    const listening = new Promise((resolve) => child.stdio[3].setEncoding('utf8').once('data', resolve))
+    const message = await Promise.race([listening, ended, delay(20_000)])
+    if (typeof message !== 'string') throw new Error(`workerd does not listen\n${output.stderr}`)
+    const response = await fetch(`http://127.0.0.1:${JSON.parse(message).port}${path}`)
+    const text = await response.text()
+    if (!response.ok) throw new Error(`workerd answers ${response.status}: ${text}\n${output.stderr}`)
+    return text
+  } finally {
+    await stop()
+  }
+}

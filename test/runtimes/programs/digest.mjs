@@ -1,0 +1,104 @@
+// The program that must end with the same bits everywhere: 100 steps of a CNN with batch norm, dropout, Adam and a
+// cosine schedule, from a seed; then a hash of every parameter and buffer.
+
+import {
+  adam,
+  batchNorm,
+  conv2d,
+  cosineDecay,
+  createModel,
+  createRandom,
+  dense,
+  flatten,
+  maxPool2d,
+  relu,
+  sequential,
+  softmaxCrossEntropy,
+} from 'v128'
+
+const BATCH = 8
+const BATCHES = 20
+const EPOCHS = 5
+
+/** Two channels of noise, 8x8, and in one of four corners, which is the label, a brighter spot. */
+function createData() {
+  const random = createRandom(7)
+  const y = Uint8Array.from({ length: BATCH * BATCHES }, () => random.integer(4))
+  const x = Float64Array.from({ length: y.length * 128 }, () => random.normal())
+  y.forEach((label, i) => {
+    for (const corner of [0, 1, 8, 9]) x[i * 128 + corner + 4 * (label & 1) + 32 * (label >> 1)] += 1.5
+  })
+  return { x, y }
+}
+
+const network = () =>
+  sequential(
+    conv2d(8, { kernel: 3, pad: 1 }),
+    batchNorm(),
+    relu(),
+    maxPool2d(2),
+    conv2d(16, { kernel: 3, pad: 1 }),
+    batchNorm(),
+    relu(),
+    flatten(),
+    dense(4),
+  )
+
+/** FNV-1a of 64 bits over names and bytes (crypto.subtle is not there on every page), as 16 digits. */
+function hash(tensors) {
+  let value = 0xcbf29ce484222325n
+  const add = (byte) => {
+    value = BigInt.asUintN(64, (value ^ BigInt(byte)) * 0x100000001b3n)
+  }
+  for (const [name, { data }] of Object.entries(tensors)) {
+    new TextEncoder().encode(name).forEach(add)
+    new Uint8Array(data.buffer, data.byteOffset, data.byteLength).forEach(add)
+  }
+  return value.toString(16).padStart(16, '0')
+}
+
+/**
+ * Trains with `options` of createModel (dtype, backend, wasm) and returns { backend, dtype, digest, ms }: of a step, the
+ * mean of the last half. `settle` is awaited before the clock is read, for hosts where time stands still in between.
+ */
+export async function train(options, settle) {
+  const model = await createModel(network(), {
+    input: [2, 8, 8],
+    batch: BATCH,
+    loss: softmaxCrossEntropy(),
+    optimizer: adam({ learningRate: cosineDecay({ initial: 0.01, per: 'step' }) }),
+    seed: 1,
+    ...options,
+  })
+  let half = 0
+  let end = 0
+  const history = await model.fit(createData(), {
+    epochs: EPOCHS,
+    async onBatch({ epoch, batch }) {
+      const step = epoch * BATCHES + batch
+      if (step !== (EPOCHS * BATCHES) / 2 && step !== EPOCHS * BATCHES) return
+      await settle?.()
+      half = end
+      end = performance.now()
+    },
+  })
+  const { backend, dtype } = model
+  const ms = (end - half) / ((EPOCHS * BATCHES) / 2)
+  return { backend, dtype, digest: hash({ ...model.parameters, ...model.buffers }), loss: history.loss.at(-1), ms }
+}
+
+/** Both precisions on each backend, and what the library said meanwhile. */
+export async function trainAll({ backends = ['wasm', 'js'], settle } = {}) {
+  const warnings = []
+  const warn = console.warn
+  console.warn = (...words) => warnings.push(words.join(' '))
+  try {
+    const rows = []
+    for (const backend of backends) {
+      for (const dtype of ['float64', 'float32']) rows.push(await train({ backend, dtype }, settle))
+    }
+    return { rows, warnings }
+  } finally {
+    console.warn = warn
+  }
+}

@@ -1,0 +1,195 @@
+// npm run test:runtimes [-- --only REGEX --readme]
+//
+// Packs the package, installs the tarball in an empty project, and trains one small CNN (programs/digest.mjs) in every
+// runtime of this machine, on both backends, in both precisions: the hashes of what was learnt must be those below.
+// The consumers in test/consumers/ must say the same everywhere, the linters of packages nothing.
+//
+// A runtime that is not installed is skipped, by name; with REQUIRE_RUNTIMES=all that is a failure. --only takes the
+// runtimes whose names match; --readme writes the table of the README.
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { browsers, visit } from './browsers.mjs'
+import { hosts } from './hosts.mjs'
+import { run } from './processes.mjs'
+import { createProject, createSite, lintPackage } from './project.mjs'
+
+/** The hash of every parameter and buffer after 100 steps. A kernel that rounds differently changes it, on purpose. */
+const DIGESTS = { float64: '58b36d82fbebcfa1', float32: '191459d8dae9f136' }
+
+/** What the consumers in test/consumers/ say. */
+const CONSUMERS = {
+  page: 'wasm: loss 0.016803901075481065, accuracy 1',
+  deno: 'wasm: 3.0087379760944755 x + -1.000444373407371',
+  worker: 'wasm: loss 0.004909434369975605, accuracy 1',
+}
+
+/** From the import to the end of the first training step of the CNN for MNIST on Node, in milliseconds. */
+const STARTUP = { runs: 9, limit: 150 }
+
+/** In browsers, by folder of the site. */
+const PLACES = { unbundled: '', vite: 'Vite, ', esbuild: 'esbuild, ', webpack: 'webpack, ', csp: 'strict CSP, ' }
+
+const { values: flags } = parseArgs({
+  options: { only: { type: 'string', default: '' }, readme: { type: 'boolean', default: false } },
+})
+const wanted = ({ name }) => new RegExp(flags.only, 'i').test(name)
+const required = process.env.REQUIRE_RUNTIMES === 'all'
+if (process.env.REQUIRE_RUNTIMES && !required) throw new Error("REQUIRE_RUNTIMES must be 'all' or not set")
+
+const failures = []
+const fail = (text) => void failures.push(text)
+const began = performance.now()
+
+const project = await createProject()
+const kilobytes = (bytes) => `${Math.round(bytes / 1000)} kB`
+console.log(
+  `${project.name} ${project.version}: ${kilobytes(project.size)}, ${kilobytes(project.unpackedSize)} unpacked`,
+)
+const missing = (error) => error.code === 'ERR_MODULE_NOT_FOUND'
+try {
+  for (const complaint of await lintPackage(project)) fail(complaint)
+} catch (error) {
+  if (!missing(error)) throw error
+  skip('publint and are-the-types-wrong', 'npm ci --prefix test/runtimes')
+}
+
+// ---- the runtimes ----
+
+function skip(name, needs) {
+  const text = `${name}: not installed (${needs})`
+  if (required) fail(text)
+  else console.log(`skipped ${text}`)
+}
+
+const HEAD = ['runtime', 'version', 'where', 'engine', 'precision', 'digest', 'ms/step']
+const WIDTHS = [12, 16, 23, 11, 9, 16, 7]
+const line = (cells) => cells.map((cell, i) => cell.padEnd(WIDTHS[i])).join('  ')
+console.log(`\n${line(HEAD)}`)
+
+const table = []
+
+/** Checks what one place of a runtime gave, and prints it. `forbidden`: it must have fallen back, and said so once. */
+function record(runtime, version, where, { rows, warnings }, forbidden = false) {
+  for (const { backend, dtype, digest, ms } of rows) {
+    table.push({ runtime, version, where, backend, dtype, ms })
+    console.log(line([runtime, version, where, backend, dtype, digest, ms.toFixed(3)]))
+    if (digest !== DIGESTS[dtype])
+      fail(`${runtime}, ${where}: ${backend} ${dtype} ends with ${digest}, not ${DIGESTS[dtype]}`)
+  }
+  const cases = rows.map(({ backend, dtype }) => `${backend} ${dtype}`).join()
+  const all = forbidden ? /^js float64,js float32$/ : /^wasm float64,wasm float32(,js float64,js float32)?$/
+  if (!all.test(cases)) fail(`${runtime}, ${where}: ran ${cases}`)
+  const said = warnings.join('\n')
+  if (forbidden ? warnings.length !== 1 || !/^v128: .* compiles no WebAssembly/.test(said) : said) {
+    fail(`${runtime}, ${where}: said ${warnings.length} times: ${said}`)
+  }
+}
+
+function consumed(consumer, runtime, text) {
+  console.log(`${runtime}, test/consumers/${consumer}: ${text.trim()}`)
+  if (text.trim() !== CONSUMERS[consumer]) fail(`${runtime}: test/consumers/${consumer} says: ${text}`)
+}
+
+for (const host of hosts.filter(wanted)) {
+  if (!host.program) {
+    skip(host.name, host.needs)
+    continue
+  }
+  try {
+    const version = await host.version()
+    for (const [where, results] of Object.entries(await host.run(project))) {
+      record(host.name, version, where, results, host.name === 'workerd' && where === 'default entry')
+    }
+    if (host.consume) consumed(host.name === 'Deno' ? 'deno' : 'worker', host.name, await host.consume(project))
+  } catch (error) {
+    fail(`${host.name}: ${error.message}`)
+  }
+}
+
+const present = browsers.filter(wanted).filter((browser) => browser.program || skip(browser.name, browser.needs))
+let site
+try {
+  if (present.length) site = await createSite(project)
+} catch (error) {
+  if (!missing(error)) throw error
+  for (const { name } of present) skip(`the bundlers, for ${name}`, 'npm ci --prefix test/runtimes')
+}
+for (const browser of site ? present : []) {
+  try {
+    const version = await browser.version()
+    const folders = Object.keys(PLACES)
+    const pages = folders.map((folder) => `/${folder}/page.html${folder === 'csp' ? '?backends=auto' : ''}`)
+    const texts = await visit(browser, site, [...pages, '/consumer/index.html'], project.folder)
+    for (const [i, folder] of folders.entries()) {
+      for (const [place, results] of Object.entries(JSON.parse(texts[i]))) {
+        record(browser.name, version, PLACES[folder] + place, results, folder === 'csp')
+      }
+    }
+    consumed('page', browser.name, texts.at(-1))
+  } catch (error) {
+    fail(`${browser.name}: ${error.message}`)
+  }
+}
+
+// ---- start-up ----
+
+const times = []
+// More of them while others keep this machine busy: the limit is for the least.
+while (times.length < STARTUP.runs || (Math.min(...times) > STARTUP.limit && times.length < 5 * STARTUP.runs)) {
+  times.push(Number(await run(process.execPath, ['startup.mjs'], { cwd: project.app })))
+}
+const [startup, slowest] = [Math.min(...times), Math.max(...times)].map(Math.round)
+const startupText =
+  `Start-up on Node ${process.versions.node}, from the import to the end of the first training step of the CNN for ` +
+  `MNIST: ${startup} ms`
+console.log(`\n${startupText} (${startup} to ${slowest} in ${times.length} processes)`)
+if (startup > STARTUP.limit) fail(`start-up takes ${startup} ms, more than ${STARTUP.limit}`)
+
+// ---- the README ----
+
+/** A row for each runtime: its first place, by backend and precision. */
+function markdown() {
+  const columns = [
+    ['wasm', 'float64'],
+    ['wasm', 'float32'],
+    ['js', 'float64'],
+    ['js', 'float32'],
+  ]
+  const rows = [...new Set(table.map(({ runtime }) => runtime))].map((runtime) => {
+    const own = table.filter((row) => row.runtime === runtime)
+    const places = new Set(own.map(({ where }) => where)).size
+    const figures = columns.map(([backend, dtype]) =>
+      own.find((row) => row.backend === backend && row.dtype === dtype).ms.toFixed(2),
+    )
+    return [`${runtime}`, own[0].version, ...figures, `${places}`]
+  })
+  const head = ['runtime', 'version', ...columns.map(([backend, dtype]) => `${backend} ${dtype}`), 'ways to load it']
+  const widths = head.map((cell, i) => Math.max(cell.length, ...rows.map((row) => row[i].length)))
+  const row = (cells) =>
+    `| ${cells.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(' | ')} |`
+  const rule = `| ${widths.map((width, i) => (i < 2 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`
+  return [
+    `Milliseconds for each of 100 training steps of a small CNN (batches of 8; ${cpus()[0].model}). Each run, in each ` +
+      `runtime and on each backend, ends with the same parameters: their hash is \`${DIGESTS.float64}\` in float64, ` +
+      `\`${DIGESTS.float32}\` in float32.`,
+    [row(head), rule, ...rows.map(row)].join('\n'),
+    `${startupText}.`,
+  ].join('\n\n')
+}
+
+if (flags.readme && !failures.length) {
+  const path = join(import.meta.dirname, '../../README.md')
+  const parts = readFileSync(path, 'utf8').split('<!-- test:runtimes -->')
+  if (parts.length !== 3) throw new Error('README.md needs two markers <!-- test:runtimes -->')
+  parts[1] = `\n\n${markdown()}\n\n`
+  writeFileSync(path, parts.join('<!-- test:runtimes -->'))
+}
+
+const seconds = Math.round((performance.now() - began) / 1000)
+const runtimes = new Set(table.map(({ runtime }) => runtime)).size
+console.log(`${runtimes} runtimes, ${table.length} runs, ${failures.length} failures, in ${seconds} s`)
+for (const failure of failures) console.log(`FAILED  ${failure}`)
+process.exit(failures.length ? 1 : 0)
