@@ -5,6 +5,7 @@
 export { batchNormBackward, batchNormForward } from './batch-norm'
 export { conv2dBackwardInput, conv2dBackwardWeight, conv2dForward } from './conv2d'
 export { denseBackwardInput, denseBackwardWeight, denseForward } from './dense'
+export { dropout, scaled } from './dropout'
 export {
   add,
   addScaled,

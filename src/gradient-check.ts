@@ -38,7 +38,7 @@ export function gradientCheck(
   if (n > model.batch) throw new DataError(`gradientCheck: ${n} rows, more than the batch of ${model.batch}`)
   const kept = [...Object.values(model.buffers), ...Object.values(model.gradients)]
   const before = kept.map(({ data }) => data.slice())
-  const restore = () => kept.forEach(({ data }, i) => data.set(before[i]))
+  const { passes } = model
 
   for (const { data } of Object.values(model.gradients)) data.fill(0)
   model.loadBatch(data, n, undefined, 0)
@@ -67,7 +67,8 @@ export function gradientCheck(
       if (!(error <= worst.error || Number.isNaN(worst.error))) worst = { error, name, index, analytic: a, numeric }
     }
   }
-  restore()
+  kept.forEach(({ data }, i) => data.set(before[i]))
+  model.passes = passes
   return worst
 }
 
@@ -77,8 +78,11 @@ function centralDifference(model: Model, n: number, values: Tensor['data'], inde
   const step = h * Math.max(1, Math.abs(value))
   values[index] = value + step
   const above = values[index]
+  // Every pass is the same one again, with the masks of dropout that the analytic gradient had.
+  model.passes--
   const up = model.lossOfLoaded(n, false)
   values[index] = value - step
+  model.passes--
   const numeric = (up - model.lossOfLoaded(n, false)) / (above - values[index])
   values[index] = value
   return numeric

@@ -29,7 +29,7 @@ export interface ModelOptions {
   loss?: Loss
   /** Needed by step, trainStep and fit. */
   optimizer?: Optimizer
-  /** Of the initial parameters and the shuffling. The same seed gives the same bits everywhere. 0 unless given. */
+  /** Of the initial parameters, the shuffling and dropout. The same seed gives the same bits everywhere. 0 unless given. */
   seed?: number
   /** λ of ½ λ ‖w‖², added to the loss for weights; not for biases and norms. */
   l2?: number
@@ -152,7 +152,14 @@ function planModel(where: string, network: Layer, options: ModelOptions) {
   if (!Array.isArray(frozen) || !frozen.every((name) => typeof name === 'string')) {
     throw new PlanError(`${where}: frozen must be an array of names of layers, got ${show(frozen)}`)
   }
-  const plan = new Plan(input, batch, dtype, flag(where, 'inference', options.inference ?? false), frozen)
+  const plan = new Plan(
+    input,
+    batch,
+    dtype,
+    flag(where, 'inference', options.inference ?? false),
+    settings.seed,
+    frozen,
+  )
   const step = plan.child('', network, plan.input)
   for (const name of frozen) {
     if (plan.parameters.some((p) => p.name.startsWith(`${name}.`))) continue
@@ -237,6 +244,8 @@ export class Model implements Trainable {
   private loaded = 0
   private userLoss: () => number = () => NaN
   private objective = this.userLoss
+  /** Training passes before it: all its evaluations in one step are one pass, with the same masks of dropout. */
+  private objectivePass = 0
   private readonly evaluateLoaded = (): number => this.lossOfLoaded(this.loaded, true)
   private readonly evaluateUser = (): number => {
     const value = this.userLoss()
@@ -246,6 +255,7 @@ export class Model implements Trainable {
   /** The loss and, in `gradients`, its whole gradient, for an optimizer that asks for them several times in a step. */
   private readonly evaluateObjective = (): number => {
     this.allGradients.fill(0)
+    this.plan.passes = this.objectivePass
     const value = this.objective()
     this.addDecay()
     return value
@@ -310,6 +320,17 @@ export class Model implements Trainable {
       })
       define(this.buffers, slot.name, tensor)
     }
+  }
+
+  /**
+   * How many forward passes were of training. Dropout draws its masks from this number: set it back to n to have those
+   * of pass n + 1 once more.
+   */
+  get passes(): number {
+    return this.plan.passes
+  }
+  set passes(passes: number) {
+    this.plan.passes = integer('passes', 'the number of training passes', passes, 0)
   }
 
   /**
@@ -547,6 +568,7 @@ export class Model implements Trainable {
 
   private run(n: number, training: boolean): void {
     this.rows = n
+    if (training) this.plan.passes++
     this.network.forward(n, training)
   }
 
@@ -558,6 +580,7 @@ export class Model implements Trainable {
       return value
     }
     this.objective = evaluate
+    this.objectivePass = this.plan.passes
     const value = optimizer.minimize(this.vector, rate, this.evaluateObjective)
     this.endStep(rate)
     return value

@@ -151,6 +151,8 @@ export class Plan {
   following: readonly Layer[] = []
   /** The next layer of the same sequential, which the one being planned may do as well (Step.fused). */
   next: Layer | undefined
+  /** Training passes of the model so far, the running one included: what is random differs from one to the next. */
+  passes = 0
   /** Whether the running backward pass must reach the input of the model. */
   inputGradient = false
   /** Whether what is being planned is not to be trained. */
@@ -176,12 +178,14 @@ export class Plan {
   private readonly pinnedBlocks = new Set<Block>()
   private time = 0
   private scratchBytes = 0
+  private randomLayers = 0
 
   constructor(
     inputShape: readonly number[],
     readonly batch: number,
     readonly dtype: DType,
     readonly inference: boolean,
+    readonly seed: number,
     /** Names of layers that are not to be trained. */
     private readonly frozenLayers: readonly string[] = [],
   ) {
@@ -326,6 +330,11 @@ export class Plan {
   /** Asks for scratch of at least this size; all layers share it, at scratchPointer. */
   scratch(bytes: number): void {
     this.scratchBytes = Math.max(this.scratchBytes, bytes)
+  }
+
+  /** A number for a layer that draws random numbers, to draw others than those before it. */
+  randomLayer(): number {
+    return this.randomLayers++
   }
 
   /** Keeps the values of `x` for good: nothing else is put there. */

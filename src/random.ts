@@ -14,24 +14,28 @@ export interface Random {
   shuffle<T extends { length: number; [index: number]: number }>(values: T): T
 }
 
+/** The last step of splitmix32: a bijection of 32 bits after which every bit depends on all. */
+export function mix(z: number): number {
+  z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
+  z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
+  return (z ^ (z >>> 15)) >>> 0
+}
+
 /**
  * Random numbers from xoshiro128** (Blackman & Vigna, 2018), its state filled from `seed` by splitmix32. Integer
  * arithmetic and our own logarithm only, so that no bit depends on the engine.
  * `stream` separates uses of one seed: 0 initialises parameters, 1 shuffles.
  */
 export function createRandom(seed: number, stream = 0): Random {
-  let mix = (seed ^ Math.imul(stream, 0x85ebca6b)) >>> 0
+  let state = (seed ^ Math.imul(stream, 0x85ebca6b)) >>> 0
   const split = (): number => {
-    mix = (mix + 0x9e3779b9) >>> 0
-    let z = mix
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
-    return (z ^ (z >>> 15)) >>> 0
+    state = (state + 0x9e3779b9) >>> 0
+    return mix(state)
   }
   let a = split()
   let b = split()
   // The high half of the seed enters halfway, so that no two seeds give one state.
-  mix = (mix ^ Math.floor(seed / 4294967296)) >>> 0
+  state = (state ^ Math.floor(seed / 4294967296)) >>> 0
   let c = split()
   // Never all zero, which xoshiro would not leave.
   let d = split() | 1

@@ -11,7 +11,7 @@ const untyped = v128 as unknown as Record<string, (...args: unknown[]) => never>
 const { adam, batchNorm, concat, constant, conv2d, cosineDecay, dense, gradientCheck, maxPool2d } = untyped
 const { meanSquaredError, momentum, normal, normalize, padChannels, residual, sequential, sgd, softmaxCrossEntropy } =
   untyped
-const { avgPool2d } = untyped
+const { avgPool2d, dropout } = untyped
 const { globalAvgPool2d, relu } = v128
 
 async function errorOf(action: () => unknown): Promise<unknown> {
@@ -165,6 +165,10 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
   ['normalize, NaN', () => normalize({ mean: [NaN], std: 1 }), /^normalize: mean must be a finite number/],
   ['normalize, no numbers', () => normalize({ mean: [], std: 1 }), /^normalize: mean must be a finite number/],
   ['maxPool2d without kernel', () => maxPool2d(), /^maxPool2d: kernel must be .* got undefined/],
+  ['dropout, keep 0', () => dropout({ keep: 0 }), /^dropout: keep, the probability to keep .* at most 1, got 0$/],
+  ['dropout, keep 80 %', () => dropout({ keep: 80 }), /^dropout: keep, .* got 80$/],
+  ['dropout, keep NaN', () => dropout({ keep: NaN }), /^dropout: keep, .* got NaN$/],
+  ['dropout, other mode', () => dropout({ mode: 'spatial' }), /^dropout: mode must be 'inverted', 'vanilla', got/],
   ['maxPool2d, wide pad', () => maxPool2d(2, { pad: 2 }), /^maxPool2d: pad must be at most half of the kernel 2x2/],
   ['maxPool2d, ceil 1', () => maxPool2d(2, { ceil: 1 }), /^maxPool2d: ceil must be true or false, got 1/],
   ['avgPool2d without kernel', () => avgPool2d(), /^avgPool2d: kernel must be .* got undefined/],
@@ -234,6 +238,7 @@ const withUnknown: [name: string, action: (model: Model) => unknown][] = [
   ['dense', () => dense(3, unknown)],
   ['batchNorm', () => batchNorm(unknown)],
   ['normalize', () => normalize({ mean: 0, std: 1, ...unknown })],
+  ['dropout', () => dropout(unknown)],
   ['maxPool2d', () => maxPool2d(2, unknown)],
   ['avgPool2d', () => avgPool2d(2, unknown)],
   ['sgd', () => sgd({ learningRate: 1, ...unknown })],

@@ -317,6 +317,16 @@ export function reluCases(count: number): KernelCase[] {
   ]
 }
 
+export function dropoutCase(count: number, keep = 0.5): KernelCase {
+  const limit = Math.floor((1 - keep) * 65536) - 32768
+  return {
+    kernel: 'dropout',
+    name: `${count} values, keep ${keep}`,
+    traffic: 2 * count,
+    args: (a) => [count, limit, 0x12345678, -0x76543211, 1 / keep, a.values(count), a.scratch(16), a.values(count)],
+  }
+}
+
 const COUNTS = [1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 130]
 
 export const kernelCases: readonly KernelCase[] = [
@@ -402,6 +412,9 @@ export const kernelCases: readonly KernelCase[] = [
   ...COUNTS.flatMap((count): KernelCase[] => [
     ...reluCases(count),
     adamCase(count),
+    dropoutCase(count),
+    dropoutCase(count, 0.9),
+    { kernel: 'scaled', name: `${count}`, args: (a) => [count, 0.3, a.values(count), a.values(count)] },
     adamCase(count, 1e-7, 0, 0.99),
     ...updateCases(count),
     { kernel: 'add', name: `${count}`, args: (a) => [count, a.values(count), a.values(count), a.values(count)] },

@@ -9,6 +9,7 @@ import {
   concat,
   conv2d,
   dense,
+  dropout,
   flatten,
   freeze,
   globalAvgPool2d,
@@ -149,6 +150,19 @@ export const layerCases: readonly LayerCase[] = [
     network: () => sequential(relu(), maxPool2d(2), ...head()),
     input: [2, 4, 6],
     names: ['3.weight', '3.bias'],
+  },
+  {
+    name: 'dropout of features',
+    network: () => sequential(dropout({ keep: 0.8 }), dense(7), dropout({ keep: 0.6 }), relu(), dense(3)),
+    input: [5],
+    names: ['1.weight', '1.bias', '4.weight', '4.bias'],
+  },
+  {
+    name: 'dropout of images, vanilla',
+    network: () =>
+      sequential(conv2d(3, { kernel: 2 }), relu(), residual(dropout({ keep: 0.4, mode: 'vanilla' })), ...head()),
+    input: [2, 4, 5],
+    names: ['0.weight', '0.bias', '4.weight', '4.bias'],
   },
   {
     name: 'residual, identity',

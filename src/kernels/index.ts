@@ -4,6 +4,7 @@ import type { Kernels } from '../engine/index'
 import { batchNormKernels } from './batch-norm'
 import { conv2dKernels } from './conv2d'
 import { denseKernels } from './dense'
+import { dropoutKernels } from './dropout'
 import { elementwiseKernels } from './elementwise'
 import { Floats, SHIFT } from './float'
 import { gemmKernels } from './gemm'
@@ -20,6 +21,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...batchNormKernels(heap),
     ...conv2dKernels(heap),
     ...denseKernels(heap),
+    ...dropoutKernels(heap),
     ...elementwiseKernels(heap),
     ...gemmKernels(heap),
     ...lossKernels(heap),

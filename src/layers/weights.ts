@@ -5,7 +5,15 @@ import { type Initializer, he, xavier, zeros } from '../initializers'
 import type { Layer, Plan, Slot } from '../plan'
 
 /** Layers through which the activation after a weight is looked for. */
-const TRANSPARENT = new Set(['batchNorm', 'maxPool2d', 'avgPool2d', 'globalAvgPool2d', 'flatten', 'normalize'])
+const TRANSPARENT = new Set([
+  'batchNorm',
+  'dropout',
+  'maxPool2d',
+  'avgPool2d',
+  'globalAvgPool2d',
+  'flatten',
+  'normalize',
+])
 
 /** Throws a PlanError unless `init` is an initializer, or left out. */
 export function checkInitializer(where: string, init: Initializer | undefined): void {
