@@ -1,3 +1,14 @@
+export {
+  type CifarResNetOptions,
+  cifarResNet110,
+  cifarResNet20,
+  cifarResNet32,
+  cifarResNet44,
+  cifarResNet56,
+  resNet18,
+  resNet34,
+  resNet50,
+} from './architectures/resnet'
 export { type Labels, type Numbers } from './data/batches'
 export { type Bytes } from './data/bytes'
 export { readCifar10, readCifar100 } from './data/cifar'
@@ -13,6 +24,15 @@ export {
   zeroCenter,
 } from './data/transforms'
 export { type DType, type WasmSource } from './engine/index'
+export {
+  type AveragedWeights,
+  type Ensemble,
+  type Predictor,
+  type Weights,
+  averageWeights,
+  ensemble,
+  snapshot,
+} from './ensembles'
 export { DataError, FileError, PlanError } from './errors'
 export { type Data, type EpochResult, type FitOptions, type History, type Progress } from './fit'
 export { type GradientCheck, gradientCheck } from './gradient-check'

@@ -98,9 +98,16 @@ export function inverseSqrtDecay(options: Timed): Schedule {
  * t = total, and 0 from then on. Without `total` it is the whole run of `fit`.
  *
  *     adam({ learningRate: cosineDecay({ initial: 1e-3, per: 'step' }) })
+ *
+ * With `cycles` that many times, from `initial` down again in each: a run for snapshot.
  */
-export function cosineDecay(options: Timed & { total?: number }): Schedule {
-  return untilEnd('cosineDecay', options, [], (initial, t, end) => (initial * (1 + cos((Math.PI * t) / end))) / 2)
+export function cosineDecay(options: Timed & { total?: number; cycles?: number }): Schedule {
+  const cycles = integer('cosineDecay', 'cycles', options?.cycles ?? 1, 1)
+  return untilEnd('cosineDecay', options, ['cycles'], (initial, t, end) => {
+    const length = Math.ceil(end / cycles)
+    const place = t < end ? t % length : length
+    return (initial * (1 + cos((Math.PI * place) / length))) / 2
+  })
 }
 
 /** A schedule that ends at `total`, or with the run, and stays there: rate(initial, t, end), t at most the end. */

@@ -31,7 +31,7 @@ const RANKS = [
   ['data/', 'io/'],
   ['fit'],
   ['model'],
-  ['gradient-check', 'checks', 'architectures/', 'search/', 'index', 'preprocessing', 'node'],
+  ['gradient-check', 'checks', 'ensembles', 'architectures/', 'search/', 'index', 'preprocessing', 'node'],
 ]
 
 /**

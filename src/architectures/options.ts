@@ -1,0 +1,39 @@
+// What the options of architectures share.
+
+import { checkOptions, finite, integer } from '../errors'
+
+export interface ClassesOptions {
+  /** Outputs: a score for each class. */
+  classes?: number
+}
+
+export interface KeepOptions extends ClassesOptions {
+  /** The probability that dropout keeps a value. */
+  keep?: number
+}
+
+export interface WidthOptions extends ClassesOptions {
+  /** A factor on the channels of every layer; 1 unless given. */
+  width?: number
+}
+
+/** How many classes. Throws a PlanError on an option that is not in `allowed`. */
+export function classesOf(
+  where: string,
+  options: ClassesOptions,
+  classes: number,
+  allowed: readonly string[] = [],
+): number {
+  checkOptions(where, options, ['classes', ...allowed])
+  return integer(where, 'classes', options.classes ?? classes, 1)
+}
+
+/** `channels` times the width, rounded to a multiple of 8 that is at most a tenth less (as MobileNet V2's authors do). */
+export function widen(where: string, options: WidthOptions): (channels: number) => number {
+  const width = finite(where, 'width', options.width ?? 1, 0.01)
+  return (channels) => {
+    const wide = channels * width
+    const rounded = Math.max(8, Math.floor((wide + 4) / 8) * 8)
+    return rounded < 0.9 * wide ? rounded + 8 : rounded
+  }
+}

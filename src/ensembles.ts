@@ -1,0 +1,190 @@
+// Several models, or several states of one, that answer together.
+
+import type { Labels, Numbers } from './data/batches'
+import { DataError, PlanError, checkOptions, finite, oneOf } from './errors'
+import { exp, log } from './kernels/math'
+import { checkLabel } from './losses'
+import type { Model } from './model'
+import type { Tensor } from './plan'
+
+/** What answers: a model, a snapshot, averaged weights, another ensemble, or something of your own. */
+export interface Predictor {
+  /** [rows, classes] scores, or values, for any number of rows. */
+  predict(x: Numbers): Tensor
+}
+
+export interface Ensemble extends Predictor {
+  /** The share of right answers, and the mean cross-entropy of mean probabilities (NaN for votes and values). */
+  evaluate(data: { readonly x: Numbers; readonly y: Labels }): { loss: number; accuracy: number }
+}
+
+/**
+ * One answer from several, which is right more often than each: models of other seeds or kinds, or snapshots of one run.
+ * predict gives [rows, classes], the mean over the members of
+ *
+ * - `combine: 'probabilities'` (the default): the softmax of their scores, as a model with softmaxCrossEntropy has them
+ * - `'votes'`: 1 for the class of the highest score, so that predict gives the share of votes
+ * - `'values'`: what they give, as it is: regression, or networks that end in probabilities
+ *
+ *     const { accuracy } = ensemble([a, b, c]).evaluate({ x, y })
+ *
+ * Throws a PlanError without members, and a DataError where members give other shapes.
+ */
+export function ensemble(
+  members: readonly Predictor[],
+  options: { combine?: 'probabilities' | 'votes' | 'values' } = {},
+): Ensemble {
+  checkOptions('ensemble', options, ['combine'])
+  const combine = oneOf('ensemble', 'combine', options.combine ?? 'probabilities', ['probabilities', 'votes', 'values'])
+  if (!Array.isArray(members) || !members.length)
+    throw new PlanError('ensemble: wants an array of models, one at least')
+  members.forEach((member, i) => {
+    if (typeof member?.predict !== 'function')
+      throw new PlanError(`ensemble: member ${i} is no model: it cannot predict`)
+  })
+
+  function predict(x: Numbers): Tensor {
+    const { shape, data } = members[0].predict(x)
+    const size = data.length / shape[0]
+    const sum = new Float64Array(data.length)
+    for (let i = 0; i < members.length; i++) {
+      const answer = i ? members[i].predict(x) : { shape, data }
+      if (answer.shape.join() !== shape.join()) {
+        const shapes = `(${answer.shape.join(', ')}), member 0 (${shape.join(', ')})`
+        throw new DataError(`ensemble: member ${i} gives ${shapes}; members must answer the same question`)
+      }
+      for (let at = 0; at < sum.length; at += size) addRow(combine, answer.data, at, size, sum)
+    }
+    return { shape, data: sum.map((value) => value / members.length) }
+  }
+
+  return {
+    predict,
+    evaluate({ x, y }) {
+      const { shape, data } = predict(x)
+      const [rows, classes] = shape
+      if (y?.length !== rows) throw new DataError(`ensemble: ${y?.length ?? typeof y} labels for ${rows} rows of x`)
+      let loss = 0
+      let right = 0
+      for (let row = 0; row < rows; row++) {
+        checkLabel(y, row, classes)
+        const label = Number(y[row])
+        const answer = data.subarray(row * classes, (row + 1) * classes)
+        loss -= log(answer[label])
+        if (largest(answer, 0, classes) === label) right++
+      }
+      return { loss: combine === 'probabilities' ? loss / rows : NaN, accuracy: right / rows }
+    },
+  }
+}
+
+/** The place of the first of the largest values. */
+function largest(values: ArrayLike<number>, from: number, count: number): number {
+  let best = from
+  for (let i = from + 1; i < from + count; i++) if (values[i] > values[best]) best = i
+  return best - from
+}
+
+function addRow(combine: string, scores: ArrayLike<number>, at: number, count: number, sum: Float64Array): void {
+  const best = at + largest(scores, at, count)
+  if (combine === 'votes') {
+    sum[best] += 1
+  } else if (combine === 'values') {
+    for (let i = at; i < at + count; i++) sum[i] += scores[i]
+  } else {
+    let total = 0
+    for (let i = at; i < at + count; i++) total += exp(scores[i] - scores[best])
+    for (let i = at; i < at + count; i++) sum[i] += exp(scores[i] - scores[best]) / total
+  }
+}
+
+/** A state of a model's weights that was put aside. */
+export interface Weights extends Predictor {
+  /** As Model.predict and Model.evaluate, with these weights instead of the model's own, which come back after it. */
+  predict(x: Numbers): Tensor
+  evaluate: Model['evaluate']
+  /** Exchanges these weights with those of the model; a second call brings everything back. Allocates nothing. */
+  swap(): void
+}
+
+/**
+ * The parameters and buffers of a model as they are now. One run with a cyclic learning rate,
+ * `cosineDecay({ initial, cycles })`, gives an ensemble of snapshots, one at the end of each cycle (Huang et al.,
+ * "Snapshot Ensembles", 2017):
+ *
+ *     const members = []
+ *     // cycles: 3
+ *     await model.fit(data, { epochs: 12, onEpoch: ({ epoch }) => { if (epoch % 4 === 3) members.push(snapshot(model)) } })
+ *     ensemble(members).evaluate(test)
+ */
+export function snapshot(model: Model): Weights {
+  const live = Object.values({ ...model.parameters, ...model.buffers }).map(({ data }) => data)
+  return weightsOf(
+    model,
+    live,
+    live.map((data) => data.slice()),
+  )
+}
+
+function weightsOf(model: Model, live: readonly Tensor['data'][], kept: readonly Tensor['data'][]): Weights {
+  const swap = () => {
+    for (let i = 0; i < live.length; i++) {
+      const a = live[i]
+      const b = kept[i]
+      for (let j = 0; j < a.length; j++) {
+        const value = a[j]
+        a[j] = b[j]
+        b[j] = value
+      }
+    }
+  }
+  const swapped = <T>(action: () => T): T => {
+    swap()
+    try {
+      return action()
+    } finally {
+      swap()
+    }
+  }
+  return {
+    swap,
+    predict: (x) => swapped(() => model.predict(x)),
+    evaluate: (data, options) => swapped(() => model.evaluate(data, options)),
+  }
+}
+
+export interface AveragedWeights extends Weights {
+  /** Takes the model's weights, as they are now, into the average. Allocates nothing. */
+  update(): void
+}
+
+/**
+ * A running average of a model's parameters and buffers, which is often better than where the last step ended. After
+ * the t-th update, average += (1 - d) (weights - average) with d = min(decay, (t - 1) / t): the plain mean of all
+ * updates until that would weigh the latest by less than 1 - decay, then an exponential moving average. `decay: 1` stays
+ * the plain mean (Polyak & Juditsky, 1992; once an epoch: Izmailov et al., "Stochastic Weight Averaging", 2018).
+ *
+ *     const average = averageWeights(model, { decay: 0.999 })
+ *     await model.fit(data, { epochs: 3, onBatch: average.update })
+ *     average.evaluate(test)
+ *     average.swap()   // from here on the model has the averaged weights
+ */
+export function averageWeights(model: Model, options: { decay?: number } = {}): AveragedWeights {
+  checkOptions('averageWeights', options, ['decay'])
+  const decay = finite('averageWeights', 'decay', options.decay ?? 0.999, 0, 1)
+  const live = Object.values({ ...model.parameters, ...model.buffers }).map(({ data }) => data)
+  const average = live.map((data) => data.slice())
+  let updates = 0
+  return {
+    ...weightsOf(model, live, average),
+    update() {
+      updates++
+      const rest = 1 - Math.min(decay, (updates - 1) / updates)
+      for (let i = 0; i < live.length; i++) {
+        const from = live[i]
+        const to = average[i]
+        for (let j = 0; j < from.length; j++) to[j] += rest * (from[j] - to[j])
+      }
+    },
+  }
+}

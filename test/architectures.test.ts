@@ -1,0 +1,154 @@
+// Ready-made networks: their sizes as published, names and numbers as torchvision's, and that they learn.
+import { readFileSync } from 'node:fs'
+import { describe as group, expect, test } from 'vitest'
+import * as v128 from '../src/index'
+import { type Layer, type Model, adam, createModel, describe, gradientCheck, softmaxCrossEntropy } from '../src/index'
+import { randomData } from './models'
+
+const image = [3, 224, 224]
+const cifar = [3, 32, 32]
+
+/** Parameters as published, and whether torchvision has the network. */
+const table: [name: string, network: () => Layer, input: number[], parameters: number, multiplyAdds?: number][] = [
+  ['resNet18', v128.resNet18, image, 11_689_512, 1.81e9],
+  ['resNet34', v128.resNet34, image, 21_797_672, 3.66e9],
+  ['resNet50', v128.resNet50, image, 25_557_032, 4.09e9],
+  ['cifarResNet20', v128.cifarResNet20, cifar, 269_722, 40.5e6],
+  ['cifarResNet32', v128.cifarResNet32, cifar, 464_154],
+  ['cifarResNet44', v128.cifarResNet44, cifar, 658_586],
+  ['cifarResNet56', v128.cifarResNet56, cifar, 853_018, 125e6],
+  ['cifarResNet110', v128.cifarResNet110, cifar, 1_727_962, 253e6],
+  ['cifarResNet20 B', () => v128.cifarResNet20({ shortcut: 'B' }), cifar, 272_474],
+  ['cifarResNet32 B', () => v128.cifarResNet32({ shortcut: 'B' }), cifar, 466_906],
+  ['cifarResNet44 B', () => v128.cifarResNet44({ shortcut: 'B' }), cifar, 661_338],
+  ['cifarResNet56 B', () => v128.cifarResNet56({ shortcut: 'B' }), cifar, 855_770],
+  ['cifarResNet110 B', () => v128.cifarResNet110({ shortcut: 'B' }), cifar, 1_730_714],
+]
+
+interface Fixture {
+  shapes: string
+  size?: number
+  scores?: number[]
+  trainingScores?: number[]
+  dx?: number
+  gradients?: Record<string, number>
+}
+const torchvision: Record<string, Fixture> = JSON.parse(
+  readFileSync(new URL('fixtures/architectures.json', import.meta.url), 'utf8'),
+).models
+
+/** A row of the table, or another form of it: the name in the fixture, without what follows it. */
+const forms: Record<string, (options: object) => Layer> = {
+  resNet18: v128.resNet18,
+  resNet34: v128.resNet34,
+  resNet50: v128.resNet50,
+}
+
+group.each(table)('%s', (_, network, input, parameters, multiplyAdds) => {
+  test('has as many parameters as published', () => {
+    const plan = describe(network(), { input })
+    expect(plan.parameters).toBe(parameters)
+    // Published figures count a multiplication with its addition, and convolutions and dense layers only.
+    if (!multiplyAdds) return
+    const products = plan.layers.filter(({ kind }) => kind === 'conv2d' || kind === 'dense')
+    const flops = products.reduce((sum, row) => sum + row.flops, 0)
+    expect(Math.abs(flops / 2 / multiplyAdds - 1)).toBeLessThan(0.02)
+  })
+
+  test('is planned at once', () => {
+    const options = { input, batch: 8, loss: softmaxCrossEntropy(), optimizer: adam({ learningRate: 1e-3 }) }
+    let least = Infinity
+    for (let i = 0; i < 3; i++) {
+      const start = performance.now()
+      describe(network(), options).summary()
+      least = Math.min(least, performance.now() - start)
+    }
+    expect(least).toBeLessThan(100)
+  })
+})
+
+/** See values in fixtures/architectures.py. */
+function hash(k: number, i: number): number {
+  let h = Math.imul(i ^ Math.imul(k + 1, 0x9e3779b1), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35)
+  h ^= h >>> 13
+  return (h >>> 0) / 2 ** 32 - 0.5
+}
+const values = (k: number, count: number) => Float64Array.from({ length: count }, (_, i) => hash(k, i))
+const dot = (data: ArrayLike<number>, k: number) => {
+  let sum = 0
+  for (let i = 0; i < data.length; i++) sum += data[i] * hash(k, i)
+  return sum
+}
+
+function fill(model: Model): void {
+  Object.entries({ ...model.parameters, ...model.buffers }).forEach(([name, { shape, data }], k) => {
+    const fanIn = data.length / shape[0]
+    const scale = shape.length > 1 ? 2 * Math.sqrt(6 / fanIn) : 1
+    const shift = shape.length === 1 && /(weight|running_var)$/.test(name) ? 1 : 0
+    for (let i = 0; i < data.length; i++) data[i] = hash(k, i) * scale + shift
+  })
+}
+
+function expectClose(actual: ArrayLike<number>, expected: readonly number[], tolerance: number): void {
+  expect(actual.length).toBe(expected.length)
+  const scale = Math.max(...expected.map(Math.abs))
+  for (let i = 0; i < expected.length; i++) expect(Math.abs(actual[i] - expected[i])).toBeLessThan(tolerance * scale)
+}
+
+group.each(Object.entries(torchvision).filter(([name]) => name.split(' ')[0] in forms))(
+  'torchvision: %s',
+  (name, { shapes, size = 0, scores, trainingScores, dx, gradients }) => {
+    const [form, option, value] = name.split(' ')
+    const options = option ? { [option]: value === undefined ? true : Number(value) } : {}
+
+    test('has the same names and shapes', () => {
+      const found = Object.entries(describe(forms[form](options), { input: image }).shapes)
+      expect(found.map(([tensor, shape]) => `${tensor}:${shape.join('x')}`)).toEqual(shapes.split(' '))
+    })
+
+    test.runIf(scores)('has the same scores', async () => {
+      const network = forms[form]({ ...options, classes: 5 })
+      const model = await createModel(network, { input: [3, size, size], batch: 3, inference: true })
+      fill(model)
+      expectClose(model.predict(values(1000, 3 * 3 * size * size)).data, scores!, 1e-10)
+    })
+
+    test.runIf(gradients)('has the same gradients in training', async () => {
+      const keep = form === 'resNet18' ? {} : { keep: 1 }
+      const network = forms[form]({ ...options, ...keep, classes: 5 })
+      const model = await createModel(network, { input: [3, size, size], batch: 3 })
+      fill(model)
+      expectClose(model.forward(values(1000, 3 * 3 * size * size), { training: true }).data, trainingScores!, 1e-10)
+      expectClose([dot(model.backward(values(1001, 15)).data, 1002)], [dx!], 1e-9)
+      const found = Object.values(model.gradients).map(({ data }) => dot(data, 1003))
+      expect(Object.keys(model.gradients)).toEqual(Object.keys(gradients!))
+      expectClose(found, Object.values(gradients!), 1e-9)
+    })
+  },
+)
+
+group.each([['cifarResNet20', () => v128.cifarResNet20({ classes: 3 })]] as const)('%s learns', (_, network) => {
+  const options = { input: [3, 16, 16], batch: 6, loss: softmaxCrossEntropy(), seed: 1 }
+
+  test('its gradients are right', async () => {
+    const model = await createModel(network(), options)
+    const { x, y } = randomData(6, 768, 3)
+    const result = gradientCheck(model, x, y, { samples: 1 })
+    expect(result.error, JSON.stringify(result)).toBeLessThan(1e-6)
+  })
+
+  test('its loss falls', async () => {
+    const model = await createModel(network(), { ...options, optimizer: adam({ learningRate: 3e-3 }) })
+    const { x, y } = randomData(12, 768, 3)
+    const { loss } = await model.fit({ x, y }, { epochs: 8 })
+    expect(loss[7]).toBeLessThan(loss[0] / 4)
+  })
+})
+
+test('refuses wrong options by name', () => {
+  const untyped = v128 as unknown as Record<string, (options: object) => void>
+  expect(() => untyped.resNet18({ classes: 0 })).toThrow(/^resNet18: classes must be an integer of at least 1, got 0/)
+  expect(() => untyped.resNet50({ depth: 3 })).toThrow(/^resNet50: unknown option 'depth'; allowed: classes/)
+  expect(() => untyped.cifarResNet20({ shortcut: 'C' })).toThrow(/^cifarResNet20: shortcut must be 'A', 'B'/)
+})
