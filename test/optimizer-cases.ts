@@ -1,7 +1,7 @@
 // The case tables of the optimizers. `optimizers` maps the operations of PyTorch's numbers, which have our names and
 // options, to factories; each row of `optimizerCases` drives the comparison of the engines over whole training runs.
 
-import { type Optimizer, adagrad, adam, adamW, momentum, nesterov, rmsprop, sgd } from '../src/index'
+import { type Optimizer, adagrad, adam, adamW, lbfgs, momentum, nesterov, rmsprop, sgd } from '../src/index'
 
 // Every factory has options of its own.
 type Factory = (options: any) => Optimizer
@@ -10,6 +10,7 @@ export const optimizers: Readonly<Record<string, Factory>> = {
   adagrad,
   adam,
   adamW,
+  lbfgs,
   momentum,
   nesterov,
   rmsprop,
@@ -27,6 +28,8 @@ export const optimizerCases: readonly OptimizerCase[] = [
   { op: 'adam', options: {} },
   { op: 'adam', options: { biasCorrection: false, epsilon: 1e-5, epsilonInside: true } },
   { op: 'adamW', options: { weightDecay: 0.1 } },
+  { op: 'lbfgs', options: {} },
+  { op: 'lbfgs', options: { memory: 3, iterations: 2 } },
   { op: 'momentum', options: {} },
   { op: 'momentum', options: { average: true } },
   { op: 'nesterov', options: {} },

@@ -1,0 +1,78 @@
+import { createJsEngine } from '../engine/js'
+import { DataError, PlanError, checkOptions, show } from '../errors'
+import { EVALUATIONS, ITERATIONS, type LbfgsOptions, VALUE, lbfgs } from './lbfgs'
+
+/** What minimize found. */
+export interface Minimum {
+  readonly x: Float64Array
+  readonly value: number
+  /** The norm of the gradient at x. */
+  readonly gradientNorm: number
+  /** Whether that norm is at most the tolerance. */
+  readonly converged: boolean
+  readonly iterations: number
+  /** Calls of the function. */
+  readonly evaluations: number
+}
+
+const ALIGN = 64
+
+/**
+ * Minimises any differentiable function by lbfgs, without a model. `f(x, gradient)` returns its value at x and adds its
+ * gradient there to `gradient`, which is zero when it is called; both are Float64Arrays that it must not keep. Ends when
+ * the norm of the gradient is at most `tolerance` (1e-8), after `iterations` (1000), or where no lower value is found.
+ *
+ *     // Rosenbrock's valley, from (-1.2, 1) to its end at (1, 1).
+ *     const { x, evaluations } = minimize(([a, b], gradient) => {
+ *       gradient[0] = -400 * a * (b - a * a) - 2 * (1 - a)
+ *       gradient[1] = 200 * (b - a * a)
+ *       return 100 * (b - a * a) ** 2 + (1 - a) ** 2
+ *     }, [-1.2, 1])
+ */
+export function minimize(
+  f: (x: Float64Array, gradient: Float64Array) => number,
+  start: ArrayLike<number>,
+  options: Omit<LbfgsOptions, 'learningRate'> = {},
+): Minimum {
+  if (typeof f !== 'function') throw new PlanError(`minimize: wants a function (x, gradient), got ${show(f)}`)
+  if (typeof start?.length !== 'number' || start.length === 0) {
+    throw new DataError(`minimize: start must be a list of at least one number, got ${show(start)}`)
+  }
+  const bad = Array.from(start).findIndex((value) => !Number.isFinite(value))
+  if (bad >= 0) throw new DataError(`minimize: start[${bad}] is ${show(start[bad])}; want finite numbers`)
+  checkOptions('minimize', options, ['memory', 'iterations', 'tolerance'])
+  const { memory, iterations = 1000, tolerance = 1e-8 } = options
+  const optimizer = lbfgs({ memory, iterations, tolerance })
+  const count = start.length
+  const region = Math.ceil((8 * count) / ALIGN) * ALIGN
+  const pointer = (i: number) => 2 * ALIGN + i * region
+  const { kernels, buffer } = createJsEngine('float64', pointer(2 + optimizer.slots.length))
+  const [x, gradient] = [0, 1].map((i) => new Float64Array(buffer, pointer(i), count))
+  const numbers = new Float64Array(optimizer.numbers!)
+  x.set(start)
+  const parameters = {
+    kernels,
+    count,
+    decayed: 0,
+    x: pointer(0),
+    dx: pointer(1),
+    slots: optimizer.slots.map((_, i) => pointer(2 + i)),
+    numbers,
+    scratch: ALIGN,
+  }
+  optimizer.minimize!(parameters, 1, () => {
+    gradient.fill(0)
+    const value = f(x, gradient)
+    if (typeof value === 'number') return value
+    throw new DataError(`minimize: the function must return its value, a number, got ${show(value)}`)
+  })
+  const gradientNorm = Math.sqrt(kernels.sumOfSquares(count, parameters.dx, ALIGN))
+  return {
+    x: x.slice(),
+    value: numbers[VALUE],
+    gradientNorm,
+    converged: gradientNorm <= tolerance,
+    iterations: numbers[ITERATIONS],
+    evaluations: numbers[EVALUATIONS],
+  }
+}
