@@ -189,7 +189,14 @@ describe('reduceOnPlateau', () => {
 })
 
 const untyped: Record<string, (...args: any[]) => unknown> = {
-  ...{ cosineDecay, exponentialDecay, inverseSqrtDecay, linearDecay, reduceOnPlateau, stepDecay, timeDecay, warmup },
+  cosineDecay,
+  exponentialDecay,
+  inverseSqrtDecay,
+  linearDecay,
+  reduceOnPlateau,
+  stepDecay,
+  timeDecay,
+  warmup,
 }
 const rest = { decayRate: 0.5, drop: 0.5, every: 3 }
 const needed: Record<string, string[]> = {
