@@ -1,6 +1,6 @@
 // exp, log and cos against exact values, by big integers.
 import { describe, expect, test } from 'vitest'
-import { cos, exp, log } from '../src/kernels/math'
+import { cos, exp, log, sin } from '../src/kernels/math'
 import { createRandom } from '../src/random'
 
 /** Bits after the point: enough for e^-745, which is 2^-1075, and 64 bits more. */
@@ -144,10 +144,10 @@ describe('log', () => {
   ])('log(%d) is %d', (x, y) => expect(log(x)).toBe(y))
 })
 
-test('cos is right to 1e-15', () => {
-  for (const x of [0, -0, Math.PI, Math.PI / 2, ...many(1000, () => 20 * random.normal())]) {
+test('sin and cos are right to 1e-15', () => {
+  for (const x of [0, -0, Math.PI, -Math.PI, Math.PI / 2, ...many(1000, () => 20 * random.normal())]) {
     expect(Math.abs(cos(x) - Math.cos(x))).toBeLessThan(1e-15)
+    expect(Math.abs(sin(x) - Math.sin(x))).toBeLessThan(1e-15)
   }
-  expect(cos(0)).toBe(1)
-  expect(cos(Math.PI)).toBe(-1)
+  expect([cos(0), cos(Math.PI), sin(0), sin(Math.PI / 2)]).toEqual([1, -1, 0, 1])
 })

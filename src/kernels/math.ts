@@ -122,15 +122,25 @@ export function log(x: number): number {
   return e * LN2_HIGH - (rest - e * LN2_LOW - f)
 }
 
-/** cos x for |x| < 2^20, to about 1e-16: schedules need it, kernels do not. */
+/** cos x for |x| < 2^20, to about 1e-16: schedules and augmentation need it, kernels do not. */
 export function cos(x: number): number {
+  return sine(x, 1)
+}
+
+/** sin x for |x| < 2^20, to about 1e-16. */
+export function sin(x: number): number {
+  return sine(x, 0)
+}
+
+/** sin(x + turns pi/2): x = k pi/2 + r, |r| <= pi/4, and Taylor's series of sin r or cos r. */
+function sine(x: number, turns: number): number {
   const k: number = Math.floor(x * 0.6366197723675814 + 0.5)
   // pi/2 in two parts, the first with 21 zero bits at its end.
   const r: number = x - k * 1.57079632673412561417 - k * 6.07710050650619224932e-11
   const z: number = r * r
-  const quadrant: number = k - 4 * Math.floor(k * 0.25)
+  const quadrant: number = k + turns - 4 * Math.floor((k + turns) * 0.25)
   let p: number
-  if (quadrant == 1 || quadrant == 3) {
+  if (quadrant == 0 || quadrant == 2) {
     p = 2.8114572543455206e-15
     p = p * z - 7.647163731819816e-13
     p = p * z + 1.6059043836821613e-10
@@ -140,7 +150,7 @@ export function cos(x: number): number {
     p = p * z + 8.333333333333333e-3
     p = p * z - 0.16666666666666666
     p = r + r * z * p
-    return quadrant == 1 ? -p : p
+    return quadrant == 2 ? -p : p
   }
   p = 4.779477332387385e-14
   p = p * z - 1.1470745597729725e-11
@@ -150,5 +160,5 @@ export function cos(x: number): number {
   p = p * z - 1.388888888888889e-3
   p = p * z + 4.1666666666666664e-2
   p = 1 - 0.5 * z + z * z * p
-  return quadrant == 2 ? -p : p
+  return quadrant == 3 ? -p : p
 }
