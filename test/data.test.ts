@@ -382,3 +382,8 @@ describe('readCsv', () => {
     )
   })
 })
+
+test('the entries as built share their errors', async () => {
+  const [{ pca }, core] = await Promise.all([import('v128/preprocessing'), import('v128')])
+  expect(() => pca([1], { shape: [1] })).toThrow(core.DataError)
+})
