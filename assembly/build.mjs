@@ -92,9 +92,11 @@ function decode(which) {
   for (let at = 0; at < bytes.length; at += ${PIECE}) {
     for (let i = 0; i < LENGTHS.length; i++) {
       const end = Math.min(at + ${PIECE}, LENGTHS[i])
-      for (let to = at; to < end; to++, from += 2) {
-        if (i === which) bytes[to] = 16 * digit(from) + digit(from + 1)
+      for (let to = at; i === which && to < end; to++) {
+        const letter = from + 2 * (to - at)
+        bytes[to] = 16 * digit(letter) + digit(letter + 1)
       }
+      from += 2 * Math.max(0, end - at)
     }
   }
   return bytes

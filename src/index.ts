@@ -1,3 +1,7 @@
+export { alexNet } from './architectures/alexnet'
+export { googLeNet } from './architectures/googlenet'
+export { mobileNetV1 } from './architectures/mobilenet'
+export { type ClassesOptions, type KeepOptions, type WidthOptions } from './architectures/options'
 export {
   type CifarResNetOptions,
   cifarResNet110,
@@ -9,6 +13,7 @@ export {
   resNet34,
   resNet50,
 } from './architectures/resnet'
+export { type VggOptions, vgg11, vgg16 } from './architectures/vgg'
 export { type Labels, type Numbers } from './data/batches'
 export { type Augmentation, type Change, type Fill, type ImageShape, augment } from './data/augment/augment'
 export { type ColorJitterOptions, colorJitter } from './data/augment/color-jitter'

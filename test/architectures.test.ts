@@ -10,6 +10,16 @@ const cifar = [3, 32, 32]
 
 /** Parameters as published, and whether torchvision has the network. */
 const table: [name: string, network: () => Layer, input: number[], parameters: number, multiplyAdds?: number][] = [
+  ['alexNet', v128.alexNet, image, 61_100_840, 0.714e9],
+  ['vgg11', v128.vgg11, image, 132_863_336, 7.61e9],
+  ['vgg11 batchNorm', () => v128.vgg11({ batchNorm: true }), image, 132_868_840],
+  ['vgg16', v128.vgg16, image, 138_357_544, 15.47e9],
+  ['vgg16 batchNorm', () => v128.vgg16({ batchNorm: true }), image, 138_365_992],
+  ['googLeNet', v128.googLeNet, image, 6_624_904, 1.5e9],
+  ['mobileNetV1', v128.mobileNetV1, image, 4_231_976, 569e6],
+  // The paper's table 6.
+  ['mobileNetV1, 0.75', () => v128.mobileNetV1({ width: 0.75 }), image, 2_585_560, 325e6],
+  ['mobileNetV1, 0.25', () => v128.mobileNetV1({ width: 0.25 }), image, 470_072, 41e6],
   ['resNet18', v128.resNet18, image, 11_689_512, 1.81e9],
   ['resNet34', v128.resNet34, image, 21_797_672, 3.66e9],
   ['resNet50', v128.resNet50, image, 25_557_032, 4.09e9],
@@ -39,6 +49,10 @@ const torchvision: Record<string, Fixture> = JSON.parse(
 
 /** A row of the table, or another form of it: the name in the fixture, without what follows it. */
 const forms: Record<string, (options: object) => Layer> = {
+  alexNet: v128.alexNet,
+  vgg11: v128.vgg11,
+  vgg16: v128.vgg16,
+  googLeNet: v128.googLeNet,
   resNet18: v128.resNet18,
   resNet34: v128.resNet34,
   resNet50: v128.resNet50,

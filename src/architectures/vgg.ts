@@ -1,0 +1,58 @@
+import { flag } from '../errors'
+import { batchNorm } from '../layers/batch-norm'
+import { conv2d } from '../layers/conv2d'
+import { dense } from '../layers/dense'
+import { dropout } from '../layers/dropout'
+import { flatten } from '../layers/flatten'
+import { maxPool2d } from '../layers/max-pool2d'
+import { relu } from '../layers/relu'
+import { sequential } from '../layers/sequential'
+import type { Layer } from '../plan'
+import { type KeepOptions, classesOf } from './options'
+
+export interface VggOptions extends KeepOptions {
+  /** Batch norm after each convolution (torchvision's vgg11_bn, vgg16_bn); false unless given. */
+  batchNorm?: boolean
+}
+
+/** `depths`: how many convolutions before each of the five pools. */
+function vgg(where: string, options: VggOptions, depths: readonly number[]): Layer {
+  const classes = classesOf(where, options, 1000, ['batchNorm', 'keep'])
+  const { keep = 0.5 } = options
+  const norm = flag(where, 'batchNorm', options.batchNorm ?? false)
+  const features = depths.flatMap((depth, i) => [
+    ...Array.from({ length: depth }, () => [
+      conv2d(Math.min(512, 64 * 2 ** i), { kernel: 3, pad: 1 }),
+      ...(norm ? [batchNorm()] : []),
+      relu(),
+    ]).flat(),
+    maxPool2d(2),
+  ])
+  return sequential({
+    features: sequential(...features),
+    flatten: flatten(),
+    classifier: sequential(
+      dense(4096),
+      relu(),
+      dropout({ keep }),
+      dense(4096),
+      relu(),
+      dropout({ keep }),
+      dense(classes),
+    ),
+  })
+}
+
+/**
+ * VGG-11 (Simonyan & Zisserman, 2015, configuration A) for images (3, 224, 224): 132,863,336 parameters, with the names
+ * of torchvision, whose adaptive pooling changes nothing at that size. Other images, of 32 x 32 and more, are flattened
+ * as they are, so that the first dense layer has another shape.
+ */
+export function vgg11(options: VggOptions = {}): Layer {
+  return vgg('vgg11', options, [1, 1, 2, 2, 2])
+}
+
+/** VGG-16 (Simonyan & Zisserman, 2015, configuration D), as vgg11. 138,357,544 parameters. */
+export function vgg16(options: VggOptions = {}): Layer {
+  return vgg('vgg16', options, [2, 2, 3, 3, 3])
+}
