@@ -11,8 +11,8 @@
 //
 //   scratch   | GEMM_SCRATCH | source planes | turned weights | one phase of dx | offsets (i32) |
 //
-// Three cases go other ways, by shapes alone (conv-geometry.ts says which): kernels of 3 x 3 with stride 1 by
-// winograd.ts; fewer than MR filters, as in depthwise convolutions, by productOfRow; dw of one channel by accumulateTaps.
+// Three cases go other ways, by shapes alone (conv-geometry.ts says which): kernels of 3 x 3 and 5 x 5 with stride 1
+// by winograd.ts; fewer than MR filters, as in depthwise convolutions, by productOfRow; dw of one channel by accumulateTaps.
 //
 // Legend: n images, c channels, h x w image, f filters, kh x kw taps, sh sw stride, ph pw pad, dh dw dilation,
 // oh x ow output; a group has c/groups channels and f/groups filters. Strides in elements, offsets in bytes.
@@ -221,7 +221,7 @@ export function conv2dForward(
   const oh = convOutput(h, kh, sh, ph, dh)
   const ow = convOutput(w, kw, sw, pw, dw)
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-    winogradProduct(n, c, h, w, f, oh, ow, ph, pw, 0, x, weight, bias, scratch, y)
+    winogradProduct(kh + 3, n, c, h, w, f, oh, ow, ph, pw, 0, x, weight, bias, scratch, y)
     return
   }
   const cg = c / groups
@@ -254,7 +254,7 @@ export function conv2dBackwardInput(
   const oh = convOutput(h, kh, sh, ph, dh)
   const ow = convOutput(w, kw, sw, pw, dw)
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-    winogradProduct(n, f, oh, ow, c, h, w, 2 - ph, 2 - pw, 1, dy, weight, 0, scratch, dx)
+    winogradProduct(kh + 3, n, f, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, 1, dy, weight, 0, scratch, dx)
     return
   }
   const cg = c / groups
@@ -459,7 +459,7 @@ export function conv2dBackwardWeight(
   const pixels = oh * ow
   if (dbias) addSums(n, f, pixels, dy, scratch, dbias)
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-    winogradWeight(n, c, h, w, f, oh, ow, ph, pw, x, dy, scratch, dweight)
+    winogradWeight(kh + 3, n, c, h, w, f, oh, ow, ph, pw, x, dy, scratch, dweight)
     return
   }
   const cg = c / groups

@@ -52,6 +52,8 @@ const cases: [Shape, number, Conv2dOptions & { kernel: number; pad: number }][] 
   [[3, 8, 9, 17], 10, { kernel: 3, pad: 0 }],
   [[1, 9, 60, 7], 8, { kernel: 3, pad: 2 }],
   [[2, 3, 32, 32], 16, { kernel: 5, pad: 2 }],
+  [[3, 7, 13, 11], 20, { kernel: 5, pad: 0 }],
+  [[1, 64, 27, 27], 48, { kernel: 5, pad: 2 }],
   [[2, 12, 6, 5], 7, { kernel: 1, pad: 0 }],
 ]
 

@@ -378,6 +378,12 @@ export const kernelCases: readonly KernelCase[] = [
   ...convCases(7, 10, 14, 13, 17, [3, 3], { pad: [1, 0] }),
   ...convCases(1, 8, 45, 46, 9, [3, 3], { pad: [1, 1] }),
   ...convCases(1, 33, 9, 7, 5, [3, 3], { pad: [1, 1] }),
+  ...convCases(2, 3, 8, 12, 11, [3, 3], { pad: [1, 1] }),
+  ...convCases(2, 2, 8, 8, 2, [5, 5], { pad: [2, 2] }),
+  ...convCases(3, 3, 13, 9, 6, [5, 5], { pad: [2, 2] }),
+  ...convCases(5, 7, 5, 7, 5, [5, 5], { pad: [2, 0] }),
+  ...convCases(2, 17, 10, 10, 3, [5, 5]),
+  ...convCases(1, 4, 30, 31, 9, [5, 5], { pad: [4, 3] }),
   ...convCases(1, 3, 30, 1, 5, [3, 1], { pad: [1, 0] }),
   ...convCases(1, 2, 1, 40, 5, [1, 5], { pad: [0, 2] }),
   ...[

@@ -59,9 +59,9 @@ export function convScratch(
   const oh: i32 = convOutput(h, kh, sh, ph, dh)
   const ow: i32 = convOutput(w, kw, sw, pw, dw)
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-    const forward: i32 = winogradProductScratch(c, f, oh, ow, bytes)
-    const backward: i32 = winogradProductScratch(f, c, h, w, bytes)
-    const weight: i32 = winogradWeightScratch(c, f, oh, ow, bytes)
+    const forward: i32 = winogradProductScratch(kh + 3, c, f, oh, ow, bytes)
+    const backward: i32 = winogradProductScratch(kh + 3, f, c, h, w, bytes)
+    const weight: i32 = winogradWeightScratch(kh + 3, c, f, oh, ow, bytes)
     const products: i32 = forward > backward ? forward : backward
     return products > weight ? products : weight
   }
@@ -103,10 +103,10 @@ export function sumsTaps(c: i32, f: i32, taps: i32): bool {
 }
 
 /** Bytes of the small things of winograd.ts: a tile in work, and the table of the tiles of a chunk. */
-export const WINOGRAD_TMP: i32 = 1024
+export const WINOGRAD_TMP: i32 = 1536
 export const WINOGRAD_TABLE: i32 = 16 * 104
-/** Bytes that 36 places take more when they lie an odd number of cache lines apart. */
-export const PLACES_SLACK: i32 = 36 * 128
+/** Bytes that the places of a tile take more when they lie an odd number of cache lines apart. */
+export const PLACES_SLACK: i32 = 64 * 128
 
 /** Whole images whose tiles fill a chunk, or one where that is more. */
 export function winogradImages(tiles: i32, chunk: i32): i32 {
@@ -115,27 +115,39 @@ export function winogradImages(tiles: i32, chunk: i32): i32 {
 }
 
 /**
- * Whether a convolution goes by winograd.ts. It must have kernels of 3 x 3, stride 1 and one group, and pay: 36
- * multiplications for a tile instead of 144, less what the transforms cost, which weighs more as channels get few, and
- * what tiles that jut out waste. Milliseconds, direct / Winograd (Xeon at 3 GHz, one thread):
+ * Whether a convolution goes by winograd.ts. It must have kernels of 3 x 3 or 5 x 5, stride 1 and one group, and pay: 36
+ * multiplications for a tile instead of 144, or 64 instead of 400, less what the transforms cost, which weighs more as
+ * channels get few, and what tiles that jut out waste. Milliseconds, direct / Winograd (Xeon at 3 GHz, one thread):
  *
- *                        float64                              float32
- *                        forward    dx         dw             forward    dx         dw
- *   32x64x28x28 to 64    113 / 39   113 / 39   115 / 43       58 / 20    58 / 20    58 / 23
- *   64x16x14x14 to 32    7.6 / 3.9  8.5 / 4.1  7.8 / 4.6      4.4 / 2.2  5.4 / 2.3  4.1 / 2.8
- *   64x8x14x14 to 8      1.1 / 0.9  1.1 / 0.9  1.2 / 1.0      0.7 / 0.5  0.7 / 0.5  0.7 / 0.6
- *   64x16x6x6 to 16      0.8 / 0.6  0.8 / 0.6  0.8 / 0.7      0.5 / 0.4  0.5 / 0.4  0.5 / 0.4
- *   64x3x32x32 to 32     7.3 / 6.6  11 / 8.8   9.2 / 9.8      3.6 / 3.6  5.4 / 4.4  5.3 / 7.6
- *   64x32x5x5 to 32      2.9 / 1.9  2.4 / 1.9  2.1 / 2.1      2.1 / 1.1  1.6 / 1.1  1.1 / 1.3
+ *                             float64                              float32
+ *                             forward    dx         dw             forward    dx         dw
+ *   3x3 32x64x28x28 to 64     113 / 38   113 / 38   115 / 44       58 / 20    58 / 20    58 / 23
+ *       64x16x14x14 to 32     7.6 / 3.6  8.5 / 3.9  7.8 / 4.3      4.4 / 2.0  5.4 / 2.1  4.1 / 2.5
+ *       64x8x14x14 to 8       1.1 / 0.8  1.1 / 0.8  1.2 / 0.9      0.7 / 0.5  0.7 / 0.5  0.7 / 0.6
+ *       64x6x14x14 to 6       0.9 / 0.6  0.9 / 0.6  1.0 / 0.8      0.5 / 0.4  0.5 / 0.4  0.6 / 0.6
+ *       64x3x32x32 to 32      7.2 / 6.1  11 / 7.7   9.0 / 6.3      3.6 / 3.4  5.3 / 4.1  5.2 / 3.4
+ *       64x4x14x14 to 4       0.4 / 0.3  0.4 / 0.3  0.4 / 0.4      0.2 / 0.2  0.2 / 0.2  0.2 / 0.3   (left direct)
+ *   5x5 16x64x27x27 to 192    425 / 101  439 / 117  424 / 112      214 / 54   221 / 60   213 / 55
+ *       32x3x32x32 to 64      19 / 9.4   32 / 15    20 / 13        9.4 / 5.0  15 / 7.3   11 / 6.3
+ *       64x6x14x14 to 16      2.0 / 1.1  6.2 / 2.3  2.1 / 1.5      1.2 / 0.6  3.5 / 1.3  1.1 / 0.9
+ *       64x16x5x5 to 16       2.2 / 1.0  1.8 / 1.0  1.6 / 1.3      1.6 / 0.6  1.2 / 0.6  0.9 / 0.8
+ *       64x2x16x16 to 8       1.0 / 0.6  1.1 / 0.9  1.1 / 0.9      0.5 / 0.4  0.6 / 0.5  0.6 / 0.6
+ *       64x1x28x28 to 32      5.1 / 6.1  9.9 / 11   7.4 / 9.5      2.6 / 3.4  6.4 / 6.0  3.9 / 5.0   (left direct)
  *
- * The error, relative to the largest value, is 1e-14 in float64 and 7e-6 in float32 (test/convolution.test.ts).
+ * The error, relative to the largest value, is below 1e-13 in float64 and 1e-5 in float32 (test/convolution.test.ts).
  */
 export function usesWinograd(
   c: i32, f: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32, groups: i32,
 ): bool {
-  if (kh != 3 || kw != 3 || sh * sw * dh * dw * groups != 1 || ph > 2 || pw > 2) return false
+  if (kh != kw || (kh != 3 && kh != 5) || sh * sw * dh * dw * groups != 1 || ph >= kh || pw >= kh) return false
   const tiles: i32 = ceilDivide(oh, 4) * ceilDivide(ow, 4)
-  return c >= 8 && f >= 8 && 4 * oh * ow >= 2 * 16 * tiles
+  if (kh == 5) return c >= 2 && f >= 2 && 3 * oh * ow >= 16 * tiles
+  return c >= 3 && f >= 3 && c * f >= 32 && 4 * oh * ow >= 2 * 16 * tiles
+}
+
+/** Tiles of a chunk: see winograd.ts. */
+export function winogradChunk(size: i32, bytes: i32): i32 {
+  return floorDivide((size == 6 ? 26 : 12) * 16, bytes)
 }
 
 /** Values of a padded plane whose tiles of 4 x 4 outputs need a border. */
@@ -143,26 +155,23 @@ function tiledPlane(oh: i32, ow: i32, border: i32): i32 {
   return (4 * ceilDivide(oh, 4) + border) * (4 * ceilDivide(ow, 4) + border)
 }
 
-/** Tiles of a chunk: see winograd.ts. */
-export function winogradChunk(bytes: i32): i32 {
-  return floorDivide(26 * 16, bytes)
-}
-
-function winogradProductScratch(c: i32, f: i32, oh: i32, ow: i32, bytes: i32): i32 {
-  const chunk: i32 = winogradChunk(bytes)
+function winogradProductScratch(size: i32, c: i32, f: i32, oh: i32, ow: i32, bytes: i32): i32 {
+  const places: i32 = size * size
+  const chunk: i32 = winogradChunk(size, bytes)
   const rows: i32 = MR * ceilDivide(f, MR)
   const images: i32 = winogradImages(ceilDivide(oh, 4) * ceilDivide(ow, 4), chunk)
-  const values: i32 = 36 * (c + rows) * chunk + images * c * tiledPlane(oh, ow, 2)
-  return WINOGRAD_TMP + WINOGRAD_TABLE + 2 * PLACES_SLACK + 36 * rows * c * 16 + values * bytes
+  const values: i32 = places * (c + MR) * chunk + images * c * tiledPlane(oh, ow, size - 4)
+  return WINOGRAD_TMP + WINOGRAD_TABLE + 2 * PLACES_SLACK + places * rows * c * 16 + values * bytes
 }
 
-function winogradWeightScratch(c: i32, f: i32, oh: i32, ow: i32, bytes: i32): i32 {
-  const chunk: i32 = winogradChunk(bytes)
+function winogradWeightScratch(size: i32, c: i32, f: i32, oh: i32, ow: i32, bytes: i32): i32 {
+  const places: i32 = size * size
+  const chunk: i32 = winogradChunk(size, bytes)
   const nr: i32 = floorDivide(32, bytes)
-  const rows: i32 = MR * ceilDivide(f, MR)
-  const columns: i32 = nr * ceilDivide(c, nr)
+  const rows: i32 = MR * ceilDivide(c < f ? c : f, MR)
+  const columns: i32 = nr * ceilDivide(c < f ? f : c, nr)
   const images: i32 = winogradImages(ceilDivide(oh, 4) * ceilDivide(ow, 4), chunk)
-  const planes: i32 = images * (c * tiledPlane(oh, ow, 2) + f * tiledPlane(oh, ow, 0))
-  const values: i32 = 36 * (rows * columns + (rows + columns) * chunk) + planes
+  const planes: i32 = images * (c * tiledPlane(oh, ow, size - 4) + f * tiledPlane(oh, ow, 0))
+  const values: i32 = places * (rows * columns + (rows + columns) * chunk) + planes
   return WINOGRAD_TMP + WINOGRAD_TABLE + 2 * PLACES_SLACK + MR * chunk * 16 + values * bytes
 }

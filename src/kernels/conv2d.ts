@@ -147,7 +147,7 @@ export const conv2dKernels = (heap: Heap) => {
       const oh = convOutput(h, kh, sh, ph, dh)
       const ow = convOutput(w, kw, sw, pw, dw)
       if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-        winogradProduct(n, c, h, w, filters, oh, ow, ph, pw, false, x, weight, bias, scratch, y)
+        winogradProduct(kh + 3, n, c, h, w, filters, oh, ow, ph, pw, false, x, weight, bias, scratch, y)
         return
       }
       const cg = c / groups
@@ -182,7 +182,7 @@ export const conv2dKernels = (heap: Heap) => {
       const oh = convOutput(h, kh, sh, ph, dh)
       const ow = convOutput(w, kw, sw, pw, dw)
       if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-        winogradProduct(n, filters, oh, ow, c, h, w, 2 - ph, 2 - pw, true, dy, weight, 0, scratch, dx)
+        winogradProduct(kh + 3, n, filters, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, true, dy, weight, 0, scratch, dx)
         return
       }
       const cg = c / groups
@@ -261,7 +261,7 @@ export const conv2dKernels = (heap: Heap) => {
       const pixels = oh * ow
       if (dbias) addSums(n, filters, pixels, dy >>> SHIFT, scratch >>> SHIFT, dbias >>> SHIFT)
       if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-        winogradWeight(n, c, h, w, filters, oh, ow, ph, pw, x, dy, scratch, dweight)
+        winogradWeight(kh + 3, n, c, h, w, filters, oh, ow, ph, pw, x, dy, scratch, dweight)
         return
       }
       const cg = c / groups
