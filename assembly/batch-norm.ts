@@ -1,85 +1,84 @@
 // Batch normalisation (Ioffe & Szegedy, 2015) of x (n x c x hw), each channel over its m = n * hw values; hw = 1 for
-// (N, D). With `relu`, y = max(0, ...) in the same pass, and backward takes the sign of y from x again.
-// Sums follow the order of reduce.ts. The variance is the shifted one, E[(x-s)^2] - E[x-s]^2, with s the mean of the
-// channel's first row: one pass over the data, and no cancellation unless that row is far from all others.
+// (N, D). With `relu`, y = max(0, ...) in the same pass, and backward takes the sign of y from x again. The shift of a
+// channel's variance (norm.ts) is the mean of its first row. Features (hw = 1) are summed side by side, row after row:
+// the order of reduce.ts for rows of one value.
 
+import { fill } from './elementwise'
 import { LANES, SIZE } from './float'
+import {
+  accumulateGradients, accumulateMoments, gradientRows, inverseDeviation, normalizeColumns, normalizeRows, varianceOf,
+} from './norm'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
 
-const SUMS: i32 = 4 * LANES
+/** Rows of features that are passed over together, so that what belongs to a feature is loaded once for all of them. */
+const ROWS: i32 = 8
 
-/** sums += x - shift; squares += (x - shift)^2. */
-function accumulateMoments(count: i32, shift: Float, x: usize, sums: usize, squares: usize): void {
-  const shifts = v128.splat<Float>(shift)
-  let s0 = v128.load(sums)
-  let s1 = v128.load(sums, 16)
-  let s2 = v128.load(sums, 32)
-  let s3 = v128.load(sums, 48)
-  let q0 = v128.load(squares)
-  let q1 = v128.load(squares, 16)
-  let q2 = v128.load(squares, 32)
-  let q3 = v128.load(squares, 48)
-  for (; count >= SUMS; count -= SUMS) {
-    const d0 = v128.sub<Float>(v128.load(x), shifts)
-    const d1 = v128.sub<Float>(v128.load(x, 16), shifts)
-    const d2 = v128.sub<Float>(v128.load(x, 32), shifts)
-    const d3 = v128.sub<Float>(v128.load(x, 48), shifts)
-    s0 = v128.add<Float>(s0, d0)
-    s1 = v128.add<Float>(s1, d1)
-    s2 = v128.add<Float>(s2, d2)
-    s3 = v128.add<Float>(s3, d3)
-    q0 = v128.add<Float>(q0, v128.mul<Float>(d0, d0))
-    q1 = v128.add<Float>(q1, v128.mul<Float>(d1, d1))
-    q2 = v128.add<Float>(q2, v128.mul<Float>(d2, d2))
-    q3 = v128.add<Float>(q3, v128.mul<Float>(d3, d3))
-    x += 64
+/**
+ * mean holds sums of x - shift for `count` channels of m values each, invStd of (x - shift)^2; they become what their
+ * names say. running = momentum * running + rest * batch, with the unbiased variance if `unbiased`.
+ */
+function batchStatistics(
+  count: i32, unbiased: i32, m: Float, epsilon: Float, momentum: Float, rest: Float,
+  shift: usize, runningMean: usize, runningVar: usize, mean: usize, invStd: usize,
+): void {
+  const correct = unbiased && m > 1
+  const ms = v128.splat<Float>(m)
+  const less = v128.splat<Float>(m - 1)
+  const zero = v128.splat<Float>(0)
+  const one = v128.splat<Float>(1)
+  const epsilons = v128.splat<Float>(epsilon)
+  const momenta = v128.splat<Float>(momentum)
+  const rests = v128.splat<Float>(rest)
+  let at: usize = 0
+  for (; count >= LANES; count -= LANES, at += 16) {
+    const d = v128.div<Float>(v128.load(mean + at), ms)
+    const square = v128.sub<Float>(v128.div<Float>(v128.load(invStd + at), ms), v128.mul<Float>(d, d))
+    const variance = v128.pmax<Float>(square, zero)
+    const average = v128.add<Float>(v128.load(shift + at), d)
+    const seen = correct ? v128.div<Float>(v128.mul<Float>(variance, ms), less) : variance
+    const oldMean = v128.mul<Float>(momenta, v128.load(runningMean + at))
+    const oldVar = v128.mul<Float>(momenta, v128.load(runningVar + at))
+    v128.store(runningMean + at, v128.add<Float>(oldMean, v128.mul<Float>(rests, average)))
+    v128.store(runningVar + at, v128.add<Float>(oldVar, v128.mul<Float>(rests, seen)))
+    v128.store(mean + at, average)
+    v128.store(invStd + at, v128.div<Float>(one, v128.sqrt<Float>(v128.add<Float>(variance, epsilons))))
   }
-  v128.store(sums, s0)
-  v128.store(sums, s1, 16)
-  v128.store(sums, s2, 32)
-  v128.store(sums, s3, 48)
-  v128.store(squares, q0)
-  v128.store(squares, q1, 16)
-  v128.store(squares, q2, 32)
-  v128.store(squares, q3, 48)
-  for (; count > 0; --count) {
-    const d: Float = load<Float>(x) - shift
-    store<Float>(sums, load<Float>(sums) + d)
-    store<Float>(squares, load<Float>(squares) + d * d)
-    sums += SIZE
-    squares += SIZE
-    x += SIZE
+  for (; count > 0; --count, at += SIZE) {
+    const d: Float = load<Float>(mean + at) / m
+    const variance = varianceOf(m, d, load<Float>(invStd + at))
+    const average: Float = load<Float>(shift + at) + d
+    const seen: Float = correct ? (variance * m) / (m - 1) : variance
+    store<Float>(runningMean + at, momentum * load<Float>(runningMean + at) + rest * average)
+    store<Float>(runningVar + at, momentum * load<Float>(runningVar + at) + rest * seen)
+    store<Float>(mean + at, average)
+    store<Float>(invStd + at, inverseDeviation(variance, epsilon))
   }
 }
 
-/** y = (x - mean) * scale + beta, and max(0, y) with `relu`, for the rows of one channel; stride in bytes. */
-function apply(
-  n: i32, hw: i32, relu: i32, mean: Float, scale: Float, beta: Float, stride: usize, x: usize, y: usize,
-): void {
-  const means = v128.splat<Float>(mean)
-  const scales = v128.splat<Float>(scale)
-  const betas = v128.splat<Float>(beta)
-  // With `relu` the floor is 0, without it nothing is below it.
-  const floor: Float = relu ? 0 : -Infinity
-  const floors = v128.splat<Float>(floor)
-  for (let row = 0; row < n; ++row) {
-    let from = x
-    let to = y
-    let count = hw
-    for (; count >= LANES; count -= LANES) {
-      const z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
-      v128.store(to, v128.pmax<Float>(z, floors))
-      from += 16
-      to += 16
+/** sums += x - shift; squares += (x - shift)^2, for n rows of c features. */
+function accumulateColumnMoments(n: i32, c: i32, shift: usize, x: usize, sums: usize, squares: usize): void {
+  const stride = <usize>c * SIZE
+  let at: usize = 0
+  for (; at + 16 <= stride; at += 16) {
+    const shifts = v128.load(shift + at)
+    let s = v128.load(sums + at)
+    let q = v128.load(squares + at)
+    let from = x + at
+    for (let row = 0; row < n; ++row, from += stride) {
+      const d = v128.sub<Float>(v128.load(from), shifts)
+      s = v128.add<Float>(s, d)
+      q = v128.add<Float>(q, v128.mul<Float>(d, d))
     }
-    for (; count > 0; --count) {
-      const z: Float = (load<Float>(from) - mean) * scale + beta
-      store<Float>(to, z < floor ? floor : z)
-      from += SIZE
-      to += SIZE
+    v128.store(sums + at, s)
+    v128.store(squares + at, q)
+  }
+  for (; at < stride; at += SIZE) {
+    let from = x + at
+    for (let row = 0; row < n; ++row, from += stride) {
+      const d: Float = load<Float>(from) - load<Float>(shift + at)
+      store<Float>(sums + at, load<Float>(sums + at) + d)
+      store<Float>(squares + at, load<Float>(squares + at) + d * d)
     }
-    x += stride
-    y += stride
   }
 }
 
@@ -87,7 +86,7 @@ function apply(
  * y = gamma * (x - mean) / sqrt(variance + epsilon) + beta.
  * Training: mean and variance of the batch, kept in mean and invStd for backward; running = momentum * running +
  * rest * batch, with the unbiased variance (divided by m - 1) if `unbiased`. Else: the running statistics.
- * rest = 1 - momentum, handed in because float32 would lose digits. scratch: 128 bytes.
+ * rest = 1 - momentum, handed in because float32 would lose digits. scratch: NORM_SCRATCH bytes.
  */
 export function batchNormForward(
   n: i32, c: i32, hw: i32, training: i32, unbiased: i32, relu: i32, epsilon: Float, momentum: Float, rest: Float,
@@ -96,97 +95,131 @@ export function batchNormForward(
 ): void {
   const stride = <usize>(c * hw) * SIZE
   const m: Float = <Float>(n * hw)
+  const floor: Float = relu ? 0 : -Infinity
+  if (!training) {
+    for (let at: usize = 0; at < <usize>c * SIZE; at += SIZE) {
+      store<Float>(mean + at, load<Float>(runningMean + at))
+      store<Float>(invStd + at, inverseDeviation(load<Float>(runningVar + at), epsilon))
+    }
+  }
+  if (hw == 1) {
+    if (training) {
+      fill(c, 0, mean)
+      fill(c, 0, invStd)
+      let row = x
+      for (let i = 0; i < n; i += ROWS, row += <usize>ROWS * stride) {
+        accumulateColumnMoments(min(ROWS, n - i), c, x, row, mean, invStd)
+      }
+      batchStatistics(c, unbiased, m, epsilon, momentum, rest, x, runningMean, runningVar, mean, invStd)
+    }
+    for (let i = 0; i < n; i += ROWS, x += <usize>ROWS * stride, y += <usize>ROWS * stride) {
+      normalizeColumns(min(ROWS, n - i), c, 1, floor, x, mean, invStd, gamma, beta, y)
+    }
+    return
+  }
   const squares = scratch + 64
+  const shift = scratch + 128
   for (let channel = 0; channel < c; ++channel) {
-    const at = <usize>channel * SIZE
-    let average = load<Float>(runningMean + at)
-    let variance = load<Float>(runningVar + at)
     if (training) {
       clearLanes(scratch)
       accumulate(hw, x, scratch)
-      const shift: Float = totalOfLanes(scratch) / <Float>hw
+      store<Float>(shift, totalOfLanes(scratch) / <Float>hw)
       clearLanes(scratch)
       clearLanes(squares)
       let row = x
-      for (let i = 0; i < n; ++i, row += stride) accumulateMoments(hw, shift, row, scratch, squares)
-      const d: Float = totalOfLanes(scratch) / m
-      const square: Float = totalOfLanes(squares) / m - d * d
-      // Not "square > 0 ? square : 0": a NaN must stay one.
-      variance = square < 0 ? 0 : square
-      average = shift + d
-      const seen: Float = unbiased && n * hw > 1 ? (variance * m) / (m - 1) : variance
-      store<Float>(runningMean + at, momentum * load<Float>(runningMean + at) + rest * average)
-      store<Float>(runningVar + at, momentum * load<Float>(runningVar + at) + rest * seen)
+      for (let i = 0; i < n; ++i, row += stride) accumulateMoments(hw, load<Float>(shift), row, scratch, squares)
+      store<Float>(mean, totalOfLanes(scratch))
+      store<Float>(invStd, totalOfLanes(squares))
+      batchStatistics(1, unbiased, m, epsilon, momentum, rest, shift, runningMean, runningVar, mean, invStd)
     }
-    const inverse: Float = 1 / sqrt<Float>(variance + epsilon)
-    store<Float>(mean + at, average)
-    store<Float>(invStd + at, inverse)
-    apply(n, hw, relu, average, load<Float>(gamma + at) * inverse, load<Float>(beta + at), stride, x, y)
+    const scale: Float = load<Float>(gamma) * load<Float>(invStd)
+    normalizeRows(n, hw, floor, load<Float>(mean), scale, load<Float>(beta), stride, x, y)
     x += <usize>hw * SIZE
     y += <usize>hw * SIZE
+    gamma += SIZE
+    beta += SIZE
+    runningMean += SIZE
+    runningVar += SIZE
+    mean += SIZE
+    invStd += SIZE
   }
 }
 
-/** sums += dy; products += dy * (x - mean); dy counts only where (x - mean) * scale + beta > floor. */
-function accumulateGradients(
-  count: i32, mean: Float, scale: Float, beta: Float, floor: Float, x: usize, dy: usize, sums: usize, products: usize,
+/** The same as accumulateGradients for n rows of c features. */
+function accumulateColumnGradients(
+  n: i32, c: i32, floor: Float, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize, dy: usize,
+  sums: usize, products: usize,
 ): void {
-  const means = v128.splat<Float>(mean)
-  const scales = v128.splat<Float>(scale)
-  const betas = v128.splat<Float>(beta)
+  const stride = <usize>c * SIZE
   const floors = v128.splat<Float>(floor)
-  let s0 = v128.load(sums)
-  let s1 = v128.load(sums, 16)
-  let s2 = v128.load(sums, 32)
-  let s3 = v128.load(sums, 48)
-  let q0 = v128.load(products)
-  let q1 = v128.load(products, 16)
-  let q2 = v128.load(products, 32)
-  let q3 = v128.load(products, 48)
-  for (; count >= SUMS; count -= SUMS) {
-    let d = v128.sub<Float>(v128.load(x), means)
-    let g = v128.and(v128.load(dy), v128.gt<Float>(v128.add<Float>(v128.mul<Float>(d, scales), betas), floors))
-    s0 = v128.add<Float>(s0, g)
-    q0 = v128.add<Float>(q0, v128.mul<Float>(g, d))
-    d = v128.sub<Float>(v128.load(x, 16), means)
-    g = v128.and(v128.load(dy, 16), v128.gt<Float>(v128.add<Float>(v128.mul<Float>(d, scales), betas), floors))
-    s1 = v128.add<Float>(s1, g)
-    q1 = v128.add<Float>(q1, v128.mul<Float>(g, d))
-    d = v128.sub<Float>(v128.load(x, 32), means)
-    g = v128.and(v128.load(dy, 32), v128.gt<Float>(v128.add<Float>(v128.mul<Float>(d, scales), betas), floors))
-    s2 = v128.add<Float>(s2, g)
-    q2 = v128.add<Float>(q2, v128.mul<Float>(g, d))
-    d = v128.sub<Float>(v128.load(x, 48), means)
-    g = v128.and(v128.load(dy, 48), v128.gt<Float>(v128.add<Float>(v128.mul<Float>(d, scales), betas), floors))
-    s3 = v128.add<Float>(s3, g)
-    q3 = v128.add<Float>(q3, v128.mul<Float>(g, d))
-    x += 64
-    dy += 64
+  let at: usize = 0
+  for (; at + 16 <= stride; at += 16) {
+    const means = v128.load(mean + at)
+    const scales = v128.mul<Float>(v128.load(gamma + at), v128.load(invStd + at))
+    const betas = v128.load(beta + at)
+    let s = v128.load(sums + at)
+    let q = v128.load(products + at)
+    let offset = at
+    for (let row = 0; row < n; ++row, offset += stride) {
+      const d = v128.sub<Float>(v128.load(x + offset), means)
+      const above = v128.gt<Float>(v128.add<Float>(v128.mul<Float>(d, scales), betas), floors)
+      const g = v128.and(v128.load(dy + offset), above)
+      s = v128.add<Float>(s, g)
+      q = v128.add<Float>(q, v128.mul<Float>(g, d))
+    }
+    v128.store(sums + at, s)
+    v128.store(products + at, q)
   }
-  v128.store(sums, s0)
-  v128.store(sums, s1, 16)
-  v128.store(sums, s2, 32)
-  v128.store(sums, s3, 48)
-  v128.store(products, q0)
-  v128.store(products, q1, 16)
-  v128.store(products, q2, 32)
-  v128.store(products, q3, 48)
-  for (; count > 0; --count) {
-    const d: Float = load<Float>(x) - mean
-    const g: Float = d * scale + beta > floor ? load<Float>(dy) : 0
-    store<Float>(sums, load<Float>(sums) + g)
-    store<Float>(products, load<Float>(products) + g * d)
-    sums += SIZE
-    products += SIZE
-    x += SIZE
-    dy += SIZE
+  for (; at < stride; at += SIZE) {
+    const average = load<Float>(mean + at)
+    const scale: Float = load<Float>(gamma + at) * load<Float>(invStd + at)
+    let offset = at
+    for (let row = 0; row < n; ++row, offset += stride) {
+      const d: Float = load<Float>(x + offset) - average
+      const g: Float = d * scale + load<Float>(beta + at) > floor ? load<Float>(dy + offset) : 0
+      store<Float>(sums + at, load<Float>(sums + at) + g)
+      store<Float>(products + at, load<Float>(products + at) + g * d)
+    }
+  }
+}
+
+/** The same as gradientRows for n rows of c features, with inner = 1 and outer = scale. */
+function gradientColumns(
+  n: i32, c: i32, floor: Float, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize, dy: usize,
+  b: usize, k: usize, dx: usize,
+): void {
+  const stride = <usize>c * SIZE
+  const floors = v128.splat<Float>(floor)
+  let at: usize = 0
+  for (; at + 16 <= stride; at += 16) {
+    const means = v128.load(mean + at)
+    const scales = v128.mul<Float>(v128.load(gamma + at), v128.load(invStd + at))
+    const betas = v128.load(beta + at)
+    const bs = v128.load(b + at)
+    const ks = v128.load(k + at)
+    let offset = at
+    for (let row = 0; row < n; ++row, offset += stride) {
+      const d = v128.sub<Float>(v128.load(x + offset), means)
+      const above = v128.gt<Float>(v128.add<Float>(v128.mul<Float>(d, scales), betas), floors)
+      const g = v128.and(v128.load(dy + offset), above)
+      const rest = v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))
+      v128.store(dx + offset, v128.mul<Float>(scales, rest))
+    }
+  }
+  for (; at < stride; at += SIZE) {
+    const scale: Float = load<Float>(gamma + at) * load<Float>(invStd + at)
+    gradientRows(
+      n, 1, load<Float>(mean + at), scale, load<Float>(beta + at), floor, scale, 1, load<Float>(b + at),
+      load<Float>(k + at), stride, x + at, dy + at, dx + at,
+    )
   }
 }
 
 /**
  * dgamma += sum dy (x - mean) invStd, dbeta += sum dy, unless dgamma is 0; and, unless dx is 0,
  * dx = gamma invStd (dy - mean(dy) - (x - mean) invStd^2 mean(dy (x - mean))); without `training` the statistics are
- * constants and dx = gamma invStd dy. scratch: 128 bytes.
+ * constants and dx = gamma invStd dy. scratch: NORM_SCRATCH bytes, and for features at
+ * least 2 c values.
  */
 export function batchNormBackward(
   n: i32, c: i32, hw: i32, training: i32, relu: i32,
@@ -195,9 +228,37 @@ export function batchNormBackward(
 ): void {
   const stride = <usize>(c * hw) * SIZE
   const m: Float = <Float>(n * hw)
-  const products = scratch + 64
   const floor: Float = relu ? 0 : -Infinity
-  const floors = v128.splat<Float>(floor)
+  if (hw == 1) {
+    const products = scratch + stride
+    fill(2 * c, 0, scratch)
+    for (let i = 0; i < n; i += ROWS) {
+      const offset = <usize>i * stride
+      accumulateColumnGradients(
+        min(ROWS, n - i), c, floor, x + offset, gamma, beta, mean, invStd, dy + offset, scratch, products,
+      )
+    }
+    for (let at: usize = 0; at < stride; at += SIZE) {
+      const inverse = load<Float>(invStd + at)
+      const sum = load<Float>(scratch + at)
+      const product = load<Float>(products + at)
+      if (dgamma) {
+        store<Float>(dgamma + at, load<Float>(dgamma + at) + product * inverse)
+        store<Float>(dbeta + at, load<Float>(dbeta + at) + sum)
+      }
+      store<Float>(scratch + at, training ? sum / m : 0)
+      store<Float>(products + at, training ? (product / m) * inverse * inverse : 0)
+    }
+    if (!dx) return
+    for (let i = 0; i < n; i += ROWS) {
+      const offset = <usize>i * stride
+      gradientColumns(
+        min(ROWS, n - i), c, floor, x + offset, gamma, beta, mean, invStd, dy + offset, scratch, products, dx + offset,
+      )
+    }
+    return
+  }
+  const products = scratch + 64
   for (let channel = 0; channel < c; ++channel) {
     const at = <usize>channel * SIZE
     const average = load<Float>(mean + at)
@@ -219,34 +280,7 @@ export function batchNormBackward(
     if (dx) {
       const b: Float = training ? sum / m : 0
       const k: Float = training ? (product / m) * inverse * inverse : 0
-      const means = v128.splat<Float>(average)
-      const scales = v128.splat<Float>(scale)
-      const shifts = v128.splat<Float>(shift)
-      const bs = v128.splat<Float>(b)
-      const ks = v128.splat<Float>(k)
-      offset = 0
-      for (let i = 0; i < n; ++i, offset += stride) {
-        let from = x + offset
-        let grad = dy + offset
-        let to = dx + offset
-        let count = hw
-        for (; count >= LANES; count -= LANES) {
-          const d = v128.sub<Float>(v128.load(from), means)
-          const g = v128.and(v128.load(grad), v128.gt<Float>(v128.add<Float>(v128.mul<Float>(d, scales), shifts), floors))
-          v128.store(to, v128.mul<Float>(scales, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))))
-          from += 16
-          grad += 16
-          to += 16
-        }
-        for (; count > 0; --count) {
-          const d: Float = load<Float>(from) - average
-          const g: Float = d * scale + shift > floor ? load<Float>(grad) : 0
-          store<Float>(to, scale * (g - b - d * k))
-          from += SIZE
-          grad += SIZE
-          to += SIZE
-        }
-      }
+      gradientRows(n, hw, average, scale, shift, floor, scale, 1, b, k, stride, x, dy, dx)
       dx += <usize>hw * SIZE
     }
     x += <usize>hw * SIZE

@@ -20,6 +20,7 @@ export {
 } from './elementwise'
 export { bytesPerValue } from './float'
 export { gemm } from './gemm'
+export { groupNormBackward, groupNormForward } from './group-norm'
 export { meanSquaredError, softmaxCrossEntropy } from './losses'
 export { adam, momentum, nesterov, rmsprop } from './optimizers'
 export {

@@ -11,7 +11,7 @@ const untyped = v128 as unknown as Record<string, (...args: unknown[]) => never>
 const { adam, batchNorm, concat, constant, conv2d, cosineDecay, dense, gradientCheck, maxPool2d } = untyped
 const { meanSquaredError, momentum, normal, normalize, padChannels, residual, sequential, sgd, softmaxCrossEntropy } =
   untyped
-const { avgPool2d, dropout } = untyped
+const { avgPool2d, dropout, groupNorm, layerNorm } = untyped
 const { globalAvgPool2d, relu } = v128
 
 async function errorOf(action: () => unknown): Promise<unknown> {
@@ -41,6 +41,11 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
   ['conv2d on a vector', () => plan(conv2d(4, { kernel: 3 }), [9]), /^conv2d: wants images \(C, H, W\), got .*\(9\)/],
   ['maxPool2d on a vector', () => plan(sequential(relu(), maxPool2d(2)), [9]), /^sequential\.1 maxPool2d: wants image/],
   ['avgPool2d on a vector', () => plan(sequential(avgPool2d(2)), [9]), /^sequential\.0 avgPool2d: wants image/],
+  [
+    'groups that do not divide',
+    () => plan(sequential(groupNorm(4)), image),
+    /^sequential\.0 groupNorm: 4 groups do not divide the 3 channels of the input; take a divisor of 3/,
+  ],
   ['globalAvgPool2d on a vector', () => plan(globalAvgPool2d(), [9]), /^globalAvgPool2d: wants images/],
   [
     'groups that do not divide the channels',
@@ -159,6 +164,9 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
   ['batchNorm, momentum 1.1', () => batchNorm({ momentum: 1.1 }), /^batchNorm: momentum must be .* 0 to 1, got 1\.1/],
   ['batchNorm, epsilon -1', () => batchNorm({ epsilon: -1 }), /^batchNorm: epsilon must be .* at least 0, got -1/],
   ['batchNorm, runningVar', () => batchNorm({ runningVar: true }), /^batchNorm: runningVar must be 'biased', 'un/],
+  ['groupNorm, 0 groups', () => groupNorm(0), /^groupNorm: groups must be an integer of at least 1, got 0/],
+  ['groupNorm, epsilon', () => groupNorm(2, { epsilon: -1 }), /^groupNorm: epsilon must be .* at least 0, got -1/],
+  ['layerNorm, epsilon', () => layerNorm({ epsilon: '1' }), /^layerNorm: epsilon must be a finite .*, got "1"/],
   ['normalize without options', () => normalize(), /^normalize: options must be an object with mean, std/],
   ['normalize without std', () => normalize({ mean: 1 }), /^normalize: std must be a finite number/],
   ['normalize, std 0', () => normalize({ mean: 1, std: [1, 0] }), /^normalize: std must be above 0, got 1, 0/],
@@ -239,6 +247,8 @@ const withUnknown: [name: string, action: (model: Model) => unknown][] = [
   ['batchNorm', () => batchNorm(unknown)],
   ['normalize', () => normalize({ mean: 0, std: 1, ...unknown })],
   ['dropout', () => dropout(unknown)],
+  ['groupNorm', () => groupNorm(2, unknown)],
+  ['layerNorm', () => layerNorm(unknown)],
   ['maxPool2d', () => maxPool2d(2, unknown)],
   ['avgPool2d', () => avgPool2d(2, unknown)],
   ['sgd', () => sgd({ learningRate: 1, ...unknown })],

@@ -2,7 +2,7 @@
 // bit, and the benchmark. Sizes include 1, odd tails, edges of blocks and non-square shapes.
 
 import type { Kernels } from '../src/engine/index'
-import { GEMM_SCRATCH, SOFTMAX_SCRATCH } from '../src/kernels/blocking'
+import { GEMM_SCRATCH, NORM_SCRATCH, SOFTMAX_SCRATCH } from '../src/kernels/blocking'
 import { convOutput, convScratch, poolOutput, poolScratch } from '../src/kernels/conv-geometry'
 import { createRandom } from '../src/random'
 
@@ -142,7 +142,8 @@ export function batchNormCases(n: number, c: number, hw: number, training: numbe
     {
       kernel: 'batchNormForward',
       name,
-      traffic: 2 * size,
+      // x twice, since the statistics come first.
+      traffic: (training ? 3 : 2) * size,
       args: (a) => [
         n,
         c,
@@ -158,7 +159,7 @@ export function batchNormCases(n: number, c: number, hw: number, training: numbe
         a.values(c),
         a.values(c),
         a.positive(c),
-        a.scratch(128),
+        a.scratch(NORM_SCRATCH),
         a.values(c),
         a.values(c),
         a.values(size),
@@ -167,7 +168,7 @@ export function batchNormCases(n: number, c: number, hw: number, training: numbe
     {
       kernel: 'batchNormBackward',
       name,
-      traffic: 3 * size,
+      traffic: 5 * size,
       args: (a) => [
         n,
         c,
@@ -180,12 +181,53 @@ export function batchNormCases(n: number, c: number, hw: number, training: numbe
         a.values(c),
         a.positive(c),
         a.values(size),
-        a.scratch(128),
+        a.scratch(Math.max(NORM_SCRATCH, 2 * c * a.bytes)),
         a.values(c),
         a.values(c),
         a.values(size),
       ],
     },
+  ]
+}
+
+export function groupNormCases(n: number, groups: number, c: number, hw: number): KernelCase[] {
+  const size = n * c * hw
+  const name = `${n}x${c}x${hw} in ${groups}`
+  const sizes = [n, groups, c, hw]
+  const [x, features, statistics] = [size, c, n * groups]
+  const outputs = (a: Arguments) => [a.values(features), a.values(features)]
+  return [
+    {
+      kernel: 'groupNormForward',
+      name,
+      traffic: 3 * size,
+      args: (a) => [
+        ...sizes,
+        1e-5,
+        a.values(x),
+        ...outputs(a),
+        a.scratch(NORM_SCRATCH),
+        a.values(statistics),
+        a.values(statistics),
+        a.values(x),
+      ],
+    },
+    ...[true, false].map((dx): KernelCase => ({
+      kernel: 'groupNormBackward',
+      name: `${name}${dx ? '' : ' without dx'}`,
+      traffic: dx ? 5 * size : 2 * size,
+      args: (a) => [
+        ...sizes,
+        a.values(x),
+        a.values(features),
+        a.values(statistics),
+        a.positive(statistics),
+        a.values(x),
+        a.scratch(NORM_SCRATCH),
+        ...outputs(a),
+        dx ? a.values(x) : 0,
+      ],
+    })),
   ]
 }
 
@@ -389,11 +431,23 @@ export const kernelCases: readonly KernelCase[] = [
   ...[
     [1, 1, 1],
     [6, 4, 1],
+    [19, 7, 1],
+    [3, 65, 1],
     [3, 5, 16],
     [2, 3, 17],
     [1, 2, 49],
     [5, 1, 9],
   ].flatMap(([n, c, hw]) => [0, 1].flatMap((t) => [0, 1].flatMap((relu) => batchNormCases(n, c, hw, t, relu)))),
+  ...[
+    [1, 1, 1, 1],
+    [2, 1, 7, 1],
+    [3, 1, 300, 1],
+    [3, 2, 34, 1],
+    [2, 3, 6, 4],
+    [2, 1, 5, 17],
+    [3, 4, 4, 49],
+    [2, 2, 4, 300],
+  ].flatMap(([n, groups, c, hw]) => groupNormCases(n, groups, c, hw)),
   ...poolCases(1, 1, 1, [1, 1]),
   ...poolCases(6, 8, 8, [2, 2]),
   ...poolCases(3, 14, 10, [2, 2]),

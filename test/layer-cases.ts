@@ -13,6 +13,8 @@ import {
   flatten,
   freeze,
   globalAvgPool2d,
+  groupNorm,
+  layerNorm,
   maxPool2d,
   normalize,
   padChannels,
@@ -111,6 +113,47 @@ export const layerCases: readonly LayerCase[] = [
       ),
     input: [2, 7, 9],
     names: ['1.weight', '1.bias', '4.weight', '4.bias', '0.mean', '0.std'],
+  },
+  {
+    name: 'layerNorm of features',
+    network: () => sequential(dense(21), layerNorm(), relu(), dense(3)),
+    input: [3],
+    names: ['0.weight', '0.bias', '1.weight', '1.bias', '3.weight', '3.bias'],
+  },
+  {
+    name: 'layerNorm and groupNorm of images, the first on the input',
+    network: () =>
+      sequential(layerNorm({ epsilon: 1e-3 }), conv2d(6, { kernel: 2 }), groupNorm(2), relu(), groupNorm(3), ...head()),
+    input: [2, 4, 5],
+    names: ['0', '1', '2', '4', '6'].flatMap((at) => [`${at}.weight`, `${at}.bias`]),
+  },
+  {
+    name: 'groupNorm of features, frozen norms',
+    network: () =>
+      sequential({
+        first: dense(6),
+        groups: groupNorm(2),
+        body: freeze(sequential(layerNorm(), groupNorm(1), batchNorm())),
+        head: dense(3),
+      }),
+    input: [3],
+    names: [
+      'first.weight',
+      'first.bias',
+      'groups.weight',
+      'groups.bias',
+      'body.0.weight',
+      'body.0.bias',
+      'body.1.weight',
+      'body.1.bias',
+      'body.2.weight',
+      'body.2.bias',
+      'head.weight',
+      'head.bias',
+      'body.2.running_mean',
+      'body.2.running_var',
+    ],
+    frozen: /^body\./,
   },
   {
     name: 'avgPool2d, and maxPool2d that rounds up',
@@ -366,5 +409,10 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
   conv2d: { fixtures: ['conv2d'], layer: ({ filters, ...options }) => conv2d(filters, options) },
   dense: { fixtures: ['dense_loss'], layer: ({ units }) => dense(units) },
   maxPool2d: { fixtures: ['pool', 'pooling'], layer: ({ kernel, ...options }) => maxPool2d(kernel, options) },
+  groupNorm: {
+    fixtures: ['normalisation'],
+    layer: ({ groups, eps }) => groupNorm(groups, { epsilon: eps }),
+  },
+  layerNorm: { fixtures: ['norm', 'normalisation'], layer: ({ eps }) => layerNorm({ epsilon: eps }) },
   relu: { fixtures: ['activations'], layer: relu },
 }

@@ -1,31 +1,12 @@
 // Twin of assembly/batch-norm.ts.
 import { F, SHIFT, type Heap } from './float'
+import {
+  accumulateGradients, accumulateMoments, gradientRow, inverseDeviation, normalizeRow, varianceOf,
+} from './norm'
 import { SUMS, accumulate, clearLanes, totalOfLanes } from './reduce'
 
 export const batchNormKernels = (heap: Heap) => {
   const { f } = heap
-
-  function accumulateMoments(count: number, shift: number, x: number, sums: number, squares: number): void {
-    for (let i = 0; i < count; i++) {
-      const d = F(f[x + i] - shift)
-      const lane = i & (SUMS - 1)
-      f[sums + lane] = F(f[sums + lane] + d)
-      f[squares + lane] = F(f[squares + lane] + F(d * d))
-    }
-  }
-
-  function accumulateGradients(
-    count: number, mean: number, scale: number, beta: number, floor: number,
-    x: number, dy: number, sums: number, products: number,
-  ): void {
-    for (let i = 0; i < count; i++) {
-      const d = F(f[x + i] - mean)
-      const g = F(F(d * scale) + beta) > floor ? f[dy + i] : 0
-      const lane = i & (SUMS - 1)
-      f[sums + lane] = F(f[sums + lane] + g)
-      f[products + lane] = F(f[products + lane] + F(g * d))
-    }
-  }
 
   return {
     batchNormForward(
@@ -60,27 +41,21 @@ export const batchNormKernels = (heap: Heap) => {
           const shift = F(totalOfLanes(heap, sums) / hw)
           clearLanes(heap, sums)
           clearLanes(heap, squares)
-          for (let i = 0; i < n; i++) accumulateMoments(hw, shift, x + at + i * stride, sums, squares)
+          for (let i = 0; i < n; i++) accumulateMoments(heap, hw, shift, x + at + i * stride, sums, squares)
           const d = F(totalOfLanes(heap, sums) / m)
-          const square = F(F(totalOfLanes(heap, squares) / m) - F(d * d))
-          variance = square < 0 ? 0 : square
+          variance = varianceOf(m, d, totalOfLanes(heap, squares))
           average = F(shift + d)
           const seen = unbiased && n * hw > 1 ? F(F(variance * m) / F(m - 1)) : variance
           f[runningMean + channel] = F(momentum * f[runningMean + channel]) + F(rest * average)
           f[runningVar + channel] = F(momentum * f[runningVar + channel]) + F(rest * seen)
         }
-        const inverse = F(1 / F(Math.sqrt(F(variance + epsilon))))
+        const inverse = inverseDeviation(variance, epsilon)
         f[mean + channel] = average
         f[invStd + channel] = inverse
         const scale = F(f[gamma + channel] * inverse)
         const shift = f[beta + channel]
-        for (let row = 0; row < n; row++) {
-          const from = x + at + row * stride
-          const to = y + at + row * stride
-          for (let i = 0; i < hw; i++) {
-            const z = F(F(F(f[from + i] - average) * scale) + shift)
-            f[to + i] = z < floor ? floor : z
-          }
+        for (let row = at; row < n * stride; row += stride) {
+          normalizeRow(heap, hw, floor, average, scale, shift, x + row, y + row)
         }
       }
     },
@@ -114,7 +89,7 @@ export const batchNormKernels = (heap: Heap) => {
         clearLanes(heap, products)
         for (let i = 0; i < n; i++) {
           const offset = at + i * stride
-          accumulateGradients(hw, average, scale, shift, floor, x + offset, dy + offset, sums, products)
+          accumulateGradients(heap, hw, average, scale, shift, floor, x + offset, dy + offset, sums, products)
         }
         const sum = totalOfLanes(heap, sums)
         const product = totalOfLanes(heap, products)
@@ -125,13 +100,8 @@ export const batchNormKernels = (heap: Heap) => {
         if (!dx) continue
         const b = training ? F(sum / m) : 0
         const k = training ? F(F(F(product / m) * inverse) * inverse) : 0
-        for (let row = 0; row < n; row++) {
-          const offset = at + row * stride
-          for (let i = offset; i < offset + hw; i++) {
-            const d = F(f[x + i] - average)
-            const g = F(F(d * scale) + shift) > floor ? f[dy + i] : 0
-            f[dx + i] = scale * F(F(g - b) - F(d * k))
-          }
+        for (let row = at; row < n * stride; row += stride) {
+          gradientRow(heap, hw, average, scale, shift, floor, scale, 1, b, k, x + row, dy + row, dx + row)
         }
       }
     },

@@ -25,6 +25,11 @@ export const GEMM_SCRATCH: i32 = BLOCK_OFFSET + 16 * KC * BLOCK_VECTORS
 /** Bytes of scratch of the softmax, before one row: partial sums, constants, an odd tail. */
 export const SOFTMAX_SCRATCH: i32 = 512
 
+/** Bytes of scratch of batch norm and group norm: two sets of partial sums, and a value. */
+export const NORM_SCRATCH: i32 = 192
+/** Values whose mean is the shift of the variance of a group. */
+export const SHIFT_VALUES: i32 = 256
+
 /** a / b rounded up, for positive integers. */
 export function ceilDivide(a: i32, b: i32): i32 {
   return ((a + b - 1) / b) | 0

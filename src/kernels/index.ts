@@ -8,6 +8,7 @@ import { dropoutKernels } from './dropout'
 import { elementwiseKernels } from './elementwise'
 import { Floats, SHIFT } from './float'
 import { gemmKernels } from './gemm'
+import { groupNormKernels } from './group-norm'
 import { lossKernels } from './losses'
 import { optimizerKernels } from './optimizers'
 import { poolKernels } from './pool'
@@ -24,6 +25,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...dropoutKernels(heap),
     ...elementwiseKernels(heap),
     ...gemmKernels(heap),
+    ...groupNormKernels(heap),
     ...lossKernels(heap),
     ...optimizerKernels(heap),
     ...poolKernels(heap),

@@ -1,5 +1,6 @@
 import { checkOptions, finite, oneOf } from '../errors'
 import { constant, zeros } from '../initializers'
+import { NORM_SCRATCH } from '../kernels/blocking'
 import type { Layer } from '../plan'
 
 /**
@@ -22,7 +23,7 @@ export function batchNorm(
       const c = x.shape[0]
       const hw = x.size / c
       // A ReLU that follows is done in the same pass over memory.
-      const relu = plan.next?.kind === 'relu' ? 1 : 0
+      const relu = isRelu(plan.next) ? 1 : 0
       const unbiased = runningVar === 'unbiased' ? 1 : 0
       const gamma = plan.parameter('weight', [c], { init: constant(1), fanIn: 1, fanOut: 1, decay: false })
       const beta = plan.parameter('bias', [c], { init: zeros(), fanIn: 1, fanOut: 1, decay: false })
@@ -31,7 +32,7 @@ export function batchNorm(
       const mean = plan.saved(c * plan.bytes)
       const invStd = plan.saved(c * plan.bytes)
       plan.keep(x)
-      plan.scratch(128)
+      plan.scratch(Math.max(NORM_SCRATCH, 2 * c * plan.bytes))
       const y = plan.value(x.shape)
       let trained = 0
       return {
@@ -58,4 +59,11 @@ export function batchNorm(
       }
     },
   }
+}
+
+/** Whether `layer` is max(0, x) and no more: a ReLU may have an upper bound as well. */
+function isRelu(layer: Layer | undefined): boolean {
+  if (layer?.kind !== 'relu') return false
+  const { max } = layer.config as { max?: number | null }
+  return (max ?? Infinity) === Infinity
 }

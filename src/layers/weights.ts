@@ -13,6 +13,8 @@ const TRANSPARENT = new Set([
   'globalAvgPool2d',
   'flatten',
   'normalize',
+  'groupNorm',
+  'layerNorm',
 ])
 
 /** Throws a PlanError unless `init` is an initializer, or left out. */

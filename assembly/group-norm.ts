@@ -1,0 +1,230 @@
+// Group normalisation (Wu & He, 2018) of x (n x c x hw): each example and group of c / groups channels over its
+// m = c / groups * hw values; gamma and beta (c). With one group and hw = 1 it is layer normalisation (Ba et al., 2016)
+// of c features. The shift of a variance (norm.ts) is the mean of the first values.
+
+import { SHIFT_VALUES } from '../src/kernels/blocking'
+import { LANES, SIZE } from './float'
+import {
+  accumulateGradients, accumulateMoments, gradientRows, inverseDeviation, normalizeColumns, normalizeRows,
+  varianceOf,
+} from './norm'
+import { accumulate, clearLanes, totalOfLanes } from './reduce'
+
+const SUMS: i32 = 4 * LANES
+
+/**
+ * y = gamma * (x - mean) / sqrt(variance + epsilon) + beta; mean and invStd (n x groups) are kept for backward.
+ * scratch: NORM_SCRATCH bytes.
+ */
+export function groupNormForward(
+  n: i32, groups: i32, c: i32, hw: i32, epsilon: Float,
+  x: usize, gamma: usize, beta: usize, scratch: usize, mean: usize, invStd: usize, y: usize,
+): void {
+  const channels = c / groups
+  const size = channels * hw
+  const m: Float = <Float>size
+  const first = min(size, SHIFT_VALUES)
+  const squares = scratch + 64
+  for (let i = 0; i < n; ++i) {
+    let at: usize = 0
+    for (let group = 0; group < groups; ++group) {
+      clearLanes(scratch)
+      accumulate(first, x, scratch)
+      const shift: Float = totalOfLanes(scratch) / <Float>first
+      clearLanes(scratch)
+      clearLanes(squares)
+      accumulateMoments(size, shift, x, scratch, squares)
+      const d: Float = totalOfLanes(scratch) / m
+      const average: Float = shift + d
+      const inverse = inverseDeviation(varianceOf(m, d, totalOfLanes(squares)), epsilon)
+      store<Float>(mean, average)
+      store<Float>(invStd, inverse)
+      if (hw == 1) {
+        v128.store(scratch, v128.splat<Float>(average))
+        v128.store(scratch, v128.splat<Float>(inverse), 16)
+        normalizeColumns(1, channels, 0, -Infinity, x, scratch, scratch + 16, gamma + at, beta + at, y)
+        const row = <usize>channels * SIZE
+        at += row
+        x += row
+        y += row
+      } else {
+        for (let channel = 0; channel < channels; ++channel) {
+          normalizeRows(1, hw, -Infinity, average, load<Float>(gamma + at) * inverse, load<Float>(beta + at), 0, x, y)
+          at += SIZE
+          x += <usize>hw * SIZE
+          y += <usize>hw * SIZE
+        }
+      }
+      mean += SIZE
+      invStd += SIZE
+    }
+  }
+}
+
+/**
+ * One row of features: dbeta += dy; dgamma += dy * (x - mean) * invStd; and with g = gamma * dy, sums += g and
+ * products += g * (x - mean), in lanes.
+ */
+function accumulateFeatures(
+  count: i32, mean: Float, invStd: Float, x: usize, gamma: usize, dy: usize, sums: usize, products: usize,
+  dgamma: usize, dbeta: usize,
+): void {
+  const means = v128.splat<Float>(mean)
+  const inverses = v128.splat<Float>(invStd)
+  let s0 = v128.load(sums)
+  let s1 = v128.load(sums, 16)
+  let s2 = v128.load(sums, 32)
+  let s3 = v128.load(sums, 48)
+  let q0 = v128.load(products)
+  let q1 = v128.load(products, 16)
+  let q2 = v128.load(products, 32)
+  let q3 = v128.load(products, 48)
+  for (; count >= SUMS; count -= SUMS) {
+    let d = v128.sub<Float>(v128.load(x), means)
+    let e = v128.load(dy)
+    let g = v128.mul<Float>(v128.load(gamma), e)
+    s0 = v128.add<Float>(s0, g)
+    q0 = v128.add<Float>(q0, v128.mul<Float>(g, d))
+    v128.store(dgamma, v128.add<Float>(v128.load(dgamma), v128.mul<Float>(e, v128.mul<Float>(d, inverses))))
+    v128.store(dbeta, v128.add<Float>(v128.load(dbeta), e))
+    d = v128.sub<Float>(v128.load(x, 16), means)
+    e = v128.load(dy, 16)
+    g = v128.mul<Float>(v128.load(gamma, 16), e)
+    s1 = v128.add<Float>(s1, g)
+    q1 = v128.add<Float>(q1, v128.mul<Float>(g, d))
+    v128.store(dgamma, v128.add<Float>(v128.load(dgamma, 16), v128.mul<Float>(e, v128.mul<Float>(d, inverses))), 16)
+    v128.store(dbeta, v128.add<Float>(v128.load(dbeta, 16), e), 16)
+    d = v128.sub<Float>(v128.load(x, 32), means)
+    e = v128.load(dy, 32)
+    g = v128.mul<Float>(v128.load(gamma, 32), e)
+    s2 = v128.add<Float>(s2, g)
+    q2 = v128.add<Float>(q2, v128.mul<Float>(g, d))
+    v128.store(dgamma, v128.add<Float>(v128.load(dgamma, 32), v128.mul<Float>(e, v128.mul<Float>(d, inverses))), 32)
+    v128.store(dbeta, v128.add<Float>(v128.load(dbeta, 32), e), 32)
+    d = v128.sub<Float>(v128.load(x, 48), means)
+    e = v128.load(dy, 48)
+    g = v128.mul<Float>(v128.load(gamma, 48), e)
+    s3 = v128.add<Float>(s3, g)
+    q3 = v128.add<Float>(q3, v128.mul<Float>(g, d))
+    v128.store(dgamma, v128.add<Float>(v128.load(dgamma, 48), v128.mul<Float>(e, v128.mul<Float>(d, inverses))), 48)
+    v128.store(dbeta, v128.add<Float>(v128.load(dbeta, 48), e), 48)
+    x += 64
+    dy += 64
+    gamma += 64
+    dgamma += 64
+    dbeta += 64
+  }
+  v128.store(sums, s0)
+  v128.store(sums, s1, 16)
+  v128.store(sums, s2, 32)
+  v128.store(sums, s3, 48)
+  v128.store(products, q0)
+  v128.store(products, q1, 16)
+  v128.store(products, q2, 32)
+  v128.store(products, q3, 48)
+  for (; count > 0; --count) {
+    const d: Float = load<Float>(x) - mean
+    const e = load<Float>(dy)
+    const g: Float = load<Float>(gamma) * e
+    store<Float>(sums, load<Float>(sums) + g)
+    store<Float>(products, load<Float>(products) + g * d)
+    store<Float>(dgamma, load<Float>(dgamma) + e * (d * invStd))
+    store<Float>(dbeta, load<Float>(dbeta) + e)
+    sums += SIZE
+    products += SIZE
+    x += SIZE
+    dy += SIZE
+    gamma += SIZE
+    dgamma += SIZE
+    dbeta += SIZE
+  }
+}
+
+/** dx = invStd * (gamma * dy - b - (x - mean) * k) for a row of features. */
+function gradientFeatures(
+  count: i32, mean: Float, invStd: Float, b: Float, k: Float, x: usize, gamma: usize, dy: usize, dx: usize,
+): void {
+  const means = v128.splat<Float>(mean)
+  const inverses = v128.splat<Float>(invStd)
+  const bs = v128.splat<Float>(b)
+  const ks = v128.splat<Float>(k)
+  let at: usize = 0
+  for (; count >= LANES; count -= LANES, at += 16) {
+    const g = v128.mul<Float>(v128.load(gamma + at), v128.load(dy + at))
+    const d = v128.sub<Float>(v128.load(x + at), means)
+    v128.store(dx + at, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))))
+  }
+  for (; count > 0; --count, at += SIZE) {
+    const g: Float = load<Float>(gamma + at) * load<Float>(dy + at)
+    store<Float>(dx + at, invStd * (g - b - (load<Float>(x + at) - mean) * k))
+  }
+}
+
+/**
+ * dgamma += sum dy (x - mean) invStd, dbeta += sum dy, and, unless dx is 0, with g = gamma dy and means over a group,
+ * dx = invStd (g - mean(g) - (x - mean) invStd^2 mean(g (x - mean))). scratch: NORM_SCRATCH bytes.
+ */
+export function groupNormBackward(
+  n: i32, groups: i32, c: i32, hw: i32,
+  x: usize, gamma: usize, mean: usize, invStd: usize, dy: usize, scratch: usize,
+  dgamma: usize, dbeta: usize, dx: usize,
+): void {
+  const channels = c / groups
+  const size = channels * hw
+  const m: Float = <Float>size
+  const bytes = <usize>size * SIZE
+  const row = <usize>hw * SIZE
+  const products = scratch + 64
+  for (let i = 0; i < n; ++i) {
+    let at: usize = 0
+    for (let group = 0; group < groups; ++group) {
+      const average = load<Float>(mean)
+      const inverse = load<Float>(invStd)
+      let sum: Float = 0
+      let product: Float = 0
+      clearLanes(scratch)
+      clearLanes(products)
+      if (hw == 1) {
+        accumulateFeatures(
+          channels, average, inverse, x, gamma + at, dy, scratch, products, dgamma + at, dbeta + at,
+        )
+        sum = totalOfLanes(scratch)
+        product = totalOfLanes(products)
+      } else {
+        let offset: usize = 0
+        for (let channel = at; channel < at + <usize>channels * SIZE; channel += SIZE, offset += row) {
+          clearLanes(scratch)
+          clearLanes(products)
+          accumulateGradients(hw, average, 0, 0, -Infinity, x + offset, dy + offset, scratch, products)
+          const s = totalOfLanes(scratch)
+          const p = totalOfLanes(products)
+          store<Float>(dbeta + channel, load<Float>(dbeta + channel) + s)
+          store<Float>(dgamma + channel, load<Float>(dgamma + channel) + p * inverse)
+          sum += load<Float>(gamma + channel) * s
+          product += load<Float>(gamma + channel) * p
+        }
+      }
+      if (dx) {
+        const b: Float = sum / m
+        const k: Float = (product / m) * inverse * inverse
+        if (hw == 1) {
+          gradientFeatures(channels, average, inverse, b, k, x, gamma + at, dy, dx)
+        } else {
+          let offset: usize = 0
+          for (let channel = at; channel < at + <usize>channels * SIZE; channel += SIZE, offset += row) {
+            gradientRows(
+              1, hw, average, 0, 0, -Infinity, inverse, load<Float>(gamma + channel), b, k, 0,
+              x + offset, dy + offset, dx + offset,
+            )
+          }
+        }
+        dx += bytes
+      }
+      at += <usize>channels * SIZE
+      x += bytes
+      dy += bytes
+      mean += SIZE
+      invStd += SIZE
+    }
+  }
+}

@@ -1,0 +1,58 @@
+// Twin of assembly/norm.ts, of what is no plain loop over a row. Below, pointers are heap indices.
+import { F, type Heap } from './float'
+import { SUMS } from './reduce'
+
+export function accumulateMoments(
+  { f }: Heap, count: number, shift: number, x: number, sums: number, squares: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    const d = F(f[x + i] - shift)
+    const lane = i & (SUMS - 1)
+    f[sums + lane] = F(f[sums + lane] + d)
+    f[squares + lane] = F(f[squares + lane] + F(d * d))
+  }
+}
+
+export function varianceOf(m: number, d: number, squares: number): number {
+  const variance = F(F(squares / m) - F(d * d))
+  return variance < 0 ? 0 : variance
+}
+
+export function inverseDeviation(variance: number, epsilon: number): number {
+  return F(1 / F(Math.sqrt(F(variance + epsilon))))
+}
+
+/** y = max(floor, (x - mean) * scale + beta) for one row. */
+export function normalizeRow(
+  { f }: Heap, count: number, floor: number, mean: number, scale: number, beta: number, x: number, y: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    const z = F(F(F(f[x + i] - mean) * scale) + beta)
+    f[y + i] = z < floor ? floor : z
+  }
+}
+
+export function accumulateGradients(
+  { f }: Heap, count: number, mean: number, scale: number, beta: number, floor: number, x: number, dy: number,
+  sums: number, products: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    const d = F(f[x + i] - mean)
+    const g = F(F(d * scale) + beta) > floor ? f[dy + i] : 0
+    const lane = i & (SUMS - 1)
+    f[sums + lane] = F(f[sums + lane] + g)
+    f[products + lane] = F(f[products + lane] + F(g * d))
+  }
+}
+
+/** dx = outer * (inner * dy - b - (x - mean) * k) for one row. */
+export function gradientRow(
+  { f }: Heap, count: number, mean: number, scale: number, beta: number, floor: number, outer: number, inner: number,
+  b: number, k: number, x: number, dy: number, dx: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    const d = F(f[x + i] - mean)
+    const g = F(F(d * scale) + beta) > floor ? f[dy + i] : 0
+    f[dx + i] = outer * F(F(F(inner * g) - b) - F(d * k))
+  }
+}
