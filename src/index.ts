@@ -47,7 +47,7 @@ export {
 export { DataError, FileError, PlanError } from './errors'
 export { type Data, type EpochResult, type FitOptions, type History, type Progress } from './fit'
 export { type GradientCheck, gradientCheck } from './gradient-check'
-export { type Initializer, constant, he, normal, xavier, zeros } from './initializers'
+export { type Initializer, constant, he, normal, orthogonal, xavier, zeros } from './initializers'
 export { decodeSafetensors, encodeSafetensors } from './io/safetensors'
 export { avgPool2d } from './layers/avg-pool2d'
 export { batchNorm } from './layers/batch-norm'
