@@ -1,23 +1,31 @@
-// The training loop: epochs of shuffled batches, validation, callbacks, cancelling.
+// The training loop: epochs of shuffled batches, validation, callbacks, early stopping, cancelling.
 
-import { type Labels, type Numbers, checkFinite, countRows } from './data/batches'
-import { DataError, PlanError, checkOptions, flag, integer, show } from './errors'
-import { checkLabel } from './losses'
+import type { Data } from './data/batches'
+import { splitRows } from './data/split'
+import { PlanError, checkOptions, finite, flag, integer, oneOf, show } from './errors'
+import {
+  type AsyncBatches,
+  type Batches,
+  type Feed,
+  type Loadable,
+  arrayFeed,
+  checkData,
+  isStream,
+  streamFeed,
+} from './feed'
+import { addConfusion, countTopK } from './metrics'
+import { createPauses } from './pause'
 import type { Tensor } from './plan'
-import type { Random } from './random'
-
-/** Examples x, rows of the input shape one after the other; y their labels, or their target values. */
-export interface Data {
-  readonly x: Numbers
-  readonly y: Labels | Numbers
-}
+import { type Random, createRandom } from './random'
 
 /** Where a run is; one object, updated in place, so keep a copy rather than the object. */
 export interface Progress {
   epoch: number
+  /** Of the whole run; NaN where it ends after `steps` of batches whose number is not known. */
   epochs: number
   /** Batches done in this epoch. */
   batch: number
+  /** Of an epoch; NaN where an iterable gives them. */
   batches: number
   /** Examples done in this epoch. */
   examples: number
@@ -39,19 +47,45 @@ export interface EpochResult {
   readonly learningRate: number
 }
 
+/** Is waited for if it gives a promise. False, or a promise of it, ends the run. */
+export type Callback<T> = (value: T) => void | boolean | Promise<void | boolean>
+
+/** What tells how good an epoch was: a loss by being low, an accuracy by being high. */
+export type Monitor = 'loss' | 'accuracy' | 'validationLoss' | 'validationAccuracy'
+
+export interface EarlyStopping {
+  /** Epochs without an improvement after which the run ends. 5 unless given; Infinity only keeps the best. */
+  patience?: number
+  /** What is not more than this is no improvement. 0 unless given. */
+  minDelta?: number
+  /** 'validationLoss' unless given, or 'loss' if there is no validation. */
+  monitor?: Monitor
+  /** Whether the model ends with the parameters and buffers of its best epoch, not those of the last. */
+  restoreBest?: boolean
+}
+
 export interface FitOptions {
+  /** 1 unless given; with `steps`, as many as they take. */
   epochs?: number
+  /** Ends the run after so many steps, in the middle of an epoch too; that epoch is then validated and counted. */
+  steps?: number
   /** Rows in a batch; that of the model unless given, and at most that. */
   batch?: number
   /** Whether each epoch has its own order, drawn from the model's seed. True unless given. */
   shuffle?: boolean
-  validation?: Data
+  /** What is evaluated after each epoch: data, batches, or the share of the data that is kept for it (see splitData). */
+  validation?: Data | Batches | AsyncBatches | number
   /** Works in place on the first n rows of each training batch, in the model's input: augmentation. */
   transform?: (input: Tensor, n: number) => void
-  onBatch?: (progress: Progress) => void | Promise<void>
-  onEpoch?: (result: EpochResult) => void | Promise<void>
+  /** Called after each batch; several in their order. False ends the epoch here, and the run with it. */
+  onBatch?: Callback<Progress> | readonly Callback<Progress>[]
+  /** Called after each epoch; several in their order. False ends the run. */
+  onEpoch?: Callback<EpochResult> | readonly Callback<EpochResult>[]
+  earlyStopping?: EarlyStopping
   /** Ends the run after the batch in work; the history says so, and what was learnt stays. */
   signal?: AbortSignal
+  /** Other events, such as the frames of a page, run every so many milliseconds, even within a step. 8 unless given. */
+  yieldEvery?: number
 }
 
 /** A list for each measure, an entry for each finished epoch. */
@@ -62,170 +96,394 @@ export interface History {
   validationAccuracy: number[]
   /** The rate of the last step of each epoch. */
   learningRate: number[]
+  /** Steps done. */
+  steps: number
+  /** The epoch that was best by what is monitored (see EarlyStopping); -1 if none has ended. */
+  bestEpoch: number
+  /** Why the run ended: all was done, its signal, a callback that gave false, or early stopping. */
+  stopped: 'end' | 'signal' | 'callback' | 'earlyStopping'
   /** Whether the run was cancelled by its signal. */
   aborted: boolean
 }
 
-/** What fit needs of a model. */
-export interface Trainable {
-  readonly batch: number
-  readonly input: Tensor
-  readonly inputSize: number
+export interface EvaluateOptions {
+  /** Works in place on the first n rows of each batch, in the model's input. */
+  transform?: (input: Tensor, n: number) => void
+  /** Asks for the share of rows whose label is among so many highest scores. */
+  topK?: number
+  /** Asks for the confusion matrix. */
+  confusion?: boolean
+}
+
+export interface Evaluation {
+  /** Mean over the rows, with what regularisation adds. */
+  loss: number
+  /** The share of right labels; NaN where the targets are no labels. */
+  accuracy: number
+  topKAccuracy?: number
+  /** Of each label (row) how many were given each class (column). */
+  confusion?: number[][]
+}
+
+/** A pass over the loaded batch, part by part, and what it gives. */
+export interface Pass {
+  /** Rows that it is over; 0 once it is done. */
+  rows: number
+  trains: boolean
+  /** Parts done. */
+  at: number
+  rate: number
+  loss: number
+  /** Right labels among the rows. */
+  right: number
+}
+
+export function createPass(): Pass {
+  return { rows: 0, trains: false, at: 0, rate: 0, loss: 0, right: 0 }
+}
+
+/** What fit and evaluate need of a model. */
+export interface Trainable extends Loadable {
+  readonly seed: number
   /** The stream that shuffles; it goes on from run to run. */
   readonly random: Random
-  /** Classes of the labels; 0 where the targets are values, `targetSize` of them for each example. */
-  readonly classes: number
-  readonly targetSize: number
-  evaluate(data: Data): { loss: number; accuracy: number }
-  /** Puts n rows, rows[first] and on, where the next step finds them. */
-  loadBatch(data: Data, n: number, rows: ArrayLike<number> | undefined, first: number): void
-  /** Trains on the loaded batch and returns its loss. */
-  trainLoaded(n: number): number
-  /** Right labels among the n outputs of the last forward pass. */
-  countRight(n: number): number
+  readonly output: Tensor
+  readonly labels: Int32Array
+  /** Begins a pass over the n loaded rows: a training step, or the loss alone. */
+  begin(pass: Pass, n: number, trains: boolean): void
+  /** Runs the next part of it; false once all is done. */
+  advance(): boolean
+  /** Runs a pass as a whole. */
+  runPass(n: number, trains: boolean): Pass
   /** Sets the clock of the learning rate for the next step. */
-  setTime(epoch: number, step: number, epochs: number, steps: number): void
+  setTime(epoch: number, step: number, epochs: number | undefined, steps: number | undefined): void
   readonly learningRate: number
   /** Whether the optimizer looks at a loss from several places, which must be the loss of all rows. */
   readonly fullBatch: boolean
   /** Shows the loss of the epoch that has just ended to a schedule that watches it. */
   observe(loss: number): void
+  /** Memory for the parameters and buffers, and how to get them there and back. */
+  keepWeights(): { take(): void; restore(): void }
 }
 
-/** Checks data before a run: rows, labels and every number. Returns the number of rows. */
-export function checkData(where: string, model: Trainable, data: Data, name = ''): number {
-  if (data === null || typeof data !== 'object' || !data.x || !data.y) {
-    throw new DataError(`${where}: ${name.replace('.', '') || 'data'} must be an object { x, y }`)
+/** Means over what has been evaluated. */
+function createTally(model: Trainable, options: EvaluateOptions = {}) {
+  const { classes, output, labels } = model
+  const { topK, confusion } = options
+  const matrix = confusion ? Array.from({ length: classes }, () => Array<number>(classes).fill(0)) : undefined
+  let rows = 0
+  let loss = 0
+  let right = 0
+  let among = 0
+  return {
+    /** Adds a pass over n rows; for topK and confusion the last of the model. */
+    add(n: number, pass: Pass): void {
+      rows += n
+      loss += n * pass.loss
+      right += pass.right
+      if (topK) among += countTopK(output.data, labels, n, classes, topK)
+      if (matrix) addConfusion(matrix, output.data, labels, n, classes)
+    },
+    result: (): Evaluation => ({
+      loss: loss / rows,
+      accuracy: classes ? right / rows : NaN,
+      ...(topK && { topKAccuracy: among / rows }),
+      ...(matrix && { confusion: matrix }),
+    }),
   }
-  const { x, y } = data
-  const rows = countRows(`${name}x`, x, model.inputSize, model.input.shape.slice(1))
-  if (model.classes) {
-    if (typeof y !== 'object' || typeof y.length !== 'number')
-      throw new DataError(`${name}y: want labels, got ${show(y)}`)
-    if (y.length !== rows) throw new DataError(`${name}y: ${y.length} labels for ${rows} rows of x`)
-    for (let row = 0; row < rows; row++) checkLabel(y, row, model.classes, `${name}y`)
-  } else {
-    const targets = countRows(`${name}y`, y, model.targetSize, [model.targetSize])
-    if (targets !== rows) throw new DataError(`${name}y: ${targets} rows of targets for ${rows} rows of x`)
-    checkFinite(`${name}y`, y as Numbers, model.targetSize)
-  }
-  checkFinite(`${name}x`, x, model.inputSize)
-  return rows
 }
 
-/** See Model.fit. */
-export async function fit(model: Trainable, data: Data, options: FitOptions = {}): Promise<History> {
-  checkOptions('fit', options, [
-    'epochs',
-    'batch',
-    'shuffle',
-    'validation',
-    'transform',
-    'onBatch',
-    'onEpoch',
-    'signal',
-  ])
-  const epochs = integer('fit', 'epochs', options.epochs ?? 1, 0)
+/** A feed over data that has been checked, or over batches. */
+function feedOf(where: string, model: Trainable, data: Data | Batches | AsyncBatches, name = ''): Feed {
+  if (isStream(data)) return streamFeed(where, model, data, name)
+  return arrayFeed(model, data, model.batch, checkData(where, model, data, name && `${name}.`))
+}
+
+/** See Model.evaluate. */
+export function evaluate(
+  model: Trainable,
+  data: Data | Batches | AsyncBatches,
+  options: EvaluateOptions,
+): Evaluation | Promise<Evaluation> {
+  checkOptions('evaluate', options, ['transform', 'topK', 'confusion'])
+  const { transform, topK, confusion } = options
+  checkFunctions('evaluate', { transform })
+  if (topK !== undefined) integer('evaluate', 'topK', topK, 1)
+  if (confusion !== undefined) flag('evaluate', 'confusion', confusion)
+  if ((topK || confusion) && !model.classes) {
+    throw new PlanError('evaluate: topK and confusion are for labels, but the loss of this model compares values')
+  }
+  const feed = feedOf('evaluate', model, data)
+  const tally = createTally(model, options)
+  const pass = () => {
+    const n = feed.load()
+    transform?.(model.input, n)
+    tally.add(n, model.runPass(n, false))
+  }
+  const wait = async () => {
+    try {
+      while (await feed.next()) pass()
+    } finally {
+      await feed.close()
+    }
+    return tally.result()
+  }
+  if (feed.start(0)) return wait()
+  try {
+    while (feed.next()) pass()
+  } finally {
+    void feed.close()
+  }
+  return tally.result()
+}
+
+function checkFunctions(where: string, functions: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(functions)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined && typeof one !== 'function') {
+        throw new PlanError(`${where}: ${name} must be a function, got ${show(one)}`)
+      }
+    }
+  }
+}
+
+/** Calls each in turn. Whether one of them gave false. */
+async function call<T>(callbacks: Callback<T> | readonly Callback<T>[] | undefined, value: T): Promise<boolean> {
+  if (typeof callbacks === 'function') return (await callbacks(value)) === false
+  let stop = false
+  for (const callback of callbacks ?? []) if ((await callback(value)) === false) stop = true
+  return stop
+}
+
+/** Watches one measure, epoch by epoch. */
+function createWatch(model: Trainable, options: EarlyStopping | undefined, validated: boolean) {
+  if (options !== undefined)
+    checkOptions('fit.earlyStopping', options, ['patience', 'minDelta', 'monitor', 'restoreBest'])
+  const { patience = 5, minDelta = 0, monitor = validated ? 'validationLoss' : 'loss', restoreBest } = options ?? {}
+  if (patience !== Infinity) integer('fit.earlyStopping', 'patience', patience, 1)
+  finite('fit.earlyStopping', 'minDelta', minDelta, 0)
+  flag('fit.earlyStopping', 'restoreBest', restoreBest ?? false)
+  const measures = ['loss', 'accuracy', 'validationLoss', 'validationAccuracy'] as const
+  oneOf('fit.earlyStopping', 'monitor', monitor, measures)
+  if (!validated && monitor.startsWith('validation')) {
+    throw new PlanError(`fit.earlyStopping: to monitor ${monitor}, fit needs validation`)
+  }
+  if (!model.classes && monitor.endsWith('ccuracy')) {
+    throw new PlanError(`fit.earlyStopping: ${monitor} is for labels, but the loss of this model compares values`)
+  }
+  const sign = monitor.endsWith('ccuracy') ? -1 : 1
+  const weights = restoreBest ? model.keepWeights() : undefined
+  let best = Infinity
+  let waited = 0
+  return {
+    bestEpoch: -1,
+    /** Whether the run has to end. */
+    see(result: EpochResult): boolean {
+      const value = sign * result[monitor]!
+      waited++
+      if (value < best - minDelta) {
+        best = value
+        waited = 0
+        this.bestEpoch = result.epoch
+        weights?.take()
+      }
+      return options !== undefined && waited >= patience
+    },
+    finish(): void {
+      if (this.bestEpoch >= 0) weights?.restore()
+    },
+  }
+}
+
+const OPTIONS = [
+  'epochs',
+  'steps',
+  'batch',
+  'shuffle',
+  'validation',
+  'transform',
+  'onBatch',
+  'onEpoch',
+  'earlyStopping',
+  'signal',
+  'yieldEvery',
+]
+
+/** What a run is over: batches to train on, in an order of their own, and what validates them. */
+function feedsOf(model: Trainable, data: Data | Batches | AsyncBatches, options: FitOptions) {
+  const { validation } = options
   const batch = integer('fit', 'batch', options.batch ?? model.batch, 1)
+  const shuffle = flag('fit', 'shuffle', options.shuffle ?? true)
   if (batch > model.batch) {
     throw new PlanError(`fit: a batch of ${batch} is more than the ${model.batch} that the model was planned for`)
   }
-  const { validation, transform, onBatch, onEpoch, signal } = options
-  for (const [name, value] of Object.entries({ transform, onBatch, onEpoch })) {
-    if (value !== undefined && typeof value !== 'function') {
-      throw new PlanError(`fit: ${name} must be a function, got ${show(value)}`)
+  if (isStream(data)) {
+    for (const [name, given] of Object.entries({ shuffle: options.shuffle === true, batch: options.batch })) {
+      if (given) throw new PlanError(`fit: ${name} is for arrays; batches of an iterable are taken as they come`)
+    }
+    if (typeof validation === 'number') {
+      throw new PlanError('fit: a share for validation is for arrays; hand in validation data of its own')
+    }
+    const validating = validation && feedOf('fit', model, validation, 'validation')
+    return { training: streamFeed('fit', model, data), validating, order: undefined }
+  }
+  const rows = checkData('fit', model, data)
+  if (typeof validation === 'number') {
+    // A stream of its own, so that each run of this model has the same rows for validation.
+    const split = splitRows('fit', rows, validation, createRandom(model.seed, 3))
+    return {
+      training: arrayFeed(model, data, batch, split.training),
+      validating: arrayFeed(model, data, model.batch, split.validation),
+      order: shuffle ? split.training : undefined,
     }
   }
-  const shuffle = flag('fit', 'shuffle', options.shuffle ?? true)
-  const rows = checkData('fit', model, data)
-  if (validation) checkData('fit', model, validation, 'validation.')
+  const validating = validation && feedOf('fit', model, validation, 'validation')
   const order = shuffle ? Uint32Array.from({ length: rows }, (_, i) => i) : undefined
-  const batches = Math.ceil(rows / batch)
-  if (model.fullBatch && batches > 1) {
+  return { training: arrayFeed(model, data, batch, order ?? rows), validating, order }
+}
+
+/** See Model.fit. */
+export async function fit(
+  model: Trainable,
+  data: Data | Batches | AsyncBatches,
+  options: FitOptions = {},
+): Promise<History> {
+  checkOptions('fit', options, OPTIONS)
+  const { transform, onBatch, onEpoch, earlyStopping, signal, yieldEvery = 8 } = options
+  const steps = options.steps === undefined ? Infinity : integer('fit', 'steps', options.steps, 0)
+  const epochs = options.epochs ?? (steps === Infinity ? 1 : Infinity)
+  if (epochs !== Infinity || steps === Infinity) integer('fit', 'epochs', epochs, 0)
+  if (!(typeof yieldEvery === 'number' && yieldEvery >= 0)) {
+    throw new PlanError(`fit: yieldEvery must be a number of milliseconds of at least 0, got ${show(yieldEvery)}`)
+  }
+  checkFunctions('fit', { transform, onBatch, onEpoch })
+  const { training, validating, order } = feedsOf(model, data, options)
+  const watch = createWatch(model, earlyStopping, validating !== undefined)
+
+  if (model.fullBatch && training.batches !== 1) {
     throw new PlanError(
-      `fit: this optimizer wants all ${rows} rows in one batch, got batches of ${batch}; ` +
-        `create the model with batch: ${rows}, or take another optimizer`,
+      `fit: this optimizer wants all rows in one batch; create the model with batch: ${training.rows || 'their number'}, ` +
+        `hand in arrays, or take another optimizer`,
     )
   }
+
+  // How long the run is, as far as that can be known: for schedules and for callbacks.
+  const { batches } = training
+  const allSteps = Math.min(steps, epochs * (batches || Infinity))
+  const allEpochs = Math.min(epochs, Math.ceil(steps / (batches || 0)) || Infinity)
+  const known = (length: number) => (Number.isFinite(length) ? length : undefined)
+
   const history: History = {
     loss: [],
     accuracy: [],
     validationLoss: [],
     validationAccuracy: [],
     learningRate: [],
+    steps: 0,
+    bestEpoch: -1,
+    stopped: 'end',
     aborted: false,
   }
   const progress: Progress = {
     epoch: 0,
-    epochs,
+    epochs: known(allEpochs) ?? NaN,
     batch: 0,
     batches,
     examples: 0,
-    totalExamples: rows,
+    totalExamples: training.rows,
     loss: 0,
     accuracy: NaN,
     learningRate: 0,
   }
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    if (order) model.random.shuffle(order)
+  const pauses = createPauses(yieldEvery)
+  // Its own, for whatever else uses the model in a pause has another.
+  const pass = createPass()
+  const run = async (n: number, trains: boolean) => {
+    model.begin(pass, n, trains)
+    while (model.advance()) if (pauses.due()) await pauses.take()
+  }
+  const ended = (): boolean => history.stopped !== 'end' || history.steps === steps
+
+  const trainEpoch = async (epoch: number): Promise<void> => {
     let loss = 0
     let right = 0
     progress.epoch = epoch
-    for (let index = 0; index < batches; index++) {
-      // Between batches, so that a page stays alive and a signal gets through.
-      await breathe()
-      if (signal?.aborted) {
-        history.aborted = true
-        return history
-      }
-      const first = index * batch
-      const n = Math.min(batch, rows - first)
-      model.loadBatch(data, n, order, first)
+    progress.batch = 0
+    progress.examples = 0
+    while (!ended()) {
+      if (pauses.due()) await pauses.take()
+      if (signal?.aborted || !(await training.next())) break
+      if (signal?.aborted) break
+      const n = training.load()
       transform?.(model.input, n)
-      model.setTime(epoch, epoch * batches + index, epochs, epochs * batches)
-      loss += n * model.trainLoaded(n)
-      if (model.classes) right += model.countRight(n)
-      progress.batch = index + 1
-      progress.examples = first + n
+      model.setTime(epoch, history.steps, known(allEpochs), known(allSteps))
+      await run(n, true)
+      history.steps++
+      loss += n * pass.loss
+      right += pass.right
+      progress.batch++
+      progress.examples += n
       progress.loss = loss / progress.examples
       progress.accuracy = model.classes ? right / progress.examples : NaN
       progress.learningRate = model.learningRate
-      if (onBatch) await onBatch(progress)
+      if (onBatch && (await call(onBatch, progress))) history.stopped = 'callback'
     }
-    const validated = validation && model.evaluate(validation)
-    model.observe((validated ?? progress).loss)
-    history.loss.push(progress.loss)
-    history.accuracy.push(progress.accuracy)
-    history.learningRate.push(progress.learningRate)
-    if (validated) {
-      history.validationLoss.push(validated.loss)
-      history.validationAccuracy.push(validated.accuracy)
+  }
+  const validate = async (feed: Feed): Promise<Evaluation> => {
+    const tally = createTally(model)
+    feed.start(progress.epoch)
+    try {
+      while (await feed.next()) {
+        if (signal?.aborted) break
+        const n = feed.load()
+        await run(n, false)
+        tally.add(n, pass)
+      }
+    } finally {
+      await feed.close()
     }
-    await onEpoch?.({
-      epoch,
-      loss: progress.loss,
-      accuracy: progress.accuracy,
-      learningRate: progress.learningRate,
-      ...(validated && { validationLoss: validated.loss, validationAccuracy: validated.accuracy }),
-    })
+    return tally.result()
+  }
+
+  try {
+    for (let epoch = 0; epoch < epochs && !ended(); epoch++) {
+      if (order) model.random.shuffle(order)
+      training.start(epoch)
+      try {
+        await trainEpoch(epoch)
+      } finally {
+        await training.close()
+      }
+      const validated = validating && !signal?.aborted ? await validate(validating) : undefined
+      if (signal?.aborted) {
+        history.stopped = 'signal'
+        history.aborted = true
+        break
+      }
+      model.observe((validated ?? progress).loss)
+      const { loss, accuracy, learningRate } = progress
+      history.loss.push(loss)
+      history.accuracy.push(accuracy)
+      history.learningRate.push(learningRate)
+      if (validated) {
+        history.validationLoss.push(validated.loss)
+        history.validationAccuracy.push(validated.accuracy)
+      }
+      const result = {
+        epoch,
+        loss,
+        accuracy,
+        learningRate,
+        ...(validated && { validationLoss: validated.loss, validationAccuracy: validated.accuracy }),
+      }
+      const enough = watch.see(result)
+      history.bestEpoch = watch.bestEpoch
+      const stop = await call(onEpoch, result)
+      if (history.stopped === 'end' && (stop || enough)) history.stopped = stop ? 'callback' : 'earlyStopping'
+    }
+    watch.finish()
+  } finally {
+    pauses.close()
   }
   return history
-}
-
-/** Lets pending events run. Timers wait milliseconds in a browser; a message does not. */
-function breathe(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === 'function') {
-      setImmediate(resolve)
-    } else if (typeof MessageChannel === 'function') {
-      const { port1, port2 } = new MessageChannel()
-      port1.onmessage = () => {
-        port1.close()
-        resolve()
-      }
-      port2.postMessage(null)
-    } else {
-      setTimeout(resolve)
-    }
-  })
 }

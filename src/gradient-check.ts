@@ -1,6 +1,6 @@
 import type { Labels, Numbers } from './data/batches'
 import { DataError, checkOptions, integer } from './errors'
-import { checkData } from './fit'
+import { checkData } from './feed'
 import type { Model } from './model'
 import type { Tensor } from './plan'
 import { createRandom } from './random'

@@ -14,7 +14,7 @@ export {
   resNet50,
 } from './architectures/resnet'
 export { type VggOptions, vgg11, vgg16 } from './architectures/vgg'
-export { type Labels, type Numbers } from './data/batches'
+export { type Data, type Labels, type Numbers } from './data/batches'
 export { type Augmentation, type Change, type Fill, type ImageShape, augment } from './data/augment/augment'
 export { type ColorJitterOptions, colorJitter } from './data/augment/color-jitter'
 export { cutout } from './data/augment/cutout'
@@ -25,6 +25,7 @@ export { type Bytes } from './data/bytes'
 export { readCifar10, readCifar100 } from './data/cifar'
 export { type Column, type CsvData, type CsvOptions, readCsv } from './data/csv'
 export { type ByteData, readIdx, readMnist } from './data/idx'
+export { splitData } from './data/split'
 export {
   type Projection,
   type Scaling,
@@ -45,7 +46,18 @@ export {
   snapshot,
 } from './ensembles'
 export { DataError, FileError, PlanError } from './errors'
-export { type Data, type EpochResult, type FitOptions, type History, type Progress } from './fit'
+export { type AsyncBatches, type Batches } from './feed'
+export {
+  type Callback,
+  type EarlyStopping,
+  type EpochResult,
+  type EvaluateOptions,
+  type Evaluation,
+  type FitOptions,
+  type History,
+  type Monitor,
+  type Progress,
+} from './fit'
 export { type GradientCheck, gradientCheck } from './gradient-check'
 export { type Initializer, constant, he, normal, orthogonal, xavier, zeros } from './initializers'
 export { decodeSafetensors, encodeSafetensors } from './io/safetensors'
@@ -68,6 +80,7 @@ export { relu } from './layers/relu'
 export { residual } from './layers/residual'
 export { sequential } from './layers/sequential'
 export { type Loss, meanSquaredError, softmaxCrossEntropy } from './losses'
+export { type ClassificationReport, classificationReport } from './metrics'
 export { type Description, type LoadResult, type Model, type ModelOptions, createModel, describe } from './model'
 export { adagrad } from './optimizers/adagrad'
 export { type AdamOptions, adam, adamW } from './optimizers/adam'

@@ -1,9 +1,21 @@
-import { type Labels, type Numbers, checkFinite, copyRows, countRows } from './data/batches'
+import { type Data, type Labels, type Numbers, checkFinite, copyRows, countRows } from './data/batches'
 import { type DType, type Engine, type WasmSource, createEngine } from './engine/index'
 import { DataError, FileError, PlanError, checkOptions, finite, flag, integer, oneOf, show } from './errors'
-import { type Data, type FitOptions, type History, type Trainable, checkData, fit } from './fit'
+import type { AsyncBatches, Batches } from './feed'
+import {
+  type EvaluateOptions,
+  type Evaluation,
+  type FitOptions,
+  type History,
+  type Pass,
+  type Trainable,
+  createPass,
+  evaluate,
+  fit,
+} from './fit'
 import { decodeSafetensors, encodeSafetensors } from './io/safetensors'
 import { type Loss, type LossStep, copyLabels } from './losses'
+import { countRight } from './metrics'
 import type { Optimizer, Parameters } from './optimizers/optimizer'
 import {
   type Layer,
@@ -15,6 +27,7 @@ import {
   type Tensor,
   type Value,
   countOf,
+  leaves,
   product,
 } from './plan'
 import { type Random, createRandom } from './random'
@@ -215,6 +228,7 @@ export class Model implements Trainable {
   readonly targetSize: number
   /** @internal */
   readonly fullBatch: boolean
+  readonly seed: number
   /** What each region of the memory takes, in bytes. */
   readonly memory: Readonly<Regions>
   /** The time that a learning-rate schedule sees; fit keeps it, a loop of your own may set it. */
@@ -229,7 +243,8 @@ export class Model implements Trainable {
   private readonly scheduleState: Float64Array
   private readonly allGradients: Float64Array | Float32Array
   private readonly outputGradient: Float64Array | Float32Array
-  private readonly labels: Int32Array
+  /** Of the loaded batch. @internal */
+  readonly labels: Int32Array
   private readonly targets: Float64Array | Float32Array
   /** Tensors of the first n rows, made once for each n. */
   private readonly outputRows: (Tensor | undefined)[] = []
@@ -240,6 +255,13 @@ export class Model implements Trainable {
   private runStep = 0
   private runEpochs: number | undefined
   private runSteps: number | undefined
+  private fitting = false
+  /** The layers one by one, so that fit can pause between any two. */
+  private readonly parts: readonly Step[]
+  /** The pass in work. */
+  private pass: Pass
+  /** That of everything but fit. */
+  private readonly ownPass: Pass = createPass()
   // What is evaluated in a step, made once: a step makes no functions.
   private loaded = 0
   private userLoss: () => number = () => NaN
@@ -272,6 +294,9 @@ export class Model implements Trainable {
   ) {
     const { seed, optimizer } = settings
     this.memory = memory
+    this.parts = leaves(network)
+    this.seed = seed
+    this.pass = this.ownPass
     this.backend = engine.backend
     this.dtype = plan.dtype
     this.batch = plan.batch
@@ -340,6 +365,7 @@ export class Model implements Trainable {
   forward(x: Numbers, options: { training?: boolean } = {}): Tensor {
     checkOptions('forward', options, ['training'])
     const n = this.rowsOf('forward', x)
+    this.settle()
     copyRows(x, this.inputSize, this.input.data, n, undefined, 0)
     this.run(n, options.training ?? false)
     return this.firstRows(this.outputRows, this.network.y, this.network.y.data, n)
@@ -351,12 +377,13 @@ export class Model implements Trainable {
    */
   backward(dy: Numbers): Tensor {
     this.needTraining('backward')
+    this.settle()
     if (!this.rows) throw new DataError('backward: there was no forward pass yet; call forward first')
     const rows = countRows('dy', dy, this.targetSize, this.network.y.shape)
     if (rows !== this.rows) throw new DataError(`dy: ${rows} rows, but the last forward pass had ${this.rows}`)
     copyRows(dy, this.targetSize, this.outputGradient, rows, undefined, 0)
     this.plan.inputGradient = true
-    this.network.backward(rows)
+    this.backPropagate(rows)
     this.plan.inputGradient = false
     return this.firstRows(this.inputGradientRows, this.plan.input, this.plan.input.gradient, rows)
   }
@@ -387,6 +414,7 @@ export class Model implements Trainable {
           `or hand in a function that fills gradients and returns the loss: step(() => loss)`,
       )
     }
+    this.settle()
     const rate = this.rate()
     if (!evaluate) return this.apply(optimizer, rate)
     this.userLoss = evaluate
@@ -403,7 +431,7 @@ export class Model implements Trainable {
     this.checkTargets('trainStep', y, n)
     const data = { x, y }
     this.loadBatch(data, n, undefined, 0)
-    return this.trainLoaded(n)
+    return this.runPass(n, true).loss
   }
 
   /** The output for any number of rows: a copy, [rows, ...output shape]. */
@@ -411,6 +439,7 @@ export class Model implements Trainable {
     const rows = countRows('x', x, this.inputSize, this.plan.input.shape)
     const size = this.targetSize
     const data = this.dtype === 'float64' ? new Float64Array(rows * size) : new Float32Array(rows * size)
+    this.settle()
     for (let first = 0; first < rows; first += this.batch) {
       const n = Math.min(this.batch, rows - first)
       copyRows(x, this.inputSize, this.input.data, n, undefined, first)
@@ -420,36 +449,40 @@ export class Model implements Trainable {
     return { shape: [rows, ...this.network.y.shape], data }
   }
 
-  /** Mean loss over any number of rows, and the share of right labels (NaN where targets are no labels). */
-  evaluate(data: Data, options: { transform?: FitOptions['transform'] } = {}): { loss: number; accuracy: number } {
-    const loss = this.needLoss('evaluate')
-    checkOptions('evaluate', options, ['transform'])
-    const rows = checkData('evaluate', this, data)
-    let sum = 0
-    let right = 0
-    for (let first = 0; first < rows; first += this.batch) {
-      const n = Math.min(this.batch, rows - first)
-      this.loadBatch(data, n, undefined, first)
-      options.transform?.(this.input, n)
-      this.run(n, false)
-      sum += n * loss.run(n, false)
-      if (this.classes) right += this.countRight(n)
-    }
-    return { loss: sum / rows + this.decayLoss(), accuracy: this.classes ? right / rows : NaN }
+  /**
+   * The mean loss over any number of rows, and the share of right labels (NaN where targets are no labels); with
+   * `topK: 5` the share of rows whose label is among the 5 highest scores; with `confusion` the confusion matrix (see
+   * classificationReport). An async iterable of batches gives a promise.
+   *
+   *     const { loss, accuracy, topKAccuracy, confusion } = model.evaluate(test, { topK: 5, confusion: true })
+   *
+   * Throws a DataError that names the bad row, or the bad batch.
+   */
+  evaluate(data: Data | Batches, options?: EvaluateOptions): Evaluation
+  evaluate(data: AsyncBatches, options?: EvaluateOptions): Promise<Evaluation>
+  evaluate(data: Data | Batches | AsyncBatches, options: EvaluateOptions = {}): Evaluation | Promise<Evaluation> {
+    this.needLoss('evaluate')
+    return evaluate(this, data, options)
   }
 
   /**
-   * Trains for `epochs` epochs on batches in random order. Lets other events run between batches; `signal` ends it
-   * early. All data is checked before the first step: throws a DataError that names the first bad row.
+   * Trains on batches in random order, for `epochs` epochs or `steps` steps. Other events run meanwhile, even within a
+   * step (`yieldEvery`): one that uses the model, such as a predict, first runs that step to its end. `signal` ends it
+   * early. Arrays are checked before the first step, batches of an iterable as they come: throws a DataError that names
+   * the first bad row, or the bad batch.
    */
-  async fit(data: Data, options: FitOptions = {}): Promise<History> {
+  async fit(data: Data | Batches | AsyncBatches, options: FitOptions = {}): Promise<History> {
     this.needTraining('fit')
     this.needLoss('fit')
     this.needOptimizer('fit')
+    if (this.fitting) throw new PlanError('fit: this model is being trained already; wait for that fit to end first')
+    this.fitting = true
     this.resetSchedule()
     try {
       return await fit(this, data, options)
     } finally {
+      this.fitting = false
+      this.settle()
       this.runEpochs = undefined
       this.runSteps = undefined
     }
@@ -457,6 +490,7 @@ export class Model implements Trainable {
 
   /** Parameters and buffers as a safetensors file, with PyTorch's names and shapes. */
   save(): Uint8Array {
+    this.settle()
     return encodeSafetensors({ ...this.parameters, ...this.buffers })
   }
 
@@ -493,6 +527,7 @@ export class Model implements Trainable {
       const names = [...tensors.keys()].slice(0, 3).join(', ')
       throw new FileError(`weights: nothing in the file (${names}, ...) has a name and a shape of this model`)
     }
+    this.settle()
     for (const [name, { data }] of fitting) data.set(tensors.get(name)!.data)
     return { missing, mismatched, unexpected }
   }
@@ -506,17 +541,69 @@ export class Model implements Trainable {
 
   /** @internal */
   loadBatch(data: Data, n: number, rows: ArrayLike<number> | undefined, first: number): void {
+    this.settle()
     if (this.classes) copyLabels(data.y, this.classes, this.labels, n, rows, first)
     else copyRows(data.y as Numbers, this.targetSize, this.targets, n, rows, first)
     copyRows(data.x, this.inputSize, this.input.data, n, rows, first)
   }
 
-  /** @internal */
-  trainLoaded(n: number): number {
+  /**
+   * Begins a pass over the n loaded rows: a training step, or the loss alone. advance() runs it layer by layer, so that
+   * there may be pauses within; whatever needs the model meanwhile settles it first. @internal
+   */
+  begin(pass: Pass, n: number, trains: boolean): void {
     // First of all, for a schedule may throw.
-    const rate = this.rate()
-    this.loaded = n
-    return this.stepOn(this.evaluateLoaded, this.needOptimizer('trainStep'), rate)
+    if (trains) pass.rate = this.rate()
+    pass.rows = n
+    pass.trains = trains
+    pass.at = 0
+    this.pass = pass
+    this.rows = n
+  }
+
+  /** Runs the next part of the pass in work: a layer, the loss, or the optimizer. False once all is done. @internal */
+  advance(): boolean {
+    const { parts, pass } = this
+    const { at, rows: n, trains } = pass
+    if (!n) return false
+    const optimizer = trains ? this.needOptimizer('trainStep') : undefined
+    if (optimizer?.minimize) {
+      // It runs as many passes as it likes; they are one part.
+      pass.rows = 0
+      this.loaded = n
+      pass.loss = this.stepOn(this.evaluateLoaded, optimizer, pass.rate)
+      pass.right = this.rightOf(n)
+      return false
+    }
+    const layers = parts.length
+    if (at === 0 && trains) this.plan.passes++
+    if (at < layers) {
+      parts[at].forward(n, trains)
+    } else if (at === layers) {
+      pass.loss = this.needLoss('evaluate').run(n, trains) + this.decayLoss()
+      pass.right = this.rightOf(n)
+    } else if (at <= 2 * layers) {
+      parts[2 * layers - at].backward(n)
+    }
+    if (at === (trains ? 2 * layers + 1 : layers)) {
+      pass.rows = 0
+      if (optimizer) this.apply(optimizer, pass.rate)
+      return false
+    }
+    pass.at++
+    return true
+  }
+
+  /** A whole pass over the n loaded rows. @internal */
+  runPass(n: number, trains: boolean): Pass {
+    this.begin(this.ownPass, n, trains)
+    this.settle()
+    return this.ownPass
+  }
+
+  /** Runs the pass in work to its end. @internal */
+  settle(): void {
+    while (this.advance());
   }
 
   /** The training loss of the loaded batch; with `gradient`, adds its gradient, but for l2, to `gradients`. @internal */
@@ -525,7 +612,7 @@ export class Model implements Trainable {
     this.needTraining('trainStep')
     this.run(n, true)
     const value = loss.run(n, gradient) + this.decayLoss()
-    if (gradient) this.network.backward(n)
+    if (gradient) this.backPropagate(n)
     return value
   }
 
@@ -536,18 +623,17 @@ export class Model implements Trainable {
     if (l2) plan.kernels.addScaled(this.decayed, l2, plan.parametersPointer, plan.gradientsPointer)
   }
 
-  /** @internal */
-  countRight(n: number): number {
-    const { data } = this.output
-    const { classes } = this
-    let right = 0
-    for (let i = 0; i < n; i++) {
-      const row = i * classes
-      let best = row
-      for (let j = row + 1; j < row + classes; j++) if (data[j] > data[best]) best = j
-      if (best - row === this.labels[i]) right++
+  /** Memory for the parameters and buffers, and the ways there and back. @internal */
+  keepWeights(): { take(): void; restore(): void } {
+    const { buffer } = this.engine
+    const { parametersPointer, statePointer } = this.plan
+    const { parameters, state } = this.memory
+    const live = [new Uint8Array(buffer, parametersPointer, parameters), new Uint8Array(buffer, statePointer, state)]
+    const kept = live.map((bytes) => new Uint8Array(bytes.length))
+    return {
+      take: () => kept.forEach((bytes, i) => bytes.set(live[i])),
+      restore: () => live.forEach((bytes, i) => bytes.set(kept[i])),
     }
-    return right
   }
 
   /**
@@ -559,17 +645,25 @@ export class Model implements Trainable {
   }
 
   /** @internal */
-  setTime(epoch: number, step: number, epochs: number, steps: number): void {
+  setTime(epoch: number, step: number, epochs: number | undefined, steps: number | undefined): void {
     this.epoch = epoch
     this.runStep = step
     this.runEpochs = epochs
     this.runSteps = steps
   }
 
+  private rightOf(n: number): number {
+    return this.classes ? countRight(this.output.data, this.labels, n, this.classes) : 0
+  }
+
   private run(n: number, training: boolean): void {
     this.rows = n
     if (training) this.plan.passes++
-    this.network.forward(n, training)
+    for (let i = 0; i < this.parts.length; i++) this.parts[i].forward(n, training)
+  }
+
+  private backPropagate(n: number): void {
+    for (let i = this.parts.length - 1; i >= 0; i--) this.parts[i].backward(n)
   }
 
   /** One step of the optimizer on a loss; `evaluate` adds its gradient, but for l2, to `gradients`. */

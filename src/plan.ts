@@ -29,9 +29,34 @@ export interface Step {
   readonly flops: number
   /** Whether this step does the next layer of its sequential as well, which then is not planned. */
   readonly fused?: boolean
+  /** Of a layer made of layers: the steps that it is, in order (see chain). A run may pause between any two. */
+  readonly parts?: readonly Step[]
   forward(n: number, training: boolean): void
   /** Adds to the gradients of parameters and writes x.gradient, unless plan.wants(x) is false. */
   backward(n: number): void
+}
+
+/**
+ * A step that is nothing but its parts: forward in their order, backward in reverse. What a layer made of layers does
+ * besides its children is a part too.
+ */
+export function chain(y: Value, parts: readonly Step[]): Step {
+  return {
+    y,
+    flops: parts.reduce((sum, part) => sum + part.flops, 0),
+    parts,
+    forward(n, training) {
+      for (let i = 0; i < parts.length; i++) parts[i].forward(n, training)
+    },
+    backward(n) {
+      for (let i = parts.length - 1; i >= 0; i--) parts[i].backward(n)
+    },
+  }
+}
+
+/** The parts of the parts, down to steps that have none. */
+export function leaves(step: Step): readonly Step[] {
+  return step.parts ? step.parts.flatMap(leaves) : [step]
 }
 
 /** A layer is a description: plain data, and how to plan it. */
@@ -230,13 +255,17 @@ export class Plan {
     this.frozen = true
     const step = plan()
     this.frozen = outer
-    return {
-      ...step,
-      forward: (n) => step.forward(n, false),
-      backward: (n) => {
-        if (this.wants(x)) step.backward(n)
-      },
-    }
+    const frozen = (part: Step): Step =>
+      part.parts
+        ? chain(part.y, part.parts.map(frozen))
+        : {
+            ...part,
+            forward: (n) => part.forward(n, false),
+            backward: (n) => {
+              if (this.wants(x)) part.backward(n)
+            },
+          }
+    return frozen(step)
   }
 
   /** A line of the summary for the layer being planned, with the parameters planned since the `first`. */

@@ -285,7 +285,7 @@ describe('an AbortSignal', () => {
     expect(count).toBe(BATCHES + 3)
     expect(history.aborted).toBe(true)
     const first = await whole.fit(data, { validation: data })
-    expect(history).toEqual({ ...first, aborted: true })
+    expect(history).toEqual({ ...first, steps: BATCHES + 3, stopped: 'signal', aborted: true })
     expect(model.evaluate(data).loss).not.toBe(first.validationLoss[0])
     const again = await model.fit(data, { epochs: 2 })
     expect(again.loss[1]).toBeLessThan(first.loss[0])

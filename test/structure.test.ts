@@ -29,6 +29,7 @@ const RANKS = [
   ['initializers', 'schedules'],
   ['layers/', 'losses', 'optimizers/'],
   ['data/', 'io/'],
+  ['feed', 'metrics', 'pause'],
   ['fit'],
   ['model'],
   ['gradient-check', 'checks', 'ensembles', 'architectures/', 'search/', 'index', 'preprocessing', 'node'],

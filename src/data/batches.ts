@@ -7,6 +7,12 @@ export type Numbers = ArrayLike<number>
 /** Class indices: any integer typed array or array of numbers. */
 export type Labels = ArrayLike<number | bigint>
 
+/** Examples x, rows of the input shape one after the other; y their labels, or their target values. */
+export interface Data {
+  readonly x: Numbers
+  readonly y: Labels | Numbers
+}
+
 /** How many rows of `size` numbers `x` holds; a DataError if that is no whole number, or none. */
 export function countRows(name: string, x: ArrayLike<unknown>, size: number, shape: readonly number[]): number {
   if (x === null || typeof x !== 'object' || typeof x.length !== 'number') {

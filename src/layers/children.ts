@@ -31,10 +31,8 @@ export function configOf(children: readonly NamedLayer[]): object[] {
 /** Layers that all read x. */
 export interface Branches {
   readonly outputs: readonly Value[]
-  readonly flops: number
-  forward(n: number, training: boolean): void
-  /** From the gradients of the outputs to that of x, the sum of all branches, in their order. */
-  backward(n: number): void
+  /** What runs, to be followed by the composite's own part (see chain). */
+  readonly parts: readonly Step[]
 }
 
 /** Plans each layer on x; an undefined one passes x on. The composite's own work then begins: it reads all outputs. */
@@ -43,28 +41,27 @@ export function planBranches(
   x: Value,
   plan: Plan,
 ): Branches {
-  // A value has one reader, so each branch gets a gradient of its own.
+  // A value has one reader, so each branch gets a gradient of its own; that of x is the sum of all, in their order.
   const inputs = children.map(() => plan.branch(x))
-  const steps: Step[] = []
-  children.forEach(([name, layer], i) => {
-    if (layer) steps.push(plan.child(name, layer, inputs[i]))
-    else steps.push({ y: inputs[i], flops: 0, forward() {}, backward() {} })
-  })
-  const outputs = steps.map(({ y }) => y)
-  plan.tick()
-  for (const y of outputs) plan.use(y)
-  return {
-    outputs,
-    flops: steps.reduce((sum, step) => sum + step.flops, 0),
-    forward(n, training) {
-      for (let i = 0; i < steps.length; i++) steps[i].forward(n, training)
-    },
+  const split: Step = {
+    y: x,
+    flops: 0,
+    forward() {},
     backward(n) {
-      for (let i = steps.length - 1; i >= 0; i--) steps[i].backward(n)
       if (!plan.wants(x)) return
       if (inputs.length === 1) plan.kernels.copyBlocks(1, n * x.size, 0, 0, inputs[0].gradient, x.gradient)
       else plan.kernels.add(n * x.size, inputs[0].gradient, inputs[1].gradient, x.gradient)
       for (let i = 2; i < inputs.length; i++) plan.kernels.add(n * x.size, x.gradient, inputs[i].gradient, x.gradient)
     },
   }
+  const parts = [split]
+  const outputs = children.map(([name, layer], i) => {
+    if (!layer) return inputs[i]
+    const step = plan.child(name, layer, inputs[i])
+    parts.push(step)
+    return step.y
+  })
+  plan.tick()
+  for (const y of outputs) plan.use(y)
+  return { outputs, parts }
 }

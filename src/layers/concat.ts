@@ -1,5 +1,5 @@
 import { PlanError } from '../errors'
-import type { Layer } from '../plan'
+import { type Layer, type Step, chain } from '../plan'
 import { configOf, namedLayers, planBranches } from './children'
 
 /**
@@ -20,8 +20,7 @@ export function concat(...args: (Layer | Readonly<Record<string, Layer>>)[]): La
     kind: 'concat',
     config: { branches: configOf(children) },
     plan(x, plan) {
-      const branches = planBranches(children, x, plan)
-      const { outputs } = branches
+      const { outputs, parts } = planBranches(children, x, plan)
       const [, ...rest] = outputs[0].shape
       outputs.forEach(({ shape }, i) => {
         if (shape.length === rest.length + 1 && rest.every((size, axis) => size === shape[axis + 1])) return
@@ -32,11 +31,10 @@ export function concat(...args: (Layer | Readonly<Record<string, Layer>>)[]): La
       })
       const y = plan.value([outputs.reduce((sum, { shape }) => sum + shape[0], 0), ...rest])
       plan.addRow('concat', y.shape, 0)
-      return {
+      const join: Step = {
         y,
-        flops: branches.flops,
-        forward(n, training) {
-          branches.forward(n, training)
+        flops: 0,
+        forward(n) {
           let at = y.data
           for (let i = 0; i < outputs.length; i++) {
             const { size, data } = outputs[i]
@@ -51,9 +49,9 @@ export function concat(...args: (Layer | Readonly<Record<string, Layer>>)[]): La
             if (plan.wants(outputs[i])) plan.kernels.copyBlocks(n, size, y.size, size, at, gradient)
             at += size * plan.bytes
           }
-          branches.backward(n)
         },
       }
+      return chain(y, [...parts, join])
     },
   }
 }

@@ -1,5 +1,5 @@
 import { PlanError, checkOptions } from '../errors'
-import type { Layer } from '../plan'
+import { type Layer, type Step, chain } from '../plan'
 import { planBranches } from './children'
 
 /**
@@ -33,8 +33,8 @@ export function residual(
     },
     plan(x, plan) {
       const children = [[names.body, body] as const, [names.shortcut, shortcut] as const]
-      const branches = planBranches(children, x, plan)
-      const [a, b] = branches.outputs
+      const { outputs, parts } = planBranches(children, x, plan)
+      const [a, b] = outputs
       if (a.shape.join() !== b.shape.join()) {
         const given = shortcut ? 'the shortcut gives' : 'without a shortcut, the input is'
         throw plan.error(`the body gives (${a.shape.join(', ')}), but ${given} (${b.shape.join(', ')})`)
@@ -44,15 +44,15 @@ export function residual(
       plan.shareGradient(a, y)
       plan.shareGradient(b, y)
       plan.addRow('add', y.shape, y.size)
-      return {
+      const sum: Step = {
         y,
-        flops: branches.flops + y.size,
-        forward(n, training) {
-          branches.forward(n, training)
+        flops: y.size,
+        forward(n) {
           plan.kernels.add(n * y.size, a.data, b.data, y.data)
         },
-        backward: branches.backward,
+        backward() {},
       }
+      return chain(y, [...parts, sum])
     },
   }
 }

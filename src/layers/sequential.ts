@@ -1,4 +1,4 @@
-import type { Layer, Step } from '../plan'
+import { type Layer, type Step, chain } from '../plan'
 import { configOf, namedLayers } from './children'
 
 /**
@@ -24,16 +24,7 @@ export function sequential(...args: (Layer | Readonly<Record<string, Layer>>)[])
         y = step.y
         if (step.fused) i++
       }
-      return {
-        y,
-        flops: steps.reduce((sum, step) => sum + step.flops, 0),
-        forward(n, training) {
-          for (let i = 0; i < steps.length; i++) steps[i].forward(n, training)
-        },
-        backward(n) {
-          for (let i = steps.length - 1; i >= 0; i--) steps[i].backward(n)
-        },
-      }
+      return chain(y, steps)
     },
   }
 }

@@ -1,0 +1,94 @@
+// Measures of a classifier: from scores (N, classes) and labels.
+
+import { DataError, show } from './errors'
+
+type Scores = Float64Array | Float32Array
+
+/** The class of the highest of the scores of a row; of equal ones the first. */
+function best(scores: Scores, row: number, classes: number): number {
+  const first = row * classes
+  let best = first
+  for (let j = first + 1; j < first + classes; j++) if (scores[j] > scores[best]) best = j
+  return best - first
+}
+
+/** Rows whose highest score is that of their label. */
+export function countRight(scores: Scores, labels: Int32Array, n: number, classes: number): number {
+  let right = 0
+  for (let i = 0; i < n; i++) if (best(scores, i, classes) === labels[i]) right++
+  return right
+}
+
+/** Rows whose label is among the k highest scores; of equal scores the first classes count as higher. */
+export function countTopK(scores: Scores, labels: Int32Array, n: number, classes: number, k: number): number {
+  let right = 0
+  for (let i = 0; i < n; i++) {
+    const row = i * classes
+    const own = scores[row + labels[i]]
+    let higher = 0
+    for (let j = 0; j < classes; j++) {
+      if (j === labels[i]) continue
+      // Written so that a NaN is no success.
+      if (!(scores[row + j] < own || (scores[row + j] === own && j > labels[i]))) higher++
+    }
+    if (higher < k) right++
+  }
+  return right
+}
+
+/** Adds n rows to a confusion matrix: a row for each label, a column for each class with the highest score. */
+export function addConfusion(to: number[][], scores: Scores, labels: Int32Array, n: number, classes: number): void {
+  for (let i = 0; i < n; i++) to[labels[i]][best(scores, i, classes)]++
+}
+
+/** What a confusion matrix says, for each class and on the whole. */
+export interface ClassificationReport {
+  readonly accuracy: number
+  /** Of the examples given this class, the share that is of it; NaN if there are none. */
+  readonly precision: readonly number[]
+  /** Of the examples of this class, the share that was given it; NaN if there are none. */
+  readonly recall: readonly number[]
+  /** The harmonic mean of both, 2 TP / (2 TP + FP + FN). */
+  readonly f1: readonly number[]
+  /** Examples of each class. */
+  readonly support: readonly number[]
+  /** The mean of f1 over the classes that occur, each counting alike. */
+  readonly macroF1: number
+}
+
+/**
+ * Precision, recall and F1 of each class from a confusion matrix: `matrix[label][predicted]` examples.
+ *
+ *     const { confusion } = model.evaluate(test, { confusion: true })
+ *     const { precision, recall } = classificationReport(confusion)
+ *
+ * Throws a DataError unless the matrix is square, of counts.
+ */
+export function classificationReport(matrix: readonly (readonly number[])[] | undefined): ClassificationReport {
+  const classes: readonly (readonly number[])[] = Array.isArray(matrix) ? matrix : []
+  if (
+    !classes.length ||
+    classes.some(
+      (row) => row?.length !== classes.length || !row.every((v: unknown) => Number.isInteger(v) && Number(v) >= 0),
+    )
+  ) {
+    throw new DataError(
+      `classificationReport: want a confusion matrix, as many rows as columns, of counts, got ${show(matrix)}; ` +
+        `model.evaluate(data, { confusion: true }) gives one`,
+    )
+  }
+  const own = classes.map((row, i) => row[i])
+  const support = classes.map((row) => row.reduce((sum, v) => sum + v, 0))
+  const given = classes.map((_, j) => classes.reduce((sum, row) => sum + row[j], 0))
+  const total = support.reduce((sum, v) => sum + v, 0)
+  const f1 = own.map((v, i) => (2 * v) / (support[i] + given[i]))
+  const occurring = f1.filter((v) => v === v)
+  return {
+    accuracy: own.reduce((sum, v) => sum + v, 0) / total,
+    precision: own.map((v, i) => v / given[i]),
+    recall: own.map((v, i) => v / support[i]),
+    f1,
+    support,
+    macroF1: occurring.reduce((sum, v) => sum + v, 0) / occurring.length,
+  }
+}

@@ -1,0 +1,41 @@
+/** Pauses of a long computation, in which other events run: a page stays alive, a signal gets through. */
+export interface Pauses {
+  /** Whether it is time for one. */
+  due(): boolean
+  take(): Promise<void>
+  /** Ends the last; a process could not end otherwise. */
+  close(): void
+}
+
+/** Where the clock stands still while code runs (workerd's does), as many questions are an answer. */
+const QUESTIONS = 10_000
+
+/** A pause is due every so many milliseconds, and at the start. */
+export function createPauses(milliseconds: number): Pauses {
+  let last = -Infinity
+  let questions = 0
+  let resolve = () => {}
+  const wake = () => resolve()
+  // A timer waits milliseconds in a browser; a message does not.
+  const channel =
+    typeof setImmediate !== 'function' && typeof MessageChannel === 'function' ? new MessageChannel() : undefined
+  if (channel) channel.port1.onmessage = wake
+  const request = () => {
+    if (channel) channel.port2.postMessage(null)
+    else if (typeof setImmediate === 'function') setImmediate(wake)
+    else setTimeout(wake)
+  }
+  return {
+    // A clock may also be set back.
+    due: () => Math.abs(Date.now() - last) >= milliseconds || ++questions >= QUESTIONS,
+    async take() {
+      await new Promise<void>((done) => {
+        resolve = done
+        request()
+      })
+      last = Date.now()
+      questions = 0
+    },
+    close: () => channel?.port1.close(),
+  }
+}
