@@ -1,7 +1,9 @@
 // Several models, or several states of one, that answer together.
 
-import type { Labels, Numbers } from './data/batches'
+import type { Data, Labels, Numbers } from './data/batches'
 import { DataError, PlanError, checkOptions, finite, oneOf } from './errors'
+import type { Batches } from './feed'
+import type { EvaluateOptions, Evaluation } from './fit'
 import { exp, log } from './kernels/math'
 import { checkLabel } from './losses'
 import type { Model } from './model'
@@ -102,7 +104,7 @@ function addRow(combine: string, scores: ArrayLike<number>, at: number, count: n
 export interface Weights extends Predictor {
   /** As Model.predict and Model.evaluate, with these weights instead of the model's own, which come back after it. */
   predict(x: Numbers): Tensor
-  evaluate: Model['evaluate']
+  evaluate(data: Data | Batches, options?: EvaluateOptions): Evaluation
   /** Exchanges these weights with those of the model; a second call brings everything back. Allocates nothing. */
   swap(): void
 }
@@ -128,6 +130,8 @@ export function snapshot(model: Model): Weights {
 
 function weightsOf(model: Model, live: readonly Tensor['data'][], kept: readonly Tensor['data'][]): Weights {
   const swap = () => {
+    // Never in the middle of a step, in which fit may pause.
+    model.settle()
     for (let i = 0; i < live.length; i++) {
       const a = live[i]
       const b = kept[i]
