@@ -361,9 +361,12 @@ export async function fit(
   const watch = createWatch(model, earlyStopping, validating !== undefined)
 
   if (model.fullBatch && training.batches !== 1) {
+    const { rows } = training
     throw new PlanError(
-      `fit: this optimizer wants all rows in one batch; create the model with batch: ${training.rows || 'their number'}, ` +
-        `hand in arrays, or take another optimizer`,
+      rows
+        ? `fit: this optimizer wants all ${rows} rows in one batch, got ${training.batches} batches; ` +
+            `create the model with batch: ${rows}, or take another optimizer`
+        : 'fit: this optimizer wants all rows in one batch; hand in arrays, or take another optimizer',
     )
   }
 
