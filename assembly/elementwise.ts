@@ -1,4 +1,4 @@
-// Value by value: sums, ReLU, per-channel scaling. Vectors first, then the odd tail.
+// Value by value: sums, ReLU and its leaky form, per-channel scaling. Vectors first, then the odd tail.
 
 import { LANES, SIZE } from './float'
 
@@ -84,33 +84,65 @@ export function copyBlocks(n: i32, count: i32, fromStride: i32, toStride: i32, f
   }
 }
 
-/** y = x < 0 ? 0 : x, so that NaN stays NaN. */
-export function reluForward(count: i32, x: usize, y: usize): void {
+/** y = max(0, min(x, ceiling)), or max(0, x) if the ceiling is NaN, which is below nothing. NaN stays NaN. */
+export function reluForward(count: i32, ceiling: Float, x: usize, y: usize): void {
   const zero = v128.splat<Float>(0)
+  const ceilings = v128.splat<Float>(ceiling)
   for (; count >= LANES; count -= LANES) {
-    v128.store(y, v128.pmax<Float>(v128.load(x), zero))
+    v128.store(y, v128.pmin<Float>(v128.pmax<Float>(v128.load(x), zero), ceilings))
     x += 16
     y += 16
   }
   for (; count > 0; --count) {
     const value = load<Float>(x)
-    store<Float>(y, value < 0 ? 0 : value)
+    const floored: Float = value < 0 ? 0 : value
+    store<Float>(y, ceiling < floored ? ceiling : floored)
     x += SIZE
     y += SIZE
   }
 }
 
-/** dx = y > 0 ? dy : 0. */
-export function reluBackward(count: i32, y: usize, dy: usize, dx: usize): void {
+/** dx = 0 < y < ceiling ? dy : 0. */
+export function reluBackward(count: i32, ceiling: Float, y: usize, dy: usize, dx: usize): void {
   const zero = v128.splat<Float>(0)
+  const ceilings = v128.splat<Float>(ceiling)
   for (; count >= LANES; count -= LANES) {
-    v128.store(dx, v128.and(v128.load(dy), v128.gt<Float>(v128.load(y), zero)))
+    const value = v128.load(y)
+    const inside = v128.andnot(v128.gt<Float>(value, zero), v128.ge<Float>(value, ceilings))
+    v128.store(dx, v128.and(v128.load(dy), inside))
     y += 16
     dy += 16
     dx += 16
   }
   for (; count > 0; --count) {
-    store<Float>(dx, load<Float>(y) > 0 ? load<Float>(dy) : 0)
+    const value = load<Float>(y)
+    store<Float>(dx, value > 0 && !(value >= ceiling) ? load<Float>(dy) : 0)
+    y += SIZE
+    dy += SIZE
+    dx += SIZE
+  }
+}
+
+/** y = x > 0 ? x : alpha * x. */
+export function leakyReluForward(count: i32, alpha: Float, x: usize, y: usize): void {
+  leakyReluBackward(count, alpha, x, x, y)
+}
+
+/** dx = y > 0 ? dy : alpha * dy: for alpha >= 0, the sign of y is that of x. */
+export function leakyReluBackward(count: i32, alpha: Float, y: usize, dy: usize, dx: usize): void {
+  const zero = v128.splat<Float>(0)
+  const alphas = v128.splat<Float>(alpha)
+  for (; count >= LANES; count -= LANES) {
+    const slope = v128.load(dy)
+    const above = v128.gt<Float>(v128.load(y), zero)
+    v128.store(dx, v128.bitselect(slope, v128.mul<Float>(slope, alphas), above))
+    y += 16
+    dy += 16
+    dx += 16
+  }
+  for (; count > 0; --count) {
+    const slope = load<Float>(dy)
+    store<Float>(dx, load<Float>(y) > 0 ? slope : slope * alpha)
     y += SIZE
     dy += SIZE
     dx += SIZE

@@ -12,6 +12,8 @@ export {
   addScaledTo,
   copyBlocks,
   fill,
+  leakyReluBackward,
+  leakyReluForward,
   normalizeBackward,
   normalizeForward,
   reluBackward,
@@ -21,6 +23,7 @@ export {
 export { bytesPerValue } from './float'
 export { gemm } from './gemm'
 export { groupNormBackward, groupNormForward } from './group-norm'
+export { maxoutBackward, maxoutForward } from './maxout'
 export { meanSquaredError, softmaxCrossEntropy } from './losses'
 export { adam, momentum, nesterov, rmsprop } from './optimizers'
 export {

@@ -11,7 +11,7 @@ const untyped = v128 as unknown as Record<string, (...args: unknown[]) => never>
 const { adam, batchNorm, concat, constant, conv2d, cosineDecay, dense, gradientCheck, maxPool2d } = untyped
 const { meanSquaredError, momentum, normal, normalize, padChannels, residual, sequential, sgd, softmaxCrossEntropy } =
   untyped
-const { avgPool2d, dropout, groupNorm, layerNorm } = untyped
+const { avgPool2d, dropout, groupNorm, layerNorm, leakyRelu, maxout } = untyped
 const { globalAvgPool2d, relu } = v128
 
 async function errorOf(action: () => unknown): Promise<unknown> {
@@ -173,6 +173,11 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
   ['normalize, NaN', () => normalize({ mean: [NaN], std: 1 }), /^normalize: mean must be a finite number/],
   ['normalize, no numbers', () => normalize({ mean: [], std: 1 }), /^normalize: mean must be a finite number/],
   ['maxPool2d without kernel', () => maxPool2d(), /^maxPool2d: kernel must be .* got undefined/],
+  ['relu, max 0', () => untyped.relu({ max: 0 }), /^relu: max must be a finite number above 0, got 0$/],
+  ['leakyRelu, alpha -1', () => leakyRelu({ alpha: -1 }), /^leakyRelu: alpha must be .* at least 0, got -1$/],
+  ['maxout, 1 piece', () => maxout({ pieces: 1 }), /^maxout: pieces must be an integer of at least 2, got 1$/],
+  ['maxout of features', () => plan(maxout({ pieces: 3 }), [4]), /^maxout: 3 pieces do not divide 4 features$/],
+  ['maxout of channels', () => plan(maxout({ pieces: 2 }), image), /^maxout: 2 pieces do not divide 3 channels$/],
   ['dropout, keep 0', () => dropout({ keep: 0 }), /^dropout: keep, the probability to keep .* at most 1, got 0$/],
   ['dropout, keep 80 %', () => dropout({ keep: 80 }), /^dropout: keep, .* got 80$/],
   ['dropout, keep NaN', () => dropout({ keep: NaN }), /^dropout: keep, .* got NaN$/],
@@ -249,6 +254,9 @@ const withUnknown: [name: string, action: (model: Model) => unknown][] = [
   ['dropout', () => dropout(unknown)],
   ['groupNorm', () => groupNorm(2, unknown)],
   ['layerNorm', () => layerNorm(unknown)],
+  ['relu', () => untyped.relu(unknown)],
+  ['leakyRelu', () => leakyRelu(unknown)],
+  ['maxout', () => maxout({ pieces: 2, ...unknown })],
   ['maxPool2d', () => maxPool2d(2, unknown)],
   ['avgPool2d', () => avgPool2d(2, unknown)],
   ['sgd', () => sgd({ learningRate: 1, ...unknown })],

@@ -21,8 +21,10 @@ export interface Arguments {
   scratch(bytes: number): number
 }
 
+type Kernel = keyof Kernels
+
 export interface KernelCase {
-  readonly kernel: keyof Kernels
+  readonly kernel: Kernel
   readonly name: string
   readonly args: (a: Arguments) => number[]
   /** For the benchmark: additions and multiplications, or values read and written. */
@@ -346,15 +348,49 @@ export function softmaxCase(n: number, classes: number, gradient = true): Kernel
   }
 }
 
-export function reluCases(count: number): KernelCase[] {
-  const name = `${count} values`
+/** An activation whose backward pass reads y; `scalars` come after the count. */
+function activationCases(forward: Kernel, backward: Kernel, count: number, scalars: number[]): KernelCase[] {
+  const name = [`${count} values`, ...scalars].join(' ')
   return [
-    { kernel: 'reluForward', name, traffic: 2 * count, args: (a) => [count, a.values(count), a.values(count)] },
     {
-      kernel: 'reluBackward',
+      kernel: forward,
+      name,
+      traffic: 2 * count,
+      args: (a) => [count, ...scalars, a.values(count), a.values(count)],
+    },
+    {
+      kernel: backward,
       name,
       traffic: 3 * count,
-      args: (a) => [count, a.values(count), a.values(count), a.values(count)],
+      args: (a) => [count, ...scalars, a.values(count), a.values(count), a.values(count)],
+    },
+  ]
+}
+
+/** NaN is no ceiling. */
+export function reluCases(count: number, ceiling = NaN): KernelCase[] {
+  return activationCases('reluForward', 'reluBackward', count, [ceiling])
+}
+
+export function leakyReluCases(count: number): KernelCase[] {
+  return activationCases('leakyReluForward', 'leakyReluBackward', count, [0.01])
+}
+
+export function maxoutCases(groups: number, pieces: number, hw = 1): KernelCase[] {
+  const name = `${groups}x${pieces}x${hw}`
+  const size = groups * hw
+  return [
+    {
+      kernel: 'maxoutForward',
+      name,
+      traffic: (pieces + 1) * size,
+      args: (a) => [groups, pieces, hw, a.values(size * pieces), a.integersOut(size), a.values(size)],
+    },
+    {
+      kernel: 'maxoutBackward',
+      name,
+      traffic: (pieces + 1) * size,
+      args: (a) => [groups, pieces, hw, a.integers(size, pieces), a.values(size), a.values(size * pieces)],
     },
   ]
 }
@@ -469,8 +505,16 @@ export const kernelCases: readonly KernelCase[] = [
   ...poolCases(1, 1, 1, [3, 3], { stride: [1, 1], pad: [1, 1] }),
   ...poolCases(1, 1, 40, [1, 5], { stride: [1, 3], pad: [0, 2] }),
   ...poolCases(2, 30, 1, [4, 1], { stride: [1, 1], pad: [2, 0], countPad: 0 }),
+  ...maxoutCases(1, 2),
+  ...maxoutCases(7, 9),
   ...COUNTS.flatMap((count): KernelCase[] => [
     ...reluCases(count),
+    ...reluCases(count, 0.7),
+    ...leakyReluCases(count),
+    ...maxoutCases(count, 2),
+    ...maxoutCases(count, 3),
+    ...maxoutCases(3, 2, count),
+    ...maxoutCases(2, 5, count),
     adamCase(count),
     dropoutCase(count),
     dropoutCase(count, 0.9),

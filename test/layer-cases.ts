@@ -15,7 +15,9 @@ import {
   globalAvgPool2d,
   groupNorm,
   layerNorm,
+  leakyRelu,
   maxPool2d,
+  maxout,
   normalize,
   padChannels,
   relu,
@@ -193,6 +195,33 @@ export const layerCases: readonly LayerCase[] = [
     network: () => sequential(relu(), maxPool2d(2), ...head()),
     input: [2, 4, 6],
     names: ['3.weight', '3.bias'],
+  },
+  {
+    name: 'relu with a ceiling, where others are fused',
+    network: () =>
+      sequential(
+        conv2d(4, { kernel: 2 }),
+        batchNorm(),
+        relu({ max: 0.6 }),
+        maxPool2d(2),
+        relu({ max: 0.3 }),
+        maxPool2d(2, { stride: 1 }),
+        ...head(),
+      ),
+    input: [2, 7, 7],
+    names: ['0.weight', '0.bias', '1.weight', '1.bias', '7.weight', '7.bias', '1.running_mean', '1.running_var'],
+  },
+  {
+    name: 'leakyRelu, maxout of features',
+    network: () => sequential(dense(7), leakyRelu({ alpha: 0.2 }), dense(12), maxout({ pieces: 3 }), dense(3)),
+    input: [5],
+    names: ['0.weight', '0.bias', '2.weight', '2.bias', '4.weight', '4.bias'],
+  },
+  {
+    name: 'maxout of channels, leakyRelu',
+    network: () => sequential(conv2d(6, { kernel: 2 }), maxout({ pieces: 2 }), leakyRelu(), ...head()),
+    input: [2, 4, 5],
+    names: ['0.weight', '0.bias', '4.weight', '4.bias'],
   },
   {
     name: 'dropout of features',
@@ -414,5 +443,7 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
     layer: ({ groups, eps }) => groupNorm(groups, { epsilon: eps }),
   },
   layerNorm: { fixtures: ['norm', 'normalisation'], layer: ({ eps }) => layerNorm({ epsilon: eps }) },
+  leakyRelu: { fixtures: ['activations'], layer: leakyRelu },
+  maxout: { fixtures: ['activations'], layer: maxout },
   relu: { fixtures: ['activations'], layer: relu },
 }

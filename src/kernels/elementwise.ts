@@ -45,17 +45,37 @@ export const elementwiseKernels = ({ f }: Heap) => ({
     }
   },
 
-  reluForward(count: number, x: number, y: number): void {
+  reluForward(count: number, ceiling: number, x: number, y: number): void {
+    ceiling = F(ceiling)
     x >>>= SHIFT
     y >>>= SHIFT
-    for (let i = 0; i < count; i++) f[y + i] = f[x + i] < 0 ? 0 : f[x + i]
+    for (let i = 0; i < count; i++) {
+      const value = f[x + i] < 0 ? 0 : f[x + i]
+      f[y + i] = ceiling < value ? ceiling : value
+    }
   },
 
-  reluBackward(count: number, y: number, dy: number, dx: number): void {
+  reluBackward(count: number, ceiling: number, y: number, dy: number, dx: number): void {
+    ceiling = F(ceiling)
     y >>>= SHIFT
     dy >>>= SHIFT
     dx >>>= SHIFT
-    for (let i = 0; i < count; i++) f[dx + i] = f[y + i] > 0 ? f[dy + i] : 0
+    for (let i = 0; i < count; i++) f[dx + i] = f[y + i] > 0 && !(f[y + i] >= ceiling) ? f[dy + i] : 0
+  },
+
+  leakyReluForward(count: number, alpha: number, x: number, y: number): void {
+    alpha = F(alpha)
+    x >>>= SHIFT
+    y >>>= SHIFT
+    for (let i = 0; i < count; i++) f[y + i] = f[x + i] > 0 ? f[x + i] : f[x + i] * alpha
+  },
+
+  leakyReluBackward(count: number, alpha: number, y: number, dy: number, dx: number): void {
+    alpha = F(alpha)
+    y >>>= SHIFT
+    dy >>>= SHIFT
+    dx >>>= SHIFT
+    for (let i = 0; i < count; i++) f[dx + i] = f[y + i] > 0 ? f[dy + i] : f[dy + i] * alpha
   },
 
   normalizeForward(n: number, c: number, hw: number, x: number, mean: number, std: number, y: number): void {

@@ -23,10 +23,13 @@ export function checkInitializer(where: string, init: Initializer | undefined): 
   throw new PlanError(`${where}: init must be an initializer such as he(), got ${show(init)}`)
 }
 
-/** He's initialisation where a ReLU comes before the next weights, else Xavier's. */
+/** Activations that pass about half of what they get, so that the next layer sees half of the variance. */
+const RELU_LIKE = new Set(['relu', 'leakyRelu', 'elu', 'maxout'])
+
+/** He's initialisation where a ReLU or the like comes before the next weights, else Xavier's. */
 export function defaultInitializer(following: readonly Layer[]): Initializer {
   const next = following.find((layer) => !TRANSPARENT.has(layer.kind))
-  return next?.kind === 'relu' ? he() : xavier()
+  return next && RELU_LIKE.has(next.kind) ? he() : xavier()
 }
 
 /** A bias for each output; zero at first, never decayed. */
