@@ -80,12 +80,7 @@ export function drawCurves({ title, subtitle, stepsPerEpoch, training, test }) {
     },
   ]
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}"`,
-    ` font-family="${FONT}" font-size="13" role="img" aria-label="${escape(title)}">\n`,
-    `<title>${escape(title)}</title>\n`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>\n`,
-    text(32, 44, title, { fill: COLOR.ink, 'font-size': 21, 'font-weight': 600 }),
-    text(32, 68, subtitle, { fill: COLOR.muted }),
+    frame(WIDTH, HEIGHT, title, subtitle),
     ...panels.map((panel, index) => drawPanel(panel, index, steps, stepsPerEpoch)),
     '</svg>\n',
   ].join('')
@@ -353,4 +348,92 @@ function circle(x, y, radius, color) {
 /** @param {string} value */
 function escape(value) {
   return value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
+}
+
+// ---- rows of images ----
+
+/**
+ * The SVG text of rows of images, each row a PNG file `length` times as wide as it is high.
+ *
+ * @param {{ title: string, subtitle: string, rows: readonly { label: string, length: number, png: Buffer }[] }} sheet
+ */
+export function drawImages({ title, subtitle, rows }) {
+  const side = 84
+  const step = side + 32
+  const width = 64 + side * Math.max(...rows.map((row) => row.length))
+  const out = [frame(Math.ceil(width), 96 + rows.length * step, title, subtitle)]
+  for (const [i, { label, length, png }] of rows.entries()) {
+    const top = 92 + i * step
+    const size = `x="32" y="${top + 20}" width="${(side * length).toFixed(1)}" height="${side}"`
+    out.push(text(32, top + 12, label, { fill: COLOR.ink, 'font-size': 12 }))
+    out.push(
+      `<image ${size} style="image-rendering:pixelated" href="data:image/png;base64,${png.toString('base64')}"/>\n`,
+    )
+  }
+  return `${out.join('')}</svg>\n`
+}
+
+// ---- scatter plots ----
+
+const GROUPS = ['#2b6cb0', '#dd6b20', '#2f855a', '#805ad5']
+
+/**
+ * The SVG text of scatter plots side by side. Both axes of a plot have the same scale, 0 in the middle, so that its
+ * shape can be seen.
+ *
+ * @param {object} chart
+ * @param {string} chart.title
+ * @param {string} chart.subtitle
+ * @param {readonly string[]} chart.groups names, for the legend
+ * @param {readonly { title: string, x: string, y: string, points: readonly (Dot & { group: number })[] }[]} chart.plots
+ */
+export function drawScatter({ title, subtitle, groups, plots }) {
+  const side = 290
+  const [left, top, gap] = [66, 140, 66]
+  const out = [frame(left + plots.length * (side + gap) - gap + 32, top + side + 66, title, subtitle)]
+  for (const [i, plot] of plots.entries()) {
+    const from = left + i * (side + gap)
+    const reach = 1.08 * Math.max(...plot.points.map((dot) => Math.max(Math.abs(dot.x), Math.abs(dot.y))), 1e-9)
+    const x = (/** @type {number} */ value) => from + ((value / reach + 1) * side) / 2
+    const y = (/** @type {number} */ value) => top + ((1 - value / reach) * side) / 2
+    out.push(text(from, top - 14, plot.title, { fill: COLOR.ink, 'font-size': 15, 'font-weight': 600 }))
+    for (const tick of linearTicks(-reach, reach, 6)) {
+      const style = { fill: COLOR.muted, 'font-size': 11 }
+      out.push(
+        line(x(tick), top, x(tick), top + side, COLOR.grid),
+        line(from, y(tick), from + side, y(tick), COLOR.grid),
+      )
+      out.push(text(x(tick), top + side + 18, String(Number(tick.toFixed(6))), { ...style, 'text-anchor': 'middle' }))
+      out.push(text(from - 8, y(tick) + 4, String(Number(tick.toFixed(6))), { ...style, 'text-anchor': 'end' }))
+    }
+    out.push(line(from, y(0), from + side, y(0), COLOR.line), line(x(0), top, x(0), top + side, COLOR.line))
+    for (const dot of plot.points) out.push(circle(x(dot.x), y(dot.y), 4, GROUPS[dot.group]))
+    out.push(text(from + side / 2, top + side + 40, plot.x, { fill: COLOR.muted, 'text-anchor': 'middle' }))
+    const at = `translate(${from - 42} ${top + side / 2}) rotate(-90)`
+    out.push(`<g transform="${at}">`, text(0, 0, plot.y, { fill: COLOR.muted, 'text-anchor': 'middle' }), '</g>\n')
+  }
+  for (const [i, name] of groups.entries()) {
+    out.push(circle(left + 6 + 110 * i, 96, 4.5, GROUPS[i]))
+    out.push(text(left + 16 + 110 * i, 100, name, { fill: COLOR.muted, 'font-size': 12 }))
+  }
+  return `${out.join('')}</svg>\n`
+}
+
+/**
+ * The beginning of a picture: its size, background and titles.
+ *
+ * @param {number} width
+ * @param {number} height
+ * @param {string} title
+ * @param {string} subtitle
+ */
+function frame(width, height, title, subtitle) {
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`,
+    ` font-family="${FONT}" font-size="13" role="img" aria-label="${escape(title)}">\n`,
+    `<title>${escape(title)}</title>\n`,
+    `<rect width="${width}" height="${height}" fill="#fff"/>\n`,
+    text(32, 44, title, { fill: COLOR.ink, 'font-size': 21, 'font-weight': 600 }),
+    text(32, 68, subtitle, { fill: COLOR.muted }),
+  ].join('')
 }

@@ -24,13 +24,17 @@ import {
 const folder = mkdtempSync(join(tmpdir(), 'v128-example-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-function start(args: string[]): ChildProcessWithoutNullStreams {
-  return spawn(process.execPath, [join(process.cwd(), 'examples/mnist.js'), ...args], { cwd: folder })
+function start(args: string[], name = 'mnist'): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [join(process.cwd(), `examples/${name}.js`), ...args], { cwd: folder })
 }
 
 /** `onText` sees all of standard output whenever more of it came. */
-async function run(args: string[], onText?: (text: string, child: ChildProcessWithoutNullStreams) => void) {
-  const child = start(args)
+async function run(
+  args: string[],
+  onText?: (text: string, child: ChildProcessWithoutNullStreams) => void,
+  name?: string,
+) {
+  const child = start(args, name)
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -190,6 +194,30 @@ describe('npm start', () => {
       expect(code).toBe(130)
       expect(existsSync(join(out, 'history.json'))).toBe(false)
     })
+  })
+})
+
+describe('the other examples', () => {
+  it.each(['softmax-regression', 'pca', 'augmentation'])('%s prints what its first lines say', async (name) => {
+    const source = readFileSync(join(process.cwd(), `examples/${name}.js`), 'utf8')
+    const comment = source
+      .split(/^(?!\/\/)/m)[0]
+      .trimEnd()
+      .split('\n')
+    const said = comment.slice(comment.indexOf('//') + 1).map((line) => line.replace(/^\/\/ {0,5}/, ''))
+    const { code, stderr, lines } = await run([], undefined, name)
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+    // But for times.
+    const figures = (line: string) => line.trimEnd().replace(/[\d.]+ ms/, 'ms')
+    expect(lines.map(figures)).toEqual(said.map(figures))
+    expect(said.length).toBeGreaterThan(1)
+    for (const file of said.flatMap((line) => line.match(/^runs\/\w+\.svg/) ?? [])) {
+      expectPicture(readFileSync(join(folder, file), 'utf8'))
+      // The copy for the documentation is not out of date; zlib may pack its pixels in other ways.
+      const text = (path: string) => readFileSync(path, 'utf8').replace(/base64,[^"]+/g, '')
+      expect(text(join(process.cwd(), file.replace('runs', 'examples/pictures')))).toBe(text(join(folder, file)))
+    }
   })
 })
 
