@@ -1,4 +1,5 @@
-// The picture of a run: loss on the left, accuracy on the right, as one SVG file without dependencies.
+// Pictures as SVG files without dependencies: drawCurves, of a run, with the loss on the left and the accuracy on the
+// right; drawPlots, of any lines, over contours if wanted.
 
 /**
  * @typedef {{ step: number, loss: number, accuracy: number }} Point after so many steps; accuracy from 0 to 1
@@ -87,6 +88,159 @@ export function drawCurves({ title, subtitle, stepsPerEpoch, training, test }) {
 }
 
 /**
+ * Colours that people tell apart whatever they see of colour (Okabe & Ito), in the order of the lines of a plot.
+ */
+const PALETTE = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000']
+
+/**
+ * Two plots side by side, each with a legend of its own beneath its title. What lies outside the ranges is cut off.
+ *
+ * @param {{ title: string, subtitle: string, plots: readonly Plot[] }} picture
+ *
+ * @typedef {object} Plot
+ * @property {string} title
+ * @property {string} note
+ * @property {Range} x
+ * @property {Range} y
+ * @property {readonly Line[]} lines
+ * @property {(x: number, y: number) => number} [surface] drawn as contours, denser towards its least value
+ * @property {readonly (Dot & { label: string, below?: boolean })[]} [marks]
+ *
+ * @typedef {{ label: string, low: number, high: number }} Range
+ *
+ * @typedef {{ name: string, dots: readonly Dot[], steps?: boolean }} Line with `steps`, a dot is drawn for each
+ */
+export function drawPlots({ title, subtitle, plots }) {
+  const rows = Math.ceil(Math.max(...plots.map(({ lines }) => lines.length)) / LEGEND_COLUMNS)
+  const top = PLOT.top + 22 * rows
+  const bottom = top + PLOT.bottom - PLOT.top + 36
+  return [
+    frame(WIDTH, bottom + 66, title, subtitle),
+    ...plots.map((plot, index) => drawPlot(plot, index, [76, 610][index], top, bottom)),
+    '</svg>\n',
+  ].join('')
+}
+
+const LEGEND_COLUMNS = 4
+
+/**
+ * @param {Plot} plot
+ * @param {number} index
+ * @param {number} left
+ * @param {number} top
+ * @param {number} bottom
+ */
+function drawPlot(plot, index, left, top, bottom) {
+  const { width } = PLOT
+  const right = left + width
+  const x = (/** @type {number} */ value) => left + ((value - plot.x.low) / (plot.x.high - plot.x.low)) * width
+  const y = (/** @type {number} */ value) =>
+    bottom - ((value - plot.y.low) / (plot.y.high - plot.y.low)) * (bottom - top)
+  const muted = { fill: COLOR.muted, 'text-anchor': 'middle' }
+  const out = [drawTitle(left, 104, plot.title, plot.note)]
+  for (const [i, { name }] of plot.lines.entries()) {
+    const at = left + (i % LEGEND_COLUMNS) * (width / LEGEND_COLUMNS)
+    const row = 126 + 22 * Math.floor(i / LEGEND_COLUMNS)
+    out.push(line(at, row, at + 16, row, PALETTE[i], '', 'stroke-width="3"'))
+    out.push(text(at + 21, row + 4, name, { fill: COLOR.ink, 'font-size': 12 }))
+  }
+  for (const tick of linearTicks(plot.y.low, plot.y.high, 6)) {
+    out.push(line(left, y(tick), right, y(tick), COLOR.grid))
+    out.push(text(left - 9, y(tick) + 4, short(tick), { fill: COLOR.muted, 'text-anchor': 'end' }))
+  }
+  for (const tick of linearTicks(plot.x.low, plot.x.high, 6)) {
+    out.push(line(x(tick), bottom, x(tick), bottom + 5, COLOR.line))
+    out.push(text(x(tick), bottom + 21, short(tick), muted))
+  }
+  out.push(text(left + width / 2, bottom + 45, plot.x.label, muted))
+  const [besideX, besideY] = [left - 50, (top + bottom) / 2]
+  out.push(text(besideX, besideY, plot.y.label, { ...muted, transform: `rotate(-90 ${besideX} ${besideY})` }))
+  const clip = `plot-${index}`
+  out.push(
+    `<clipPath id="${clip}"><rect x="${left}" y="${top}" width="${width}" height="${bottom - top}"/></clipPath>\n`,
+    `<g clip-path="url(#${clip})" fill="none" stroke-linejoin="round" stroke-linecap="round">\n`,
+  )
+  if (plot.surface) out.push(...drawContours(plot.surface, plot, x, y))
+  for (const [i, { dots, steps }] of plot.lines.entries()) {
+    const points = dots.map((dot) => `${x(dot.x).toFixed(1)} ${y(dot.y).toFixed(1)}`)
+    out.push(`<path d="M${points.join('L')}" stroke="${PALETTE[i]}" stroke-width="2.25" stroke-opacity="0.9"/>\n`)
+    if (steps) for (const dot of dots) out.push(circle(x(dot.x), y(dot.y), 3.2, PALETTE[i]))
+  }
+  out.push('</g>\n', line(left, bottom, right, bottom, COLOR.line))
+  for (const mark of plot.marks ?? []) {
+    out.push(circle(x(mark.x), y(mark.y), 5, COLOR.ink))
+    const labelY = y(mark.y) + (mark.below ? 20 : -8)
+    out.push(text(x(mark.x) + 9, labelY, mark.label, { fill: COLOR.ink, 'font-weight': 600, ...HALO }))
+  }
+  return out.join('')
+}
+
+/** A rim of white, so that text over lines can be read. */
+const HALO = { stroke: '#fff', 'stroke-width': 4, 'paint-order': 'stroke' }
+
+/** @param {number} value */
+function short(value) {
+  return String(Number(value.toFixed(10))).replace('-', '\u2212')
+}
+
+/**
+ * Lines of equal value, by marching triangles over a grid: each triangle that a level crosses holds a straight piece.
+ *
+ * @param {(x: number, y: number) => number} f
+ * @param {{ x: Range, y: Range }} ranges
+ * @param {(value: number) => number} toX
+ * @param {(value: number) => number} toY
+ */
+function drawContours(f, ranges, toX, toY) {
+  const n = 44
+  const at = (/** @type {Range} */ { low, high }, /** @type {number} */ i) => low + ((high - low) * i) / n
+  /** @type {(Dot & { z: number })[][]} */
+  const grid = Array.from({ length: n + 1 }, (_, i) =>
+    Array.from({ length: n + 1 }, (_, j) => {
+      const [x, y] = [at(ranges.x, i), at(ranges.y, j)]
+      return { x, y, z: f(x, y) }
+    }),
+  )
+  const values = grid.flat().map(({ z }) => z)
+  const [least, most] = [Math.min(...values), Math.max(...values)]
+  return Array.from({ length: 14 }, (_, k) => {
+    const level = least + (most - least) * ((k + 0.5) / 14) ** 2
+    let path = ''
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < n; j++) {
+        const [a, b, c, d] = [grid[i][j], grid[i + 1][j], grid[i + 1][j + 1], grid[i][j + 1]]
+        for (const corners of [
+          [a, b, c],
+          [a, c, d],
+        ]) {
+          const crossed = corners.flatMap((p, side) => {
+            const q = corners[(side + 1) % 3]
+            if (p.z < level === q.z < level) return []
+            const share = (level - p.z) / (q.z - p.z)
+            return [`${toX(p.x + share * (q.x - p.x)).toFixed(1)} ${toY(p.y + share * (q.y - p.y)).toFixed(1)}`]
+          })
+          if (crossed.length) path += `M${crossed.join('L')}`
+        }
+      }
+    }
+    return `<path d="${path}" stroke="#98a2b3" stroke-opacity="${(0.85 - 0.04 * k).toFixed(2)}" stroke-width="1"/>\n`
+  })
+}
+
+/**
+ * @param {number} x
+ * @param {number} y
+ * @param {string} title
+ * @param {string} note
+ */
+function drawTitle(x, y, title, note) {
+  return (
+    `<text x="${x}" y="${y}" fill="${COLOR.ink}" font-size="15" font-weight="600">${escape(title)}` +
+    `<tspan dx="8" fill="${COLOR.muted}" font-size="12" font-weight="400">${escape(note)}</tspan></text>\n`
+  )
+}
+
+/**
  * @param {Panel} panel
  * @param {number} index
  * @param {number} steps
@@ -102,10 +256,7 @@ function drawPanel(panel, index, steps, stepsPerEpoch) {
     line.map((dot, i) => `${i ? 'L' : 'M'}${x(dot.x).toFixed(1)} ${y(dot.y).toFixed(1)}`).join('')
   const out = []
 
-  out.push(
-    `<text x="${left}" y="${top - 30}" fill="${COLOR.ink}" font-size="15" font-weight="600">${panel.title}`,
-    `<tspan dx="8" fill="${COLOR.muted}" font-size="12" font-weight="400">${panel.note}</tspan></text>\n`,
-  )
+  out.push(drawTitle(left, top - 30, panel.title, panel.note))
   for (const tick of axis.ticks) {
     out.push(line(left, y(tick), right, y(tick), COLOR.grid))
     out.push(text(left - 9, y(tick) + 4, axis.label(tick), { fill: COLOR.muted, 'text-anchor': 'end' }))
