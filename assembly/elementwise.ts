@@ -149,22 +149,30 @@ export function leakyReluBackward(count: i32, alpha: Float, y: usize, dy: usize,
   }
 }
 
-/** y = (x - mean) / std for n examples of c channels of hw values; mean and std per channel. */
+/** y = (x - mean) / std for n examples of c channels of hw values; mean and std per channel, mean may be 0 (none). */
 export function normalizeForward(n: i32, c: i32, hw: i32, x: usize, mean: usize, std: usize, y: usize): void {
-  for (let row = 0; row < n * c; ++row) {
-    const at = <usize>(row % c) * SIZE
-    const m = load<Float>(mean + at)
-    const s = load<Float>(std + at)
-    const means = v128.splat<Float>(m)
-    const stds = v128.splat<Float>(s)
-    let count = hw
+  // Features lie side by side, so their vectors are of several channels; else a vector is of one.
+  const step: usize = hw == 1 ? 16 : 0
+  const row = hw == 1 ? c : hw
+  const channels = hw == 1 ? 1 : c
+  for (let i = 0; i < n * channels; ++i) {
+    let at = <usize>(i % channels) * SIZE
+    let means = v128.splat<Float>(mean ? load<Float>(mean + at) : 0)
+    let stds = v128.splat<Float>(load<Float>(std + at))
+    let count = row
     for (; count >= LANES; count -= LANES) {
+      if (step) {
+        if (mean) means = v128.load(mean + at)
+        stds = v128.load(std + at)
+        at += step
+      }
       v128.store(y, v128.div<Float>(v128.sub<Float>(v128.load(x), means), stds))
       x += 16
       y += 16
     }
     for (; count > 0; --count) {
-      store<Float>(y, (load<Float>(x) - m) / s)
+      store<Float>(y, (load<Float>(x) - (mean ? load<Float>(mean + at) : 0)) / load<Float>(std + at))
+      if (step) at += SIZE
       x += SIZE
       y += SIZE
     }
@@ -173,12 +181,5 @@ export function normalizeForward(n: i32, c: i32, hw: i32, x: usize, mean: usize,
 
 /** dx = dy / std. */
 export function normalizeBackward(n: i32, c: i32, hw: i32, std: usize, dy: usize, dx: usize): void {
-  for (let row = 0; row < n * c; ++row) {
-    const s = load<Float>(std + <usize>(row % c) * SIZE)
-    for (let count = hw; count > 0; --count) {
-      store<Float>(dx, load<Float>(dy) / s)
-      dy += SIZE
-      dx += SIZE
-    }
-  }
+  normalizeForward(n, c, hw, dy, 0, std, dx)
 }

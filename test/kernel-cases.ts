@@ -405,6 +405,44 @@ export function dropoutCase(count: number, keep = 0.5): KernelCase {
   }
 }
 
+export function normalizeCases(n: number, c: number, hw: number): KernelCase[] {
+  const size = n * c * hw
+  const name = `${n}x${c}x${hw}`
+  return [
+    {
+      kernel: 'normalizeForward',
+      name,
+      traffic: 2 * size,
+      args: (a) => [n, c, hw, a.values(size), a.values(c), a.positive(c), a.values(size)],
+    },
+    {
+      kernel: 'normalizeBackward',
+      name,
+      traffic: 2 * size,
+      args: (a) => [n, c, hw, a.positive(c), a.values(size), a.values(size)],
+    },
+  ]
+}
+
+export function globalAvgPoolCases(planes: number, size: number): KernelCase[] {
+  const name = `${planes}x${size}`
+  const traffic = planes * (size + 1)
+  return [
+    {
+      kernel: 'globalAvgPool2dForward',
+      name,
+      traffic,
+      args: (a) => [planes, size, a.values(planes * size), a.scratch(64), a.values(planes)],
+    },
+    {
+      kernel: 'globalAvgPool2dBackward',
+      name,
+      traffic,
+      args: (a) => [planes, size, a.values(planes), a.values(planes * size)],
+    },
+  ]
+}
+
 const COUNTS = [1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 130]
 
 export const kernelCases: readonly KernelCase[] = [
@@ -535,26 +573,9 @@ export const kernelCases: readonly KernelCase[] = [
       name: `${count}`,
       args: (a) => [count, a.values(count), a.values(count), a.scratch(64), count % 2 ? a.values(count) : 0],
     },
-    {
-      kernel: 'normalizeForward',
-      name: `2x3x${count}`,
-      args: (a) => [2, 3, count, a.values(6 * count), a.values(3), a.positive(3), a.values(6 * count)],
-    },
-    {
-      kernel: 'normalizeBackward',
-      name: `2x3x${count}`,
-      args: (a) => [2, 3, count, a.positive(3), a.values(6 * count), a.values(6 * count)],
-    },
-    {
-      kernel: 'globalAvgPool2dForward',
-      name: `3x${count}`,
-      args: (a) => [3, count, a.values(3 * count), a.scratch(64), a.values(3)],
-    },
-    {
-      kernel: 'globalAvgPool2dBackward',
-      name: `3x${count}`,
-      args: (a) => [3, count, a.values(3), a.values(3 * count)],
-    },
+    ...normalizeCases(2, 3, count),
+    ...normalizeCases(3, count, 1),
+    ...globalAvgPoolCases(3, count),
   ]),
   ...[1, 2, 10, 17, 40].flatMap((classes) => [softmaxCase(5, classes), softmaxCase(5, classes, false)]),
 ]
