@@ -740,7 +740,8 @@ export class Model implements Trainable {
 
   /** @internal */
   needTraining(where: string): void {
-    if (this.plan.inference) throw new PlanError(`${where}: the model was created with inference: true`)
+    if (this.plan.inference)
+      throw new PlanError(`${where}: the model was created with inference: true; create it without, to train`)
   }
 
   /** @internal */

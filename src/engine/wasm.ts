@@ -3,6 +3,7 @@ import { PlanError } from '../errors'
 import type { DType, Engine, Kernels, WasmSource } from './index'
 
 const PAGE = 65536
+const HINT = '; import it from v128/kernels.f64.wasm, for float32 from v128/kernels.f32.wasm'
 
 /** Compiling takes milliseconds, and a host that forbids it will do so again: once for each precision. */
 const compiled = new Map<DType, Promise<WebAssembly.Module>>()
@@ -35,13 +36,13 @@ export async function createWasmEngine(dtype: DType, bytes: number, source?: Was
   const result = await WebAssembly.instantiate(module as WebAssembly.Module, { env: { memory } }).catch(
     (cause: unknown): never => {
       if (!source) throw cause
-      throw new PlanError(`createModel: the wasm given is not v128's kernels: ${String(cause)}`, { cause })
+      throw new PlanError(`createModel: the wasm given is not v128's kernels: ${String(cause)}${HINT}`, { cause })
     },
   )
   const { exports } = 'instance' in result ? (result.instance as WebAssembly.Instance) : result
   const kernels = exports as unknown as Kernels
   if (source && kernels.bytesPerValue?.() !== (dtype === 'float64' ? 8 : 4)) {
-    throw new PlanError(`createModel: the wasm given is not v128's kernels for ${dtype}`)
+    throw new PlanError(`createModel: the wasm given is not v128's kernels for ${dtype}${HINT}`)
   }
   return { backend: 'wasm', kernels, buffer: memory.buffer }
 }

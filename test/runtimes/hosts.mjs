@@ -17,13 +17,14 @@ const bun = present(`@oven/bun-${machine}/bin/bun`)
 const workerd = present(`@cloudflare/workerd-${machine.replace('x64', '64')}/bin/workerd`)
 const edgeRuntime = present('edge-runtime/package.json')
 
-const needs = 'npm ci --prefix test/runtimes'
+/** What installs them. */
+export const NPM = 'npm ci --prefix test/runtimes --ignore-scripts'
 
 /** Node prints the results of main.mjs in the project. */
 const node = (line, program) => ({
   name: `Node ${line}`,
   program,
-  needs,
+  needs: NPM,
   version: async () => (await run(program, ['--version'])).trim().slice(1),
   run: async ({ app }) => ({ '': JSON.parse(await run(program, ['main.mjs'], { cwd: app })) }),
 })
@@ -38,7 +39,7 @@ export const hosts = [
   {
     name: 'Deno',
     program: deno,
-    needs,
+    needs: NPM,
     version: async () => (await run(deno, ['--version'])).match(/deno ([\d.]+)/)[1],
     async run(project) {
       const folder = join(project.folder, 'deno-digest')
@@ -53,14 +54,14 @@ export const hosts = [
   {
     name: 'Bun',
     program: bun,
-    needs,
+    needs: NPM,
     version: async () => (await run(bun, ['--version'])).trim(),
     run: async ({ app }) => ({ '': JSON.parse(await run(bun, ['main.mjs'], { cwd: app })) }),
   },
   {
     name: 'workerd',
     program: workerd,
-    needs,
+    needs: NPM,
     version: async () => (await run(workerd, ['--version'])).match(/[\d-]+/)[0],
     async run({ app, folder }) {
       const ask = async (entry, conditions) => {
@@ -87,7 +88,7 @@ export const hosts = [
   {
     name: 'edge-runtime',
     program: edgeRuntime,
-    needs,
+    needs: NPM,
     version: async () => JSON.parse(readFileSync(edgeRuntime, 'utf8')).version,
     async run({ app, folder }) {
       const entry = join(app, 'edge.mjs')

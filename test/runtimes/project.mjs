@@ -59,9 +59,9 @@ export async function createRegistry({ tarball, app, name, version }) {
 
 /**
  * What pages need, each in a folder of its own: not bundled, the same under a content security policy, bundled three
- * ways, and the page that is a consumer. Returns the folder.
+ * ways, and the page that is a consumer. Returns the folder; `skip(name)` is called for a bundler that is not installed.
  */
-export async function createSite({ app, folder, name }) {
+export async function createSite({ app, folder, name }, skip) {
   const site = join(folder, 'site')
   cpSync(join(app, 'node_modules', name), join(site, name), { recursive: true })
 
@@ -87,8 +87,13 @@ export async function createSite({ app, folder, name }) {
   })
   cpSync(join(app, 'page.html'), join(site, 'esbuild/page.html'))
 
-  await webpack({ entry: join(app, 'page.mjs'), output: { path: join(site, 'webpack'), filename: 'page.mjs' } })
-  cpSync(join(app, 'page.html'), join(site, 'webpack/page.html'))
+  try {
+    await webpack({ entry: join(app, 'page.mjs'), output: { path: join(site, 'webpack'), filename: 'page.mjs' } })
+    cpSync(join(app, 'page.html'), join(site, 'webpack/page.html'))
+  } catch (error) {
+    if (!isMissing(error)) throw error
+    skip('webpack')
+  }
 
   const vite = await import('vite')
   const common = { configFile: false, base: './', logLevel: 'warn' }
@@ -103,6 +108,11 @@ export async function createSite({ app, folder, name }) {
     build: { outDir: join(site, 'consumer'), emptyOutDir: true },
   })
   return site
+}
+
+/** Whether an import failed since nothing of that name is installed. */
+export function isMissing(error) {
+  return error.code === 'ERR_MODULE_NOT_FOUND'
 }
 
 async function webpack(config) {

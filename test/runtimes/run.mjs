@@ -7,14 +7,14 @@
 // A runtime that is not installed is skipped, by name; with REQUIRE_RUNTIMES=all that is a failure. --only takes the
 // runtimes whose names match; --readme writes the table of the README.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { browsers, visit } from './browsers.mjs'
-import { hosts } from './hosts.mjs'
+import { NPM, hosts } from './hosts.mjs'
 import { run } from './processes.mjs'
-import { createProject, createSite, lintPackage } from './project.mjs'
+import { createProject, createSite, isMissing, lintPackage } from './project.mjs'
 
 /** The hash of every parameter and buffer after 100 steps. A kernel that rounds differently changes it, on purpose. */
 const DIGESTS = { float64: '6f496b0bc78a20b2', float32: 'b759d0e1dae33e67' }
@@ -48,12 +48,11 @@ const kilobytes = (bytes) => `${Math.round(bytes / 1000)} kB`
 console.log(
   `${project.name} ${project.version}: ${kilobytes(project.size)}, ${kilobytes(project.unpackedSize)} unpacked`,
 )
-const missing = (error) => error.code === 'ERR_MODULE_NOT_FOUND'
 try {
   for (const complaint of await lintPackage(project)) fail(complaint)
 } catch (error) {
-  if (!missing(error)) throw error
-  skip('publint and are-the-types-wrong', 'npm ci --prefix test/runtimes')
+  if (!isMissing(error)) throw error
+  skip('publint and are-the-types-wrong', NPM)
 }
 
 // ---- the runtimes ----
@@ -110,17 +109,11 @@ for (const host of hosts.filter(wanted)) {
 }
 
 const present = browsers.filter(wanted).filter((browser) => browser.program || skip(browser.name, browser.needs))
-let site
-try {
-  if (present.length) site = await createSite(project)
-} catch (error) {
-  if (!missing(error)) throw error
-  for (const { name } of present) skip(`the bundlers, for ${name}`, 'npm ci --prefix test/runtimes')
-}
-for (const browser of site ? present : []) {
+const site = present.length ? await createSite(project, (bundler) => skip(bundler, NPM)) : ''
+for (const browser of present) {
   try {
     const version = await browser.version()
-    const folders = Object.keys(PLACES)
+    const folders = Object.keys(PLACES).filter((folder) => existsSync(join(site, folder)))
     const pages = folders.map((folder) => `/${folder}/page.html${folder === 'csp' ? '?backends=auto' : ''}`)
     const texts = await visit(browser, site, [...pages, '/consumer/index.html'], project.folder)
     for (const [i, folder] of folders.entries()) {
