@@ -120,6 +120,7 @@ export interface Weights extends Predictor {
  *     ensemble(members).evaluate(test)
  */
 export function snapshot(model: Model): Weights {
+  model.settle()
   const live = Object.values({ ...model.parameters, ...model.buffers }).map(({ data }) => data)
   return weightsOf(
     model,
@@ -182,6 +183,7 @@ export function averageWeights(model: Model, options: { decay?: number } = {}): 
   return {
     ...weightsOf(model, live, average),
     update() {
+      model.settle()
       updates++
       const rest = 1 - Math.min(decay, (updates - 1) / updates)
       for (let i = 0; i < live.length; i++) {

@@ -1,6 +1,6 @@
 export { alexNet } from './architectures/alexnet'
 export { googLeNet } from './architectures/googlenet'
-export { mobileNetV1 } from './architectures/mobilenet'
+export { mobileNetV1, mobileNetV2 } from './architectures/mobilenet'
 export { type ClassesOptions, type KeepOptions, type WidthOptions } from './architectures/options'
 export {
   type CifarResNetOptions,

@@ -374,7 +374,15 @@ export const layerCases: readonly LayerCase[] = [
       sequential({
         first: conv2d(3, { kernel: 3 }),
         body: freeze(
-          sequential(batchNorm(), relu(), conv2d(4, { kernel: 2 }), residual(batchNorm()), flatten(), dense(6)),
+          sequential(
+            batchNorm(),
+            relu(),
+            conv2d(4, { kernel: 2 }),
+            residual(batchNorm()),
+            flatten(),
+            dense(6),
+            layerNorm(),
+          ),
         ),
         head: dense(3),
       }),
@@ -390,6 +398,8 @@ export const layerCases: readonly LayerCase[] = [
       'body.3.body.bias',
       'body.5.weight',
       'body.5.bias',
+      'body.6.weight',
+      'body.6.bias',
       'head.weight',
       'head.bias',
       'body.0.running_mean',

@@ -1,11 +1,13 @@
 import { batchNorm } from '../layers/batch-norm'
 import { conv2d } from '../layers/conv2d'
 import { dense } from '../layers/dense'
+import { dropout } from '../layers/dropout'
 import { globalAvgPool2d } from '../layers/global-avg-pool2d'
 import { relu } from '../layers/relu'
+import { residual } from '../layers/residual'
 import { sequential } from '../layers/sequential'
 import type { Layer } from '../plan'
-import { type WidthOptions, classesOf, widen } from './options'
+import { type KeepOptions, type WidthOptions, classesOf, widen } from './options'
 
 /** The convolution and its batch norm; depthwise with as many groups as filters. */
 const conv = (filters: number, kernel: number, stride = 1, groups = 1) => [
@@ -38,4 +40,48 @@ export function mobileNetV1(options: WidthOptions = {}): Layer {
     channels = wide(filters)
   }
   return sequential({ features: sequential(...features), avgpool: globalAvgPool2d(), classifier: dense(classes) })
+}
+
+/**
+ * MobileNet V2 (Sandler et al., 2018) for images (3, 224, 224), or any of 32 x 32 and more: inverted residuals, whose
+ * bottlenecks are linear. 3,504,872 parameters, with the names of torchvision.
+ */
+export function mobileNetV2(options: WidthOptions & KeepOptions = {}): Layer {
+  const classes = classesOf('mobileNetV2', options, 1000, ['width', 'keep'])
+  const { keep = 0.8 } = options
+  const wide = widen('mobileNetV2', options)
+  const relu6 = () => relu({ max: 6 })
+  /** Expansion, channels, blocks, stride of the first. */
+  const stages = [
+    [1, 16, 1, 1],
+    [6, 24, 2, 2],
+    [6, 32, 3, 2],
+    [6, 64, 4, 2],
+    [6, 96, 3, 1],
+    [6, 160, 3, 2],
+    [6, 320, 1, 1],
+  ]
+  let channels = wide(32)
+  const features = [sequential(...conv(channels, 3, 2), relu6())]
+  for (const [expansion, filters, blocks, first] of stages) {
+    for (let i = 0; i < blocks; i++) {
+      const stride = i ? 1 : first
+      const hidden = channels * expansion
+      const body = sequential(
+        ...(expansion > 1 ? [sequential(...conv(hidden, 1), relu6())] : []),
+        sequential(...conv(hidden, 3, stride, hidden), relu6()),
+        ...conv(wide(filters), 1),
+      )
+      const same = stride === 1 && channels === wide(filters)
+      features.push(same ? residual(body, undefined, { names: { body: 'conv' } }) : sequential({ conv: body }))
+      channels = wide(filters)
+    }
+  }
+  // A narrow network keeps its last layer, a wide one widens it.
+  features.push(sequential(...conv(Math.max(1280, wide(1280)), 1), relu6()))
+  return sequential({
+    features: sequential(...features),
+    avgpool: globalAvgPool2d(),
+    classifier: sequential(dropout({ keep }), dense(classes)),
+  })
 }
