@@ -23,7 +23,8 @@ const UNDERFLOW: usize = LOG2 + 112
 const TABLE: usize = LOG2 + 128
 const VALUES: i32 = 4 * LANES
 
-function put(table: usize, value: f64): void {
+/** A constant in every lane. */
+export function put(table: usize, value: f64): void {
   v128.store(table, v128.splat<Float>(<Float>value))
 }
 

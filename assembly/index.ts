@@ -24,7 +24,7 @@ export { bytesPerValue } from './float'
 export { gemm } from './gemm'
 export { groupNormBackward, groupNormForward } from './group-norm'
 export { maxoutBackward, maxoutForward } from './maxout'
-export { meanSquaredError, softmaxCrossEntropy } from './losses'
+export { binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy, sumOfLabelWeights } from './losses'
 export { adam, momentum, nesterov, rmsprop } from './optimizers'
 export {
   avgPool2dBackward,

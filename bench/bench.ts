@@ -10,6 +10,7 @@ import {
   type KernelCase,
   adamCase,
   batchNormCases,
+  binaryCase,
   convCases,
   dropoutCase,
   leakyReluCases,
@@ -17,6 +18,8 @@ import {
   gemmCase,
   globalAvgPoolCases,
   groupNormCases,
+  hingeCase,
+  meanSquaredErrorCase,
   normalizeCases,
   poolCases,
   prepare,
@@ -65,6 +68,10 @@ export const benchCases: readonly KernelCase[] = [
   adamCase(1e6),
   ...updateCases(1e6),
   softmaxCase(1024, 1000),
+  softmaxCase(1024, 1000, { smoothing: 0.1 }),
+  hingeCase(1024, 1000),
+  meanSquaredErrorCase(1e6),
+  binaryCase(1e6),
 ]
 
 /** Median time of a function in milliseconds: warmed up first, since V8's first tier is two to three times slower. */

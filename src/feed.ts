@@ -1,8 +1,8 @@
 // Batches for fit and evaluate, one interface over arrays, iterables and async iterables.
 
-import { type Data, type Labels, type Numbers, checkFinite, countRows } from './data/batches'
+import { type Data, type Labels, type Numbers, checkFinite, checkProbabilities, countRows } from './data/batches'
 import { DataError, show } from './errors'
-import { checkLabel } from './losses'
+import { type LossStep, checkLabel } from './losses'
 import type { Tensor } from './plan'
 
 /** Batches { x, y } of any size up to that of the model; a function is called for each epoch. */
@@ -17,6 +17,7 @@ export interface Loadable {
   readonly inputSize: number
   /** Classes of the labels; 0 where the targets are values, `targetSize` of them for each example. */
   readonly classes: number
+  readonly targets: LossStep['targets']
   readonly targetSize: number
   /** Puts n rows, rows[first] and on, where the next pass finds them. */
   loadBatch(data: Data, n: number, rows: ArrayLike<number> | undefined, first: number): void
@@ -51,10 +52,16 @@ export function checkData(where: string, model: Loadable, data: Data, name = '')
   } else {
     const targets = countRows(`${name}y`, y, model.targetSize, [model.targetSize])
     if (targets !== rows) throw new DataError(`${name}y: ${targets} rows of targets for ${rows} rows of x`)
-    checkFinite(`${name}y`, y as Numbers, model.targetSize)
+    checkValues(`${name}y`, model, y)
   }
   checkFinite(`${name}x`, x, model.inputSize)
   return rows
+}
+
+/** Throws a DataError that names the first row with a target that is none; labels are checked where they are copied. */
+export function checkValues(name: string, { targets, targetSize }: Loadable, y: Labels | Numbers): void {
+  if (targets === 'values') checkFinite(name, y as Numbers, targetSize)
+  if (targets === 'probabilities') checkProbabilities(name, y as Numbers, targetSize)
 }
 
 /** Whether this is batches rather than data. */

@@ -32,7 +32,7 @@ export interface Progress {
   totalExamples: number
   /** Means over the examples of this epoch so far. */
   loss: number
-  /** The share of right labels; NaN where the targets are no labels. */
+  /** The share of right answers; NaN where the targets are values. */
   accuracy: number
   learningRate: number
 }
@@ -118,7 +118,7 @@ export interface EvaluateOptions {
 export interface Evaluation {
   /** Mean over the rows, with what regularisation adds. */
   loss: number
-  /** The share of right labels; NaN where the targets are no labels. */
+  /** The share of right answers; NaN where the targets are values. */
   accuracy: number
   topKAccuracy?: number
   /** Of each label (row) how many were given each class (column). */
@@ -134,12 +134,14 @@ export interface Pass {
   at: number
   rate: number
   loss: number
-  /** Right labels among the rows. */
+  /** What the rows weigh in a mean of losses: their number, unless classes are weighted. */
+  weight: number
+  /** Right answers among the rows; NaN where targets are values. */
   right: number
 }
 
 export function createPass(): Pass {
-  return { rows: 0, trains: false, at: 0, rate: 0, loss: 0, right: 0 }
+  return { rows: 0, trains: false, at: 0, rate: 0, loss: 0, weight: 0, right: 0 }
 }
 
 /** What fit and evaluate need of a model. */
@@ -173,20 +175,22 @@ function createTally(model: Trainable, options: EvaluateOptions = {}) {
   const matrix = confusion ? Array.from({ length: classes }, () => Array<number>(classes).fill(0)) : undefined
   let rows = 0
   let loss = 0
+  let weight = 0
   let right = 0
   let among = 0
   return {
     /** Adds a pass over n rows; for topK and confusion the last of the model. */
     add(n: number, pass: Pass): void {
       rows += n
-      loss += n * pass.loss
+      loss += pass.weight * pass.loss
+      weight += pass.weight
       right += pass.right
       if (topK) among += countTopK(output.data, labels, n, classes, topK)
       if (matrix) addConfusion(matrix, output.data, labels, n, classes)
     },
     result: (): Evaluation => ({
-      loss: loss / rows,
-      accuracy: classes ? right / rows : NaN,
+      loss: loss / (weight || 1),
+      accuracy: right / rows,
       ...(topK && { topKAccuracy: among / rows }),
       ...(matrix && { confusion: matrix }),
     }),
@@ -268,7 +272,7 @@ function createWatch(model: Trainable, options: EarlyStopping | undefined, valid
   if (!validated && monitor.startsWith('validation')) {
     throw new PlanError(`fit.earlyStopping: to monitor ${monitor}, fit needs validation`)
   }
-  if (!model.classes && monitor.endsWith('ccuracy')) {
+  if (model.targets === 'values' && monitor.endsWith('ccuracy')) {
     throw new PlanError(`fit.earlyStopping: ${monitor} is for labels, but the loss of this model compares values`)
   }
   const sign = monitor.endsWith('ccuracy') ? -1 : 1
@@ -409,6 +413,7 @@ export async function fit(
 
   const trainEpoch = async (epoch: number): Promise<void> => {
     let loss = 0
+    let weight = 0
     let right = 0
     progress.epoch = epoch
     progress.batch = 0
@@ -422,12 +427,13 @@ export async function fit(
       model.setTime(epoch, history.steps, known(allEpochs), known(allSteps))
       await run(n, true)
       history.steps++
-      loss += n * pass.loss
+      loss += pass.weight * pass.loss
+      weight += pass.weight
       right += pass.right
       progress.batch++
       progress.examples += n
-      progress.loss = loss / progress.examples
-      progress.accuracy = model.classes ? right / progress.examples : NaN
+      progress.loss = loss / (weight || 1)
+      progress.accuracy = right / progress.examples
       progress.learningRate = model.learningRate
       if (onBatch && (await call(onBatch, progress))) history.stopped = 'callback'
     }

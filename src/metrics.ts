@@ -19,6 +19,13 @@ export function countRight(scores: Scores, labels: Int32Array, n: number, classe
   return right
 }
 
+/** Rows that are right, where each of their scores answers a yes (target above 0.5) or no; of some right, their share. */
+export function countRightSides(scores: Scores, targets: Scores, n: number, size: number): number {
+  let right = 0
+  for (let i = 0; i < n * size; i++) if (scores[i] > 0 === targets[i] > 0.5) right++
+  return right / size
+}
+
 /** Rows whose label is among the k highest scores; of equal scores the first classes count as higher. */
 export function countTopK(scores: Scores, labels: Int32Array, n: number, classes: number, k: number): number {
   let right = 0

@@ -1,7 +1,7 @@
 import { type Data, type Labels, type Numbers, checkFinite, copyRows, countRows } from './data/batches'
 import { type DType, type Engine, type WasmSource, createEngine } from './engine/index'
 import { DataError, FileError, PlanError, checkOptions, finite, flag, integer, oneOf, show } from './errors'
-import type { AsyncBatches, Batches } from './feed'
+import { type AsyncBatches, type Batches, checkValues } from './feed'
 import {
   type EvaluateOptions,
   type Evaluation,
@@ -15,7 +15,7 @@ import {
 } from './fit'
 import { decodeSafetensors, encodeSafetensors } from './io/safetensors'
 import { type Loss, type LossStep, copyLabels } from './losses'
-import { countRight } from './metrics'
+import { countRight, countRightSides } from './metrics'
 import type { Optimizer, Parameters } from './optimizers/optimizer'
 import {
   type Layer,
@@ -225,6 +225,7 @@ export class Model implements Trainable {
   readonly random: Random
   readonly inputSize: number
   readonly classes: number
+  readonly targets: LossStep['targets']
   readonly targetSize: number
   /** @internal */
   readonly fullBatch: boolean
@@ -245,7 +246,7 @@ export class Model implements Trainable {
   private readonly outputGradient: Float64Array | Float32Array
   /** Of the loaded batch. @internal */
   readonly labels: Int32Array
-  private readonly targets: Float64Array | Float32Array
+  private readonly values: Float64Array | Float32Array
   /** Tensors of the first n rows, made once for each n. */
   private readonly outputRows: (Tensor | undefined)[] = []
   private readonly inputGradientRows: (Tensor | undefined)[] = []
@@ -303,7 +304,8 @@ export class Model implements Trainable {
     this.random = createRandom(seed, 1)
     this.inputSize = plan.input.size
     this.targetSize = network.y.size
-    this.classes = loss?.targets === 'labels' ? network.y.size : 0
+    this.targets = loss?.targets ?? 'values'
+    this.classes = this.targets === 'labels' ? network.y.size : 0
     this.count = countOf(plan.trainable)
     this.decayed = countOf(plan.trainable.filter((p) => p.decay))
     this.vector = {
@@ -327,7 +329,8 @@ export class Model implements Trainable {
     this.outputGradient = this.view(network.y.gradient, training ? plan.batch * network.y.size : 0)
     const target = loss?.target.pointer ?? 0
     this.labels = new Int32Array(engine.buffer, target, this.classes ? plan.batch : 0)
-    this.targets = this.view(target, loss?.targets === 'values' ? plan.batch * this.targetSize : 0)
+    this.values = this.view(target, loss && !this.classes ? plan.batch * this.targetSize : 0)
+    for (const { block, values } of plan.constants) this.view(block.pointer, values.length).set(values)
 
     this.resetSchedule()
     const random = createRandom(seed)
@@ -450,7 +453,7 @@ export class Model implements Trainable {
   }
 
   /**
-   * The mean loss over any number of rows, and the share of right labels (NaN where targets are no labels); with
+   * The mean loss over any number of rows, and the share of right answers (NaN where targets are values); with
    * `topK: 5` the share of rows whose label is among the 5 highest scores; with `confusion` the confusion matrix (see
    * classificationReport). An async iterable of batches gives a promise.
    *
@@ -543,7 +546,7 @@ export class Model implements Trainable {
   loadBatch(data: Data, n: number, rows: ArrayLike<number> | undefined, first: number): void {
     this.settle()
     if (this.classes) copyLabels(data.y, this.classes, this.labels, n, rows, first)
-    else copyRows(data.y as Numbers, this.targetSize, this.targets, n, rows, first)
+    else copyRows(data.y as Numbers, this.targetSize, this.values, n, rows, first)
     copyRows(data.x, this.inputSize, this.input.data, n, rows, first)
   }
 
@@ -572,6 +575,7 @@ export class Model implements Trainable {
       pass.rows = 0
       this.loaded = n
       pass.loss = this.stepOn(this.evaluateLoaded, optimizer, pass.rate)
+      pass.weight = this.needLoss('trainStep').weight(n)
       pass.right = this.rightOf(n)
       return false
     }
@@ -580,7 +584,9 @@ export class Model implements Trainable {
     if (at < layers) {
       parts[at].forward(n, trains)
     } else if (at === layers) {
-      pass.loss = this.needLoss('evaluate').run(n, trains) + this.decayLoss()
+      const loss = this.needLoss('evaluate')
+      pass.loss = loss.run(n, trains) + this.decayLoss()
+      pass.weight = loss.weight(n)
       pass.right = this.rightOf(n)
     } else if (at <= 2 * layers) {
       parts[2 * layers - at].backward(n)
@@ -653,7 +659,9 @@ export class Model implements Trainable {
   }
 
   private rightOf(n: number): number {
-    return this.classes ? countRight(this.output.data, this.labels, n, this.classes) : 0
+    const { targets, output, classes, targetSize } = this
+    if (targets === 'labels') return countRight(output.data, this.labels, n, classes)
+    return targets === 'probabilities' ? countRightSides(output.data, this.values, n, targetSize) : NaN
   }
 
   private run(n: number, training: boolean): void {
@@ -735,7 +743,7 @@ export class Model implements Trainable {
     if (y?.length !== want) {
       throw new DataError(`y: want ${want} ${loss.targets} for ${n} rows, got ${y?.length ?? typeof y}`)
     }
-    if (loss.targets === 'values') checkFinite('y', y as Numbers, this.targetSize)
+    checkValues('y', this, y)
   }
 
   /** @internal */

@@ -185,6 +185,7 @@ export class Plan {
 
   readonly parameters: Parameter[] = []
   readonly buffers: Buffer[] = []
+  readonly constants: { readonly block: { readonly pointer: number }; readonly values: readonly number[] }[] = []
   readonly rows: Row[] = []
   readonly input: Value
   parametersPointer = 0
@@ -353,6 +354,13 @@ export class Plan {
   pinned(bytes: number): { readonly pointer: number } {
     const block = this.block(bytes)
     this.pinnedBlocks.add(block)
+    return block
+  }
+
+  /** Values that neither change nor are saved, such as class weights. */
+  constant(values: readonly number[]): { readonly pointer: number } {
+    const block = this.pinned(values.length * this.bytes)
+    this.constants.push({ block, values })
     return block
   }
 

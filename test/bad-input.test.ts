@@ -11,7 +11,7 @@ const untyped = v128 as unknown as Record<string, (...args: unknown[]) => never>
 const { adam, batchNorm, concat, constant, conv2d, cosineDecay, dense, gradientCheck, maxPool2d } = untyped
 const { meanSquaredError, momentum, normal, normalize, padChannels, residual, sequential, sgd, softmaxCrossEntropy } =
   untyped
-const { avgPool2d, dropout, groupNorm, layerNorm, leakyRelu, maxout } = untyped
+const { avgPool2d, binaryCrossEntropy, dropout, groupNorm, hinge, layerNorm, leakyRelu, maxout } = untyped
 const { globalAvgPool2d, relu } = v128
 
 async function errorOf(action: () => unknown): Promise<unknown> {
@@ -259,6 +259,8 @@ const withUnknown: [name: string, action: (model: Model) => unknown][] = [
   ['maxout', () => maxout({ pieces: 2, ...unknown })],
   ['maxPool2d', () => maxPool2d(2, unknown)],
   ['avgPool2d', () => avgPool2d(2, unknown)],
+  ['softmaxCrossEntropy', () => softmaxCrossEntropy(unknown)],
+  ['hinge', () => hinge(unknown)],
   ['sgd', () => sgd({ learningRate: 1, ...unknown })],
   ['momentum', () => momentum({ learningRate: 1, ...unknown })],
   ['adam', () => adam({ learningRate: 1, ...unknown })],
@@ -287,12 +289,14 @@ const random = createRandom(7)
 const x = Float64Array.from({ length: rows * 4 }, random.normal)
 const y = [0, 1, 2, 1]
 const targets = Float64Array.from({ length: rows * 3 }, random.normal)
+const chances = Array.from({ length: rows * 3 }, random.uniform)
 const network = () => sequential(dense(4), batchNorm(), relu(), dense(3))
 const settings = { input: [4], batch: rows, seed: 1 }
 const optimizer = () => adam({ learningRate: 0.01 })
 
 const classifier = (options: object = {}) =>
   createModel(network(), { ...settings, loss: softmaxCrossEntropy(), optimizer: optimizer(), ...options })
+const binary = () => createModel(network(), { ...settings, loss: binaryCrossEntropy(), optimizer: optimizer() })
 const regressor = () => createModel(network(), { ...settings, loss: meanSquaredError(), optimizer: optimizer() })
 const lossless = () => classifier({ loss: undefined })
 const still = () => classifier({ optimizer: undefined })
@@ -358,6 +362,22 @@ const badData: Refusal[] = [
   ['evaluate, a bad label', classifier, (m) => m.evaluate({ x, y: [0, 1, 2, 3] }), /row 3 is 3;/],
   ['gradientCheck, a bad label', classifier, (m) => gradientCheck(m, x, [0, 1, 2, 3]), /row 3 is 3;/],
   ['validation, a bad label', classifier, (m) => validate(m, { x, y: [0, 1, 2, 3] }), /^validation\.y: .*row 3 is 3;/],
+  // Probabilities.
+  ['a probability above 1', binary, (m) => m.trainStep(x, having(chances, 4, 1.5)), /^y: row 1 holds 1\.5; .* 0 to 1/],
+  ['a negative probability', binary, (m) => m.evaluate({ x, y: having(chances, 0, -1) }), /^y: row 0 holds -1;/],
+  ['a NaN probability', binary, (m) => m.fit({ x, y: having(chances, 11, NaN) }), /^y: row 3 holds NaN;/],
+  [
+    'a byte as probability',
+    binary,
+    (m) =>
+      m.trainStep(
+        x,
+        Uint8Array.from(chances, () => 2),
+      ),
+    /^y: row 0 holds 2;/,
+  ],
+  ['labels for probabilities', binary, (m) => m.trainStep(x, y), /^y: want 12 probabilities for 4 rows, got 4/],
+  ['validation, probability', binary, (m) => validate(m, { x, y: having(chances, 3, 9) }), /^(y: want|validation\.y)/],
   // Numbers.
   ['trainStep, NaN in the last row', classifier, (m) => m.trainStep(having(x, 15, NaN), y), /^x: row 3 holds NaN/],
   ['trainStep, Infinity', classifier, (m) => m.trainStep(having(x, 4, Infinity), y), /^x: row 1 holds Infinity/],

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
   type Layer,
-  type Loss,
   type Model,
   adam,
   batchNorm,
@@ -13,15 +12,14 @@ import {
   flatten,
   globalAvgPool2d,
   maxPool2d,
-  meanSquaredError,
   momentum,
   relu,
   residual,
   sequential,
-  sgd,
   softmaxCrossEntropy,
 } from '../src/index'
 import { type GoldenConfig, goldenLayers } from './layer-cases'
+import { goldenLosses } from './loss-cases'
 import { optimizers } from './optimizer-cases'
 
 interface Numbers {
@@ -96,36 +94,33 @@ describe.each(RUNS)('layers, $dtype on $backend', ({ dtype, backend, tolerance }
 const identity = sequential()
 
 describe.each(RUNS)('losses, $dtype on $backend', ({ dtype, backend, tolerance }) => {
-  const losses: Record<string, () => Loss> = { softmaxCrossEntropy, meanSquaredError }
-  const table = cases('dense_loss').filter(({ op }) => op in losses)
-  test.each(table.map((c) => [c.op, c] as const))('%s', async (op, c) => {
+  const table = Object.entries(goldenLosses).map(([op, { fixtures }]) => {
+    return [op, fixtures.flatMap(cases).filter((c) => c.op === op)] as const
+  })
+  test.each(table)('%s has cases', (_, list) => expect(list).not.toEqual([]))
+
+  const all = table.flatMap(([, list]) => list).map((c) => [`${c.op} ${JSON.stringify(c.config)}`, c] as const)
+  test.each(all)('%s', async (_, c) => {
     const [n, ...input] = c.inputs.x.shape
-    const model = await createModel(identity, { input, batch: n, dtype, backend, loss: losses[op]() })
+    const loss = goldenLosses[c.op].loss(c.config)
+    const model = await createModel(identity, { input, batch: n, dtype, backend, loss })
     const data = { x: c.inputs.x.data, y: c.inputs.labels ?? c.inputs.target.data }
     expectClose([model.evaluate(data).loss], [c.outputs.loss], tolerance, 'loss')
   })
 
-  test.each(table.map((c) => [c.op, c] as const))('gradient of %s', async (op, c) => {
-    const [n, units] = c.inputs.x.shape
+  test.each(all)('gradient of %s', async (_, c) => {
+    const [n, ...shape] = c.inputs.x.shape as number[]
+    const units = shape.reduce((a, b) => a * b)
     // Seen through a dense layer on one-hot rows, whose weight gradient is then the gradient of the scores.
-    const model = await createModel(dense(units, { bias: false }), {
-      input: [n],
-      batch: n,
-      dtype,
-      backend,
-      loss: losses[op](),
-      optimizer: sgd({ learningRate: 1 }),
-    })
+    const loss = goldenLosses[c.op].loss(c.config)
+    const model = await createModel(dense(units, { bias: false }), { input: [n], batch: n, dtype, backend, loss })
     const { data: w } = model.parameters.weight
     for (let i = 0; i < n; i++) for (let j = 0; j < units; j++) w[j * n + i] = c.inputs.x.data[i * units + j]
-    const before = w.slice()
     const oneHot = Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0))
-    const loss = model.trainStep(oneHot, c.inputs.labels ?? c.inputs.target.data)
-    expectClose([loss], [c.outputs.loss], tolerance, 'loss')
-    const dx = Array.from({ length: n * units }, (_, k) => {
-      const at = (k % units) * n + Math.floor(k / units)
-      return before[at] - w[at]
-    })
+    model.loadBatch({ x: oneHot, y: c.inputs.labels ?? c.inputs.target.data }, n, undefined, 0)
+    expectClose([model.lossOfLoaded(n, true)], [c.outputs.loss], tolerance, 'loss')
+    const { data: dw } = model.gradients.weight
+    const dx = Array.from({ length: n * units }, (_, k) => dw[(k % units) * n + Math.floor(k / units)])
     expectClose(dx, c.outputs.dx.data, tolerance, 'dx')
   })
 })

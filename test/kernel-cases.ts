@@ -2,7 +2,7 @@
 // bit, and the benchmark. Sizes include 1, odd tails, edges of blocks and non-square shapes.
 
 import type { Kernels } from '../src/engine/index'
-import { GEMM_SCRATCH, NORM_SCRATCH, SOFTMAX_SCRATCH } from '../src/kernels/blocking'
+import { BINARY_SCRATCH, GEMM_SCRATCH, NORM_SCRATCH, SOFTMAX_SCRATCH } from '../src/kernels/blocking'
 import { convOutput, convScratch, poolOutput, poolScratch } from '../src/kernels/conv-geometry'
 import { createRandom } from '../src/random'
 
@@ -332,18 +332,72 @@ export function updateCases(count: number): KernelCase[] {
   ]
 }
 
-export function softmaxCase(n: number, classes: number, gradient = true): KernelCase {
+interface SoftmaxOptions {
+  gradient?: boolean
+  smoothing?: number
+  weighted?: boolean
+}
+
+export function softmaxCase(n: number, classes: number, options: SoftmaxOptions = {}): KernelCase {
+  const { gradient = true, smoothing = 0, weighted = smoothing > 0 } = options
+  const extra = [gradient ? '' : ' loss only', smoothing ? ` smoothing ${smoothing}` : '', weighted ? ' weighted' : '']
   return {
     kernel: 'softmaxCrossEntropy',
-    name: `${n}x${classes}${gradient ? '' : ' loss only'}`,
+    name: `${n}x${classes}${extra.join('')}`,
     traffic: 2 * n * classes,
     args: (a) => [
       n,
       classes,
+      n + 0.3,
+      smoothing,
       a.values(n * classes),
       a.integers(n, classes),
+      weighted ? a.positive(classes) : 0,
       a.scratch(SOFTMAX_SCRATCH + classes * a.bytes),
       gradient ? a.values(n * classes) : 0,
+    ],
+  }
+}
+
+export function hingeCase(n: number, classes: number, gradient = true): KernelCase {
+  return {
+    kernel: 'hinge',
+    name: `${n}x${classes}${gradient ? '' : ' loss only'}`,
+    traffic: (gradient ? 2 : 1) * n * classes,
+    args: (a) => [
+      n,
+      classes,
+      n + 0.3,
+      0.9,
+      a.values(n * classes),
+      a.integers(n, classes),
+      a.scratch(64),
+      gradient ? a.values(n * classes) : 0,
+    ],
+  }
+}
+
+export function meanSquaredErrorCase(count: number, gradient = true): KernelCase {
+  return {
+    kernel: 'meanSquaredError',
+    name: `${count}${gradient ? '' : ' loss only'}`,
+    traffic: (gradient ? 3 : 2) * count,
+    args: (a) => [count, count + 0.3, a.values(count), a.values(count), a.scratch(64), gradient ? a.values(count) : 0],
+  }
+}
+
+export function binaryCase(count: number, gradient = true): KernelCase {
+  return {
+    kernel: 'binaryCrossEntropy',
+    name: `${count}${gradient ? '' : ' loss only'}`,
+    traffic: (gradient ? 3 : 2) * count,
+    args: (a) => [
+      count,
+      count + 0.3,
+      a.values(count),
+      a.positive(count),
+      a.scratch(BINARY_SCRATCH),
+      gradient ? a.values(count) : 0,
     ],
   }
 }
@@ -568,16 +622,24 @@ export const kernelCases: readonly KernelCase[] = [
     },
     { kernel: 'scale', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
     { kernel: 'sumOfSquares', name: `${count}`, args: (a) => [count, a.values(count), a.scratch(64)] },
-    {
-      kernel: 'meanSquaredError',
-      name: `${count}`,
-      args: (a) => [count, a.values(count), a.values(count), a.scratch(64), count % 2 ? a.values(count) : 0],
-    },
+    meanSquaredErrorCase(count),
+    meanSquaredErrorCase(count, false),
+    binaryCase(count),
+    binaryCase(count, false),
+    { kernel: 'sumOfLabelWeights', name: `${count}`, args: (a) => [count, a.integers(count, 7), a.positive(7)] },
     ...normalizeCases(2, 3, count),
     ...normalizeCases(3, count, 1),
     ...globalAvgPoolCases(3, count),
   ]),
-  ...[1, 2, 10, 17, 40].flatMap((classes) => [softmaxCase(5, classes), softmaxCase(5, classes, false)]),
+  ...[1, 2, 10, 17, 40].flatMap((classes) => [
+    softmaxCase(5, classes),
+    softmaxCase(5, classes, { gradient: false }),
+    softmaxCase(5, classes, { weighted: true }),
+    softmaxCase(5, classes, { smoothing: 0.1 }),
+    softmaxCase(5, classes, { smoothing: 0.1, gradient: false }),
+    hingeCase(5, classes),
+    hingeCase(5, classes, false),
+  ]),
 ]
 
 /** A call laid out in memory: its arguments, and what the memory holds before it. */

@@ -1,6 +1,6 @@
-// exp, log and cos against exact values, by big integers.
+// exp, log, log1p, sin and cos against exact values, by big integers.
 import { describe, expect, test } from 'vitest'
-import { cos, exp, log, sin } from '../src/kernels/math'
+import { cos, exp, log, log1p, sin } from '../src/kernels/math'
 import { createRandom } from '../src/random'
 
 /** Bits after the point: enough for e^-745, which is 2^-1075, and 64 bits more. */
@@ -142,6 +142,55 @@ describe('log', () => {
     [5e-324, -744.4400719213812],
     [2, Math.LN2],
   ])('log(%d) is %d', (x, y) => expect(log(x)).toBe(y))
+})
+
+describe('log1p', () => {
+  /** Of the exact 1 + x, which fixed point holds for |x| down to 2^-1074. */
+  const exact = (x: number) => {
+    const m = ONE + toFixed(x)
+    // From Math.log1p by Newton's method on e^y = 1 + x.
+    let y = toFixed(Math.log1p(x))
+    for (let i = 0; i < 5; i++) {
+      const e = exactExp(y)
+      y += (2n * (m - e) * ONE) / (m + e)
+    }
+    return y
+  }
+
+  test('is within 2 ulp of the exact value', () => {
+    const xs = [
+      ...many(500, random.uniform),
+      ...many(300, () => -random.uniform()),
+      ...many(200, () => random.normal() * 2 ** -random.integer(200)),
+      ...many(200, () => (1 + random.uniform()) * 2 ** random.integer(200)),
+      ...many(100, () => 2 ** -random.integer(54) - 1),
+      0.4142135623730951,
+      0.41421356237309515,
+      -0.2928932188134524,
+      -0.29289321881345237,
+      1,
+      2,
+      0.5,
+      -0.5,
+      1e16,
+    ].filter((x) => x > -1 && x !== 0)
+    let worst = 0
+    for (const x of xs) worst = Math.max(worst, ulps(log1p(x), exact(x)))
+    expect(worst).toBeGreaterThan(0)
+    expect(worst).toBeLessThanOrEqual(2)
+  })
+
+  test.each([
+    [0, 0],
+    [-0, -0],
+    [-1, -Infinity],
+    [-1.5, NaN],
+    [NaN, NaN],
+    [Infinity, Infinity],
+    [5e-324, 5e-324],
+    [1, Math.LN2],
+    [1e308, 709.1962086421661],
+  ])('log1p(%d) is %d', (x, y) => expect(log1p(x)).toBe(y))
 })
 
 test('sin and cos are right to 1e-15', () => {

@@ -40,6 +40,15 @@ export function checkFinite(name: string, x: Numbers, size: number): void {
   }
 }
 
+/** Throws a DataError that names the first row with anything but a number from 0 to 1. */
+export function checkProbabilities(name: string, x: Numbers, size: number): void {
+  for (let i = 0; i < x.length; i++) {
+    if (typeof x[i] !== 'number' || !(x[i] >= 0 && x[i] <= 1)) {
+      throw new DataError(`${name}: row ${Math.floor(i / size)} holds ${show(x[i])}; want targets from 0 to 1`)
+    }
+  }
+}
+
 /** to = n rows of x: rows[first], rows[first + 1], ..., or first, first + 1, ... without `rows`. */
 export function copyRows(
   x: Numbers,

@@ -24,6 +24,8 @@ export const GEMM_SCRATCH: i32 = BLOCK_OFFSET + 16 * KC * BLOCK_VECTORS
 
 /** Bytes of scratch of the softmax, before one row: partial sums, constants, an odd tail. */
 export const SOFTMAX_SCRATCH: i32 = 512
+/** Bytes of scratch of the binary cross-entropy: partial sums, an odd tail, constants of ln(1 + u) and of e^x. */
+export const BINARY_SCRATCH: i32 = 1024
 
 /** Bytes of scratch of batch norm and group norm: two sets of partial sums, and a value. */
 export const NORM_SCRATCH: i32 = 192

@@ -29,6 +29,19 @@ export const EXP_11: number = 2.505210838544172e-8
 export const EXP_12: number = 2.08767569878681e-9
 export const EXP_13: number = 1.6059043836821613e-10
 
+/** 1/n, the coefficients of artanh. */
+export const LOG_3: number = 0.3333333333333333
+export const LOG_5: number = 0.2
+export const LOG_7: number = 0.14285714285714285
+export const LOG_9: number = 0.1111111111111111
+export const LOG_11: number = 0.09090909090909091
+export const LOG_13: number = 0.07692307692307693
+export const LOG_15: number = 0.06666666666666667
+export const LOG_17: number = 0.058823529411764705
+export const LOG_19: number = 0.05263157894736842
+export const LOG_21: number = 0.047619047619047616
+export const SQRT2_LESS_1: number = 0.4142135623730951
+
 /** base^n for an integer n of at least 0, by repeated squaring. */
 export function integerPower(base: number, n: number): number {
   let square: number = base
@@ -105,21 +118,51 @@ export function log(x: number): number {
     e -= 1
   }
   const f: number = m - 1
+  return e * LN2_HIGH - (artanhRest(f) - e * LN2_LOW - f)
+}
+
+/**
+ * ln(1 + x), within 2 ulp, which keeps the digits of an x near 0. With u = 1 + x rounded, ln(1 + x) is ln u and, for
+ * what the rounding lost, lost / u.
+ */
+export function log1p(x: number): number {
+  if (x != x || x < -1) return NaN
+  if (x == -1) return -Infinity
+  if (x > 1e300) return log(x)
+  if (x < -0.2928932188134524) {
+    const u: number = 1 + x
+    return log(u) + (x - (u - 1)) / u
+  }
+  if (x > 1) {
+    const u: number = 1 + x
+    return log(u) + (1 - (u - x)) / u
+  }
+  if (x > SQRT2_LESS_1) {
+    // ln 2 + ln((1 + x) / 2).
+    const f: number = (x - 1) * 0.5
+    return LN2_HIGH - (artanhRest(f) - LN2_LOW - f)
+  }
+  return x - artanhRest(x)
+}
+
+/**
+ * f - ln(1 + f) for f from sqrt(1/2) - 1 to sqrt(2) - 1: the series of 2 artanh(s), s = f / (2 + f). 2s = f - s f, so
+ * ln(1 + f) = f - s (f - 2 z q): f itself carries no rounding.
+ */
+function artanhRest(f: number): number {
   const s: number = f / (2 + f)
   const z: number = s * s
-  let q: number = 0.047619047619047616 // 1/21
-  q = q * z + 0.05263157894736842
-  q = q * z + 0.058823529411764705
-  q = q * z + 0.06666666666666667
-  q = q * z + 0.07692307692307693
-  q = q * z + 0.09090909090909091
-  q = q * z + 0.1111111111111111
-  q = q * z + 0.14285714285714285
-  q = q * z + 0.2
-  q = q * z + 0.3333333333333333
-  // 2s = f - s f, so ln m = f - s (f - 2 z q): f itself carries no rounding.
-  const rest: number = s * (f - 2 * z * q)
-  return e * LN2_HIGH - (rest - e * LN2_LOW - f)
+  let q: number = LOG_21
+  q = q * z + LOG_19
+  q = q * z + LOG_17
+  q = q * z + LOG_15
+  q = q * z + LOG_13
+  q = q * z + LOG_11
+  q = q * z + LOG_9
+  q = q * z + LOG_7
+  q = q * z + LOG_5
+  q = q * z + LOG_3
+  return s * (f - 2 * z * q)
 }
 
 /** cos x for |x| < 2^20, to about 1e-16: schedules and augmentation need it, kernels do not. */
