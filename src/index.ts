@@ -1,5 +1,6 @@
 export { alexNet } from './architectures/alexnet'
 export { googLeNet } from './architectures/googlenet'
+export { type LeNetOptions, lenet5 } from './architectures/lenet'
 export { mobileNetV1, mobileNetV2 } from './architectures/mobilenet'
 export { type ClassesOptions, type KeepOptions, type WidthOptions } from './architectures/options'
 export {

@@ -10,6 +10,8 @@ const cifar = [3, 32, 32]
 
 /** Parameters as published, and whether torchvision has the network. */
 const table: [name: string, network: () => Layer, input: number[], parameters: number, multiplyAdds?: number][] = [
+  ['lenet5', v128.lenet5, [1, 28, 28], 61_706],
+  ["lenet5, 'avg'", () => v128.lenet5({ pool: 'avg', activation: v128.leakyRelu }), [1, 28, 28], 61_706],
   ['alexNet', v128.alexNet, image, 61_100_840, 0.714e9],
   ['vgg11', v128.vgg11, image, 132_863_336, 7.61e9],
   ['vgg11 batchNorm', () => v128.vgg11({ batchNorm: true }), image, 132_868_840],
@@ -175,6 +177,11 @@ group.each(learners)('%s learns', (_, side, network) => {
 test('refuses wrong options by name', () => {
   const untyped = v128 as unknown as Record<string, (options: object) => void>
   expect(() => untyped.resNet18({ classes: 0 })).toThrow(/^resNet18: classes must be an integer of at least 1, got 0/)
+  expect(() => untyped.lenet5({ pool: 'mean' })).toThrow(/^lenet5: pool must be 'max', 'avg', got "mean"/)
+  expect(() => untyped.lenet5({ activation: 'relu' })).toThrow(/^lenet5: activation must be a function .* got "relu"/)
+  expect(() => untyped.vgg16({ keep: 0 })).toThrow(/^dropout: keep/)
+  expect(() => untyped.vgg16({ batchNorm: 1 })).toThrow(/^vgg16: batchNorm must be true or false, got 1/)
+  expect(() => untyped.mobileNetV1({ width: 0 })).toThrow(/^mobileNetV1: width must be/)
   expect(() => untyped.resNet50({ depth: 3 })).toThrow(/^resNet50: unknown option 'depth'; allowed: classes/)
   expect(() => untyped.cifarResNet20({ shortcut: 'C' })).toThrow(/^cifarResNet20: shortcut must be 'A', 'B'/)
 })

@@ -12,6 +12,7 @@ import {
   batchNorm,
   conv2d,
   createModel,
+  decodeSafetensors,
   dense,
   flatten,
   maxPool2d,
@@ -120,8 +121,9 @@ describe('npm start', () => {
     [['--seed'], '--seed needs a value'],
     [['--dtype', 'float16'], '--dtype must be one of float64, float32'],
     [['--backend', 'gpu'], '--backend must be one of auto, wasm, js'],
+    [['--model', 'lenet'], '--model must be one of cnn, lenet5'],
     [['--limit', '60001'], '--limit must be an integer from 1 to 60000'],
-    [['--epoch', '1'], 'unknown option --epoch; allowed: --epochs, --batch'],
+    [['--epoch', '1'], 'unknown option --epoch; allowed: --model, --epochs, --batch'],
     [['3'], 'unexpected argument "3"'],
     [['--out', 'file'], '--out must be a folder'],
     [['--out', 'file/below'], '--out must be a folder'],
@@ -144,11 +146,35 @@ describe('npm start', () => {
     expect(code).toBe(1)
   })
 
+  it('trains LeNet-5', async () => {
+    const out = join(folder, 'lenet5')
+    const args = ['--model', 'lenet5', '--epochs', '1', '--limit', '640', '--out', out]
+    const { code, stderr } = await run(args)
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+    expect(readHistory(out)).toMatchObject({ parameters: 61_706, options: { model: 'lenet5' } })
+    expect([...decodeSafetensors(readFileSync(join(out, 'model.safetensors'))).keys()].slice(0, 2)).toEqual([
+      'conv1.weight',
+      'conv1.bias',
+    ])
+  })
+
   it('prints its options and their defaults', async () => {
     const { code, stdout, stderr } = await run(['--help'])
     expect(stderr).toBe('')
     expect(code).toBe(0)
-    for (const name of ['epochs', 'batch', 'learning-rate', 'seed', 'dtype', 'backend', 'limit', 'out', 'help']) {
+    for (const name of [
+      'model',
+      'epochs',
+      'batch',
+      'learning-rate',
+      'seed',
+      'dtype',
+      'backend',
+      'limit',
+      'out',
+      'help',
+    ]) {
       expect(stdout).toContain(`--${name} `)
     }
   })
