@@ -35,3 +35,4 @@ export {
   maxPool2dForward,
 } from './pool'
 export { dot, sumOfSquares } from './reduce'
+export { addSigns, clamp, limitRowNorms, sumOfMagnitudes } from './regularisation'

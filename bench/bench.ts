@@ -24,6 +24,7 @@ import {
   poolCases,
   prepare,
   reluCases,
+  regularisationCases,
   softmaxCase,
   updateCases,
 } from '../test/kernel-cases'
@@ -70,6 +71,7 @@ export const benchCases: readonly KernelCase[] = [
   softmaxCase(1024, 1000),
   softmaxCase(1024, 1000, { smoothing: 0.1 }),
   hingeCase(1024, 1000),
+  ...regularisationCases(1e6, 3),
   meanSquaredErrorCase(1e6),
   binaryCase(1e6),
 ]

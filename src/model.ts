@@ -46,7 +46,13 @@ export interface ModelOptions {
   seed?: number
   /** λ of ½ λ ‖w‖², added to the loss for weights; not for biases and norms. */
   l2?: number
-  /** Gradients whose norm, over all parameters, is larger are scaled down to it. */
+  /** λ of λ ‖w‖₁, added for the same weights; its gradient at 0 is 0. With l2 as well, the elastic net. */
+  l1?: number
+  /** After each step, the weights into each unit or filter, if their norm is larger, are scaled down to it (CS231n). */
+  maxNorm?: number
+  /** Each value of the gradients is held to -clipValue ... clipValue; before clipNorm, should both be given. */
+  clipValue?: number
+  /** Gradients whose norm, over all parameters, is larger are scaled down to it: exactly, where PyTorch adds 1e-6. */
   clipNorm?: number
   dtype?: DType
   /** 'auto': WebAssembly where it runs, else the TypeScript twin. */
@@ -128,6 +134,9 @@ function planModel(where: string, network: Layer, options: ModelOptions) {
     'optimizer',
     'seed',
     'l2',
+    'l1',
+    'maxNorm',
+    'clipValue',
     'clipNorm',
     'dtype',
     'backend',
@@ -145,16 +154,20 @@ function planModel(where: string, network: Layer, options: ModelOptions) {
   const settings: Settings = {
     seed: integer(where, 'seed', options.seed ?? 0, 0),
     l2: finite(where, 'l2', options.l2 ?? 0, 0),
-    clipNorm: options.clipNorm === undefined ? Infinity : finite(where, 'clipNorm', options.clipNorm, 0),
+    l1: finite(where, 'l1', options.l1 ?? 0, 0),
+    maxNorm: limit(where, 'maxNorm', options.maxNorm),
+    clipValue: limit(where, 'clipValue', options.clipValue),
+    clipNorm: limit(where, 'clipNorm', options.clipNorm),
     optimizer: options.optimizer,
   }
   const { optimizer } = options
   if (optimizer && typeof optimizer.update !== 'function' && typeof optimizer.minimize !== 'function') {
     throw new PlanError(`${where}: optimizer must be one such as adam({ learningRate: 1e-3 })`)
   }
-  if (optimizer?.minimize && settings.clipNorm !== Infinity) {
+  const limits = (['maxNorm', 'clipValue', 'clipNorm'] as const).filter((name) => settings[name] !== Infinity)
+  if (optimizer?.minimize && limits.length) {
     throw new PlanError(
-      `${where}: clipNorm does not go with ${optimizer.kind}, which searches along the gradient of the loss as it is`,
+      `${where}: ${limits[0]} does not go with ${optimizer.kind}, which searches along the gradient of the loss as it is`,
     )
   }
   if (options.loss && typeof options.loss.plan !== 'function') {
@@ -183,7 +196,7 @@ function planModel(where: string, network: Layer, options: ModelOptions) {
   }
   plan.pin(step.y)
   const loss = options.loss?.plan(step.y, plan)
-  // For the norms of l2 and clipNorm, should no layer ask for as much.
+  // For the norms of weights and gradients, should no layer ask for as much.
   plan.scratch(64)
   const memory = plan.layout(optimizer?.slots.length ?? 0)
   return { plan, step, loss, memory, settings, backend }
@@ -199,9 +212,17 @@ export interface LoadResult {
   readonly unexpected: readonly string[]
 }
 
+/** A limit of at least 0; none where it is not given. */
+function limit(where: string, name: string, value: number | undefined): number {
+  return value === undefined ? Infinity : finite(where, name, value, 0)
+}
+
 interface Settings {
   seed: number
   l2: number
+  l1: number
+  maxNorm: number
+  clipValue: number
   clipNorm: number
   optimizer: Optimizer | undefined
 }
@@ -239,6 +260,8 @@ export class Model implements Trainable {
 
   private readonly count: number
   private readonly decayed: number
+  /** Where the weights of each unit lie, one row for each, for maxNorm. */
+  private readonly limited: readonly { rows: number; size: number; pointer: number }[]
   private readonly vector: Parameters
   private readonly schedule: Schedule | undefined
   private readonly scheduleState: Float64Array
@@ -308,6 +331,9 @@ export class Model implements Trainable {
     this.classes = this.targets === 'labels' ? network.y.size : 0
     this.count = countOf(plan.trainable)
     this.decayed = countOf(plan.trainable.filter((p) => p.decay))
+    this.limited = plan.trainable
+      .filter((p) => p.decay && settings.maxNorm !== Infinity)
+      .map((p) => ({ rows: p.shape[0], size: p.size / p.shape[0], pointer: p.data }))
     this.vector = {
       kernels: plan.kernels,
       count: this.count,
@@ -392,9 +418,9 @@ export class Model implements Trainable {
   }
 
   /**
-   * Applies l2, clipNorm and the optimizer to `gradients`, then zeroes them for the next backward pass. With `evaluate`
+   * Applies l2, l1, clipValue, clipNorm, the optimizer and maxNorm to `gradients`, then zeroes them for the next backward pass. With `evaluate`
    * it first calls that to fill them: a function that runs forward and backward passes, or writes `gradients` (zero
-   * when it is called) itself, and returns the loss. Returns that loss, with l2. Some optimizers, such as lbfgs, look at
+   * when it is called) itself, and returns the loss. Returns that loss, with l2 and l1. Some optimizers, such as lbfgs, look at
    * the loss from several places: they call `evaluate` once for each, and cannot do without.
    *
    *     model.step(() => {
@@ -622,11 +648,12 @@ export class Model implements Trainable {
     return value
   }
 
-  /** Adds the gradient of l2. @internal */
+  /** Adds the gradients of l2 and l1. @internal */
   addDecay(): void {
-    const { plan } = this
-    const { l2 } = this.settings
-    if (l2) plan.kernels.addScaled(this.decayed, l2, plan.parametersPointer, plan.gradientsPointer)
+    const { plan, decayed } = this
+    const { l2, l1 } = this.settings
+    if (l2) plan.kernels.addScaled(decayed, l2, plan.parametersPointer, plan.gradientsPointer)
+    if (l1) plan.kernels.addSigns(decayed, l1, plan.parametersPointer, plan.gradientsPointer)
   }
 
   /** Memory for the parameters and buffers, and the ways there and back. @internal */
@@ -689,14 +716,19 @@ export class Model implements Trainable {
   }
 
   private apply(optimizer: Optimizer, rate: number): void {
-    const { clipNorm } = this.settings
-    const { plan, count } = this
+    const { clipNorm, clipValue, maxNorm } = this.settings
+    const { plan, count, limited } = this
     this.addDecay()
+    if (clipValue !== Infinity) plan.kernels.clamp(count, clipValue, plan.gradientsPointer)
     if (clipNorm !== Infinity) {
       const norm = Math.sqrt(plan.kernels.sumOfSquares(count, plan.gradientsPointer, plan.scratchPointer))
       if (norm > clipNorm) plan.kernels.scale(count, clipNorm / norm, plan.gradientsPointer)
     }
     if (count) optimizer.update?.(this.vector, rate, this.steps + 1)
+    for (let i = 0; i < limited.length; i++) {
+      const { rows, size, pointer } = limited[i]
+      plan.kernels.limitRowNorms(rows, size, maxNorm, plan.scratchPointer, pointer)
+    }
     this.endStep(rate)
   }
 
@@ -723,9 +755,12 @@ export class Model implements Trainable {
   }
 
   private decayLoss(): number {
-    const { l2 } = this.settings
-    const { plan } = this
-    return l2 ? 0.5 * l2 * plan.kernels.sumOfSquares(this.decayed, plan.parametersPointer, plan.scratchPointer) : 0
+    const { l2, l1 } = this.settings
+    const { plan, decayed } = this
+    let sum = 0
+    if (l2) sum += 0.5 * l2 * plan.kernels.sumOfSquares(decayed, plan.parametersPointer, plan.scratchPointer)
+    if (l1) sum += l1 * plan.kernels.sumOfMagnitudes(decayed, plan.parametersPointer, plan.scratchPointer)
+    return sum
   }
 
   private rowsOf(where: string, x: Numbers): number {

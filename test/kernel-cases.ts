@@ -332,6 +332,27 @@ export function updateCases(count: number): KernelCase[] {
   ]
 }
 
+/** Of `count` values, and of rows. */
+export function regularisationCases(count: number, size: number): KernelCase[] {
+  const name = `${count}`
+  return [
+    { kernel: 'sumOfMagnitudes', name, traffic: count, args: (a) => [count, a.values(count), a.scratch(64)] },
+    { kernel: 'addSigns', name, traffic: 3 * count, args: (a) => [count, 0.3, a.values(count), a.values(count)] },
+    { kernel: 'clamp', name, traffic: 2 * count, args: (a) => [count, 1e-3, a.values(count)] },
+    {
+      kernel: 'limitRowNorms',
+      name: `${count}x${size}`,
+      traffic: 3 * count * size,
+      args: (a) => [count, size, 0.1, a.scratch(64), a.values(count * size)],
+    },
+    {
+      kernel: 'limitRowNorms',
+      name: `${size}x${count}`,
+      args: (a) => [size, count, 0.1, a.scratch(64), a.values(count * size)],
+    },
+  ]
+}
+
 interface SoftmaxOptions {
   gradient?: boolean
   smoothing?: number
@@ -621,6 +642,7 @@ export const kernelCases: readonly KernelCase[] = [
       args: (a) => [3, count, count, count + 5, a.values(3 * count), a.values(3 * (count + 5))],
     },
     { kernel: 'scale', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
+    ...regularisationCases(count, 3),
     { kernel: 'sumOfSquares', name: `${count}`, args: (a) => [count, a.values(count), a.scratch(64)] },
     meanSquaredErrorCase(count),
     meanSquaredErrorCase(count, false),

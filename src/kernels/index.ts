@@ -14,6 +14,7 @@ import { maxoutKernels } from './maxout'
 import { optimizerKernels } from './optimizers'
 import { poolKernels } from './pool'
 import { reduceKernels } from './reduce'
+import { regularisationKernels } from './regularisation'
 
 /** All kernels over `buffer`. The type holds it to the exports of the compiled module: a missing twin does not compile. */
 export function createTwin(buffer: ArrayBuffer): Kernels {
@@ -32,5 +33,6 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...optimizerKernels(heap),
     ...poolKernels(heap),
     ...reduceKernels(heap),
+    ...regularisationKernels(heap),
   }
 }
