@@ -127,58 +127,58 @@ export function softmaxCrossEntropy(
   return loss / divisor
 }
 
-/** 1 where the hinge is active, 0 where it is not, NaN where it is NaN. */
-function active(m: v128, ones: v128): v128 {
-  return v128.or(v128.and(ones, v128.gt<Float>(m, v128.splat<Float>(0))), v128.ne<Float>(m, m))
+/** count - mask, lane by lane as integers: one more where the mask is set. */
+function countMask(count: v128, mask: v128): v128 {
+  return sizeof<Float>() == 8 ? i64x2.sub(count, mask) : i32x4.sub(count, mask)
 }
 
 /**
  * Multiclass hinge of n rows of z (n x classes), labels i32: sum_{j != label} max(0, z_j - z_label + margin), and dz, 1
- * for each active j (the term above 0) and minus their number for the label, / divisor. scratch: 64 bytes.
+ * for each active j (the term above 0) and minus their number for the label, / divisor. All of dz is NaN if the loss
+ * is. scratch: 64 bytes.
  */
 export function hinge(
   n: i32, classes: i32, divisor: Float, margin: Float, z: usize, labels: usize, scratch: usize, dz: usize,
 ): Float {
   const factor: Float = 1 / divisor
   const factors = v128.splat<Float>(factor)
-  const margins = v128.splat<Float>(margin)
   const zero = v128.splat<Float>(0)
-  const ones = v128.splat<Float>(1)
+  const gradients = dz
   clearLanes(scratch)
   for (let i = 0; i < n; ++i) {
     const label = <usize>load<i32>(labels) * SIZE
-    const right = load<Float>(z + label)
-    const rights = v128.splat<Float>(right)
-    // For this row, the label's own score is out of the way, so that the loops need not ask for it.
     const own = z + label
+    const ownGradient = dz + label
+    const right = load<Float>(own)
+    const shift: Float = margin - right
+    const shifts = v128.splat<Float>(shift)
+    // For this row, the label's own score is out of the way, so that the loops need not ask for it.
     store<Float>(own, -Infinity)
     let s0 = v128.load(scratch)
     let s1 = v128.load(scratch, 16)
     let s2 = v128.load(scratch, 32)
     let s3 = v128.load(scratch, 48)
-    // How many are active: whole numbers, exact in any order.
     let actives = zero
-    const ownGradient = dz + label
     let count = classes
     for (; count >= SUMS; count -= SUMS) {
-      const m0 = v128.add<Float>(v128.sub<Float>(v128.load(z), rights), margins)
-      const m1 = v128.add<Float>(v128.sub<Float>(v128.load(z, 16), rights), margins)
-      const m2 = v128.add<Float>(v128.sub<Float>(v128.load(z, 32), rights), margins)
-      const m3 = v128.add<Float>(v128.sub<Float>(v128.load(z, 48), rights), margins)
+      const m0 = v128.add<Float>(v128.load(z), shifts)
+      const m1 = v128.add<Float>(v128.load(z, 16), shifts)
+      const m2 = v128.add<Float>(v128.load(z, 32), shifts)
+      const m3 = v128.add<Float>(v128.load(z, 48), shifts)
       s0 = v128.add<Float>(s0, v128.pmax<Float>(m0, zero))
       s1 = v128.add<Float>(s1, v128.pmax<Float>(m1, zero))
       s2 = v128.add<Float>(s2, v128.pmax<Float>(m2, zero))
       s3 = v128.add<Float>(s3, v128.pmax<Float>(m3, zero))
       if (dz) {
-        const a0 = active(m0, ones)
-        const a1 = active(m1, ones)
-        const a2 = active(m2, ones)
-        const a3 = active(m3, ones)
-        actives = v128.add<Float>(actives, v128.add<Float>(v128.add<Float>(a0, a1), v128.add<Float>(a2, a3)))
-        v128.store(dz, v128.mul<Float>(a0, factors))
-        v128.store(dz, v128.mul<Float>(a1, factors), 16)
-        v128.store(dz, v128.mul<Float>(a2, factors), 32)
-        v128.store(dz, v128.mul<Float>(a3, factors), 48)
+        const a0 = v128.gt<Float>(m0, zero)
+        const a1 = v128.gt<Float>(m1, zero)
+        const a2 = v128.gt<Float>(m2, zero)
+        const a3 = v128.gt<Float>(m3, zero)
+        actives = countMask(countMask(countMask(countMask(actives, a0), a1), a2), a3)
+        v128.store(dz, v128.and(factors, a0))
+        v128.store(dz, v128.and(factors, a1), 16)
+        v128.store(dz, v128.and(factors, a2), 32)
+        v128.store(dz, v128.and(factors, a3), 48)
         dz += 64
       }
       z += 64
@@ -187,28 +187,29 @@ export function hinge(
     v128.store(scratch, s1, 16)
     v128.store(scratch, s2, 32)
     v128.store(scratch, s3, 48)
-    let activeCount: Float = v128.extract_lane<Float>(actives, 0) + v128.extract_lane<Float>(actives, 1)
-    if (sizeof<Float>() == 4) {
-      activeCount += v128.extract_lane<Float>(actives, 2) + v128.extract_lane<Float>(actives, 3)
-    }
+    let activeCount: i32 = i32x4.extract_lane(actives, 0) + i32x4.extract_lane(actives, 2)
+    if (sizeof<Float>() == 4) activeCount += i32x4.extract_lane(actives, 1) + i32x4.extract_lane(actives, 3)
     let lane = scratch
     for (; count > 0; --count) {
-      const m: Float = load<Float>(z) - right + margin
+      const m: Float = load<Float>(z) + shift
       store<Float>(lane, load<Float>(lane) + (m < 0 ? 0 : m))
       if (dz) {
-        const a: Float = m > 0 ? 1 : m <= 0 ? 0 : m
-        activeCount += a
-        store<Float>(dz, a * factor)
+        if (m > 0) activeCount++
+        store<Float>(dz, m > 0 ? factor : 0)
         dz += SIZE
       }
       lane += SIZE
       z += SIZE
     }
     store<Float>(own, right)
-    if (dz) store<Float>(ownGradient, -(activeCount * factor))
+    if (dz) store<Float>(ownGradient, -(<Float>activeCount * factor))
     labels += 4
   }
-  return totalOfLanes(scratch) / divisor
+  const loss = totalOfLanes(scratch) / divisor
+  if (loss != loss && dz) {
+    for (let at = gradients; at < dz; at += SIZE) store<Float>(at, NaN)
+  }
+  return loss
 }
 
 /** Of `count` values, (z - target)^2; dz = 2 (z - target) / divisor. scratch: 64 bytes. */

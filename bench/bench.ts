@@ -71,7 +71,7 @@ export const benchCases: readonly KernelCase[] = [
   softmaxCase(1024, 1000),
   softmaxCase(1024, 1000, { smoothing: 0.1 }),
   hingeCase(1024, 1000),
-  ...regularisationCases(1e6, 3),
+  ...regularisationCases(1000, 1000),
   meanSquaredErrorCase(1e6),
   binaryCase(1e6),
 ]

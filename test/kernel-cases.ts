@@ -332,23 +332,19 @@ export function updateCases(count: number): KernelCase[] {
   ]
 }
 
-/** Of `count` values, and of rows. */
-export function regularisationCases(count: number, size: number): KernelCase[] {
-  const name = `${count}`
+/** Of rows x size values. */
+export function regularisationCases(rows: number, size: number): KernelCase[] {
+  const name = `${rows}x${size}`
+  const count = rows * size
   return [
     { kernel: 'sumOfMagnitudes', name, traffic: count, args: (a) => [count, a.values(count), a.scratch(64)] },
     { kernel: 'addSigns', name, traffic: 3 * count, args: (a) => [count, 0.3, a.values(count), a.values(count)] },
     { kernel: 'clamp', name, traffic: 2 * count, args: (a) => [count, 1e-3, a.values(count)] },
     {
       kernel: 'limitRowNorms',
-      name: `${count}x${size}`,
-      traffic: 3 * count * size,
-      args: (a) => [count, size, 0.1, a.scratch(64), a.values(count * size)],
-    },
-    {
-      kernel: 'limitRowNorms',
-      name: `${size}x${count}`,
-      args: (a) => [size, count, 0.1, a.scratch(64), a.values(count * size)],
+      name,
+      traffic: count,
+      args: (a) => [rows, size, 0.1, a.scratch(64), a.values(count)],
     },
   ]
 }
@@ -643,6 +639,7 @@ export const kernelCases: readonly KernelCase[] = [
     },
     { kernel: 'scale', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
     ...regularisationCases(count, 3),
+    ...regularisationCases(2, count),
     { kernel: 'sumOfSquares', name: `${count}`, args: (a) => [count, a.values(count), a.scratch(64)] },
     meanSquaredErrorCase(count),
     meanSquaredErrorCase(count, false),

@@ -91,21 +91,22 @@ export const lossKernels = (heap: Heap) => {
       dz >>>= SHIFT
       const lanes = scratch >>> SHIFT
       const factor = F(1 / divisor)
+      const gradients = dz
       clearLanes(heap, lanes)
       for (let i = 0; i < n; i++) {
         const label = i32[labels + i]
         const right = f[z + label]
+        const shift = F(margin - right)
         // For this row, the label's own score is out of the way.
         f[z + label] = -Infinity
         let actives = 0
         for (let j = 0; j < classes; j++) {
-          const m = F(F(f[z + j] - right) + margin)
+          const m = F(f[z + j] + shift)
           const lane = lanes + (j & (SUMS - 1))
           f[lane] = F(f[lane] + (m < 0 ? 0 : m))
           if (!dz) continue
-          const a = m > 0 ? 1 : m <= 0 ? 0 : m
-          actives += a
-          f[dz + j] = a * factor
+          if (m > 0) actives++
+          f[dz + j] = m > 0 ? factor : 0
         }
         f[z + label] = right
         if (dz) {
@@ -114,7 +115,9 @@ export const lossKernels = (heap: Heap) => {
         }
         z += classes
       }
-      return F(totalOfLanes(heap, lanes) / divisor)
+      const loss = F(totalOfLanes(heap, lanes) / divisor)
+      if (loss !== loss && dz) f.fill(NaN, gradients, dz)
+      return loss
     },
 
     meanSquaredError(count: number, divisor: number, z: number, target: number, scratch: number, dz: number): number {
