@@ -8,8 +8,13 @@ import { SUMS, accumulate, clearLanes, totalOfLanes } from './reduce'
 export const lossKernels = (heap: Heap) => {
   const { f, i32 } = heap
 
-  /** e = e^(z - largest) of one row, unless e is 0, and their sum. All are heap indices. */
-  function expRow(classes: number, largest: number, z: number, lanes: number, e: number): number {
+  /**
+   * e = e^(z - largest) of one row, unless e is 0, and their sum; leaves the largest at `lanes`, for a number that is
+   * handed over costs memory. All are heap indices.
+   */
+  function expRow(classes: number, z: number, lanes: number, e: number): number {
+    let largest = f[z]
+    for (let j = 1; j < classes; j++) if (f[z + j] > largest) largest = f[z + j]
     clearLanes(heap, lanes)
     for (let j = 0; j < classes; j++) {
       const y = expNonPositive(F(f[z + j] - largest))
@@ -17,7 +22,9 @@ export const lossKernels = (heap: Heap) => {
       const lane = lanes + (j & (SUMS - 1))
       f[lane] = F(f[lane] + y)
     }
-    return totalOfLanes(heap, lanes)
+    const sum = totalOfLanes(heap, lanes)
+    f[lanes] = largest
+    return sum
   }
 
   return {
@@ -50,9 +57,8 @@ export const lossKernels = (heap: Heap) => {
       }
       let loss = 0
       for (let i = 0; i < n; i++) {
-        let largest = f[z]
-        for (let j = 1; j < classes; j++) if (f[z + j] > largest) largest = f[z + j]
-        const sum = expRow(classes, largest, z, lanes, dz)
+        const sum = expRow(classes, z, lanes, dz)
+        const largest = f[lanes]
         const label = i32[labels + i]
         const q = weights ? F(kept * f[weights + label]) : kept
         const total = F(q + spreadSum)
