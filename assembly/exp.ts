@@ -1,5 +1,5 @@
-// e^x of whole rows, for x <= 0 or NaN: what softmax needs. In float64 it has the bits of exp() in src/kernels/math.ts,
-// whose steps it takes; in float32 the same steps with a shorter series, within 1 ulp.
+// e^x and e^x - 1 for x <= 0 or NaN: what softmax and activations need. In float64 they have the bits of exp() and
+// expm1() in src/kernels/math.ts, whose steps they take; in float32 the same steps with a shorter series, within 1 ulp.
 // Four vectors go through the steps side by side, and constants come from a table in memory: V8 would build each
 // constant anew with instructions of one port, which took longer than all the arithmetic.
 
@@ -20,15 +20,16 @@ const BIAS: usize = LOG2 + 80
 const RESCALE: usize = LOG2 + 96
 const UNDERFLOW: usize = LOG2 + 112
 /** Bytes of the table; a row's odd tail is worked on behind it, in 64 bytes. */
-const TABLE: usize = LOG2 + 128
-const VALUES: i32 = 4 * LANES
+export const TABLE: usize = LOG2 + 128
+/** Values that go through the steps side by side. */
+export const VALUES: i32 = 4 * LANES
 
 /** A constant in every lane. */
 export function put(table: usize, value: f64): void {
   v128.store(table, v128.splat<Float>(<Float>value))
 }
 
-/** Fills the table that expRow needs: part of SOFTMAX_SCRATCH. */
+/** Fills the table that expRow needs: EXP_SCRATCH bytes with what is worked on behind it. */
 export function expTable(table: usize): void {
   let at = table
   if (sizeof<Float>() == 8) {
@@ -71,8 +72,8 @@ function scaledPower(k: v128, table: usize): v128 {
   return sizeof<Float>() == 8 ? i64x2.shl(biased, 52) : i32x4.shl(biased, 23)
 }
 
-/** e = e^(z - shift) of four vectors. */
-function expOfFour(shift: v128, z: usize, table: usize, e: usize): void {
+/** e = e^(z - shift) of four vectors, less 1 with minusOne, which wants z - shift >= EXPM1_LEAST. */
+export function expOfFour(minusOne: bool, shift: v128, z: usize, table: usize, e: usize): void {
   const log2 = v128.load(table, LOG2)
   const half = v128.load(table, HALF)
   const x0 = v128.sub<Float>(v128.load(z, 0), shift)
@@ -152,11 +153,26 @@ function expOfFour(shift: v128, z: usize, table: usize, e: usize): void {
     p3 = v128.add<Float>(v128.mul<Float>(p3, r3), coefficient)
   }
   const one = v128.load(table, ONE)
-  p0 = v128.add<Float>(one, v128.add<Float>(r0, v128.mul<Float>(v128.mul<Float>(r0, r0), p0)))
-  p1 = v128.add<Float>(one, v128.add<Float>(r1, v128.mul<Float>(v128.mul<Float>(r1, r1), p1)))
-  p2 = v128.add<Float>(one, v128.add<Float>(r2, v128.mul<Float>(v128.mul<Float>(r2, r2), p2)))
-  p3 = v128.add<Float>(one, v128.add<Float>(r3, v128.mul<Float>(v128.mul<Float>(r3, r3), p3)))
   const rescale = v128.load(table, RESCALE)
+  p0 = v128.add<Float>(r0, v128.mul<Float>(v128.mul<Float>(r0, r0), p0))
+  p1 = v128.add<Float>(r1, v128.mul<Float>(v128.mul<Float>(r1, r1), p1))
+  p2 = v128.add<Float>(r2, v128.mul<Float>(v128.mul<Float>(r2, r2), p2))
+  p3 = v128.add<Float>(r3, v128.mul<Float>(v128.mul<Float>(r3, r3), p3))
+  if (minusOne) {
+    const power0 = v128.mul<Float>(scaledPower(k0, table), rescale)
+    const power1 = v128.mul<Float>(scaledPower(k1, table), rescale)
+    const power2 = v128.mul<Float>(scaledPower(k2, table), rescale)
+    const power3 = v128.mul<Float>(scaledPower(k3, table), rescale)
+    v128.store(e, v128.add<Float>(v128.mul<Float>(power0, p0), v128.sub<Float>(power0, one)), 0)
+    v128.store(e, v128.add<Float>(v128.mul<Float>(power1, p1), v128.sub<Float>(power1, one)), 16)
+    v128.store(e, v128.add<Float>(v128.mul<Float>(power2, p2), v128.sub<Float>(power2, one)), 32)
+    v128.store(e, v128.add<Float>(v128.mul<Float>(power3, p3), v128.sub<Float>(power3, one)), 48)
+    return
+  }
+  p0 = v128.add<Float>(one, p0)
+  p1 = v128.add<Float>(one, p1)
+  p2 = v128.add<Float>(one, p2)
+  p3 = v128.add<Float>(one, p3)
   const underflow = v128.load(table, UNDERFLOW)
   p0 = v128.mul<Float>(v128.mul<Float>(p0, scaledPower(k0, table)), rescale)
   p1 = v128.mul<Float>(v128.mul<Float>(p1, scaledPower(k1, table)), rescale)
@@ -172,7 +188,7 @@ function expOfFour(shift: v128, z: usize, table: usize, e: usize): void {
 export function expRow(count: i32, shift: Float, z: usize, table: usize, e: usize): void {
   const shifts = v128.splat<Float>(shift)
   for (; count >= VALUES; count -= VALUES) {
-    expOfFour(shifts, z, table, e)
+    expOfFour(false, shifts, z, table, e)
     z += 64
     e += 64
   }
@@ -180,6 +196,6 @@ export function expRow(count: i32, shift: Float, z: usize, table: usize, e: usiz
   const tail = table + TABLE
   const bytes = <usize>count * SIZE
   memory.copy(tail, z, bytes)
-  expOfFour(shifts, tail, table, tail)
+  expOfFour(false, shifts, tail, table, tail)
   memory.copy(e, tail, bytes)
 }

@@ -2,6 +2,14 @@
 // kh x kw kernel; dx, dw, dy are gradients. Arguments: sizes and flags (i32), scalars (Float), pointers (bytes),
 // outputs last; all matrices are row-major. Each has a twin of the same name in src/kernels/.
 
+export {
+  eluBackward,
+  eluForward,
+  sigmoidBackward,
+  sigmoidForward,
+  tanhBackward,
+  tanhForward,
+} from './activations'
 export { batchNormBackward, batchNormForward } from './batch-norm'
 export { conv2dBackwardInput, conv2dBackwardWeight, conv2dForward } from './conv2d'
 export { denseBackwardInput, denseBackwardWeight, denseForward } from './dense'
@@ -36,3 +44,4 @@ export {
 } from './pool'
 export { dot, sumOfSquares } from './reduce'
 export { addSigns, clamp, limitRowNorms, sumOfMagnitudes } from './regularisation'
+export { softmaxBackward, softmaxForward } from './softmax'

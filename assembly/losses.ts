@@ -12,7 +12,7 @@ import { accumulate, clearLanes, totalOfLanes } from './reduce'
 const SUMS: i32 = 4 * LANES
 
 /** The largest of `count` values; where one is NaN, any value, since every result becomes NaN then. */
-function largestOf(count: i32, z: usize): Float {
+export function largestOf(count: i32, z: usize): Float {
   let largest = load<Float>(z)
   if (count >= SUMS) {
     let m0 = v128.load(z)

@@ -2,7 +2,7 @@
 // bit, and the benchmark. Sizes include 1, odd tails, edges of blocks and non-square shapes.
 
 import type { Kernels } from '../src/engine/index'
-import { BINARY_SCRATCH, GEMM_SCRATCH, NORM_SCRATCH, SOFTMAX_SCRATCH } from '../src/kernels/blocking'
+import { BINARY_SCRATCH, EXP_SCRATCH, GEMM_SCRATCH, NORM_SCRATCH, SOFTMAX_SCRATCH } from '../src/kernels/blocking'
 import { convOutput, convScratch, poolOutput, poolScratch } from '../src/kernels/conv-geometry'
 import { createRandom } from '../src/random'
 
@@ -420,17 +420,18 @@ export function binaryCase(count: number, gradient = true): KernelCase {
 }
 
 /** An activation whose backward pass reads y; `scalars` come after the count. */
-function activationCases(forward: Kernel, backward: Kernel, count: number, scalars: number[]): KernelCase[] {
+export function activationCases(activation: Activation, count: number, scalars: number[] = []): KernelCase[] {
   const name = [`${count} values`, ...scalars].join(' ')
+  const scratch = (a: Arguments) => (WITH_EXP.has(activation) ? [a.scratch(EXP_SCRATCH)] : [])
   return [
     {
-      kernel: forward,
+      kernel: `${activation}Forward`,
       name,
       traffic: 2 * count,
-      args: (a) => [count, ...scalars, a.values(count), a.values(count)],
+      args: (a) => [count, ...scalars, a.values(count), ...scratch(a), a.values(count)],
     },
     {
-      kernel: backward,
+      kernel: `${activation}Backward`,
       name,
       traffic: 3 * count,
       args: (a) => [count, ...scalars, a.values(count), a.values(count), a.values(count)],
@@ -438,13 +439,27 @@ function activationCases(forward: Kernel, backward: Kernel, count: number, scala
   ]
 }
 
-/** NaN is no ceiling. */
-export function reluCases(count: number, ceiling = NaN): KernelCase[] {
-  return activationCases('reluForward', 'reluBackward', count, [ceiling])
-}
+type Activation = 'relu' | 'leakyRelu' | 'sigmoid' | 'tanh' | 'elu'
+const WITH_EXP = new Set<Activation>(['sigmoid', 'tanh', 'elu'])
 
-export function leakyReluCases(count: number): KernelCase[] {
-  return activationCases('leakyReluForward', 'leakyReluBackward', count, [0.01])
+export function softmaxLayerCases(n: number, c: number, hw: number): KernelCase[] {
+  const name = `${n}x${c}x${hw}`
+  const size = n * c * hw
+  const scratch = (a: Arguments) => a.scratch(SOFTMAX_SCRATCH + 2 * hw * a.bytes)
+  return [
+    {
+      kernel: 'softmaxForward',
+      name,
+      traffic: 2 * size,
+      args: (a) => [n, c, hw, a.values(size), scratch(a), a.values(size)],
+    },
+    {
+      kernel: 'softmaxBackward',
+      name,
+      traffic: 3 * size,
+      args: (a) => [n, c, hw, a.values(size), a.values(size), scratch(a), a.values(size)],
+    },
+  ]
 }
 
 export function maxoutCases(groups: number, pieces: number, hw = 1): KernelCase[] {
@@ -617,9 +632,15 @@ export const kernelCases: readonly KernelCase[] = [
   ...maxoutCases(1, 2),
   ...maxoutCases(7, 9),
   ...COUNTS.flatMap((count): KernelCase[] => [
-    ...reluCases(count),
-    ...reluCases(count, 0.7),
-    ...leakyReluCases(count),
+    // NaN is no ceiling.
+    ...activationCases('relu', count, [NaN]),
+    ...activationCases('relu', count, [0.7]),
+    ...activationCases('leakyRelu', count, [0.01]),
+    ...activationCases('sigmoid', count),
+    ...activationCases('tanh', count),
+    ...activationCases('elu', count, [0.3]),
+    ...softmaxLayerCases(2, count, 1),
+    ...softmaxLayerCases(2, 3, count),
     ...maxoutCases(count, 2),
     ...maxoutCases(count, 3),
     ...maxoutCases(3, 2, count),

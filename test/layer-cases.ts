@@ -10,6 +10,7 @@ import {
   conv2d,
   dense,
   dropout,
+  elu,
   flatten,
   freeze,
   globalAvgPool2d,
@@ -23,6 +24,9 @@ import {
   relu,
   residual,
   sequential,
+  sigmoid,
+  softmax,
+  tanh,
 } from '../src/index'
 
 export interface LayerCase {
@@ -222,6 +226,18 @@ export const layerCases: readonly LayerCase[] = [
     network: () => sequential(conv2d(6, { kernel: 2 }), maxout({ pieces: 2 }), leakyRelu(), ...head()),
     input: [2, 4, 5],
     names: ['0.weight', '0.bias', '4.weight', '4.bias'],
+  },
+  {
+    name: 'sigmoid, tanh, elu',
+    network: () => sequential(tanh(), dense(6), sigmoid(), dense(5), elu({ alpha: 0.7 }), dense(3), tanh()),
+    input: [4],
+    names: ['1.weight', '1.bias', '3.weight', '3.bias', '5.weight', '5.bias'],
+  },
+  {
+    name: 'softmax of channels, softmax of features',
+    network: () => sequential(softmax(), conv2d(4, { kernel: 2 }), softmax(), elu(), ...head(), softmax()),
+    input: [3, 4, 5],
+    names: ['1.weight', '1.bias', '5.weight', '5.bias'],
   },
   {
     name: 'dropout of features',
@@ -453,7 +469,10 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
     layer: ({ groups, eps }) => groupNorm(groups, { epsilon: eps }),
   },
   layerNorm: { fixtures: ['norm', 'normalisation'], layer: ({ eps }) => layerNorm({ epsilon: eps }) },
+  elu: { fixtures: ['activations'], layer: elu },
   leakyRelu: { fixtures: ['activations'], layer: leakyRelu },
   maxout: { fixtures: ['activations'], layer: maxout },
   relu: { fixtures: ['activations'], layer: relu },
+  sigmoid: { fixtures: ['activations'], layer: sigmoid },
+  tanh: { fixtures: ['activations'], layer: tanh },
 }

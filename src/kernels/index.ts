@@ -1,6 +1,7 @@
 // The TypeScript twin of assembly/: the same kernels, over the same pointers, with the same bits. For hosts where
 // WebAssembly is not allowed, and as the definition that the WebAssembly kernels are held against.
 import type { Kernels } from '../engine/index'
+import { activationKernels } from './activations'
 import { batchNormKernels } from './batch-norm'
 import { conv2dKernels } from './conv2d'
 import { denseKernels } from './dense'
@@ -15,12 +16,14 @@ import { optimizerKernels } from './optimizers'
 import { poolKernels } from './pool'
 import { reduceKernels } from './reduce'
 import { regularisationKernels } from './regularisation'
+import { softmaxKernels } from './softmax'
 
 /** All kernels over `buffer`. The type holds it to the exports of the compiled module: a missing twin does not compile. */
 export function createTwin(buffer: ArrayBuffer): Kernels {
   const heap = { f: new Floats(buffer), i32: new Int32Array(buffer) }
   return {
     bytesPerValue: () => 1 << SHIFT,
+    ...activationKernels(heap),
     ...batchNormKernels(heap),
     ...conv2dKernels(heap),
     ...denseKernels(heap),
@@ -34,5 +37,6 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...poolKernels(heap),
     ...reduceKernels(heap),
     ...regularisationKernels(heap),
+    ...softmaxKernels(heap),
   }
 }

@@ -15,6 +15,9 @@ export const LOG2_E: number = 1.4426950408889634
 export const EXP_UNDERFLOW: number = -745.1332191019412
 export const EXP_UNDERFLOW_SINGLE: number = -103.97208
 
+/** Below it, e^x - 1 is -1. */
+export const EXPM1_LEAST: number = -60
+
 /** 1/n!, the coefficients of e^r. */
 export const EXP_2: number = 0.5
 export const EXP_3: number = 0.16666666666666666
@@ -60,13 +63,8 @@ export function powerOfTwo(k: number): number {
   return k < 0 ? integerPower(0.5, -k) : integerPower(2, k)
 }
 
-/** e^x, within 1 ulp, subnormal results included. x = k ln 2 + r, |r| <= ln 2 / 2, and Taylor's series of e^r. */
-export function exp(x: number): number {
-  if (x != x) return x
-  if (x > 709.782712893384) return Infinity
-  if (x < EXP_UNDERFLOW) return 0
-  const k: number = Math.floor(x * LOG2_E + 0.5)
-  const r: number = x - k * LN2_HIGH - k * LN2_LOW
+/** e^r - 1 for |r| <= ln 2 / 2, by Taylor's series. */
+function expSeries(r: number): number {
   let p: number = EXP_13
   p = p * r + EXP_12
   p = p * r + EXP_11
@@ -79,11 +77,28 @@ export function exp(x: number): number {
   p = p * r + EXP_4
   p = p * r + EXP_3
   p = p * r + EXP_2
-  const y: number = 1 + (r + r * r * p)
+  return r + r * r * p
+}
+
+/** e^x, within 1 ulp, subnormal results included. x = k ln 2 + r, |r| <= ln 2 / 2, and the series of e^r. */
+export function exp(x: number): number {
+  if (x != x) return x
+  if (x > 709.782712893384) return Infinity
+  if (x < EXP_UNDERFLOW) return 0
+  const k: number = Math.floor(x * LOG2_E + 0.5)
+  const y: number = 1 + expSeries(x - k * LN2_HIGH - k * LN2_LOW)
   // Two factors where one would overflow or be subnormal itself; the first product is exact.
   if (k > 1000) return y * powerOfTwo(1000) * powerOfTwo(k - 1000)
   if (k < -1000) return y * powerOfTwo(k + 200) * powerOfTwo(-200)
   return y * powerOfTwo(k)
+}
+
+/** e^x - 1 for EXPM1_LEAST <= x <= 0, within 1 ulp: 2^k (e^r - 1) + (2^k - 1), where no digits are lost near 0. */
+export function expm1(x: number): number {
+  if (x != x) return x
+  const k: number = Math.floor(x * LOG2_E + 0.5)
+  const power: number = powerOfTwo(k)
+  return power * expSeries(x - k * LN2_HIGH - k * LN2_LOW) + (power - 1)
 }
 
 /** ln x, within 1 ulp. x = 2^e m with m near 1, and the series of 2 artanh(s), s = (m - 1) / (m + 1). */

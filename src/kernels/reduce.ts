@@ -27,7 +27,8 @@ export function totalOfLanes({ f }: Heap, lanes: number): number {
   return sum
 }
 
-function dot(heap: Heap, count: number, a: number, b: number, lanes: number): number {
+/** Here a, b and lanes are pointers. */
+export function dot(heap: Heap, count: number, a: number, b: number, lanes: number): number {
   const { f } = heap
   a >>>= SHIFT
   b >>>= SHIFT

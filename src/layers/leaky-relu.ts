@@ -1,5 +1,6 @@
 import { checkOptions, finite } from '../errors'
 import type { Layer } from '../plan'
+import { activation } from './activation'
 
 /**
  * Leaky ReLU (Maas et al., 2013): y = x where x > 0, else alpha x, of any shape; alpha >= 0. The gradient at 0 is
@@ -8,22 +9,10 @@ import type { Layer } from '../plan'
 export function leakyRelu(options: { alpha?: number } = {}): Layer {
   checkOptions('leakyRelu', options, ['alpha'])
   const alpha = finite('leakyRelu', 'alpha', options.alpha ?? 0.01, 0)
-  return {
-    kind: 'leakyRelu',
-    config: { alpha },
-    plan(x, plan) {
-      const y = plan.value(x.shape)
-      plan.keep(y)
-      return {
-        y,
-        flops: x.size,
-        forward(n) {
-          plan.kernels.leakyReluForward(n * x.size, alpha, x.data, y.data)
-        },
-        backward(n) {
-          if (plan.wants(x)) plan.kernels.leakyReluBackward(n * x.size, alpha, y.data, y.gradient, x.gradient)
-        },
-      }
-    },
-  }
+  return activation(
+    'leakyRelu',
+    { alpha },
+    (kernels, count, x, _, y) => kernels.leakyReluForward(count, alpha, x, y),
+    (kernels, count, y, dy, dx) => kernels.leakyReluBackward(count, alpha, y, dy, dx),
+  )
 }

@@ -1,5 +1,6 @@
 import { PlanError, checkOptions, show } from '../errors'
 import type { Layer } from '../plan'
+import { activation } from './activation'
 
 /**
  * y = max(0, x), of any shape; with `max`, y = min(max(0, x), max): relu({ max: 6 }) is the ReLU6 of MobileNet. The
@@ -13,25 +14,18 @@ export function relu(options: { max?: number } = {}): Layer {
   }
   // The kernels take NaN for no ceiling.
   const ceiling = max ?? NaN
+  const layer = activation(
+    'relu',
+    max === undefined ? {} : { max },
+    (kernels, count, x, _, y) => kernels.reluForward(count, ceiling, x, y),
+    (kernels, count, y, dy, dx) => kernels.reluBackward(count, ceiling, y, dy, dx),
+  )
   return {
-    kind: 'relu',
-    config: max === undefined ? {} : { max },
+    ...layer,
     plan(x, plan) {
-      if (max === undefined && plan.next?.kind === 'maxPool2d') {
-        return { y: plan.leaveRelu(x), flops: 0, forward() {}, backward() {} }
-      }
-      const y = plan.value(x.shape)
-      plan.keep(y)
-      return {
-        y,
-        flops: x.size,
-        forward(n) {
-          plan.kernels.reluForward(n * x.size, ceiling, x.data, y.data)
-        },
-        backward(n) {
-          if (plan.wants(x)) plan.kernels.reluBackward(n * x.size, ceiling, y.data, y.gradient, x.gradient)
-        },
-      }
+      // Max-pooling takes a ReLU before it in the same pass over memory, unless it has a ceiling.
+      if (max !== undefined || plan.next?.kind !== 'maxPool2d') return layer.plan(x, plan)
+      return { y: plan.leaveRelu(x), flops: 0, forward() {}, backward() {} }
     },
   }
 }
