@@ -1,6 +1,6 @@
 // Activations with e^x. Backward passes need y alone.
 
-import { EXPM1_LEAST } from '../src/kernels/math'
+import { EXPM1_LEAST, TANH_FAR } from '../src/kernels/math'
 import { TABLE, VALUES, expOfFour, expTable } from './exp'
 import { LANES, SIZE } from './float'
 
@@ -18,21 +18,37 @@ function exponent(kind: i32, x: v128): v128 {
   return v128.pmax<Float>(z, v128.splat<Float>(<Float>EXPM1_LEAST))
 }
 
-/** y from x and from e = e^-|x|, e^(-2 |x|) - 1 or e^x - 1. */
-function result(kind: i32, alphas: v128, x: v128, e: v128): v128 {
-  const zero = v128.splat<Float>(0)
-  if (kind == SIGMOID) {
-    const one = v128.splat<Float>(1)
-    return v128.div<Float>(v128.bitselect(e, one, v128.lt<Float>(x, zero)), v128.add<Float>(one, e))
-  }
-  if (kind == TANH) {
-    const y = v128.div<Float>(v128.neg<Float>(e), v128.add<Float>(e, v128.splat<Float>(2)))
-    return v128.bitselect(x, y, v128.splat<Float>(-0.0))
-  }
-  return v128.bitselect(x, v128.mul<Float>(e, alphas), v128.gt<Float>(x, zero))
+/** a / b, where rounding has taken aLost and bLost from a and b: together that may be an ulp of the result, or two. */
+function divide(a: v128, aLost: v128, b: v128, bLost: v128): v128 {
+  const y = v128.div<Float>(a, b)
+  return v128.add<Float>(y, v128.div<Float>(v128.sub<Float>(aLost, v128.mul<Float>(y, bLost)), b))
 }
 
-/** Four vectors; table: filled by expTable, and 64 bytes behind it. */
+/** y from x and from e^-|x| at `work`, or from e^(-2 |x|) - 1 or e^x - 1 there and what it lost 64 bytes behind it. */
+function result(kind: i32, alphas: v128, x: v128, work: usize): v128 {
+  const zero = v128.splat<Float>(0)
+  const one = v128.splat<Float>(1)
+  const first = v128.load(work)
+  if (kind == SIGMOID) {
+    const b = v128.add<Float>(one, first)
+    const bLost = v128.sub<Float>(first, v128.sub<Float>(b, one))
+    return divide(v128.bitselect(first, one, v128.lt<Float>(x, zero)), zero, b, bLost)
+  }
+  if (kind == TANH) {
+    const two = v128.splat<Float>(2)
+    const lost = v128.load(work, 64)
+    const b = v128.add<Float>(two, first)
+    const bLost = v128.add<Float>(v128.sub<Float>(first, v128.sub<Float>(b, two)), lost)
+    const near = divide(v128.neg<Float>(first), v128.neg<Float>(lost), b, bLost)
+    const e = v128.add<Float>(v128.add<Float>(one, first), lost)
+    const far = v128.sub<Float>(one, v128.div<Float>(v128.add<Float>(e, e), v128.add<Float>(one, e)))
+    const y = v128.bitselect(far, near, v128.lt<Float>(e, v128.splat<Float>(<Float>TANH_FAR)))
+    return v128.bitselect(x, y, v128.splat<Float>(-0.0))
+  }
+  return v128.bitselect(x, v128.mul<Float>(first, alphas), v128.gt<Float>(x, zero))
+}
+
+/** Four vectors; table: filled by expTable, and 128 bytes behind it. */
 function activateFour(kind: i32, alphas: v128, x: usize, table: usize, y: usize): void {
   const work = table + TABLE
   const x0 = v128.load(x)
@@ -44,10 +60,10 @@ function activateFour(kind: i32, alphas: v128, x: usize, table: usize, y: usize)
   v128.store(work, exponent(kind, x2), 32)
   v128.store(work, exponent(kind, x3), 48)
   expOfFour(kind != SIGMOID, v128.splat<Float>(0), work, table, work)
-  v128.store(y, result(kind, alphas, x0, v128.load(work)))
-  v128.store(y, result(kind, alphas, x1, v128.load(work, 16)), 16)
-  v128.store(y, result(kind, alphas, x2, v128.load(work, 32)), 32)
-  v128.store(y, result(kind, alphas, x3, v128.load(work, 48)), 48)
+  v128.store(y, result(kind, alphas, x0, work))
+  v128.store(y, result(kind, alphas, x1, work + 16), 16)
+  v128.store(y, result(kind, alphas, x2, work + 32), 32)
+  v128.store(y, result(kind, alphas, x3, work + 48), 48)
 }
 
 function activate(kind: i32, count: i32, alpha: Float, x: usize, scratch: usize, y: usize): void {
@@ -59,7 +75,7 @@ function activate(kind: i32, count: i32, alpha: Float, x: usize, scratch: usize,
     y += 64
   }
   if (count == 0) return
-  const tail = scratch + TABLE + 64
+  const tail = scratch + TABLE + 128
   memory.copy(tail, x, <usize>count * SIZE)
   activateFour(kind, alphas, tail, scratch, tail)
   memory.copy(y, tail, <usize>count * SIZE)
@@ -89,7 +105,7 @@ export function sigmoidBackward(count: i32, y: usize, dy: usize, dx: usize): voi
   }
 }
 
-/** y = tanh x = (1 - e^-2|x|) / (1 + e^-2|x|), with the sign of x. */
+/** y = tanh x = (1 - e) / (1 + e), e = e^-2|x|, with the sign of x; far from 0 in the form 1 - 2 e / (1 + e). */
 export function tanhForward(count: i32, x: usize, scratch: usize, y: usize): void {
   activate(TANH, count, 0, x, scratch, y)
 }

@@ -1,5 +1,5 @@
-// e^x and e^x - 1 for x <= 0 or NaN: what softmax and activations need. In float64 they have the bits of exp() and
-// expm1() in src/kernels/math.ts, whose steps they take; in float32 the same steps with a shorter series, within 1 ulp.
+// e^x and e^x - 1 for x <= 0 or NaN: what softmax and activations need. In float64 e^x has the bits of exp() in
+// src/kernels/math.ts, whose steps it takes; in float32 the same steps with a shorter series, within 1 ulp.
 // Four vectors go through the steps side by side, and constants come from a table in memory: V8 would build each
 // constant anew with instructions of one port, which took longer than all the arithmetic.
 
@@ -72,7 +72,17 @@ function scaledPower(k: v128, table: usize): v128 {
   return sizeof<Float>() == 8 ? i64x2.shl(biased, 52) : i32x4.shl(biased, 23)
 }
 
-/** e = e^(z - shift) of four vectors, less 1 with minusOne, which wants z - shift >= EXPM1_LEAST. */
+/** a + b for |a| >= |b| or a = 0, and 64 bytes behind it what rounding took from it. */
+function storeSum(a: v128, b: v128, to: usize): void {
+  const sum = v128.add<Float>(a, b)
+  v128.store(to, sum)
+  v128.store(to, v128.sub<Float>(b, v128.sub<Float>(sum, a)), 64)
+}
+
+/**
+ * e = e^(z - shift) of four vectors; with minusOne, which wants z - shift >= EXPM1_LEAST, e^(z - shift) - 1 and, 64 bytes
+ * behind it, what rounding took from that.
+ */
 export function expOfFour(minusOne: bool, shift: v128, z: usize, table: usize, e: usize): void {
   const log2 = v128.load(table, LOG2)
   const half = v128.load(table, HALF)
@@ -163,10 +173,11 @@ export function expOfFour(minusOne: bool, shift: v128, z: usize, table: usize, e
     const power1 = v128.mul<Float>(scaledPower(k1, table), rescale)
     const power2 = v128.mul<Float>(scaledPower(k2, table), rescale)
     const power3 = v128.mul<Float>(scaledPower(k3, table), rescale)
-    v128.store(e, v128.add<Float>(v128.mul<Float>(power0, p0), v128.sub<Float>(power0, one)), 0)
-    v128.store(e, v128.add<Float>(v128.mul<Float>(power1, p1), v128.sub<Float>(power1, one)), 16)
-    v128.store(e, v128.add<Float>(v128.mul<Float>(power2, p2), v128.sub<Float>(power2, one)), 32)
-    v128.store(e, v128.add<Float>(v128.mul<Float>(power3, p3), v128.sub<Float>(power3, one)), 48)
+    // 2^k (e^r - 1) + (2^k - 1), where no digits are lost near 0.
+    storeSum(v128.sub<Float>(power0, one), v128.mul<Float>(power0, p0), e)
+    storeSum(v128.sub<Float>(power1, one), v128.mul<Float>(power1, p1), e + 16)
+    storeSum(v128.sub<Float>(power2, one), v128.mul<Float>(power2, p2), e + 32)
+    storeSum(v128.sub<Float>(power3, one), v128.mul<Float>(power3, p3), e + 48)
     return
   }
   p0 = v128.add<Float>(one, p0)

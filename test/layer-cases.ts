@@ -457,6 +457,8 @@ export interface GoldenLayer {
   readonly layer: (config: GoldenConfig) => Layer
 }
 
+const ACTIVATIONS = ['activations', 'nonlinearities']
+
 /** By operation of the fixtures. */
 export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
   avgPool2d: { fixtures: ['pool', 'pooling'], layer: ({ kernel, ...options }) => avgPool2d(kernel, options) },
@@ -469,10 +471,11 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
     layer: ({ groups, eps }) => groupNorm(groups, { epsilon: eps }),
   },
   layerNorm: { fixtures: ['norm', 'normalisation'], layer: ({ eps }) => layerNorm({ epsilon: eps }) },
-  elu: { fixtures: ['activations'], layer: elu },
-  leakyRelu: { fixtures: ['activations'], layer: leakyRelu },
-  maxout: { fixtures: ['activations'], layer: maxout },
-  relu: { fixtures: ['activations'], layer: relu },
-  sigmoid: { fixtures: ['activations'], layer: sigmoid },
-  tanh: { fixtures: ['activations'], layer: tanh },
+  elu: { fixtures: ACTIVATIONS, layer: elu },
+  leakyRelu: { fixtures: ACTIVATIONS, layer: leakyRelu },
+  maxout: { fixtures: ACTIVATIONS, layer: maxout },
+  relu: { fixtures: ACTIVATIONS, layer: relu },
+  softmax: { fixtures: ['nonlinearities'], layer: softmax },
+  sigmoid: { fixtures: ACTIVATIONS, layer: sigmoid },
+  tanh: { fixtures: ACTIVATIONS, layer: tanh },
 }

@@ -1,5 +1,6 @@
-// exp, log, log1p, sin and cos against exact values, by big integers.
+// exp, log, log1p, sin, cos and the activations against exact values, by big integers.
 import { describe, expect, test } from 'vitest'
+import { type Layer, createModel, elu, sigmoid, tanh } from '../src/index'
 import { cos, exp, log, log1p, sin } from '../src/kernels/math'
 import { createRandom } from '../src/random'
 
@@ -199,4 +200,51 @@ test('sin and cos are right to 1e-15', () => {
     expect(Math.abs(sin(x) - Math.sin(x))).toBeLessThan(1e-15)
   }
   expect([cos(0), cos(Math.PI), sin(0), sin(Math.PI / 2)]).toEqual([1, -1, 0, 1])
+})
+
+/** What a layer makes of the values of x. */
+async function outputs(layer: Layer, x: ArrayLike<number>, options: { dtype: 'float64' | 'float32'; backend: 'wasm' }) {
+  const model = await createModel(layer, { input: [x.length], batch: 1, ...options })
+  return model.predict(Array.from(x)).data
+}
+
+describe('activations', () => {
+  const tables: [name: string, layer: () => Layer, exact: (x: bigint) => bigint][] = [
+    ['sigmoid', sigmoid, (x) => (ONE * exactExp(x)) / (ONE + exactExp(x))],
+    ['tanh', tanh, (x) => (ONE * (exactExp(2n * x) - ONE)) / (exactExp(2n * x) + ONE)],
+    ['elu', elu, (x) => (x > 0n ? x : exactExp(x) - ONE)],
+  ]
+  const xs = [
+    ...many(300, () => 3 * random.normal()),
+    ...many(300, () => random.uniform() - 0.5),
+    ...many(100, () => 80 * random.normal()),
+    ...many(100, () => random.normal() * 2 ** -random.integer(60)),
+    // Where a form gives way to another, and the last values before the result is -1, 0 or 1.
+    ...many(100, () => 0.6364 + 0.001 * random.normal()),
+    ...many(50, () => -700 - 45 * random.uniform()),
+    ...[0.17, 0.34657359027997264, 0.6931471805599453, 19.06, 22, 36.7, 37.4, 59.9, 60.1].flatMap((x) => [x, -x]),
+  ]
+
+  test.each(tables)('%s is within 2 ulp of the exact value in float64', async (_, layer, exact) => {
+    const ys = await outputs(layer(), xs, { dtype: 'float64', backend: 'wasm' })
+    const worst = Math.max(...xs.map((x, i) => ulps(ys[i], exact(toFixed(x)))))
+    expect(worst).toBeGreaterThan(0)
+    expect(worst).toBeLessThanOrEqual(2)
+  })
+
+  test.each(tables)('%s is within 2 ulp in float32', async (_, layer) => {
+    const singles = Float32Array.from([...xs, ...many(200_000, () => 4 * random.normal())])
+    const exact = await outputs(layer(), singles, { dtype: 'float64', backend: 'wasm' })
+    const ys = await outputs(layer(), singles, { dtype: 'float32', backend: 'wasm' })
+    const next = new Float32Array(1)
+    const bits = new Uint32Array(next.buffer)
+    let worst = 0
+    for (let i = 0; i < ys.length; i++) {
+      const size = (next[0] = Math.abs(ys[i]))
+      bits[0]++
+      worst = Math.max(worst, Math.abs(ys[i] - exact[i]) / (next[0] - size))
+    }
+    expect(worst).toBeGreaterThan(0)
+    expect(worst).toBeLessThanOrEqual(2)
+  })
 })

@@ -22,8 +22,8 @@ export const BLOCK_OFFSET: i32 = EDGE_OFFSET + 16 * MR * NV
 /** Bytes of the scratch of a matrix product; what a caller needs besides begins there. */
 export const GEMM_SCRATCH: i32 = BLOCK_OFFSET + 16 * KC * BLOCK_VECTORS
 
-/** Bytes of scratch of e^x: constants, four vectors, an odd tail. */
-export const EXP_SCRATCH: i32 = 448
+/** Bytes of scratch of e^x: constants, two times four vectors, an odd tail. */
+export const EXP_SCRATCH: i32 = 512
 /** Bytes of scratch of the softmax, before rows: partial sums, and that of e^x. */
 export const SOFTMAX_SCRATCH: i32 = 64 + EXP_SCRATCH
 /** Bytes of scratch of the binary cross-entropy: partial sums, an odd tail, constants of ln(1 + u) and of e^x. */

@@ -17,6 +17,8 @@ export const EXP_UNDERFLOW_SINGLE: number = -103.97208
 
 /** Below it, e^x - 1 is -1. */
 export const EXPM1_LEAST: number = -60
+/** e^-2|x| below which 1 - tanh |x| is less than 1/2 and can be subtracted from 1. */
+export const TANH_FAR: number = 0.28
 
 /** 1/n!, the coefficients of e^r. */
 export const EXP_2: number = 0.5
@@ -63,8 +65,14 @@ export function powerOfTwo(k: number): number {
   return k < 0 ? integerPower(0.5, -k) : integerPower(2, k)
 }
 
-/** e^r - 1 for |r| <= ln 2 / 2, by Taylor's series. */
-function expSeries(r: number): number {
+/** k of x = k ln 2 + r, |r| <= ln 2 / 2. */
+export function expPower(x: number): number {
+  return Math.floor(x * LOG2_E + 0.5)
+}
+
+/** e^r - 1 by Taylor's series, with k of expPower. */
+export function expSeries(x: number, k: number): number {
+  const r: number = x - k * LN2_HIGH - k * LN2_LOW
   let p: number = EXP_13
   p = p * r + EXP_12
   p = p * r + EXP_11
@@ -80,25 +88,17 @@ function expSeries(r: number): number {
   return r + r * r * p
 }
 
-/** e^x, within 1 ulp, subnormal results included. x = k ln 2 + r, |r| <= ln 2 / 2, and the series of e^r. */
+/** e^x, within 1 ulp, subnormal results included. */
 export function exp(x: number): number {
   if (x != x) return x
   if (x > 709.782712893384) return Infinity
   if (x < EXP_UNDERFLOW) return 0
-  const k: number = Math.floor(x * LOG2_E + 0.5)
-  const y: number = 1 + expSeries(x - k * LN2_HIGH - k * LN2_LOW)
+  const k: number = expPower(x)
+  const y: number = 1 + expSeries(x, k)
   // Two factors where one would overflow or be subnormal itself; the first product is exact.
   if (k > 1000) return y * powerOfTwo(1000) * powerOfTwo(k - 1000)
   if (k < -1000) return y * powerOfTwo(k + 200) * powerOfTwo(-200)
   return y * powerOfTwo(k)
-}
-
-/** e^x - 1 for EXPM1_LEAST <= x <= 0, within 1 ulp: 2^k (e^r - 1) + (2^k - 1), where no digits are lost near 0. */
-export function expm1(x: number): number {
-  if (x != x) return x
-  const k: number = Math.floor(x * LOG2_E + 0.5)
-  const power: number = powerOfTwo(k)
-  return power * expSeries(x - k * LN2_HIGH - k * LN2_LOW) + (power - 1)
 }
 
 /** ln x, within 1 ulp. x = 2^e m with m near 1, and the series of 2 artanh(s), s = (m - 1) / (m + 1). */
