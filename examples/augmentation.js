@@ -5,7 +5,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { augment, colorJitter, cutout, horizontalFlip, randomCrop, randomRotation, randomScale } from 'v128'
+import { augment, colorJitter, cutout, horizontalFlip, randomCrop, randomRotation, randomScale } from 'v128/data'
 import { drawImages } from './chart.js'
 import { loadMnist } from './mnist-data.js'
 import { encodePng } from './png.js'
@@ -61,7 +61,7 @@ console.log(`64 images of 3 x 48 x 48 with all six augmentations: ${timeOfBatch(
 
 /**
  * @param {string} label
- * @param {import('v128').Augmentation[]} list
+ * @param {import('v128/data').Augmentation[]} list
  * @param {ArrayLike<number>} image
  * @param {number[]} shape
  */

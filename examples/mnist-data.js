@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { readMnist } from 'v128'
+import { readMnist } from 'v128/data'
 
 const PARTS = { train: 'train', test: 't10k' }
 

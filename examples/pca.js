@@ -14,7 +14,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { loadTransform, zeroCenter } from 'v128'
+import { loadTransform, zeroCenter } from 'v128/data'
 import { pca, pcaWhitening, zca } from 'v128/preprocessing'
 import { drawScatter } from './chart.js'
 import { FEATURES, SPECIES, loadIris } from './iris-data.js'

@@ -16,7 +16,8 @@
 //     petal length            -2.20       -1.22        3.16
 //     petal width             -2.20       -0.52        3.60
 
-import { createModel, dense, normalize, sequential, sgd, softmaxCrossEntropy, standardize } from 'v128'
+import { createModel, dense, normalize, sequential, sgd, softmaxCrossEntropy } from 'v128'
+import { standardize } from 'v128/data'
 import { FEATURES, SPECIES, splitIris } from './iris-data.js'
 
 const { training, test } = splitIris(100, 1)

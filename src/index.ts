@@ -1,41 +1,5 @@
-export { alexNet } from './architectures/alexnet'
-export { googLeNet } from './architectures/googlenet'
-export { type LeNetOptions, lenet5 } from './architectures/lenet'
-export { mobileNetV1, mobileNetV2 } from './architectures/mobilenet'
-export { type ClassesOptions, type KeepOptions, type WidthOptions } from './architectures/options'
-export {
-  type CifarResNetOptions,
-  cifarResNet110,
-  cifarResNet20,
-  cifarResNet32,
-  cifarResNet44,
-  cifarResNet56,
-  resNet18,
-  resNet34,
-  resNet50,
-} from './architectures/resnet'
-export { type VggOptions, vgg11, vgg16 } from './architectures/vgg'
 export { type Data, type Labels, type Numbers } from './data/batches'
-export { type Augmentation, type Change, type Fill, type ImageShape, augment } from './data/augment/augment'
-export { type ColorJitterOptions, colorJitter } from './data/augment/color-jitter'
-export { cutout } from './data/augment/cutout'
-export { horizontalFlip } from './data/augment/horizontal-flip'
-export { randomCrop } from './data/augment/random-crop'
-export { randomRotation, randomScale } from './data/augment/warp'
-export { type Bytes } from './data/bytes'
-export { readCifar10, readCifar100 } from './data/cifar'
-export { type Column, type CsvData, type CsvOptions, readCsv } from './data/csv'
-export { type ByteData, readIdx, readMnist } from './data/idx'
 export { splitData } from './data/split'
-export {
-  type Projection,
-  type Scaling,
-  type ScalingOptions,
-  type Transform,
-  loadTransform,
-  standardize,
-  zeroCenter,
-} from './data/transforms'
 export { type DType, type WasmSource } from './engine/index'
 export {
   type AveragedWeights,

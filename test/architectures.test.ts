@@ -1,7 +1,7 @@
 // Ready-made networks: their sizes as published, names and numbers as torchvision's, and that they learn.
 import { readFileSync } from 'node:fs'
 import { describe as group, expect, test } from 'vitest'
-import * as v128 from '../src/index'
+import * as v128 from '../src/architectures'
 import { type Layer, type Model, adam, createModel, describe, gradientCheck, softmaxCrossEntropy } from '../src/index'
 import { randomData } from './models'
 

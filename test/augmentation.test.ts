@@ -1,24 +1,26 @@
 // Augmentation: against torchvision (fixtures/augmentation.py), by hand, and inside fit.
 import { describe, expect, test, vi } from 'vitest'
 import {
-  type Augmentation,
   PlanError,
   type Tensor,
-  augment,
-  colorJitter,
   createModel,
   createRandom,
-  cutout,
   dense,
   flatten,
-  horizontalFlip,
-  randomCrop,
-  randomRotation,
-  randomScale,
   sequential,
   sgd,
   softmaxCrossEntropy,
 } from '../src/index'
+import {
+  type Augmentation,
+  augment,
+  colorJitter,
+  cutout,
+  horizontalFlip,
+  randomCrop,
+  randomRotation,
+  randomScale,
+} from '../src/data'
 import fixtures from './fixtures/augmentation.json'
 
 const factories: Record<string, (options: never) => Augmentation> = {

@@ -3,21 +3,16 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { loadMnist } from '../examples/mnist-data.js'
 import {
-  type CsvOptions,
   FileError,
   PlanError,
   createModel,
   createRandom,
   dense,
-  readCifar10,
-  readCifar100,
-  readCsv,
-  readIdx,
-  readMnist,
   sequential,
   sgd,
   softmaxCrossEntropy,
 } from '../src/index'
+import { type CsvOptions, readCifar10, readCifar100, readCsv, readIdx, readMnist } from '../src/data'
 
 const GZIP = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0)
 const text = (string: string) => new TextEncoder().encode(string)

@@ -2,7 +2,8 @@
 // there and back.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { DataError, FileError, PlanError, createRandom, loadTransform, standardize, zeroCenter } from '../src/index'
+import { DataError, FileError, PlanError, createRandom } from '../src/index'
+import { loadTransform, standardize, zeroCenter } from '../src/data'
 import { decodeSafetensors, encodeSafetensors, normalize } from '../src/index'
 import { type Projection, pca, pcaWhitening, zca } from '../src/preprocessing'
 import fixtures from './fixtures/preprocessing.json'

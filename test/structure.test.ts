@@ -32,7 +32,18 @@ const RANKS = [
   ['feed', 'metrics', 'pause'],
   ['fit'],
   ['model'],
-  ['gradient-check', 'checks', 'ensembles', 'architectures/', 'search/', 'index', 'preprocessing', 'node'],
+  [
+    'gradient-check',
+    'checks',
+    'ensembles',
+    'architectures/',
+    'search/',
+    'index',
+    'architectures',
+    'data',
+    'preprocessing',
+    'node',
+  ],
 ]
 
 /**
