@@ -133,7 +133,9 @@ for (const [dtype, short] of Object.entries(precisions)) {
   })
 }
 /** What `package.json` exports; each loads only what it needs, and what several need is loaded once. */
-const entryPoints = ['index', 'architectures', 'data', 'preprocessing', 'node'].map((name) => `src/${name}.ts`).filter(existsSync)
+const entryPoints = ['index', 'architectures', 'data', 'preprocessing', 'node']
+  .map((name) => `src/${name}.ts`)
+  .filter(existsSync)
 const entries = {
   ...common,
   entryPoints,

@@ -1,15 +1,17 @@
-import { createTwin as createFloat32 } from '#twin/f32'
-import { createTwin as createFloat64 } from '#twin/f64'
 import type { DType, Engine } from './index'
 import { outOfMemory } from './wasm'
 
+/** Loaded only where they are needed: most programs never are without WebAssembly, or train in both precisions. */
+const twins = { float64: () => import('#twin/f64'), float32: () => import('#twin/f32') }
+
 /** The TypeScript twin of the kernels. Throws a PlanError if the memory cannot be had. */
-export function createJsEngine(dtype: DType, bytes: number): Engine {
+export async function createJsEngine(dtype: DType, bytes: number): Promise<Engine> {
+  const { createTwin } = await twins[dtype]()
   let buffer: ArrayBuffer
   try {
     buffer = new ArrayBuffer(bytes)
   } catch (error) {
     throw outOfMemory(bytes, error)
   }
-  return { backend: 'js', kernels: dtype === 'float64' ? createFloat64(buffer) : createFloat32(buffer), buffer }
+  return { backend: 'js', kernels: createTwin(buffer), buffer }
 }

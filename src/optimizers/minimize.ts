@@ -1,4 +1,4 @@
-import { createJsEngine } from '../engine/js'
+import { createEngine } from '../engine/index'
 import { DataError, PlanError, checkOptions, show } from '../errors'
 import { EVALUATIONS, ITERATIONS, type LbfgsOptions, VALUE, lbfgs } from './lbfgs'
 
@@ -23,17 +23,17 @@ const ALIGN = 64
  * the norm of the gradient is at most `tolerance` (1e-8), after `iterations` (1000), or where no lower value is found.
  *
  *     // Rosenbrock's valley, from (-1.2, 1) to its end at (1, 1).
- *     const { x, evaluations } = minimize(([a, b], gradient) => {
+ *     const { x, evaluations } = await minimize(([a, b], gradient) => {
  *       gradient[0] = -400 * a * (b - a * a) - 2 * (1 - a)
  *       gradient[1] = 200 * (b - a * a)
  *       return 100 * (b - a * a) ** 2 + (1 - a) ** 2
  *     }, [-1.2, 1])
  */
-export function minimize(
+export async function minimize(
   f: (x: Float64Array, gradient: Float64Array) => number,
   start: ArrayLike<number>,
   options: Omit<LbfgsOptions, 'learningRate'> = {},
-): Minimum {
+): Promise<Minimum> {
   if (typeof f !== 'function') throw new PlanError(`minimize: wants a function (x, gradient), got ${show(f)}`)
   if (typeof start?.length !== 'number' || start.length === 0) {
     throw new DataError(`minimize: start must be a list of at least one number, got ${show(start)}`)
@@ -46,7 +46,7 @@ export function minimize(
   const count = start.length
   const region = Math.ceil((8 * count) / ALIGN) * ALIGN
   const pointer = (i: number) => 2 * ALIGN + i * region
-  const { kernels, buffer } = createJsEngine('float64', pointer(2 + optimizer.slots.length))
+  const { kernels, buffer } = await createEngine('float64', pointer(2 + optimizer.slots.length), 'auto')
   const [x, gradient] = [0, 1].map((i) => new Float64Array(buffer, pointer(i), count))
   const numbers = new Float64Array(optimizer.numbers!)
   x.set(start)
@@ -71,7 +71,7 @@ export function minimize(
     x: x.slice(),
     value: numbers[VALUE],
     gradientNorm,
-    converged: gradientNorm <= tolerance,
+    converged: gradientNorm <= tolerance && Number.isFinite(numbers[VALUE]),
     iterations: numbers[ITERATIONS],
     evaluations: numbers[EVALUATIONS],
   }
