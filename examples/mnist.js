@@ -18,13 +18,13 @@ import {
   createModel,
   dense,
   flatten,
-  lenet5,
   maxPool2d,
   normalize,
   relu,
   sequential,
   softmaxCrossEntropy,
 } from 'v128'
+import { lenet5 } from 'v128/architectures'
 import { drawCurves } from './chart.js'
 import { loadMnist } from './mnist-data.js'
 

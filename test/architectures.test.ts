@@ -2,7 +2,16 @@
 import { readFileSync } from 'node:fs'
 import { describe as group, expect, test } from 'vitest'
 import * as v128 from '../src/architectures'
-import { type Layer, type Model, adam, createModel, describe, gradientCheck, softmaxCrossEntropy } from '../src/index'
+import {
+  type Layer,
+  type Model,
+  adam,
+  createModel,
+  describe,
+  gradientCheck,
+  softmaxCrossEntropy,
+  leakyRelu,
+} from '../src/index'
 import { randomData } from './models'
 
 const image = [3, 224, 224]
@@ -11,7 +20,7 @@ const cifar = [3, 32, 32]
 /** Parameters as published, and whether torchvision has the network. */
 const table: [name: string, network: () => Layer, input: number[], parameters: number, multiplyAdds?: number][] = [
   ['lenet5', v128.lenet5, [1, 28, 28], 61_706],
-  ["lenet5, 'avg'", () => v128.lenet5({ pool: 'avg', activation: v128.leakyRelu }), [1, 28, 28], 61_706],
+  ["lenet5, 'avg'", () => v128.lenet5({ pool: 'avg', activation: leakyRelu }), [1, 28, 28], 61_706],
   ['alexNet', v128.alexNet, image, 61_100_840, 0.714e9],
   ['vgg11', v128.vgg11, image, 132_863_336, 7.61e9],
   ['vgg11 batchNorm', () => v128.vgg11({ batchNorm: true }), image, 132_868_840],

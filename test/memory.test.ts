@@ -30,7 +30,7 @@ test.each(['wasm', 'js'])('training steps on %s allocate nothing', (backend) => 
   expect(result).toMatchObject({ steps: 300, constructed: 0, sameBuffers: true, finite: true })
   expect(result.arrayBufferBytes).toBeLessThanOrEqual(0)
   // Numbers that V8 boxes when they are handed over, 16 bytes each; a single view would add 200.
-  expect(result.heapBytesPerStep).toBeLessThan(600)
+  expect(result.heapBytesPerStep).toBeLessThan(700)
 })
 
 describe('views', () => {
