@@ -63,6 +63,11 @@ export function leaves(step: Step): readonly Step[] {
 export interface Layer {
   readonly kind: string
   readonly config: object
+  /**
+   * How weights before this layer are initialised unless told: 'he', for activations that pass about half of what they
+   * get; 'next', as the layer after it says, for layers that keep the scale. Else, and by default, by Xavier.
+   */
+  readonly initBefore?: 'he' | 'next'
   plan(x: Value, plan: Plan): Step
 }
 

@@ -18,6 +18,7 @@ export function batchNorm(
   const runningVar = oneOf('batchNorm', 'runningVar', options.runningVar ?? 'biased', ['biased', 'unbiased'])
   return {
     kind: 'batchNorm',
+    initBefore: 'next',
     config: { momentum, epsilon, runningVar },
     plan(x, plan) {
       const c = x.shape[0]

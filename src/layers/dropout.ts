@@ -23,6 +23,7 @@ export function dropout(options: { keep?: number; mode?: 'inverted' | 'vanilla' 
   const testFactor = mode === 'inverted' ? 1 : keep
   return {
     kind: 'dropout',
+    initBefore: 'next',
     config: { keep, mode },
     plan(x, plan) {
       const layer = plan.randomLayer()

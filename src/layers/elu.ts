@@ -9,10 +9,11 @@ import { activation } from './activation'
 export function elu(options: { alpha?: number } = {}): Layer {
   checkOptions('elu', options, ['alpha'])
   const alpha = finite('elu', 'alpha', options.alpha ?? 1, 0)
-  return activation(
+  const layer = activation(
     'elu',
     { alpha },
     (kernels, count, x, scratch, y) => kernels.eluForward(count, alpha, x, scratch, y),
     (kernels, count, y, dy, dx) => kernels.eluBackward(count, alpha, y, dy, dx),
   )
+  return { ...layer, initBefore: 'he' }
 }

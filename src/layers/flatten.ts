@@ -4,6 +4,7 @@ import type { Layer } from '../plan'
 export function flatten(): Layer {
   return {
     kind: 'flatten',
+    initBefore: 'next',
     config: {},
     plan: (x, plan) => ({ y: plan.reshaped(x, [x.size]), flops: 0, forward() {}, backward() {} }),
   }

@@ -5,6 +5,7 @@ import { imageShape } from './pool2d'
 export function globalAvgPool2d(): Layer {
   return {
     kind: 'globalAvgPool2d',
+    initBefore: 'next',
     config: {},
     plan(x, plan) {
       const [c, h, w] = imageShape(x, plan)

@@ -17,6 +17,7 @@ export function groupNorm(groups: number, options: { epsilon?: number } = {}): L
   const epsilon = finite('groupNorm', 'epsilon', options.epsilon ?? 1e-5, 0)
   return {
     kind: 'groupNorm',
+    initBefore: 'next',
     config: { groups, epsilon },
     plan(x, plan) {
       const [c] = x.shape

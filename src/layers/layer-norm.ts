@@ -14,6 +14,7 @@ export function layerNorm(options: { epsilon?: number } = {}): Layer {
   const epsilon = finite('layerNorm', 'epsilon', options.epsilon ?? 1e-5, 0)
   return {
     kind: 'layerNorm',
+    initBefore: 'next',
     config: { epsilon },
     // One group of channels of a single value each.
     plan: (x, plan) => planGroupNorm(x, plan, 1, x.shape, epsilon),

@@ -9,10 +9,11 @@ import { activation } from './activation'
 export function leakyRelu(options: { alpha?: number } = {}): Layer {
   checkOptions('leakyRelu', options, ['alpha'])
   const alpha = finite('leakyRelu', 'alpha', options.alpha ?? 0.01, 0)
-  return activation(
+  const layer = activation(
     'leakyRelu',
     { alpha },
     (kernels, count, x, _, y) => kernels.leakyReluForward(count, alpha, x, y),
     (kernels, count, y, dy, dx) => kernels.leakyReluBackward(count, alpha, y, dy, dx),
   )
+  return { ...layer, initBefore: 'he' }
 }

@@ -10,6 +10,7 @@ export function maxout(options: { pieces: number }): Layer {
   const pieces = integer('maxout', 'pieces', options.pieces, 2)
   return {
     kind: 'maxout',
+    initBefore: 'he',
     config: { pieces },
     plan(x, plan) {
       const [channels, ...plane] = x.shape

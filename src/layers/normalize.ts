@@ -12,6 +12,7 @@ export function normalize(options: { mean: number | readonly number[]; std: numb
   if (std.some((s) => s <= 0)) throw new PlanError(`normalize: std must be above 0, got ${std.join(', ')}`)
   return {
     kind: 'normalize',
+    initBefore: 'next',
     config: { mean, std },
     plan(x, plan) {
       const c = x.shape[0]

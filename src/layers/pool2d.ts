@@ -46,6 +46,7 @@ export function pool2d(
   }
   return {
     kind,
+    initBefore: 'next',
     config: { kernel: [kh, kw], stride: [sh, sw], pad: [ph, pw], ceil, ...extra },
     plan(x, p) {
       const [c, h, w] = imageShape(x, p)

@@ -22,6 +22,7 @@ export function relu(options: { max?: number } = {}): Layer {
   )
   return {
     ...layer,
+    initBefore: 'he',
     plan(x, plan) {
       // Max-pooling takes a ReLU before it in the same pass over memory, unless it has a ceiling.
       if (max !== undefined || plan.next?.kind !== 'maxPool2d') return layer.plan(x, plan)
