@@ -119,7 +119,7 @@ export interface Weights extends Predictor {
  *     await model.fit(data, { epochs: 12, onEpoch: ({ epoch }) => { if (epoch % 4 === 3) members.push(snapshot(model)) } })
  *     ensemble(members).evaluate(test)
  */
-export function snapshot(model: Model): Weights {
+export function snapshot(model: Model<never>): Weights {
   model.settle()
   const live = Object.values({ ...model.parameters, ...model.buffers }).map(({ data }) => data)
   return weightsOf(
@@ -129,7 +129,7 @@ export function snapshot(model: Model): Weights {
   )
 }
 
-function weightsOf(model: Model, live: readonly Tensor['data'][], kept: readonly Tensor['data'][]): Weights {
+function weightsOf(model: Model<never>, live: readonly Tensor['data'][], kept: readonly Tensor['data'][]): Weights {
   const swap = () => {
     // Never in the middle of a step, in which fit may pause.
     model.settle()
@@ -154,7 +154,8 @@ function weightsOf(model: Model, live: readonly Tensor['data'][], kept: readonly
   return {
     swap,
     predict: (x) => swapped(() => model.predict(x)),
-    evaluate: (data, options) => swapped(() => model.evaluate(data, options)),
+    // Which says so, if there is no loss.
+    evaluate: (data, options) => swapped(() => (model as Model<'loss'>).evaluate(data, options)),
   }
 }
 
@@ -174,7 +175,7 @@ export interface AveragedWeights extends Weights {
  *     average.evaluate(test)
  *     average.swap()   // from here on the model has the averaged weights
  */
-export function averageWeights(model: Model, options: { decay?: number } = {}): AveragedWeights {
+export function averageWeights(model: Model<never>, options: { decay?: number } = {}): AveragedWeights {
   checkOptions('averageWeights', options, ['decay'])
   const decay = finite('averageWeights', 'decay', options.decay ?? 0.999, 0, 1)
   const live = Object.values({ ...model.parameters, ...model.buffers }).map(({ data }) => data)

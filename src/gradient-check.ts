@@ -23,7 +23,7 @@ export interface GradientCheck {
  * tenth and a hundredth of h are tried as well: a wrong gradient stays wrong, a kink is left behind.
  */
 export function gradientCheck(
-  model: Model,
+  model: Model<'loss' | 'training'>,
   x: Numbers,
   y: Labels | Numbers,
   options: { samples?: number; seed?: number } = {},
@@ -73,7 +73,13 @@ export function gradientCheck(
 }
 
 /** (loss(w + h) - loss(w - h)) / 2h for w = values[index], of the loaded batch; h grows with a w above 1. */
-function centralDifference(model: Model, n: number, values: Tensor['data'], index: number, h: number): number {
+function centralDifference(
+  model: Model<'loss' | 'training'>,
+  n: number,
+  values: Tensor['data'],
+  index: number,
+  h: number,
+): number {
   const value = values[index]
   const step = h * Math.max(1, Math.abs(value))
   values[index] = value + step

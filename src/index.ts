@@ -52,7 +52,15 @@ export { softmax } from './layers/softmax'
 export { tanh } from './layers/tanh'
 export { type Loss, binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from './losses'
 export { type ClassificationReport, classificationReport } from './metrics'
-export { type Description, type LoadResult, type Model, type ModelOptions, createModel, describe } from './model'
+export {
+  type Ability,
+  type Description,
+  type LoadResult,
+  type Model,
+  type ModelOptions,
+  createModel,
+  describe,
+} from './model'
 export { adagrad } from './optimizers/adagrad'
 export { type AdamOptions, adam, adamW } from './optimizers/adam'
 export { type LbfgsOptions, lbfgs } from './optimizers/lbfgs'

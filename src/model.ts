@@ -33,15 +33,20 @@ import {
 import { type Random, createRandom } from './random'
 import type { Schedule } from './schedules'
 
-export interface ModelOptions {
+/** Its type parameters are what a model's abilities come from; `ModelOptions` alone may hold any loss, or none. */
+export interface ModelOptions<
+  L extends Loss | undefined = Loss | undefined,
+  O extends Optimizer | undefined = Optimizer | undefined,
+  I extends boolean = boolean,
+> {
   /** Shape of one example: [features], or [channels, height, width]. */
   input: readonly number[]
   /** The most rows that a step, a forward pass or a batch of fit may have; memory is planned for it. 32 unless given. */
   batch?: number
   /** Needed by trainStep, evaluate and fit. */
-  loss?: Loss
+  loss?: L
   /** Needed by step, trainStep and fit. */
-  optimizer?: Optimizer
+  optimizer?: O
   /** Of the initial parameters, the shuffling and dropout. The same seed gives the same bits everywhere. 0 unless given. */
   seed?: number
   /** λ of ½ λ ‖w‖², added to the loss for weights; not for biases and norms. */
@@ -60,7 +65,7 @@ export interface ModelOptions {
   /** Kernels for hosts that cannot compile the built-in ones. */
   wasm?: WasmSource
   /** Plans no gradients and no optimizer: less memory, no training. */
-  inference?: boolean
+  inference?: I
   /**
    * Names of layers that are not trained, such as ['features', 'classifier.1'], with all that is in them: their
    * parameters get no gradients, no optimizer slots and no l2, and they run as in evaluation. See freeze.
@@ -77,13 +82,29 @@ export interface ModelOptions {
  *
  * Throws a PlanError that names the layer where shapes do not fit, an option is unknown, or memory does not suffice.
  */
-export async function createModel(network: Layer, options: ModelOptions): Promise<Model> {
+export async function createModel<
+  L extends Loss | undefined = undefined,
+  O extends Optimizer | undefined = undefined,
+  I extends boolean = false,
+>(network: Layer, options: ModelOptions<L, O, I>): Promise<Model<AbilitiesOf<L, O, I>>> {
   const { plan, step, loss, memory, settings, backend } = planModel('createModel', network, options)
   plan.checkTotal(memory)
   const engine = await createEngine(plan.dtype, memory.total, backend, options.wasm)
   plan.kernels = engine.kernels
   return new Model(plan, step, loss, engine, memory, settings)
 }
+
+/** What a model can do depends on its options: on a loss, on an optimizer, and on not being for inference alone. */
+export type Ability = 'loss' | 'optimizer' | 'training'
+
+/** Those of a model created with such options; what the compiler cannot see is taken to be there. */
+export type AbilitiesOf<L, O, I> =
+  | (IsExactly<L, undefined> extends true ? never : 'loss')
+  | (IsExactly<O, undefined> extends true ? never : 'optimizer')
+  | (IsExactly<I, true> extends true ? never : 'training')
+
+/** Whether A is B, and neither `any` nor `never`. */
+type IsExactly<A, B> = 0 extends 1 & A ? false : [A, B] extends [B, A] ? true : false
 
 /** What a model will be: see describe. */
 export interface Description {
@@ -227,8 +248,11 @@ interface Settings {
   optimizer: Optimizer | undefined
 }
 
-/** A network with its memory; made by createModel. Everything but fit is synchronous. */
-export class Model implements Trainable {
+/**
+ * A network with its memory; made by createModel. Everything but fit is synchronous. `Model` alone can do all; a function
+ * that takes any model takes a `Model<never>`, one that evaluates it a `Model<'loss'>`.
+ */
+export class Model<Can extends Ability = Ability> implements Trainable {
   /** Parameters by name, as in a PyTorch state dict: `0.weight`. Live views. */
   readonly parameters: Readonly<Record<string, Tensor>> = {}
   /** The gradient of each parameter that is trained, under its name. Live views; none in a model for inference. */
@@ -258,6 +282,8 @@ export class Model implements Trainable {
   /** The learning rate of the last step. */
   learningRate = 0
 
+  /** For the compiler, which tells models of different abilities apart by it. */
+  declare protected readonly abilities: { readonly [A in Can]: true }
   private readonly count: number
   private readonly decayed: number
   /** Where the weights of each unit lie, one row for each, for maxNorm. */
@@ -404,7 +430,7 @@ export class Model implements Trainable {
    * Back-propagates dy, the gradient of the outputs of the last forward pass: adds to `gradients` and returns the
    * gradient of the input, a live view [n, ...input shape].
    */
-  backward(dy: Numbers): Tensor {
+  backward(this: Model<'training'>, dy: Numbers): Tensor {
     this.needTraining('backward')
     this.settle()
     if (!this.rows) throw new DataError('backward: there was no forward pass yet; call forward first')
@@ -429,9 +455,9 @@ export class Model implements Trainable {
    *       return data.reduce((sum, y, i) => sum + 0.5 * (y - target[i]) ** 2, 0)
    *     })
    */
-  step(): void
-  step(evaluate: () => number): number
-  step(evaluate?: () => number): number | void {
+  step(this: Model<'optimizer' | 'training'>): void
+  step(this: Model<'optimizer' | 'training'>, evaluate: () => number): number
+  step(this: Model<'optimizer' | 'training'>, evaluate?: () => number): number | void {
     this.needTraining('step')
     const optimizer = this.needOptimizer('step')
     if (evaluate !== undefined && typeof evaluate !== 'function') {
@@ -451,7 +477,7 @@ export class Model implements Trainable {
   }
 
   /** One step on n rows, n at most the batch: forward, loss, backward, step. Returns the loss before the step. */
-  trainStep(x: Numbers, y: Labels | Numbers): number {
+  trainStep(this: Model, x: Numbers, y: Labels | Numbers): number {
     this.needTraining('trainStep')
     this.needLoss('trainStep')
     this.needOptimizer('trainStep')
@@ -487,9 +513,13 @@ export class Model implements Trainable {
    *
    * Throws a DataError that names the bad row, or the bad batch.
    */
-  evaluate(data: Data | Batches, options?: EvaluateOptions): Evaluation
-  evaluate(data: AsyncBatches, options?: EvaluateOptions): Promise<Evaluation>
-  evaluate(data: Data | Batches | AsyncBatches, options: EvaluateOptions = {}): Evaluation | Promise<Evaluation> {
+  evaluate(this: Model<'loss'>, data: Data | Batches, options?: EvaluateOptions): Evaluation
+  evaluate(this: Model<'loss'>, data: AsyncBatches, options?: EvaluateOptions): Promise<Evaluation>
+  evaluate(
+    this: Model<'loss'>,
+    data: Data | Batches | AsyncBatches,
+    options: EvaluateOptions = {},
+  ): Evaluation | Promise<Evaluation> {
     this.needLoss('evaluate')
     return evaluate(this, data, options)
   }
@@ -500,7 +530,7 @@ export class Model implements Trainable {
    * early. Arrays are checked before the first step, batches of an iterable as they come: throws a DataError that names
    * the first bad row, or the bad batch.
    */
-  async fit(data: Data | Batches | AsyncBatches, options: FitOptions = {}): Promise<History> {
+  async fit(this: Model, data: Data | Batches | AsyncBatches, options: FitOptions = {}): Promise<History> {
     this.needTraining('fit')
     this.needLoss('fit')
     this.needOptimizer('fit')

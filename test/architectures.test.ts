@@ -109,7 +109,7 @@ const dot = (data: ArrayLike<number>, k: number) => {
   return sum
 }
 
-function fill(model: Model): void {
+function fill(model: Model<never>): void {
   Object.entries({ ...model.parameters, ...model.buffers }).forEach(([name, { shape, data }], k) => {
     const fanIn = data.length / shape[0]
     const scale = shape.length > 1 ? 2 * Math.sqrt(6 / fanIn) : 1

@@ -52,7 +52,7 @@ const make = (options: Partial<ModelOptions> = {}) =>
     ...options,
   })
 
-const bits = ({ parameters, buffers }: Model) =>
+const bits = ({ parameters, buffers }: Model<never>) =>
   Object.values({ ...parameters, ...buffers }).map(({ data }) => [...data])
 const mean = (values: readonly number[]) => values.reduce((sum, v) => sum + v, 0) / values.length
 const normOf = (values: Iterable<number>) => Math.hypot(...values)
@@ -529,7 +529,7 @@ describe('learning rates', () => {
 const close = (values: Iterable<number>, wanted: readonly number[]) =>
   [...values].forEach((v, i) => expect(v).toBeCloseTo(wanted[i], 13))
 
-const valuesOf = ({ parameters }: Model) => [...parameters.weight.data, ...parameters.bias.data]
+const valuesOf = ({ parameters }: Model<never>) => [...parameters.weight.data, ...parameters.bias.data]
 
 describe('l2 and clipNorm', () => {
   const [L2, RATE] = [0.1, 0.5]

@@ -11,7 +11,7 @@ export function randomData(n: number, size: number, classes: number, seed = 5) {
 }
 
 /** All bits of a model, by name. */
-export function bits(model: Model): Record<string, string> {
+export function bits(model: Model<never>): Record<string, string> {
   const tensors = Object.entries({ ...model.parameters, ...model.buffers })
   return Object.fromEntries(tensors.map(([name, { data }]) => [name, new Uint32Array(data.slice().buffer).join(' ')]))
 }

@@ -32,7 +32,8 @@ const optimizer = sgd({ learningRate: 1 })
 
 describe.each(RUNS)('PyTorch, $dtype on $backend', ({ dtype, backend, tolerance }) => {
   test.each<any>(cases('regularisation'))('$config', async (c) => {
-    const { config, inputs, outputs } = c
+    const { inputs, outputs } = c
+    const config: Partial<ModelOptions> = c.config
     const options = { input: [3], batch: 4, dtype, backend, loss: meanSquaredError(), optimizer, ...config }
     const model = await createModel(dense(2), options)
     const { weight, bias } = model.parameters
@@ -50,8 +51,9 @@ describe.each(RUNS)('PyTorch, $dtype on $backend', ({ dtype, backend, tolerance 
 
   test('maxNorm', async () => {
     const [{ config, inputs, outputs }] = cases('maxNorm')
+    const { maxNorm }: { maxNorm: number } = config
     const [units, size] = inputs.w.shape
-    const model = await createModel(dense(units), { input: [size], dtype, backend, optimizer, ...config })
+    const model = await createModel(dense(units), { input: [size], dtype, backend, optimizer, maxNorm })
     model.parameters.weight.data.set(inputs.w.data)
     model.parameters.bias.data.fill(100)
     model.step()
@@ -65,7 +67,7 @@ describe.each(RUNS)('PyTorch, $dtype on $backend', ({ dtype, backend, tolerance 
     if (dtype === 'float64') {
       for (let unit = 0; unit < units; unit++) {
         const [first, end] = [unit * size, (unit + 1) * size]
-        const norm = Math.min(normOf(inputs.w.data.slice(first, end)), config.maxNorm)
+        const norm = Math.min(normOf(inputs.w.data.slice(first, end)), maxNorm)
         expect(normOf(model.parameters.weight.data.subarray(first, end))).toBeCloseTo(norm, 13)
       }
     }
