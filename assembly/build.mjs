@@ -143,7 +143,13 @@ const entries = {
   outdir: 'dist',
   external: ['node:*', '*.wasm', '*.wasm?module'],
 }
-await build({ ...entries, chunkNames: 'chunk-[hash]', sourcemap: true })
+// With what the examples share with it.
+await build({
+  ...entries,
+  entryPoints: [...entryPoints, 'src/search/svg.ts'],
+  chunkNames: 'chunk-[hash]',
+  sourcemap: true,
+})
 for (const host of Object.keys(HOSTS)) {
   await build({ ...entries, entryNames: `[name].${host}`, chunkNames: `chunk-[hash].${host}`, conditions: [host] })
 }

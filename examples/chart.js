@@ -1,6 +1,8 @@
 // Pictures as SVG files without dependencies: drawCurves, of a run, with the loss on the left and the accuracy on the
 // right; drawPlots, of any lines, over contours if wanted.
 
+import { COLOR, HALO, circle, escape, frame, line, linearTicks, logTicks, text } from '#svg'
+
 /**
  * @typedef {{ step: number, loss: number, accuracy: number }} Point after so many steps; accuracy from 0 to 1
  *
@@ -32,16 +34,6 @@
 const WIDTH = 1080
 const HEIGHT = 500
 const PLOT = { width: 400, top: 134, bottom: 434 }
-const COLOR = {
-  training: '#2b6cb0',
-  test: '#dd6b20',
-  ink: '#1a202c',
-  muted: '#667085',
-  grid: '#edf0f4',
-  line: '#c9d0d9',
-}
-const FONT = `Inter, 'Segoe UI', 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif`
-
 /**
  * The SVG text of the training curves. Values that are not finite, as in a run that diverged, are left out.
  *
@@ -174,9 +166,6 @@ function drawPlot(plot, index, left, top, bottom) {
   }
   return out.join('')
 }
-
-/** A rim of white, so that text over lines can be read. */
-const HALO = { stroke: '#fff', 'stroke-width': 4, 'paint-order': 'stroke' }
 
 /** @param {number} value */
 function short(value) {
@@ -391,18 +380,11 @@ function logAxis(values) {
   low -= pad
   high += pad
   const place = (/** @type {number} */ value) => (log(value) - low) / (high - low)
-  /** @type {number[]} */
-  let ticks = []
-  for (const steps of [[1], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 7]]) {
-    ticks = []
-    const every = Math.ceil((high - low) / 8)
-    for (let exponent = Math.floor(low / every) * every; exponent <= high; exponent += every) {
-      ticks.push(...steps.map((step) => Number(`${step}e${exponent}`)))
-    }
-    ticks = ticks.filter((tick) => place(tick) >= 0 && place(tick) <= 1)
-    if (ticks.length >= 4) break
+  return {
+    ticks: logTicks(low, high),
+    place,
+    label: (tick) => (tick < 1e-3 || tick >= 1e4 ? tick.toExponential(0) : String(tick)),
   }
-  return { ticks, place, label: (tick) => (tick < 1e-3 || tick >= 1e4 ? tick.toExponential(0) : String(tick)) }
 }
 
 /** Of at least 1e-9: a loss of exactly 0 has no logarithm. @param {number} value */
@@ -438,67 +420,9 @@ function shareAxis({ training, smooth, test }) {
   }
 }
 
-/**
- * Round numbers from low to high, about `wanted` of them, at least `least` apart.
- *
- * @param {number} low
- * @param {number} high
- * @param {number} wanted
- * @param {number} [least]
- */
-function linearTicks(low, high, wanted, least = 0) {
-  const rough = Math.max((high - low) / wanted, least)
-  const power = 10 ** Math.floor(Math.log10(rough))
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.7) ?? rough
-  const ticks = []
-  for (let i = Math.ceil(low / step - 1e-9) + 0; i * step <= high + step * 1e-9; i++) ticks.push(i * step)
-  return ticks
-}
-
 /** @param {number} value */
 function count(value) {
   return value.toLocaleString('en')
-}
-
-/**
- * @param {number} x
- * @param {number} y
- * @param {string} content
- * @param {Record<string, string | number>} style
- */
-function text(x, y, content, style) {
-  const attributes = Object.entries(style).map(([name, value]) => ` ${name}="${value}"`)
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}"${attributes.join('')}>${escape(content)}</text>\n`
-}
-
-/**
- * @param {number} x1
- * @param {number} y1
- * @param {number} x2
- * @param {number} y2
- * @param {string} color
- * @param {string} [dash]
- * @param {string} [more]
- */
-function line(x1, y1, x2, y2, color, dash = '', more = '') {
-  const at = `x1="${x1.toFixed(1)}" y1="${y1.toFixed(1)}" x2="${x2.toFixed(1)}" y2="${y2.toFixed(1)}"`
-  return `<line ${at} stroke="${color}"${dash && ` stroke-dasharray="${dash}"`}${more && ` ${more}`}/>\n`
-}
-
-/**
- * @param {number} x
- * @param {number} y
- * @param {number} radius
- * @param {string} color
- */
-function circle(x, y, radius, color) {
-  const at = `cx="${x.toFixed(1)}" cy="${y.toFixed(1)}"`
-  return `<circle ${at} r="${radius}" fill="${color}" stroke="#fff" stroke-width="1.5"/>\n`
-}
-
-/** @param {string} value */
-function escape(value) {
-  return value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 }
 
 // ---- rows of images ----
@@ -568,23 +492,4 @@ export function drawScatter({ title, subtitle, groups, plots }) {
     out.push(text(left + 16 + 110 * i, 100, name, { fill: COLOR.muted, 'font-size': 12 }))
   }
   return `${out.join('')}</svg>\n`
-}
-
-/**
- * The beginning of a picture: its size, background and titles.
- *
- * @param {number} width
- * @param {number} height
- * @param {string} title
- * @param {string} subtitle
- */
-function frame(width, height, title, subtitle) {
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`,
-    ` font-family="${FONT}" font-size="13" role="img" aria-label="${escape(title)}">\n`,
-    `<title>${escape(title)}</title>\n`,
-    `<rect width="${width}" height="${height}" fill="#fff"/>\n`,
-    text(32, 44, title, { fill: COLOR.ink, 'font-size': 21, 'font-weight': 600 }),
-    text(32, 68, subtitle, { fill: COLOR.muted }),
-  ].join('')
 }

@@ -267,7 +267,7 @@ export class Model<Can extends Ability = Ability> implements Trainable {
   readonly dtype: DType
   readonly batch: number
   /** @internal */
-  readonly random: Random
+  random: Random
   readonly inputSize: number
   readonly classes: number
   readonly targets: LossStep['targets']

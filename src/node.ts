@@ -1,0 +1,28 @@
+// v128/node: what needs files or worker threads.
+
+export { type Report, type Run } from './search/lanes'
+export { type PandaDecision, type PandaEpoch, type PandaOptions, type PandaResult, panda } from './search/panda'
+export {
+  type Round,
+  type SearchOptions,
+  type SearchProgress,
+  type SearchResult,
+  type TrialResult,
+  search,
+} from './search/search'
+export {
+  type Choice,
+  type Choosable,
+  type Range,
+  type Space,
+  type Trial,
+  type Values,
+  choice,
+  integer,
+  logUniform,
+  oneMinusLogUniform,
+  trialOf,
+  uniform,
+} from './search/space'
+export { type Curve, type TrialStopping } from './search/stopping'
+export { searchPicture, searchTable } from './search/results'

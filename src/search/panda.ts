@@ -1,0 +1,202 @@
+// One run, watched: CS231n's "babysitting", and in Andrew Ng's words the way of the panda, which has one child and looks
+// after it; a search with many trials at once is that of the caviar.
+
+import type { Data } from '../data/batches'
+import { PlanError, checkOptions, finite, integer, show } from '../errors'
+import type { AsyncBatches, Batches } from '../feed'
+import type { FitOptions } from '../fit'
+import type { Model } from '../model'
+import type { Schedule } from '../schedules'
+
+/** How panda trains, and when it changes the rate. */
+export interface PandaOptions extends Pick<FitOptions, 'batch' | 'shuffle' | 'transform' | 'onBatch' | 'signal'> {
+  /** What is evaluated after each epoch; its loss is what is watched. */
+  validation: Data | Batches | AsyncBatches
+  /** The first rate. */
+  learningRate: number
+  /** Epochs in all, those that were undone included. */
+  epochs: number
+  /** So many epochs without a new best loss, and the rate is cut. 2 unless given. */
+  patience?: number
+  /** What a cut leaves of the rate. 0.3 unless given. */
+  lower?: number
+  /** After `patience` new bests in a row a rate so many times as high is tried. 2 unless given; 1 never tries. */
+  raise?: number
+  /** A loss of so many times the best has diverged. 3 unless given. */
+  diverged?: number
+  /** The run ends once the rate is below. A millionth of the first unless given. */
+  minRate?: number
+  /** Called after each epoch. */
+  onEpoch?: (epoch: PandaEpoch) => void
+}
+
+/** A change of the rate, and why. */
+export interface PandaDecision {
+  /** After which epoch. */
+  readonly epoch: number
+  /** 'undo' goes back to the rate before one that was tried, and was too high. */
+  readonly action: 'raise' | 'undo' | 'lower'
+  /** What was seen. */
+  readonly reason: string
+  /** The rate before. */
+  readonly from: number
+  /** The rate from now on. */
+  readonly to: number
+}
+
+/** An epoch of a watched run. */
+export interface PandaEpoch {
+  /** 0, 1, ... */
+  readonly epoch: number
+  /** The rate of this epoch. */
+  readonly learningRate: number
+  /** Mean over the epoch; NaN or infinite if it diverged. */
+  readonly loss: number
+  /** Of validation, after the epoch. */
+  readonly validationLoss: number
+  /** NaN where the targets are values. */
+  readonly validationAccuracy: number
+  /** What was changed after it. */
+  readonly decision?: PandaDecision
+}
+
+/** What a watched run gave. */
+export interface PandaResult {
+  /** With the weights of its best epoch. */
+  readonly model: Model
+  /** All of them, those that were undone included. */
+  readonly epochs: readonly PandaEpoch[]
+  /** Those of the epochs, in a row. */
+  readonly decisions: readonly PandaDecision[]
+  /** -1 if none was better than the untrained model. */
+  readonly bestEpoch: number
+  /** The least loss of validation: that of the model. */
+  readonly bestLoss: number
+  /** Whether the signal ended the run. */
+  readonly aborted: boolean
+}
+
+/**
+ * Trains one model and watches it: where the loss of validation diverges or rests, it goes back to the best weights so
+ * far and lowers the rate; while all goes well, it tries a higher one, and takes that back if it does not help. Going
+ * back begins with a new optimizer: momentum that led astray is gone. The model ends with its best weights, so never
+ * worse than it was. `create` makes the model with the rate that it is handed:
+ *
+ *     const { model, decisions } = await panda(
+ *       (learningRate) => createModel(network, { input: [784], loss: softmaxCrossEntropy(), optimizer: adam({ learningRate }) }),
+ *       training,
+ *       { validation, learningRate: 0.1, epochs: 20 },
+ *     )
+ *
+ * Every decision follows from losses, so the same seed gives the same run. Throws a PlanError on bad options.
+ */
+export async function panda(
+  create: (learningRate: Schedule) => Model | Promise<Model>,
+  data: Data | Batches | AsyncBatches,
+  options: PandaOptions,
+): Promise<PandaResult> {
+  const where = 'panda'
+  if (typeof create !== 'function') {
+    throw new PlanError(`${where}: wants a function (learningRate) => model first of all, got ${show(create)}`)
+  }
+  const settings = checkPanda(where, options)
+  const { validation, signal, onEpoch, onBatch, batch, shuffle, transform } = options
+  const { patience, lower, raise, diverged, minRate } = settings
+  let rate = settings.learningRate
+  let asked = false
+  const schedule: Schedule = () => {
+    asked = true
+    return rate
+  }
+  const finiteLoss = ({ loss }: { loss: number }) => Number.isFinite(loss)
+  const watchers = [finiteLoss, ...(typeof onBatch === 'function' ? [onBatch] : (onBatch ?? []))]
+
+  let model = await create(schedule)
+  let best = model.save()
+  // The loss of a model that is out of range already is nothing to compare with.
+  const { loss: untrained } = await model.evaluate(validation as Data)
+  let bestLoss = Number.isFinite(untrained) ? untrained : Infinity
+  let bestEpoch = -1
+  let bad = 0
+  let good = 0
+  /** The rate before the one that is being tried. */
+  let proven: number | undefined
+  const epochs: PandaEpoch[] = []
+
+  /** Back to the best weights, with a new optimizer; shuffling and dropout go on, so that no order comes twice. */
+  const restore = async () => {
+    const { random, passes } = model
+    model = await create(schedule)
+    model.load(best)
+    model.passes = passes
+    model.random = random
+  }
+
+  for (let epoch = 0; epoch < settings.epochs; epoch++) {
+    if (rate < minRate || signal?.aborted) break
+    const learningRate = rate
+    const fit = { batch, shuffle, transform, signal, validation, onBatch: watchers }
+    const history = await model.fit(data, { ...fit, epochs: 1 })
+    if (!asked) throw new PlanError(`${where}: create must hand the learningRate that it gets to the optimizer`)
+    if (history.aborted) break
+    const [loss] = history.loss
+    const [validationLoss] = history.validationLoss
+    const [validationAccuracy] = history.validationAccuracy
+    const far = !Number.isFinite(loss) || !(validationLoss <= diverged * bestLoss)
+    const better = !far && validationLoss < bestLoss
+    const was = bestLoss
+    if (better) {
+      bestLoss = validationLoss
+      bestEpoch = epoch
+      best = model.save()
+    }
+    bad = better ? 0 : bad + 1
+    good = better ? good + 1 : 0
+
+    let decision: PandaDecision | undefined
+    const decide = (action: PandaDecision['action'], reason: string, to: number) => {
+      decision = { epoch, action, reason, from: rate, to }
+      rate = to
+      bad = good = 0
+    }
+    const seen = `loss ${validationLoss.toPrecision(4)}, best ${was.toPrecision(4)}`
+    if (proven !== undefined && !better) {
+      decide('undo', `the higher rate does not help: ${seen}`, proven)
+      proven = undefined
+      // Not at once again: as many new bests are wanted twice over.
+      good = -patience
+    } else if (far || bad >= patience) {
+      decide('lower', far ? `diverged: ${seen}` : `no new best in ${patience} epochs: ${seen}`, rate * lower)
+    } else if (raise > 1 && good >= patience) {
+      proven = rate
+      decide('raise', `${patience} new bests in a row: ${seen}`, rate * raise)
+    } else if (better) {
+      proven = undefined
+    }
+    if (decision && decision.action !== 'raise') await restore()
+    const result = { epoch, learningRate, loss, validationLoss, validationAccuracy, ...(decision && { decision }) }
+    epochs.push(result)
+    onEpoch?.(result)
+  }
+  model.load(best)
+  const decisions = epochs.flatMap(({ decision }) => decision ?? [])
+  return { model, epochs, decisions, bestEpoch, bestLoss, aborted: signal?.aborted ?? false }
+}
+
+function checkPanda(where: string, options: PandaOptions) {
+  const names = ['validation', 'learningRate', 'epochs', 'patience', 'lower', 'raise', 'diverged', 'minRate', 'onEpoch']
+  checkOptions(where, options, [...names, 'batch', 'shuffle', 'transform', 'onBatch', 'signal'])
+  if (options.validation === undefined) throw new PlanError(`${where}: wants validation, whose loss it watches`)
+  const learningRate = finite(where, 'learningRate', options.learningRate, 0)
+  const lower = finite(where, 'lower', options.lower ?? 0.3, 0)
+  if (lower >= 1) throw new PlanError(`${where}: lower must be less than 1, got ${lower}`)
+  return {
+    learningRate,
+    lower,
+    epochs: integer(where, 'epochs', options.epochs, 1),
+    patience: integer(where, 'patience', options.patience ?? 2, 1),
+    raise: finite(where, 'raise', options.raise ?? 2, 1),
+    diverged: finite(where, 'diverged', options.diverged ?? 3, 1),
+    minRate: finite(where, 'minRate', options.minRate ?? learningRate * 1e-6, 0),
+  }
+}
