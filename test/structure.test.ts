@@ -61,6 +61,12 @@ const MAPPED: Record<string, RegExp> = {
   '#kernels': /^engine\/index$/,
   // Not mapped: bundled into the entry v128/preprocessing.
   'ml-matrix': /^data\/decompositions$/,
+  // Of Node: only in the entry v128/node.
+  'node:fs': /^search\/journal$/,
+  'node:os': /^search\/search$/,
+  'node:path': /^search\/journal$/,
+  'node:url': /^search\/search$/,
+  'node:worker_threads': /^search\/lanes$/,
 }
 
 interface Import {
@@ -127,6 +133,11 @@ describe('imports', () => {
 
   test('nothing in src loads the index', () => {
     expect(local.filter(({ to }) => to === 'index').map(show)).toEqual([])
+  })
+
+  test('search is in the entry v128/node alone', () => {
+    const users = local.filter(({ from, to }) => to.startsWith('search/') && !from.startsWith('search/'))
+    expect(new Set(users.map(({ from }) => from))).toEqual(new Set(['node']))
   })
 
   test('make no cycle', () => {
