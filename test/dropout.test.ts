@@ -5,6 +5,7 @@ import {
   dense,
   dropout,
   gradientCheck,
+  lbfgs,
   meanSquaredError,
   relu,
   sequential,
@@ -183,6 +184,21 @@ describe('training passes', () => {
     first.passes = 4
     expect(Array.from({ length: 6 }, () => first.trainStep(x, y))).toEqual(losses.slice(4))
     expect(() => (first.passes = -1)).toThrow(/^passes: the number of training passes must be an integer/)
+  })
+
+  test('of a line search are one, with one mask', async () => {
+    const losses: number[] = []
+    const model = await createModel(network(), {
+      input: [4],
+      batch: 5,
+      loss: softmaxCrossEntropy(),
+      optimizer: lbfgs(),
+    })
+    for (let step = 0; step < 15; step++) {
+      losses.push(model.trainStep(x, y))
+      expect(model.passes).toBe(step + 1)
+    }
+    expect(losses.every(Number.isFinite)).toBe(true)
   })
 
   test('of a gradient check are one, which is not counted', async () => {

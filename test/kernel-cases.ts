@@ -465,17 +465,19 @@ export function softmaxLayerCases(n: number, c: number, hw: number): KernelCase[
 export function maxoutCases(groups: number, pieces: number, hw = 1): KernelCase[] {
   const name = `${groups}x${pieces}x${hw}`
   const size = groups * hw
+  // The places are i32: half a value in float64.
+  const traffic = (pieces + 1.5) * size
   return [
     {
       kernel: 'maxoutForward',
       name,
-      traffic: (pieces + 1) * size,
+      traffic,
       args: (a) => [groups, pieces, hw, a.values(size * pieces), a.integersOut(size), a.values(size)],
     },
     {
       kernel: 'maxoutBackward',
       name,
-      traffic: (pieces + 1) * size,
+      traffic,
       args: (a) => [groups, pieces, hw, a.integers(size, pieces), a.values(size), a.values(size * pieces)],
     },
   ]
