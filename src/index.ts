@@ -23,7 +23,7 @@ export {
   type Monitor,
   type Progress,
 } from './fit'
-export { type GradientCheck, gradientCheck } from './gradient-check'
+export { type Coordinate, type GradientCheck, gradientCheck } from './gradient-check'
 export { type Initializer, constant, he, normal, orthogonal, xavier, zeros } from './initializers'
 export { decodeSafetensors, encodeSafetensors } from './io/safetensors'
 export { avgPool2d } from './layers/avg-pool2d'

@@ -440,7 +440,7 @@ export class Model<Can extends Ability = Ability> implements Trainable {
     this.plan.inputGradient = true
     this.backPropagate(rows)
     this.plan.inputGradient = false
-    return this.firstRows(this.inputGradientRows, this.plan.input, this.plan.input.gradient, rows)
+    return this.inputGradientOf(rows)
   }
 
   /**
@@ -678,6 +678,14 @@ export class Model<Can extends Ability = Ability> implements Trainable {
     return value
   }
 
+  /** Adds the gradients of the loaded batch, but for l2 and l1, to `gradients`; returns that of the input. @internal */
+  gradientsOfLoaded(n: number): Tensor {
+    this.plan.inputGradient = true
+    this.lossOfLoaded(n, true)
+    this.plan.inputGradient = false
+    return this.inputGradientOf(n)
+  }
+
   /** Adds the gradients of l2 and l1. @internal */
   addDecay(): void {
     const { plan, decayed } = this
@@ -827,6 +835,10 @@ export class Model<Can extends Ability = Ability> implements Trainable {
     const { optimizer } = this.settings
     if (optimizer) return optimizer
     throw new PlanError(`${where}: the model was created without an optimizer; give one to createModel`)
+  }
+
+  private inputGradientOf(n: number): Tensor {
+    return this.firstRows(this.inputGradientRows, this.plan.input, this.plan.input.gradient, n)
   }
 
   private firstRows(cache: (Tensor | undefined)[], value: Value, pointer: number, n: number): Tensor {

@@ -417,6 +417,7 @@ const badCalls: Refusal[] = [
   ['fit, transform', classifier, (m) => m.fit(valid, { transform: 5 as never }), /^fit: transform must be/],
   ['fit, onBatch', classifier, (m) => m.fit(valid, { onBatch: 5 as never }), /^fit: onBatch must be/],
   ['fit, onEpoch', classifier, (m) => m.fit(valid, { onEpoch: 5 as never }), /^fit: onEpoch must be/],
+  ['gradientCheck, input 1', classifier, (m) => gradientCheck(m, x, y, { input: 1 }), /input must be true or false/],
   ['gradientCheck, no samples', classifier, (m) => gradientCheck(m, x, y, { samples: 0 }), /samples must be .* 0/],
   // What the model was not made for.
   ['trainStep without a loss', lossless, (m) => m.trainStep(x, y), /^trainStep: .* without a loss/],
