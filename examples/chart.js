@@ -1,5 +1,6 @@
 // Pictures as SVG files without dependencies: drawCurves, of a run, with the loss on the left and the accuracy on the
-// right; drawPlots, of any lines, over contours if wanted.
+// right; drawPlots, of any lines, over contours if wanted;
+// drawImages, drawScatter and drawHistograms.
 
 import { COLOR, HALO, circle, escape, frame, line, linearTicks, logTicks, text } from '#svg'
 
@@ -490,6 +491,65 @@ export function drawScatter({ title, subtitle, groups, plots }) {
   for (const [i, name] of groups.entries()) {
     out.push(circle(left + 6 + 110 * i, 96, 4.5, GROUPS[i]))
     out.push(text(left + 16 + 110 * i, 100, name, { fill: COLOR.muted, 'font-size': 12 }))
+  }
+  return `${out.join('')}</svg>\n`
+}
+
+// ---- histograms ----
+
+/**
+ * The SVG text of rows of small histograms, with a line of values below each. The highest bar of each fills
+ * its cell, or is cut off if it is far above all others; the ends of the axis are those of its row.
+ *
+ * @param {object} sheet
+ * @param {string} sheet.title
+ * @param {string} sheet.subtitle
+ * @param {readonly {
+ *   label: string,
+ *   note: string,
+ *   range: string,
+ *   cells: readonly { counts: readonly number[], title: string, values: readonly string[] }[],
+ * }[]} sheet.rows
+ */
+export function drawHistograms({ title, subtitle, rows }) {
+  const cell = { width: 88, height: 56, gap: 12 }
+  const [left, step] = [190, 118]
+  const columns = Math.max(...rows.map((row) => row.cells.length))
+  const out = [frame(left + columns * (cell.width + cell.gap) + 20, 100 + rows.length * step, title, subtitle)]
+  for (const [i, { label, note, range, cells }] of rows.entries()) {
+    const top = 104 + i * step
+    const bottom = top + cell.height
+    out.push(text(32, top + 16, label, { fill: COLOR.ink, 'font-size': 14, 'font-weight': 600 }))
+    out.push(text(32, top + 35, note, { fill: COLOR.muted, 'font-size': 12 }))
+    out.push(text(32, top + 53, range, { fill: COLOR.muted, 'font-size': 12 }))
+    for (const [column, { counts, title: above, values }] of cells.entries()) {
+      const x = left + column * (cell.width + cell.gap)
+      const bar = cell.width / counts.length
+      // The zeros of a ReLU would leave nothing to see of the rest: such a bar is cut off, and marked.
+      const [most = 0, second = 0] = counts.toSorted((a, b) => b - a)
+      const highest = Math.max(1, second, most / 16)
+      if (i === 0) {
+        const style = { fill: COLOR.muted, 'font-size': 12, 'text-anchor': 'middle' }
+        out.push(text(x + cell.width / 2, top - 10, above, style))
+      }
+      const path = counts.map((n, j) => {
+        const height = Math.min(1, n / highest) * cell.height
+        return n ? `M${(x + j * bar).toFixed(1)} ${bottom}v${(-height).toFixed(1)}h${bar.toFixed(1)}V${bottom}z` : ''
+      })
+      out.push(
+        `<path d="${path.join('')}" fill="${COLOR.training}"/>\n`,
+        line(x, bottom, x + cell.width, bottom, COLOR.line),
+      )
+      if (most > highest) {
+        const at = x + counts.indexOf(most) * bar
+        out.push(line(at - 3, top + 9, at + bar + 3, top + 5, '#fff', '', 'stroke-width="2.5"'))
+      }
+      for (const [row, value] of values.entries()) {
+        const fill = [COLOR.training, COLOR.test][row] ?? COLOR.muted
+        const style = { fill, 'font-size': 11, 'text-anchor': 'middle' }
+        out.push(text(x + cell.width / 2, bottom + 16 + 15 * row, value, style))
+      }
+    }
   }
   return `${out.join('')}</svg>\n`
 }

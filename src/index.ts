@@ -1,3 +1,13 @@
+export {
+  type ActivationStatistics,
+  type Babysitting,
+  type Check,
+  type Histogram,
+  type Statistics,
+  type WeightStatistics,
+  activationStatistics,
+  babysit,
+} from './checks'
 export { type Data, type Labels, type Numbers } from './data/batches'
 export { splitData } from './data/split'
 export { type DType, type WasmSource } from './engine/index'

@@ -19,6 +19,7 @@ import { countRight, countRightSides } from './metrics'
 import type { Optimizer, Parameters } from './optimizers/optimizer'
 import {
   type Layer,
+  type Origin,
   Plan,
   type Regions,
   type Row,
@@ -444,7 +445,7 @@ export class Model<Can extends Ability = Ability> implements Trainable {
   }
 
   /**
-   * Applies l2, l1, clipValue, clipNorm, the optimizer and maxNorm to `gradients`, then zeroes them for the next backward pass. With `evaluate`
+   * Applies l2, l1, clipValue, clipNorm, the optimizer and maxNorm, then zeroes `gradients` for the next backward pass. With `evaluate`
    * it first calls that to fill them: a function that runs forward and backward passes, or writes `gradients` (zero
    * when it is called) itself, and returns the loss. Returns that loss, with l2 and l1. Some optimizers, such as lbfgs, look at
    * the loss from several places: they call `evaluate` once for each, and cannot do without.
@@ -610,9 +611,9 @@ export class Model<Can extends Ability = Ability> implements Trainable {
    * Begins a pass over the n loaded rows: a training step, or the loss alone. advance() runs it layer by layer, so that
    * there may be pauses within; whatever needs the model meanwhile settles it first. @internal
    */
-  begin(pass: Pass, n: number, trains: boolean): void {
+  begin(pass: Pass, n: number, trains: boolean, rate?: number): void {
     // First of all, for a schedule may throw.
-    if (trains) pass.rate = this.rate()
+    if (trains) pass.rate = rate ?? this.rate()
     pass.rows = n
     pass.trains = trains
     pass.at = 0
@@ -690,8 +691,66 @@ export class Model<Can extends Ability = Ability> implements Trainable {
   addDecay(): void {
     const { plan, decayed } = this
     const { l2, l1 } = this.settings
+    if (!plan.regularises) return
     if (l2) plan.kernels.addScaled(decayed, l2, plan.parametersPointer, plan.gradientsPointer)
     if (l1) plan.kernels.addSigns(decayed, l1, plan.parametersPointer, plan.gradientsPointer)
+  }
+
+  /**
+   * Runs the loaded batch forward as in training and, with `gradient`, backward, adding to `gradients`; shows the output
+   * of each layer, and then its gradient, while they are there, for what comes later may take their memory. Returns the
+   * loss, as far as it is asked for. @internal
+   */
+  inspect(n: number, gradient: boolean, see: (origin: Origin, y: Value, values: Tensor['data'], part: number) => void) {
+    const { parts, plan } = this
+    const show = (i: number, pointer: number) => {
+      const origin = plan.origins.get(parts[i])
+      if (origin) see(origin, parts[i].y, this.view(pointer, n * parts[i].y.size), i)
+    }
+    this.rows = n
+    plan.passes++
+    for (let i = 0; i < parts.length; i++) {
+      parts[i].forward(n, true)
+      show(i, parts[i].y.data)
+    }
+    if (!gradient) return
+    this.needLoss('activationStatistics').run(n, true)
+    for (let i = parts.length - 1; i >= 0; i--) {
+      show(i, parts[i].y.gradient)
+      parts[i].backward(n)
+    }
+  }
+
+  /** All that training changes, but the streams of random numbers, as it is now; returns the way back to it. @internal */
+  snapshot(): () => void {
+    this.settle()
+    const { plan, memory, vector, scheduleState, epoch, steps, runStep, runEpochs, runSteps, learningRate } = this
+    const end = plan.optimizerPointer + memory.optimizer
+    const live = new Uint8Array(this.engine.buffer, plan.parametersPointer, end - plan.parametersPointer)
+    const kept = live.slice()
+    const numbers = [vector.numbers, scheduleState].map((values) => [values, values.slice()] as const)
+    const { passes, regularises } = plan
+    return () => {
+      live.set(kept)
+      for (const [values, before] of numbers) values.set(before)
+      Object.assign(plan, { passes, regularises })
+      Object.assign(this, { epoch, steps, runStep, runEpochs, runSteps, learningRate })
+    }
+  }
+
+  /** Switches what only regularises, such as dropout and l2, on or off. @internal */
+  setRegularises(on: boolean): void {
+    this.plan.regularises = on
+  }
+
+  /** The highest rate of a run of 1000 epochs or steps. @internal */
+  peakRate(): number {
+    let peak = 0
+    for (let t = 0; t < 1000; t++) {
+      this.setTime(t, t, 1000, 1000)
+      peak = Math.max(peak, this.rate())
+    }
+    return peak
   }
 
   /** Memory for the parameters and buffers, and the ways there and back. @internal */
@@ -763,7 +822,7 @@ export class Model<Can extends Ability = Ability> implements Trainable {
       if (norm > clipNorm) plan.kernels.scale(count, clipNorm / norm, plan.gradientsPointer)
     }
     if (count) optimizer.update?.(this.vector, rate, this.steps + 1)
-    for (let i = 0; i < limited.length; i++) {
+    for (let i = 0; i < limited.length && plan.regularises; i++) {
       const { rows, size, pointer } = limited[i]
       plan.kernels.limitRowNorms(rows, size, maxNorm, plan.scratchPointer, pointer)
     }
@@ -792,9 +851,11 @@ export class Model<Can extends Ability = Ability> implements Trainable {
     if (this.schedule?.initialState) this.scheduleState.set(this.schedule.initialState)
   }
 
-  private decayLoss(): number {
+  /** What regularisation adds to the loss. @internal */
+  decayLoss(): number {
     const { l2, l1 } = this.settings
     const { plan, decayed } = this
+    if (!plan.regularises) return 0
     let sum = 0
     if (l2) sum += 0.5 * l2 * plan.kernels.sumOfSquares(decayed, plan.parametersPointer, plan.scratchPointer)
     if (l1) sum += l1 * plan.kernels.sumOfMagnitudes(decayed, plan.parametersPointer, plan.scratchPointer)
@@ -831,7 +892,8 @@ export class Model<Can extends Ability = Ability> implements Trainable {
     return this.loss
   }
 
-  private needOptimizer(where: string): Optimizer {
+  /** @internal */
+  needOptimizer(where: string): Optimizer {
     const { optimizer } = this.settings
     if (optimizer) return optimizer
     throw new PlanError(`${where}: the model was created without an optimizer; give one to createModel`)

@@ -93,6 +93,8 @@ export class Value {
   data = 0
   /** Pointer to the gradient, in bytes; 0 in a model for inference. */
   gradient = 0
+  /** Whether a ReLU is still to be taken of these values: see Plan.leaveRelu. */
+  beforeRelu = false
   readonly size: number
   constructor(
     /** Of one example. */
@@ -143,6 +145,12 @@ export interface Row {
   readonly flops: number
 }
 
+/** A layer: its place in the network, its kind, and that of the next if it does that one's work as well. */
+export interface Origin {
+  readonly path: string
+  readonly kinds: readonly string[]
+}
+
 export interface Regions {
   parameters: number
   gradients: number
@@ -187,6 +195,11 @@ export class Plan {
   inputGradient = false
   /** Whether what is being planned is not to be trained. */
   private frozen = false
+
+  /** Whether what only regularises takes part in training; a check may switch it off. */
+  regularises = true
+  /** Of each step that does the work of a layer, which layer that is. */
+  readonly origins = new Map<Step, Origin>()
 
   readonly parameters: Parameter[] = []
   readonly buffers: Buffer[] = []
@@ -247,6 +260,12 @@ export class Plan {
     const freezes = !this.frozen && this.frozenLayers.includes(this.names.join('.'))
     const step = freezes ? this.freeze(x, () => layer.plan(x, this)) : layer.plan(x, this)
     if (this.rows.length === row) this.addRow(layer.kind, step.y.shape, step.flops, parameters)
+    // Of a layer made of layers, its own work is the last part.
+    const own = step.parts ? step.parts[step.parts.length - 1] : step
+    if (own && !this.origins.has(own)) {
+      const kinds = step.fused && next ? [layer.kind, next.kind] : [layer.kind]
+      this.origins.set(own, { path: this.names.join('.'), kinds })
+    }
     this.kinds.pop()
     if (name) this.names.pop()
     ;[this.following, this.next] = outer
@@ -261,16 +280,19 @@ export class Plan {
     this.frozen = true
     const step = plan()
     this.frozen = outer
-    const frozen = (part: Step): Step =>
-      part.parts
-        ? chain(part.y, part.parts.map(frozen))
-        : {
-            ...part,
-            forward: (n) => part.forward(n, false),
-            backward: (n) => {
-              if (this.wants(x)) part.backward(n)
-            },
-          }
+    const frozen = (part: Step): Step => {
+      if (part.parts) return chain(part.y, part.parts.map(frozen))
+      const step: Step = {
+        ...part,
+        forward: (n) => part.forward(n, false),
+        backward: (n) => {
+          if (this.wants(x)) part.backward(n)
+        },
+      }
+      const origin = this.origins.get(part)
+      if (origin) this.origins.set(step, origin)
+      return step
+    }
     return frozen(step)
   }
 
@@ -329,6 +351,7 @@ export class Plan {
   /** The same value, of which a ReLU is still to be taken: by the layer that reads it, with takeRelu. */
   leaveRelu(x: Value): Value {
     const y = this.reshaped(x, x.shape)
+    y.beforeRelu = true
     this.reluLeft.add(y)
     return y
   }

@@ -45,7 +45,7 @@ export function dropout(options: { keep?: number; mode?: 'inverted' | 'vanilla' 
         y,
         flops: x.size,
         forward(n, training) {
-          trained = training
+          trained = training && plan.regularises
           apply(n * x.size, x.data, y.data)
         },
         backward(n) {

@@ -1,0 +1,384 @@
+// What CS231n teaches to look at before and while a network learns ("Babysitting the learning process"): values and
+// gradients of every layer, and a few checks that find most mistakes in seconds.
+
+import type { Data, Labels, Numbers } from './data/batches'
+import { DataError, PlanError, checkOptions, finite, integer, show } from './errors'
+import { checkData } from './feed'
+import { createPass } from './fit'
+import type { Model } from './model'
+import type { Tensor } from './plan'
+import { createRandom } from './random'
+
+export interface Histogram {
+  /** Where the first bin begins and the last ends. */
+  readonly low: number
+  readonly high: number
+  /** Values in each bin; what is beyond the ends counts in the first and the last. */
+  readonly counts: readonly number[]
+}
+
+export interface Statistics {
+  readonly mean: number
+  /** Standard deviation. */
+  readonly std: number
+  readonly histogram?: Histogram
+}
+
+/** One layer on one batch. */
+export interface ActivationStatistics {
+  /** Its place in the network, such as '3' or 'body.0'; '' for a network of one layer. */
+  readonly path: string
+  /** 'dense', or 'batchNorm + relu' where one does the work of two. */
+  readonly kind: string
+  /** Of its output, for one example. */
+  readonly shape: readonly number[]
+  readonly activations: Statistics
+  /** Of the gradient of the loss by its output; only with labels or targets, and not where nothing before is trained. */
+  readonly gradients?: Statistics
+  /** Of ReLUs: the share of units (channels of an image) that are 0 for all examples, everywhere. */
+  readonly dead?: number
+  /** Of sigmoid and tanh: the share of values whose slope is less than a twentieth of the steepest. */
+  readonly saturated?: number
+}
+
+/** The slope of a saturating unit from its output, as a share of the steepest. */
+const SLOPES: Record<string, ((y: number) => number) | undefined> = {
+  sigmoid: (y) => 4 * y * (1 - y),
+  tanh: (y) => 1 - y * y,
+}
+const SATURATED = 0.05
+
+/**
+ * Mean and standard deviation of the activations of every layer on one batch, and, given labels or targets y, of their
+ * gradients: the way to see a network whose signal dies away or explodes with depth. As in training: batch norm takes
+ * the statistics of the batch, dropout its next masks. x holds at most the batch of rows. `bins` asks for histograms of
+ * so many bins, over `range` or over three standard deviations on either side of the mean. Leaves parameters,
+ * gradients, buffers and dropout's masks as they were.
+ *
+ *     for (const { path, kind, activations } of activationStatistics(model, x)) console.log(path, kind, activations.std)
+ *
+ * Where a ReLU left its work to a pooling layer, the gradient of the pool, that of the ReLU's input, stands for its own.
+ */
+export function activationStatistics(
+  model: Model,
+  x: Numbers,
+  y?: Labels | Numbers,
+  options: { bins?: number; range?: readonly [low: number, high: number] } = {},
+): ActivationStatistics[] {
+  const where = 'activationStatistics'
+  checkOptions(where, options, ['bins', 'range'])
+  const bins = options.bins === undefined ? 0 : integer(where, 'bins', options.bins, 1)
+  const range = options.range?.map((edge) => finite(where, 'each end of range', edge))
+  if (range && !(range.length === 2 && range[0] < range[1])) {
+    throw new PlanError(`${where}: range must be [low, high], low below high, got ${show(range)}`)
+  }
+  if (y !== undefined) {
+    model.needLoss(where)
+    model.needTraining(where)
+    const n = checkData(where, model, { x, y })
+    if (n > model.batch) throw new DataError(`${where}: ${n} rows, more than the batch of ${model.batch}`)
+    const restore = model.snapshot()
+    model.loadBatch({ x, y }, n, undefined, 0)
+    const result = inspect(model, n, true, bins, range)
+    restore()
+    return result
+  }
+  const restore = model.snapshot()
+  // Checks x, and loads it.
+  const [n] = model.forward(x).shape
+  const result = inspect(model, n, false, bins, range)
+  restore()
+  return result
+}
+
+function inspect(model: Model, n: number, gradient: boolean, bins: number, range?: number[]): ActivationStatistics[] {
+  const found = new Map<number, { -readonly [K in keyof ActivationStatistics]: ActivationStatistics[K] }>()
+  model.inspect(n, gradient, ({ path, kinds }, y, values, part) => {
+    const layer = found.get(part)
+    if (layer) {
+      if (!y.constant) layer.gradients = statistics(values, bins, range)
+      return
+    }
+    const activations = y.beforeRelu ? values.map((v) => Math.max(0, v)) : values
+    const last = kinds[kinds.length - 1]
+    const slope = SLOPES[last]
+    found.set(part, {
+      path,
+      kind: kinds.join(' + '),
+      shape: y.shape,
+      activations: statistics(activations, bins, range),
+      ...(last === 'relu' && { dead: deadUnits(activations, n, y.shape) }),
+      ...(slope && { saturated: share(activations, (v) => slope(v) < SATURATED) }),
+    })
+  })
+  return [...found.values()]
+}
+
+function share(values: Tensor['data'], test: (v: number) => boolean): number {
+  let count = 0
+  for (let i = 0; i < values.length; i++) if (test(values[i])) count++
+  return count / values.length
+}
+
+/** Of (n, units, ...) values, the share of units that never are above 0. */
+function deadUnits(values: Tensor['data'], n: number, [units, ...rest]: readonly number[]): number {
+  const size = rest.reduce((product, d) => product * d, 1)
+  let dead = 0
+  for (let unit = 0; unit < units; unit++) {
+    let fires = false
+    for (let i = 0; i < n && !fires; i++) {
+      const first = (i * units + unit) * size
+      for (let j = first; j < first + size && !fires; j++) fires = !(values[j] <= 0)
+    }
+    if (!fires) dead++
+  }
+  return dead / units
+}
+
+function statistics(values: Tensor['data'], bins: number, range?: number[]): Statistics {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]
+  const mean = sum / values.length
+  let squares = 0
+  for (let i = 0; i < values.length; i++) squares += (values[i] - mean) ** 2
+  const std = Math.sqrt(squares / values.length)
+  if (!bins) return { mean, std }
+  const [low, high] = range ?? [mean - 3 * std, mean + 3 * std]
+  const counts = Array<number>(bins).fill(0)
+  for (let i = 0; i < values.length; i++) {
+    // All the same value: in the middle. A NaN is in no bin.
+    const at = high > low ? Math.floor(((values[i] - low) / (high - low)) * bins) : bins >> 1
+    if (at === at) counts[Math.min(Math.max(at, 0), bins - 1)]++
+  }
+  return { mean, std, histogram: { low, high, counts } }
+}
+
+/** One weight: how large it is, and how fast it moves. */
+export interface WeightStatistics {
+  /** Of a parameter that has not the same value everywhere, as biases have at first. */
+  readonly name: string
+  /** Euclidean norms. */
+  readonly norm: number
+  readonly gradientNorm: number
+  /** The norm of the last update by that of the weight; about 1e-3 is healthy. */
+  readonly updateRatio: number
+}
+
+export interface Check {
+  readonly name: 'initial loss' | 'regularisation' | 'overfit' | 'updates' | 'gradients' | 'dead units' | 'saturation'
+  readonly ok: boolean
+  /** What was found and, unless it is ok, what to do. */
+  readonly text: string
+}
+
+export interface Babysitting {
+  /** Whether every check is. */
+  readonly ok: boolean
+  readonly checks: readonly Check[]
+  readonly layers: readonly ActivationStatistics[]
+  readonly weights: readonly WeightStatistics[]
+  /** On a batch, without regularisation; and what outputs of 0 would give: ln(classes) for softmax. */
+  readonly initialLoss: number
+  readonly expectedLoss: number
+  /** Of a few examples, before and after training on them alone. */
+  readonly overfit: { readonly examples: number; readonly steps: number; readonly first: number; readonly last: number }
+  /** The report in plain words, a line for each check. */
+  readonly text: string
+  toString(): string
+}
+
+/** Bounds of what is healthy; the comments at each check say why. */
+const HEALTHY = { initialLoss: 2, overfit: 0.05, update: [1e-5, 1e-1], gradients: 1e4, dead: 0.4, saturated: 0.5 }
+
+/**
+ * The checks that CS231n teaches, as one call, on data of which it takes a random batch:
+ * the loss at initialisation against what outputs of 0 would give (ln(classes) for softmax, ln 2 for binary
+ * cross-entropy); that regularisation adds to it; that a few `examples` (20) can be learnt by heart without
+ * regularisation and dropout, in at most `steps` (300) steps at the highest rate of the schedule; how large updates are
+ * beside the weights (about 1e-3), after 5 steps; gradients that vanish or explode; and, after those steps, ReLUs that
+ * never fire and sigmoid and tanh units that are saturated.
+ *
+ *     console.log(babysit(model, { x, y }).text)
+ *
+ * Needs a loss and an optimizer. Leaves the model as it was, to the bit: parameters, buffers, the optimizer's memory,
+ * random numbers, the count of steps. Synchronous: it takes as long as `steps` steps on `examples` rows.
+ */
+export function babysit(
+  model: Model,
+  data: Data,
+  options: { examples?: number; steps?: number; seed?: number } = {},
+): Babysitting {
+  const where = 'babysit'
+  checkOptions(where, options, ['examples', 'steps', 'seed'])
+  const steps = integer(where, 'steps', options.steps ?? 300, 1)
+  const wanted = integer(where, 'examples', options.examples ?? 20, 1)
+  const random = createRandom(integer(where, 'seed', options.seed ?? 0, 0), 4)
+  const loss = model.needLoss(where)
+  model.needTraining(where)
+  model.needOptimizer(where)
+  const rows = checkData(where, model, data)
+  const order = random.shuffle(Uint32Array.from({ length: rows }, (_, i) => i))
+  const n = Math.min(model.batch, rows)
+  const examples = Math.min(n, wanted)
+  const restore = model.snapshot()
+  const rate = model.peakRate()
+  const pass = createPass()
+  const train = (count: number, first: number): number => {
+    model.loadBatch(data, count, order, first)
+    model.begin(pass, count, true, rate)
+    model.settle()
+    return pass.loss
+  }
+  const checks: Check[] = []
+  const check = (name: Check['name'], ok: boolean, text: string) => void checks.push({ name, ok, text })
+  const short = (v: number) => Number(v.toPrecision(3)).toString()
+  const list = (names: readonly string[]) => (names.length > 3 ? [...names.slice(0, 3), '...'] : names).join(', ')
+  try {
+    // The loss at initialisation, with and without regularisation.
+    model.loadBatch(data, n, order, 0)
+    const penalty = model.decayLoss()
+    model.setRegularises(false)
+    const initialLoss = model.lossOfLoaded(n, false)
+    model.output.data.fill(0)
+    const expectedLoss = loss.run(n, false)
+    const near = `the loss is ${short(initialLoss)}, outputs of 0 would give ${short(expectedLoss)}`
+    // Scores of unit variance add half a nat to ln(classes); a factor of 2 is something else.
+    if (!Number.isFinite(initialLoss)) {
+      check('initial loss', false, `${near}: scale the data, and take smaller initial weights`)
+    } else if (initialLoss > HEALTHY.initialLoss * expectedLoss) {
+      check('initial loss', false, `${near}: scale the data to about unit variance, or take smaller initial weights`)
+    } else if (initialLoss < expectedLoss / HEALTHY.initialLoss) {
+      check('initial loss', false, `${near}: the model has been trained already, or sees its targets in the data`)
+    } else {
+      check('initial loss', true, near)
+    }
+    model.setRegularises(true)
+    if (penalty) {
+      const text = `regularisation adds ${short(penalty)} to the loss`
+      const much = penalty > initialLoss
+      check('regularisation', !much, much ? `${text}, more than the data does: take less of it` : text)
+    }
+
+    // Values and gradients of each layer, of the weights as they are.
+    restore()
+    for (const { data } of Object.values(model.gradients)) data.fill(0)
+    model.loadBatch(data, n, order, 0)
+    const layers = inspect(model, n, true, 0)
+    const gradients = Object.entries(model.gradients).map(([name, { data }]) => [name, data.slice()] as const)
+
+    // A few steps as in training, and what the last changed.
+    restore()
+    for (const { data } of Object.values(model.gradients)) data.fill(0)
+    let before: Tensor['data'][] = []
+    for (let i = 0; i < 5; i++) {
+      before = gradients.map(([name]) => model.parameters[name].data.slice())
+      train(n, Math.min(i * n, rows - n))
+    }
+    model.loadBatch(data, n, order, 0)
+    const later = inspect(model, n, false, 0)
+    const weights = gradients.flatMap(([name, gradient], i): WeightStatistics[] => {
+      const { data } = model.parameters[name]
+      if (before[i].length < 2 || model.parameters[name].shape.length < 2) return []
+      const norm = normOf(before[i])
+      const updateRatio = normOf(data.map((v, j) => v - before[i][j])) / norm
+      return [{ name, norm, gradientNorm: normOf(gradient), updateRatio }]
+    })
+
+    // A few examples by heart.
+    restore()
+    for (const { data } of Object.values(model.gradients)) data.fill(0)
+    model.setRegularises(false)
+    model.loadBatch(data, examples, order, 0)
+    model.output.data.fill(0)
+    const chance = loss.run(examples, false)
+    const first = train(examples, 0)
+    let last = first
+    let done = 1
+    while (done < steps && !(last <= (HEALTHY.overfit / 5) * chance)) {
+      last = train(examples, 0)
+      done++
+    }
+    const learnt = last <= HEALTHY.overfit * chance
+    const course = `${examples} examples alone: the loss goes from ${short(first)} to ${short(last)} in ${done} steps`
+    check(
+      'overfit',
+      learnt,
+      learnt
+        ? course
+        : `${course}, and should come close to 0: look for a mistake in the data, the labels or the network, ` +
+            `or try another learning rate than ${short(rate)}`,
+    )
+
+    // Updates beside weights.
+    const slow = weights.filter(({ updateRatio }) => !(updateRatio >= HEALTHY.update[0]))
+    const fast = weights.filter(({ updateRatio }) => !(updateRatio <= HEALTHY.update[1]))
+    const ratios = weights.map(({ updateRatio }) => updateRatio)
+    const range = weights.length ? `${short(Math.min(...ratios))} to ${short(Math.max(...ratios))}` : 'none'
+    const beside = `updates are ${range} of the weights; about 0.001 is healthy`
+    const name = (weight: WeightStatistics) => weight.name
+    check(
+      'updates',
+      !slow.length && !fast.length,
+      fast.length
+        ? `${beside}: lower the learning rate for ${list(fast.map(name))}`
+        : slow.length
+          ? `${beside}: raise the learning rate, for ${list(slow.map(name))} hardly move`
+          : beside,
+    )
+
+    // Gradients beside weights, which unlike those of activations do not depend on the size of images.
+    const pulls = weights.map(({ gradientNorm, norm }) => gradientNorm / norm)
+    const [least, most] = [Math.min(...pulls), Math.max(...pulls)]
+    if (weights.length > 1) {
+      const even = most <= HEALTHY.gradients * least
+      const text = `gradients are ${short(least)} to ${short(most)} of the weights`
+      const vanish = pulls.indexOf(least) < pulls.indexOf(most)
+      check(
+        'gradients',
+        even,
+        even
+          ? text
+          : `${text}, which is ${vanish ? 'vanishing towards the input' : 'uneven'}: ` +
+              `initialise with he() or xavier(), normalise, or add residual connections`,
+      )
+    }
+
+    // Units that do not learn, after those few steps: too high a rate kills them.
+    const dead = later.filter((layer) => layer.dead !== undefined)
+    if (dead.length) {
+      const bad = dead.filter((layer) => layer.dead! > HEALTHY.dead)
+      const worst = `at most ${percent(Math.max(...dead.map((layer) => layer.dead!)))} of the ReLUs of a layer never fire`
+      const cure = ': lower the learning rate, take smaller biases, or leakyRelu'
+      check('dead units', !bad.length, bad.length ? `${worst} (${list(bad.map(label))})${cure}` : worst)
+    }
+    const saturated = later.filter((layer) => layer.saturated !== undefined)
+    if (saturated.length) {
+      const bad = saturated.filter((layer) => layer.saturated! > HEALTHY.saturated)
+      const most = percent(Math.max(...saturated.map((layer) => layer.saturated!)))
+      const worst = `at most ${most} of the values of a layer are saturated`
+      const cure = ': scale the data, take smaller initial weights, or relu'
+      check('saturation', !bad.length, bad.length ? `${worst} (${list(bad.map(label))})${cure}` : worst)
+    }
+
+    const ok = checks.every((one) => one.ok)
+    const text = checks.map((one) => `${one.ok ? 'ok   ' : 'LOOK '} ${one.name}: ${one.text}`).join('\n')
+    const overfit = { examples, steps: done, first, last }
+    return { ok, checks, layers, weights, initialLoss, expectedLoss, overfit, text, toString: () => text }
+  } finally {
+    restore()
+  }
+}
+
+function label({ path, kind }: ActivationStatistics): string {
+  return [path, kind].filter(Boolean).join(' ')
+}
+
+function percent(part: number): string {
+  return `${Number((100 * part).toPrecision(3))} %`
+}
+
+function normOf(values: Tensor['data']): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i] * values[i]
+  return Math.sqrt(sum)
+}
