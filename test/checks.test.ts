@@ -94,7 +94,7 @@ describe('activationStatistics', () => {
       })
       const scores = rest.forward(output).data
       const dy = scores.map((_, i) => {
-        const row = scores.subarray(3 * Math.floor(i / 3), 3 * Math.floor(i / 3) + 3)
+        const row = Array.from(scores.subarray(3 * Math.floor(i / 3), 3 * Math.floor(i / 3) + 3))
         const sum = row.reduce((s, v) => s + Math.exp(v), 0)
         return (Math.exp(scores[i]) / sum - (Number(data.y[Math.floor(i / 3)]) === i % 3 ? 1 : 0)) / 12
       })
@@ -243,7 +243,7 @@ describe('babysit', () => {
 
   test('data that is not scaled', async () => {
     const model = await make(sequential(dense(32), relu(), dense(3)))
-    const report = babysit(model, { x: data.x.map((v) => 1000 * (v as number)), y: data.y } as Data)
+    const report = babysit(model, { x: Array.from(data.x, (v) => 1000 * v), y: data.y })
     expect(lookAt(report)).toContain('initial loss')
     expect(report.text).toMatch(/LOOK {2}initial loss: the loss is .*, outputs of 0 would give 1.1: scale the data/)
   })

@@ -8,6 +8,16 @@ import {
   type FitOptions,
   type ModelOptions,
   PlanError,
+  warmup,
+  normalize,
+  maxPool2d,
+  layerNorm,
+  flatten,
+  cosineDecay,
+  conv2d,
+  concat,
+  avgPool2d,
+  adamW,
   batchNorm,
   classificationReport,
   createModel,
@@ -468,4 +478,74 @@ describe('pauses', () => {
     await first
     await model.fit(data)
   })
+})
+
+// Issue 4: everything that training has to offer in one run.
+describe('all of it at once', () => {
+  const images = randomData(90, 64, 4)
+  const run = async (backend: 'wasm' | 'js', dtype: 'float64' | 'float32') => {
+    const model = await createModel(
+      sequential(
+        normalize({ mean: 0.1, std: 1.5 }),
+        conv2d(6, { kernel: 3, pad: 1 }),
+        batchNorm(),
+        relu(),
+        maxPool2d(2),
+        residual(sequential(conv2d(6, { kernel: 3, pad: 1 }), relu())),
+        dropout({ keep: 0.8 }),
+        concat(conv2d(4, { kernel: 1 }), avgPool2d(3, { stride: 1, pad: 1 })),
+        flatten(),
+        dense(16),
+        layerNorm(),
+        relu(),
+        dropout({ keep: 0.7 }),
+        dense(4),
+      ),
+      {
+        input: [1, 8, 8],
+        batch: 16,
+        loss: softmaxCrossEntropy({ labelSmoothing: 0.1, classWeights: [1, 2, 1, 0.5] }),
+        optimizer: adamW({
+          learningRate: warmup(5, cosineDecay({ initial: 0.02, per: 'step' })),
+          weightDecay: 0.01,
+        }),
+        l2: 1e-3,
+        clipNorm: 0.5,
+        seed: 7,
+        backend,
+        dtype,
+      },
+    )
+    const rates: number[] = []
+    const history = await model.fit(images, {
+      epochs: 12,
+      validation: 0.2,
+      earlyStopping: { patience: 2, minDelta: 1e-3, restoreBest: true },
+      transform: ({ data: pixels }, n) => {
+        for (let i = 0; i < 64 * n; i++) pixels[i] *= 1.25
+      },
+      onBatch: ({ learningRate }) => void rates.push(learningRate),
+      yieldEvery: backend === 'js' ? 0 : 8,
+    })
+    return { model, history, rates }
+  }
+
+  test.each(['float64', 'float32'] as const)(
+    'the same bits on both engines, and again in this process, in %s',
+    async (dtype) => {
+      const first = await run('wasm', dtype)
+      for (const other of [await run('js', dtype), await run('wasm', dtype)]) {
+        expect(other.history).toEqual(first.history)
+        expect(other.rates).toEqual(first.rates)
+        expect(bits(other.model)).toEqual(bits(first.model))
+      }
+      // And each part took part: labels of chance stop learning early, warm-up rises, the best epoch is not the last.
+      const { history, rates } = first
+      expect(history.stopped).toBe('earlyStopping')
+      expect(history.bestEpoch).toBe(history.loss.length - 3)
+      expect(rates.slice(0, 5)).toEqual(rates.slice(0, 5).toSorted((a, b) => a - b))
+      expect(rates.at(-1)).toBeLessThan(Math.max(...rates))
+    },
+    30_000,
+  )
 })
