@@ -527,7 +527,7 @@ export function drawHistograms({ title, subtitle, rows }) {
       const bar = cell.width / counts.length
       // The zeros of a ReLU would leave nothing to see of the rest: such a bar is cut off, and marked.
       const [most = 0, second = 0] = counts.toSorted((a, b) => b - a)
-      const highest = Math.max(1, second, most / 16)
+      const highest = Math.max(1, most > 2 * second ? Math.max(1.1 * second, most / 16) : most)
       if (i === 0) {
         const style = { fill: COLOR.muted, 'font-size': 12, 'text-anchor': 'middle' }
         out.push(text(x + cell.width / 2, top - 10, above, style))

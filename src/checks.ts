@@ -188,7 +188,7 @@ export interface Babysitting {
 }
 
 /** Bounds of what is healthy; the comments at each check say why. */
-const HEALTHY = { initialLoss: 2, overfit: 0.05, update: [1e-5, 1e-1], gradients: 1e4, dead: 0.4, saturated: 0.5 }
+const HEALTHY = { initialLoss: 2, overfit: 0.05, update: [1e-5, 1e-1], gradients: 1e3, dead: 0.4, saturated: 0.5 }
 
 /**
  * The checks that CS231n teaches, as one call, on data of which it takes a random batch:
@@ -326,20 +326,22 @@ export function babysit(
           : beside,
     )
 
-    // Gradients beside weights, which unlike those of activations do not depend on the size of images.
-    const pulls = weights.map(({ gradientNorm, norm }) => gradientNorm / norm)
-    const [least, most] = [Math.min(...pulls), Math.max(...pulls)]
-    if (weights.length > 1) {
-      const even = most <= HEALTHY.gradients * least
-      const text = `gradients are ${short(least)} to ${short(most)} of the weights`
-      const vanish = pulls.indexOf(least) < pulls.indexOf(most)
+    // Gradients from the last layer to the first: their norms, for those of single values depend on the size of images.
+    const norms = layers.flatMap(({ gradients: found, shape }) =>
+      found ? [Math.sqrt((found.mean ** 2 + found.std ** 2) * shape.reduce((size, d) => size * d, 1))] : [],
+    )
+    if (norms.length > 1) {
+      const change = norms[0] / norms[norms.length - 1]
+      const vanish = !(change >= 1 / HEALTHY.gradients)
+      const explode = !(change <= HEALTHY.gradients)
+      const course = `from the last layer to the first, gradients become ${short(change)} times as large`
       check(
         'gradients',
-        even,
-        even
-          ? text
-          : `${text}, which is ${vanish ? 'vanishing towards the input' : 'uneven'}: ` +
-              `initialise with he() or xavier(), normalise, or add residual connections`,
+        !vanish && !explode,
+        vanish || explode
+          ? `${course}: they ${vanish ? 'vanish' : 'explode'}; ` +
+              `initialise with he() or xavier(), normalise, or add residual connections`
+          : course,
       )
     }
 

@@ -294,9 +294,10 @@ describe('babysit', () => {
       sequential(...Array.from({ length: 6 }, () => [dense(32, { init: normal(init) }), activation()]).flat(), dense(3))
     const small = babysit(await make(deep(0.01, tanh)), data, { steps: 5 })
     expect(small.checks.find(({ name }) => name === 'gradients')?.text).toMatch(
-      /vanishing towards the input: initialise/,
+      /gradients become .*e-\d+ times as large: they vanish; initialise/,
     )
     expect(lookAt(babysit(await make(deep(2, tanh)), data, { steps: 5 }))).toContain('saturation')
+    expect(babysit(await make(deep(2, relu)), data, { steps: 5 }).text).toMatch(/LOOK {2}gradients: .*they explode/)
     const dead = await make(sequential(dense(32), relu(), dense(3)))
     dead.parameters['0.bias'].data.fill(-100)
     expect(babysit(dead, data, { steps: 5 }).text).toMatch(/LOOK {2}dead units: at most 100 % .*\(1 relu\): lower/)

@@ -224,7 +224,7 @@ describe('npm start', () => {
 })
 
 describe('the other examples', () => {
-  it.each(['softmax-regression', 'pca', 'augmentation', 'optimizers', 'schedules'])(
+  it.each(['softmax-regression', 'pca', 'augmentation', 'optimizers', 'schedules', 'initialisation'])(
     '%s prints what its first lines say',
     async (name) => {
       const source = readFileSync(join(process.cwd(), `examples/${name}.js`), 'utf8')
