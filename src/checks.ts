@@ -41,6 +41,13 @@ export interface ActivationStatistics {
   readonly saturated?: number
 }
 
+export interface StatisticsOptions {
+  /** Asks for histograms of so many bins. */
+  bins?: number
+  /** Where they begin and end; three standard deviations on either side of the mean unless given. */
+  range?: readonly [low: number, high: number]
+}
+
 /** The slope of a saturating unit from its output, as a share of the steepest. */
 const SLOPES: Record<string, ((y: number) => number) | undefined> = {
   sigmoid: (y) => 4 * y * (1 - y),
@@ -51,8 +58,7 @@ const SATURATED = 0.05
 /**
  * Mean and standard deviation of the activations of every layer on one batch, and, given labels or targets y, of their
  * gradients: the way to see a network whose signal dies away or explodes with depth. As in training: batch norm takes
- * the statistics of the batch, dropout its next masks. x holds at most the batch of rows. `bins` asks for histograms of
- * so many bins, over `range` or over three standard deviations on either side of the mean. Leaves parameters,
+ * the statistics of the batch, dropout its next masks. x holds at most the batch of rows. Leaves parameters,
  * gradients, buffers and dropout's masks as they were.
  *
  *     for (const { path, kind, activations } of activationStatistics(model, x)) console.log(path, kind, activations.std)
@@ -60,10 +66,22 @@ const SATURATED = 0.05
  * Where a ReLU left its work to a pooling layer, the gradient of the pool, that of the ReLU's input, stands for its own.
  */
 export function activationStatistics(
-  model: Model,
+  model: Model<never>,
+  x: Numbers,
+  y?: undefined,
+  options?: StatisticsOptions,
+): ActivationStatistics[]
+export function activationStatistics(
+  model: Model<'loss' | 'training'>,
+  x: Numbers,
+  y: Labels | Numbers,
+  options?: StatisticsOptions,
+): ActivationStatistics[]
+export function activationStatistics(
+  model: Model<never>,
   x: Numbers,
   y?: Labels | Numbers,
-  options: { bins?: number; range?: readonly [low: number, high: number] } = {},
+  options: StatisticsOptions = {},
 ): ActivationStatistics[] {
   const where = 'activationStatistics'
   checkOptions(where, options, ['bins', 'range'])
@@ -91,7 +109,13 @@ export function activationStatistics(
   return result
 }
 
-function inspect(model: Model, n: number, gradient: boolean, bins: number, range?: number[]): ActivationStatistics[] {
+function inspect(
+  model: Model<never>,
+  n: number,
+  gradient: boolean,
+  bins: number,
+  range?: number[],
+): ActivationStatistics[] {
   const found = new Map<number, { -readonly [K in keyof ActivationStatistics]: ActivationStatistics[K] }>()
   model.inspect(n, gradient, ({ path, kinds }, y, values, part) => {
     const layer = found.get(part)

@@ -4,6 +4,7 @@ export {
   type Check,
   type Histogram,
   type Statistics,
+  type StatisticsOptions,
   type WeightStatistics,
   activationStatistics,
   babysit,
