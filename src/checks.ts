@@ -9,18 +9,23 @@ import type { Model } from './model'
 import type { Tensor } from './plan'
 import { createRandom } from './random'
 
+/** How often values of which size occur. */
 export interface Histogram {
-  /** Where the first bin begins and the last ends. */
+  /** Where the first bin begins. */
   readonly low: number
+  /** Where the last bin ends. */
   readonly high: number
   /** Values in each bin; what is beyond the ends counts in the first and the last. */
   readonly counts: readonly number[]
 }
 
+/** Of some values. */
 export interface Statistics {
+  /** Their mean. */
   readonly mean: number
   /** Standard deviation. */
   readonly std: number
+  /** If bins were asked for. */
   readonly histogram?: Histogram
 }
 
@@ -32,6 +37,7 @@ export interface ActivationStatistics {
   readonly kind: string
   /** Of its output, for one example. */
   readonly shape: readonly number[]
+  /** Of its output. */
   readonly activations: Statistics
   /** Of the gradient of the loss by its output; only with labels or targets, and not where nothing before is trained. */
   readonly gradients?: Statistics
@@ -41,6 +47,7 @@ export interface ActivationStatistics {
   readonly saturated?: number
 }
 
+/** What activationStatistics is asked for. */
 export interface StatisticsOptions {
   /** Asks for histograms of so many bins. */
   bins?: number
@@ -181,33 +188,52 @@ function statistics(values: Tensor['data'], bins: number, range?: number[]): Sta
 export interface WeightStatistics {
   /** Of a parameter that has not the same value everywhere, as biases have at first. */
   readonly name: string
-  /** Euclidean norms. */
+  /** Its Euclidean norm. */
   readonly norm: number
+  /** That of its gradient. */
   readonly gradientNorm: number
   /** The norm of the last update by that of the weight; about 1e-3 is healthy. */
   readonly updateRatio: number
 }
 
+/** One of the checks of babysit. */
 export interface Check {
+  /** What is checked. */
   readonly name: 'initial loss' | 'regularisation' | 'overfit' | 'updates' | 'gradients' | 'dead units' | 'saturation'
+  /** Whether it is as it should be. */
   readonly ok: boolean
   /** What was found and, unless it is ok, what to do. */
   readonly text: string
 }
 
+/** What babysit found. */
 export interface Babysitting {
   /** Whether every check is. */
   readonly ok: boolean
+  /** One by one. */
   readonly checks: readonly Check[]
+  /** Values and gradients of each layer, on a batch. */
   readonly layers: readonly ActivationStatistics[]
+  /** Weights, and how large updates are beside them. */
   readonly weights: readonly WeightStatistics[]
-  /** On a batch, without regularisation; and what outputs of 0 would give: ln(classes) for softmax. */
+  /** On a batch, without regularisation. */
   readonly initialLoss: number
+  /** What outputs of 0 would give: ln(classes) for softmax. */
   readonly expectedLoss: number
   /** Of a few examples, before and after training on them alone. */
-  readonly overfit: { readonly examples: number; readonly steps: number; readonly first: number; readonly last: number }
+  readonly overfit: {
+    /** How many. */
+    readonly examples: number
+    /** Steps taken. */
+    readonly steps: number
+    /** Their loss before. */
+    readonly first: number
+    /** Their loss after. */
+    readonly last: number
+  }
   /** The report in plain words, a line for each check. */
   readonly text: string
+  /** The same as text. */
   toString(): string
 }
 

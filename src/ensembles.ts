@@ -17,7 +17,7 @@ export interface Predictor {
 
 export interface Ensemble extends Predictor {
   /** The share of right answers, and the mean cross-entropy of mean probabilities (NaN for votes and values). */
-  evaluate(data: { readonly x: Numbers; readonly y: Labels }): { loss: number; accuracy: number }
+  evaluate(data: { readonly x: Numbers; readonly y: Labels }): Pick<Evaluation, 'loss' | 'accuracy'>
 }
 
 /**
@@ -104,6 +104,7 @@ function addRow(combine: string, scores: ArrayLike<number>, at: number, count: n
 export interface Weights extends Predictor {
   /** As Model.predict and Model.evaluate, with these weights instead of the model's own, which come back after it. */
   predict(x: Numbers): Tensor
+  /** As Model.evaluate, with these weights. */
   evaluate(data: Data | Batches, options?: EvaluateOptions): Evaluation
   /** Exchanges these weights with those of the model; a second call brings everything back. Allocates nothing. */
   swap(): void

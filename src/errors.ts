@@ -1,15 +1,18 @@
 /** A network, layer or option that cannot work; found when the model is created, before anything is computed. */
 export class PlanError extends Error {
+  /** Tells errors apart where there are two copies of the library, and instanceof does not. */
   override name = 'PlanError'
 }
 
 /** Bad data handed to a model: wrong length, labels out of range, NaN. The model is as it was before. */
 export class DataError extends Error {
+  /** Tells errors apart where there are two copies of the library, and instanceof does not. */
   override name = 'DataError'
 }
 
 /** A file that is damaged or another than the one wanted: weights, data, preprocessing. The model is as it was before. */
 export class FileError extends Error {
+  /** Tells errors apart where there are two copies of the library, and instanceof does not. */
   override name = 'FileError'
 }
 

@@ -20,6 +20,7 @@ import { type Random, createRandom } from './random'
 
 /** Where a run is; one object, updated in place, so keep a copy rather than the object. */
 export interface Progress {
+  /** 0, 1, ... */
   epoch: number
   /** Of the whole run; NaN where it ends after `steps` of batches whose number is not known. */
   epochs: number
@@ -29,21 +30,29 @@ export interface Progress {
   batches: number
   /** Examples done in this epoch. */
   examples: number
+  /** Of an epoch; NaN where an iterable gives them. */
   totalExamples: number
   /** Means over the examples of this epoch so far. */
   loss: number
   /** The share of right answers; NaN where the targets are values. */
   accuracy: number
+  /** Of the last step. */
   learningRate: number
 }
 
 /** What one epoch gave. */
 export interface EpochResult {
+  /** 0, 1, ... */
   readonly epoch: number
+  /** Mean over the batches of the epoch, each before its step. */
   readonly loss: number
+  /** The share of right answers in them; NaN where the targets are values. */
   readonly accuracy: number
+  /** After the epoch; missing without validation. */
   readonly validationLoss?: number
+  /** After the epoch; missing without validation. */
   readonly validationAccuracy?: number
+  /** Of the last step. */
   readonly learningRate: number
 }
 
@@ -53,6 +62,7 @@ export type Callback<T> = (value: T) => void | boolean | Promise<void | boolean>
 /** What tells how good an epoch was: a loss by being low, an accuracy by being high. */
 export type Monitor = 'loss' | 'accuracy' | 'validationLoss' | 'validationAccuracy'
 
+/** Ends a run that no longer gets better. */
 export interface EarlyStopping {
   /** Epochs without an improvement after which the run ends. 5 unless given; Infinity only keeps the best. */
   patience?: number
@@ -64,6 +74,7 @@ export interface EarlyStopping {
   restoreBest?: boolean
 }
 
+/** How fit trains. */
 export interface FitOptions {
   /** 1 unless given; with `steps`, as many as they take. */
   epochs?: number
@@ -81,6 +92,7 @@ export interface FitOptions {
   onBatch?: Callback<Progress> | readonly Callback<Progress>[]
   /** Called after each epoch; several in their order. False ends the run. */
   onEpoch?: Callback<EpochResult> | readonly Callback<EpochResult>[]
+  /** Ends the run once it no longer gets better, or only keeps the best epoch. */
   earlyStopping?: EarlyStopping
   /** Ends the run after the batch in work; the history says so, and what was learnt stays. */
   signal?: AbortSignal
@@ -90,9 +102,13 @@ export interface FitOptions {
 
 /** A list for each measure, an entry for each finished epoch. */
 export interface History {
+  /** Means over the batches of an epoch, each before its step. */
   loss: number[]
+  /** Shares of right answers in them; NaN where the targets are values. */
   accuracy: number[]
+  /** After each epoch; empty without validation. */
   validationLoss: number[]
+  /** After each epoch; empty without validation. */
   validationAccuracy: number[]
   /** The rate of the last step of each epoch. */
   learningRate: number[]
@@ -106,6 +122,7 @@ export interface History {
   aborted: boolean
 }
 
+/** What evaluate is asked for. */
 export interface EvaluateOptions {
   /** Works in place on the first n rows of each batch, in the model's input. */
   transform?: (input: Tensor, n: number) => void
@@ -115,11 +132,13 @@ export interface EvaluateOptions {
   confusion?: boolean
 }
 
+/** How good a model is on some data. */
 export interface Evaluation {
   /** Mean over the rows, with what regularisation adds. */
   loss: number
   /** The share of right answers; NaN where the targets are values. */
   accuracy: number
+  /** With `topK`: the share of rows whose label is among so many highest scores. */
   topKAccuracy?: number
   /** Of each label (row) how many were given each class (column). */
   confusion?: number[][]

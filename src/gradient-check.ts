@@ -5,16 +5,21 @@ import type { Model } from './model'
 import type { Tensor } from './plan'
 import { createRandom } from './random'
 
-/** A value whose gradient was checked: the name of its parameter, or 'input', and its index in the data of that. */
+/** A value whose gradient was checked. */
 export interface Coordinate {
+  /** Of its parameter, or 'input'. */
   readonly name: string
+  /** In the data of that. */
   readonly index: number
 }
 
+/** What gradientCheck found. */
 export interface GradientCheck extends Coordinate {
   /** The largest relative error |a - n| / max(|a|, |n|, floor) of analytic against numeric gradients, at name, index. */
   readonly error: number
+  /** The gradient there by back-propagation. */
   readonly analytic: number
+  /** The gradient there by central differences. */
   readonly numeric: number
   /** How many values were checked. */
   readonly checked: number

@@ -10,7 +10,7 @@ export {
   babysit,
 } from './checks'
 export { type Data, type Labels, type Numbers } from './data/batches'
-export { splitData } from './data/split'
+export { type DataSplit, splitData } from './data/split'
 export { type DType, type WasmSource } from './engine/index'
 export {
   type AveragedWeights,
@@ -61,7 +61,7 @@ export { sequential } from './layers/sequential'
 export { sigmoid } from './layers/sigmoid'
 export { softmax } from './layers/softmax'
 export { tanh } from './layers/tanh'
-export { type Loss, binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from './losses'
+export { type Loss, type LossStep, binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from './losses'
 export { type ClassificationReport, classificationReport } from './metrics'
 export {
   type Ability,
@@ -78,13 +78,25 @@ export { type LbfgsOptions, lbfgs } from './optimizers/lbfgs'
 export { type Minimum, minimize } from './optimizers/minimize'
 export { momentum } from './optimizers/momentum'
 export { nesterov } from './optimizers/nesterov'
-export { type Optimizer, type Parameters } from './optimizers/optimizer'
+export { type Optimizer, type Parameters, type WithRate } from './optimizers/optimizer'
 export { rmsprop } from './optimizers/rmsprop'
 export { sgd } from './optimizers/sgd'
-export { type Layer, type Plan, type Regions, type Row, type Step, type Tensor, type Value } from './plan'
+export {
+  type Layer,
+  type ParameterOptions,
+  type Place,
+  type Plan,
+  type Regions,
+  type Row,
+  type Slot,
+  type Step,
+  type Tensor,
+  type Value,
+} from './plan'
 export { type Random, createRandom } from './random'
 export {
   type Schedule,
+  type Timed,
   cosineDecay,
   exponentialDecay,
   inverseSqrtDecay,

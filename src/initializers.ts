@@ -3,8 +3,11 @@ import type { Random } from './random'
 
 /** How a parameter gets its first values. fanIn, fanOut: connections of one output, of one input. */
 export interface Initializer {
+  /** The name of the function that made it. */
   readonly kind: string
+  /** What that function was given. */
   readonly config: object
+  /** Writes the first values of a parameter. */
   fill(values: Float64Array | Float32Array, fanIn: number, fanOut: number, random: Random): void
 }
 

@@ -1,6 +1,6 @@
 import { DataError, PlanError, checkOptions, finite, show } from './errors'
 import { BINARY_SCRATCH, SOFTMAX_SCRATCH } from './kernels/blocking'
-import type { Plan, Value } from './plan'
+import type { Place, Plan, Value } from './plan'
 
 /** A planned loss. */
 export interface LossStep {
@@ -10,16 +10,20 @@ export interface LossStep {
    */
   readonly targets: 'labels' | 'values' | 'probabilities'
   /** Pointer to the targets: i32 labels, or values of the model's dtype. */
-  readonly target: { readonly pointer: number }
+  readonly target: Place
   /** What the n examples at the target weigh in a mean: n, or the sum of the weights of their classes. */
   weight(n: number): number
   /** The mean loss of n examples; with `gradient`, writes the gradient of the output too. */
   run(n: number, gradient: boolean): number
 }
 
+/** A loss is a description, as a layer is: plain data, and how to plan it. */
 export interface Loss {
+  /** The name of the function that made it. */
   readonly kind: string
+  /** What that function was given. */
   readonly config: object
+  /** Plans it on x, the output of the network. */
   plan(x: Value, plan: Plan): LossStep
 }
 

@@ -50,6 +50,7 @@ export function addConfusion(to: number[][], scores: Scores, labels: Int32Array,
 
 /** What a confusion matrix says, for each class and on the whole. */
 export interface ClassificationReport {
+  /** The share of right answers. */
   readonly accuracy: number
   /** Of the examples given this class, the share that is of it; NaN if there are none. */
   readonly precision: readonly number[]

@@ -60,6 +60,7 @@ export interface ModelOptions<
   clipValue?: number
   /** Gradients whose norm, over all parameters, is larger are scaled down to it: exactly, where PyTorch adds 1e-6. */
   clipNorm?: number
+  /** The numbers that it computes with: float64 unless given; float32 is faster and half as large. */
   dtype?: DType
   /** 'auto': WebAssembly where it runs, else the TypeScript twin. */
   backend?: 'auto' | 'wasm' | 'js'
@@ -119,6 +120,7 @@ export interface Description {
   readonly output: readonly number[]
   /** What each region of the memory would take, in bytes. */
   readonly memory: Readonly<Regions>
+  /** The lines of the summary. */
   readonly layers: readonly Row[]
   /** Names and shapes of parameters and buffers, as in a PyTorch state dict. */
   readonly shapes: Readonly<Record<string, readonly number[]>>
@@ -264,17 +266,24 @@ export class Model<Can extends Ability = Ability> implements Trainable {
   readonly input: Tensor
   /** The batch of outputs of the last forward pass. */
   readonly output: Tensor
+  /** What computes: WebAssembly, or its TypeScript twin. */
   readonly backend: 'wasm' | 'js'
+  /** The numbers that it computes with. */
   readonly dtype: DType
+  /** The most rows of a step or a forward pass. */
   readonly batch: number
   /** @internal */
   random: Random
+  /** Values of one example that goes in. */
   readonly inputSize: number
   readonly classes: number
+  /** What the loss compares with; see Loss. */
   readonly targets: LossStep['targets']
+  /** Values of one example that comes out. */
   readonly targetSize: number
   /** @internal */
   readonly fullBatch: boolean
+  /** The one that it was created with. */
   readonly seed: number
   /** What each region of the memory takes, in bytes. */
   readonly memory: Readonly<Regions>
@@ -410,6 +419,7 @@ export class Model<Can extends Ability = Ability> implements Trainable {
   get passes(): number {
     return this.plan.passes
   }
+  /** Throws a PlanError unless it is an integer of at least 0. */
   set passes(passes: number) {
     this.plan.passes = integer('passes', 'the number of training passes', passes, 0)
   }

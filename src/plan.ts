@@ -18,12 +18,15 @@ import type { Initializer } from './initializers'
 
 /** A shape and a live view of the model's memory: writing to `data` changes the model. */
 export interface Tensor {
+  /** Its dimensions, the last of which changes fastest in `data`. */
   readonly shape: readonly number[]
+  /** The values, one after the other. */
   readonly data: Float64Array | Float32Array
 }
 
 /** What runs of a planned layer. `n` is how many examples of the planned batch are in use. */
 export interface Step {
+  /** The output. */
   readonly y: Value
   /** Multiplications and additions of the forward pass for one example, counted apart. */
   readonly flops: number
@@ -31,6 +34,7 @@ export interface Step {
   readonly fused?: boolean
   /** Of a layer made of layers: the steps that it is, in order (see chain). A run may pause between any two. */
   readonly parts?: readonly Step[]
+  /** Computes y from x, for n examples. */
   forward(n: number, training: boolean): void
   /** Adds to the gradients of parameters and writes x.gradient, unless plan.wants(x) is false. */
   backward(n: number): void
@@ -61,14 +65,23 @@ export function leaves(step: Step): readonly Step[] {
 
 /** A layer is a description: plain data, and how to plan it. */
 export interface Layer {
+  /** The name of the function that made it. */
   readonly kind: string
+  /** What that function was given, as JSON has it. */
   readonly config: object
   /**
    * How weights before this layer are initialised unless told: 'he', for activations that pass about half of what they
    * get; 'next', as the layer after it says, for layers that keep the scale. Else, and by default, by Xavier.
    */
   readonly initBefore?: 'he' | 'next'
+  /** Reserves what the layer needs on its input x, and gives the step that runs. Throws a PlanError if x does not fit. */
   plan(x: Value, plan: Plan): Step
+}
+
+/** A piece of the memory. */
+export interface Place {
+  /** Where it begins, in bytes, after layout. */
+  readonly pointer: number
 }
 
 /** A piece of the activations, live from time `first` to time `last`. */
@@ -95,11 +108,14 @@ export class Value {
   gradient = 0
   /** Whether a ReLU is still to be taken of these values: see Plan.leaveRelu. */
   beforeRelu = false
+  /** Values of one example. */
   readonly size: number
   constructor(
     /** Of one example. */
     readonly shape: readonly number[],
+    /** Where the values lie. @internal */
     readonly storage: Block,
+    /** Where the gradient lies; none if it has none. @internal */
     readonly slope: Block | undefined,
     /** Whether nothing trainable lies before this value. */
     readonly constant: boolean,
@@ -110,8 +126,11 @@ export class Value {
 
 /** A named piece of the model that lives as long as it: a parameter or a buffer. */
 export interface Slot {
+  /** As in a PyTorch state dict. */
   readonly name: string
+  /** Its dimensions. */
   readonly shape: readonly number[]
+  /** How many values it has. */
   readonly size: number
   /** Pointer to the values, in bytes, after layout. */
   data: number
@@ -119,9 +138,13 @@ export interface Slot {
   gradient: number
 }
 
-interface ParameterOptions {
+/** What the memory of a model needs to know of a parameter. */
+export interface ParameterOptions {
+  /** How it gets its first values. */
   init: Initializer
+  /** Connections of one output. */
   fanIn: number
+  /** Connections of one input. */
   fanOut: number
   /** Whether weight decay applies: weights yes, biases and norms no. */
   decay: boolean
@@ -138,26 +161,41 @@ interface Buffer extends Slot {
 
 /** A line of the summary. */
 export interface Row {
+  /** The name of the layer in the model, such as features.0. */
   readonly path: string
+  /** The function that made it. */
   readonly kind: string
+  /** Of its output, for one example. */
   readonly shape: readonly number[]
+  /** How many values it learns or, frozen, has learnt. */
   readonly parameters: number
+  /** Multiplications and additions of the forward pass for one example, counted apart. */
   readonly flops: number
 }
 
 /** A layer: its place in the network, its kind, and that of the next if it does that one's work as well. */
 export interface Origin {
+  /** The name of the layer in the model. */
   readonly path: string
+  /** The functions that made it and the next. */
   readonly kinds: readonly string[]
 }
 
+/** What each region of the memory takes, in bytes. */
 export interface Regions {
+  /** Weights and biases. */
   parameters: number
+  /** As large as the parameters that are trained. */
   gradients: number
+  /** What is kept but not trained, such as running statistics. */
   state: number
+  /** What the optimizer remembers for each parameter. */
   optimizer: number
+  /** Values between the layers and their gradients, which share memory by lifetime. */
   activations: number
+  /** Shared by all layers. */
   scratch: number
+  /** All of it. */
   total: number
 }
 
@@ -178,6 +216,7 @@ function align(bytes: number): number {
   return Math.ceil(bytes / ALIGN) * ALIGN
 }
 
+/** The memory of a model while it is laid out: what a layer asks, in its plan, for what it needs. */
 export class Plan {
   /** Bytes of a value. */
   readonly bytes: number
@@ -198,17 +237,26 @@ export class Plan {
 
   /** Whether what only regularises takes part in training; a check may switch it off. */
   regularises = true
-  /** Of each step that does the work of a layer, which layer that is. */
+  /** Of each step that does the work of a layer, which layer that is. @internal */
   readonly origins = new Map<Step, Origin>()
 
+  /** All so far, in their order. @internal */
   readonly parameters: Parameter[] = []
+  /** All so far, in their order. @internal */
   readonly buffers: Buffer[] = []
-  readonly constants: { readonly block: { readonly pointer: number }; readonly values: readonly number[] }[] = []
+  /** What is written once, when the memory exists. @internal */
+  readonly constants: { readonly block: Place; readonly values: readonly number[] }[] = []
+  /** The lines of the summary so far. */
   readonly rows: Row[] = []
+  /** The input of the whole model. */
   readonly input: Value
+  /** Where the parameters begin, after layout. */
   parametersPointer = 0
+  /** Where the gradients begin, after layout. */
   gradientsPointer = 0
+  /** Where the state begins, after layout. */
   statePointer = 0
+  /** Where the slots of the optimizer begin, after layout. */
   optimizerPointer = 0
 
   private readonly blocks: Block[] = []
@@ -226,9 +274,13 @@ export class Plan {
 
   constructor(
     inputShape: readonly number[],
+    /** The most examples at once. */
     readonly batch: number,
+    /** The numbers that the model computes with. */
     readonly dtype: DType,
+    /** Whether it is planned without gradients. */
     readonly inference: boolean,
+    /** Of what is random in training. */
     readonly seed: number,
     /** Names of layers that are not to be trained. */
     private readonly frozenLayers: readonly string[] = [],
@@ -372,21 +424,21 @@ export class Plan {
   }
 
   /** Memory that the layer being planned fills forward and reads backward. */
-  saved(bytes: number): { readonly pointer: number } {
+  saved(bytes: number): Place {
     const block = this.block(bytes)
     if (!this.inference) this.kept.push(block)
     return block
   }
 
   /** Memory that nothing else ever uses. */
-  pinned(bytes: number): { readonly pointer: number } {
+  pinned(bytes: number): Place {
     const block = this.block(bytes)
     this.pinnedBlocks.add(block)
     return block
   }
 
   /** Values that neither change nor are saved, such as class weights. */
-  constant(values: readonly number[]): { readonly pointer: number } {
+  constant(values: readonly number[]): Place {
     const block = this.pinned(values.length * this.bytes)
     this.constants.push({ block, values })
     return block
@@ -423,7 +475,7 @@ export class Plan {
     return this.kinds.length > 1 ? `${path} ${this.kinds[this.kinds.length - 1]}` : path
   }
 
-  /** Parameters that are trained. */
+  /** Parameters that are trained. @internal */
   get trainable(): readonly Parameter[] {
     return this.parameters.filter((p) => !p.frozen)
   }

@@ -7,7 +7,9 @@ import { cos, integerPower } from './kernels/math'
  * One that watches the loss keeps what it saw in `state`, which belongs to the run; the function itself stays pure.
  */
 export interface Schedule {
+  /** The rate at time t. */
   (t: number, total?: number, state?: Float64Array): number
+  /** The unit of t: epochs unless given. */
   readonly per?: 'epoch' | 'step'
   /** What `state` holds at the start of a run. */
   readonly initialState?: readonly number[]
@@ -15,7 +17,8 @@ export interface Schedule {
   observe?(epoch: number, loss: number, state: Float64Array): void
 }
 
-interface Timed {
+/** What schedules are told in any case. */
+export interface Timed {
   /** The rate at t = 0. */
   initial: number
   /** The unit of t: 'epoch' unless given. */

@@ -9,6 +9,7 @@ import { sequential } from '../layers/sequential'
 import type { Layer } from '../plan'
 import { type ClassesOptions, classesOf } from './options'
 
+/** Of leNet5. */
 export interface LeNetOptions extends ClassesOptions {
   /** Makes the layer after each convolution and dense layer but the last; relu unless given. */
   activation?: () => Layer

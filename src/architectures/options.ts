@@ -2,16 +2,19 @@
 
 import { checkOptions, finite, integer } from '../errors'
 
+/** Of all architectures. */
 export interface ClassesOptions {
   /** Outputs: a score for each class. */
   classes?: number
 }
 
+/** Of those with dropout. */
 export interface KeepOptions extends ClassesOptions {
   /** The probability that dropout keeps a value. */
   keep?: number
 }
 
+/** Of those that come in several widths. */
 export interface WidthOptions extends ClassesOptions {
   /** A factor on the channels of every layer; 1 unless given. */
   width?: number

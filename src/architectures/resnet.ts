@@ -94,6 +94,7 @@ export function resNet50(options: ClassesOptions = {}): Layer {
   return resNet('resNet50', options, [3, 4, 6, 3], true)
 }
 
+/** Of the ResNets for CIFAR. */
 export interface CifarResNetOptions extends ClassesOptions {
   /**
    * Where a block halves the image: 'A' takes every second pixel and pads with channels of zeros, without parameters,

@@ -10,6 +10,7 @@ import { sequential } from '../layers/sequential'
 import type { Layer } from '../plan'
 import { type KeepOptions, classesOf } from './options'
 
+/** Of vgg11 and vgg16. */
 export interface VggOptions extends KeepOptions {
   /** Batch norm after each convolution (torchvision's vgg11_bn, vgg16_bn); false unless given. */
   batchNorm?: boolean

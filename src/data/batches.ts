@@ -9,7 +9,9 @@ export type Labels = ArrayLike<number | bigint>
 
 /** Examples x, rows of the input shape one after the other; y their labels, or their target values. */
 export interface Data {
+  /** Rows of the input shape, one after the other. */
   readonly x: Numbers
+  /** A label for each row, or rows of the output shape. */
   readonly y: Labels | Numbers
 }
 

@@ -18,11 +18,17 @@ export function readCifar10(files: Bytes | readonly Bytes[]): ByteData {
   return { x, y: labels[0], shape: [3, 32, 32] }
 }
 
+/** Pictures with their classes, fine and coarse. */
+export interface Cifar100Data extends ByteData {
+  /** The superclass of each. */
+  coarse: Uint8Array
+}
+
 /**
  * CIFAR-100 from the bytes of its binary files train.bin or test.bin: pixels from 0 to 255, `shape` [3, 32, 32]; y the
  * fine labels from 0 to 99, `coarse` the 20 superclasses. Throws a FileError that says what is wrong with the file.
  */
-export function readCifar100(files: Bytes | readonly Bytes[]): ByteData & { coarse: Uint8Array } {
+export function readCifar100(files: Bytes | readonly Bytes[]): Cifar100Data {
   const { x, labels } = readRecords('readCifar100', files, [
     { name: 'coarse label', count: 20 },
     { name: 'fine label', count: 100 },

@@ -7,6 +7,7 @@ import { type Bytes, hint, viewBytes } from './bytes'
 /** A column: its name in the header, or its number; 0 is the first, -1 the last. */
 export type Column = string | number
 
+/** Which column is what, and how the file is written. */
 export interface CsvOptions {
   /** Whether the first line names the columns. True unless given. */
   header?: boolean
@@ -22,6 +23,7 @@ export interface CsvOptions {
   delimiter?: string
 }
 
+/** What a CSV file holds, ready for fit. */
 export interface CsvData {
   /** The rows one after the other, without the label, target and ignored columns. */
   x: Float64Array

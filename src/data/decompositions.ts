@@ -11,6 +11,7 @@ import { product } from '../plan'
 import type { Numbers } from './batches'
 import { type Projection, checkShape, createProjection, fitScaling, multiplyTransposed, transpose } from './transforms'
 
+/** Of pca. */
 export interface PcaOptions {
   /** Of one example: [features], or [channels, height, width]. */
   shape: readonly number[]
@@ -22,6 +23,7 @@ export interface PcaOptions {
   covariance?: 'biased' | 'unbiased'
 }
 
+/** Of pcaWhitening. */
 export interface WhiteningOptions extends PcaOptions {
   /** Added to each variance, or noise in directions of little variance would be blown up. 1e-5 unless given. */
   epsilon?: number

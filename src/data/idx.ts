@@ -4,11 +4,22 @@
 import { FileError } from '../errors'
 import { type Bytes, hint, viewBytes } from './bytes'
 
-type IdxValues = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array
+/** The values of an IDX file, of the type that they have there. */
+export type IdxValues = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array
+
+/** What an IDX file holds. */
+export interface IdxArray {
+  /** Its dimensions, the last of which changes fastest in `data`. */
+  shape: number[]
+  /** The values, one after the other. */
+  data: IdxValues
+}
 
 /** Pictures or other examples with their classes, ready for fit: x holds y.length examples of `shape`. */
 export interface ByteData {
+  /** The examples, one after the other. */
   x: Uint8Array
+  /** The class of each. */
   y: Uint8Array
   /** Of one example: what createModel takes as `input`. */
   shape: number[]
@@ -36,7 +47,7 @@ const TYPES: Readonly<Record<number, Type>> = {
  *
  *     const { shape, data } = readIdx(readFileSync('train-images-idx3-ubyte')) // [60000, 28, 28], a Uint8Array
  */
-export function readIdx(bytes: Bytes): { shape: number[]; data: IdxValues } {
+export function readIdx(bytes: Bytes): IdxArray {
   return parseIdx('readIdx', viewBytes('readIdx', bytes))
 }
 

@@ -43,6 +43,14 @@ export function splitRows(where: string, rows: number, fraction: number, random:
   return { training: Uint32Array.from(training).sort(), validation: Uint32Array.from(validation).sort() }
 }
 
+/** Two parts of some data, of the same types. */
+export interface DataSplit<D extends Data> {
+  /** What to train on. */
+  training: Pick<D, 'x' | 'y'>
+  /** What to watch the training by. */
+  validation: Pick<D, 'x' | 'y'>
+}
+
 /**
  * Splits examples into training and validation, drawn at random with `seed`: copies, each in the order of the original.
  * `validation` is the share for validation, 0.1 unless given; with `stratify`, of every label alike. y holds one value
@@ -56,7 +64,7 @@ export function splitRows(where: string, rows: number, fraction: number, random:
 export function splitData<D extends Data>(
   data: D,
   options: { validation?: number; seed?: number; stratify?: boolean; rows?: number } = {},
-): { training: { x: D['x']; y: D['y'] }; validation: { x: D['x']; y: D['y'] } } {
+): DataSplit<D> {
   checkOptions('splitData', options, ['validation', 'seed', 'stratify', 'rows'])
   const { x, y } = data ?? {}
   if (typeof x?.length !== 'number' || typeof y?.length !== 'number') {

@@ -11,6 +11,7 @@ import { type Numbers, checkFinite, countRows } from './batches'
 
 /** Fitted preprocessing: plain numbers, which nothing changes any more. */
 export interface Transform {
+  /** The name of the function that made it. */
   readonly kind: string
   /** Of one example that goes in. */
   readonly shape: readonly number[]
@@ -24,6 +25,7 @@ export interface Transform {
   save(): Uint8Array
 }
 
+/** What the figures are taken over. */
 export interface ScalingOptions {
   /** Of one example: [features], or [channels, height, width]. */
   shape: readonly number[]
@@ -33,7 +35,9 @@ export interface ScalingOptions {
 
 /** A mean and a standard deviation for each feature, or for each channel. */
 export interface Scaling extends Transform {
+  /** The name of the function that made it. */
   readonly kind: 'zeroCenter' | 'standardize'
+  /** Of the training data, for each feature or channel. */
   readonly mean: readonly number[]
   /** All 1 after zeroCenter, and 1 where a feature is constant. */
   readonly std: readonly number[]
@@ -41,6 +45,7 @@ export interface Scaling extends Transform {
 
 /** Principal components with their variances. */
 export interface Projection extends Transform {
+  /** The name of the function that made it. */
   readonly kind: 'pca' | 'pcaWhitening' | 'zca'
   /** (D): the mean of the training data. */
   readonly mean: Float64Array

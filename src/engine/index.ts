@@ -7,6 +7,7 @@ import { createWasmEngine } from './wasm'
 /** The kernels, as asc declares them from the source in assembly/. */
 export type Kernels = Awaited<ReturnType<typeof import('#kernels').instantiate>>
 
+/** The numbers that a model computes with. */
 export type DType = 'float64' | 'float32'
 
 export interface Engine {

@@ -4,16 +4,21 @@ import { convOutput, convScratch } from '../kernels/conv-geometry'
 import type { Layer } from '../plan'
 import { checkInitializer, defaultInitializer, planBias } from './weights'
 
+/** How a convolution slides, and what it has. One number is for both directions; two are [vertical, horizontal]. */
 export interface Conv2dOptions {
   /** Height and width of the kernel. */
   kernel: number | readonly [number, number]
+  /** From one window to the next. 1 unless given. */
   stride?: number | readonly [number, number]
   /** Zeros on each side. */
   pad?: number | readonly [number, number]
+  /** From one value of a window to the next: 2 leaves out every other. 1 unless given. */
   dilation?: number | readonly [number, number]
   /** Channels and filters are split into so many groups that do not see each other; as many as channels: depthwise. */
   groups?: number
+  /** Whether each filter adds a number of its own. True unless given. */
   bias?: boolean
+  /** Of the weights; what suits the layers after it unless given. */
   init?: Initializer
 }
 

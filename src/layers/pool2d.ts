@@ -4,6 +4,7 @@ import { PlanError, checkOptions, flag, pair } from '../errors'
 import { poolOutput, poolScratch } from '../kernels/conv-geometry'
 import type { Layer, Plan, Step, Value } from '../plan'
 
+/** How a pool slides. One number is for both directions; two are [vertical, horizontal]. */
 export interface PoolOptions {
   /** That of the kernel unless given: windows side by side. */
   stride?: number | readonly [number, number]

@@ -2,6 +2,7 @@ import { PlanError, checkOptions, finite, flag, show } from '../errors'
 import { integerPower } from '../kernels/math'
 import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
+/** Of adam and adamW. */
 export interface AdamOptions extends WithRate {
   /** Of the mean of gradients: 0.9 unless given; at least 0, less than 1. */
   beta1?: number

@@ -1,6 +1,7 @@
 import { checkOptions, finite, integer } from '../errors'
 import { type Optimizer, type Parameters, type WithRate, rateOf } from './optimizer'
 
+/** Of lbfgs. */
 export interface LbfgsOptions extends Partial<WithRate> {
   /** Pairs of past steps and changes of the gradient that are kept: 10 unless given. */
   memory?: number

@@ -4,12 +4,15 @@ import { EVALUATIONS, ITERATIONS, type LbfgsOptions, VALUE, lbfgs } from './lbfg
 
 /** What minimize found. */
 export interface Minimum {
+  /** Where the function is least, as far as it was found. */
   readonly x: Float64Array
+  /** The function there. */
   readonly value: number
   /** The norm of the gradient at x. */
   readonly gradientNorm: number
   /** Whether that norm is at most the tolerance. */
   readonly converged: boolean
+  /** Steps taken, each to a lower value. */
   readonly iterations: number
   /** Calls of the function. */
   readonly evaluations: number

@@ -6,7 +6,9 @@ import type { Schedule } from '../schedules'
 
 /** All parameters of a model as one vector, and what the optimizer keeps for them. Pointers are in bytes. */
 export interface Parameters {
+  /** What computes on the memory of the model, by pointers. */
   readonly kernels: Kernels
+  /** How many parameters there are. */
   readonly count: number
   /** So many of them come first and are weights, to which weight decay applies; biases and norms follow. */
   readonly decayed: number
@@ -24,8 +26,11 @@ export interface Parameters {
 
 /** How parameters follow their gradients: by `update`, or, where it must try several places, by `minimize`. */
 export interface Optimizer {
+  /** The name of the function that made it. */
   readonly kind: string
+  /** What that function was given. */
   readonly config: object
+  /** A number, or a schedule. */
   readonly learningRate: number | Schedule
   /** What it remembers for each parameter, by name; zero at first. */
   readonly slots: readonly string[]
@@ -40,6 +45,7 @@ export interface Optimizer {
   minimize?(parameters: Parameters, rate: number, evaluate: () => number): number
 }
 
+/** What optimizers are told in any case. */
 export interface WithRate {
   /** A number of at least 0, or a schedule. */
   learningRate: number | Schedule

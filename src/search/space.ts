@@ -22,6 +22,7 @@ export interface Range {
 
 /** One of some values; see choice. */
 export interface Choice<T extends Choosable = Choosable> {
+  /** What tells it from a range. */
   readonly kind: 'choice'
   /** All of them, each as likely as another. */
   readonly values: readonly T[]
@@ -32,7 +33,7 @@ export type Space = Readonly<Record<string, Range | Choice>>
 
 /** A value for each hyperparameter of a space. */
 export type Values<S extends Space> = {
-  readonly [K in keyof S]: S[K] extends { readonly values: readonly (infer T)[] } ? T : number
+  readonly [K in keyof S]: S[K] extends Choice<infer T> ? T : number
 }
 
 /** What a trial tries. It follows from the space, the seed of the search and the index alone: see trialOf. */

@@ -6,8 +6,11 @@ import { type Random, createRandom } from '../../random'
 
 /** Where an image is: C planes of H x W values in `data`, one after the other, the first at `at`. */
 export interface ImageShape {
+  /** C. */
   readonly channels: number
+  /** H, in pixels. */
   readonly height: number
+  /** W, in pixels. */
   readonly width: number
 }
 
@@ -16,7 +19,9 @@ export type Change = (data: Float64Array | Float32Array, at: number, random: Ran
 
 /** An augmentation is a description: plain data, and how to prepare it for images of one shape. */
 export interface Augmentation {
+  /** The name of the function that made it. */
   readonly kind: string
+  /** What that function was given. */
   readonly config: object
   /** Gets what it needs, such as memory, once for each shape; the change it returns allocates nothing. */
   prepare(shape: ImageShape): Change

@@ -4,8 +4,9 @@ import { PlanError, checkOptions, finite } from '../../errors'
 import { type Augmentation, type Change, between, range } from './augment'
 
 /** A number b stands for a range: of factors [1 - b, 1 + b], not below 0; of hue [-b, b]. */
-type Amount = number | readonly [number, number]
+export type Amount = number | readonly [number, number]
 
+/** How much of what is changed at most. */
 export interface ColorJitterOptions {
   /** Factor of all values: 0 is black. */
   brightness?: Amount
