@@ -10,8 +10,8 @@ import {
 } from './norm'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
 
-/** Rows of features that are passed over together, so that what belongs to a feature is loaded once for all of them. */
-const ROWS: i32 = 8
+/** Rows of features that are summed together, so that what belongs to a feature is loaded once for all of them. */
+const ROWS: i32 = 4
 
 /**
  * mean holds sums of x - shift for `count` channels of m values each, invStd of (x - shift)^2; they become what their
@@ -58,26 +58,42 @@ function batchStatistics(
 /** sums += x - shift; squares += (x - shift)^2, for n rows of c features. */
 function accumulateColumnMoments(n: i32, c: i32, shift: usize, x: usize, sums: usize, squares: usize): void {
   const stride = <usize>c * SIZE
-  let at: usize = 0
-  for (; at + 16 <= stride; at += 16) {
-    const shifts = v128.load(shift + at)
-    let s = v128.load(sums + at)
-    let q = v128.load(squares + at)
-    let from = x + at
-    for (let row = 0; row < n; ++row, from += stride) {
-      const d = v128.sub<Float>(v128.load(from), shifts)
-      s = v128.add<Float>(s, d)
-      q = v128.add<Float>(q, v128.mul<Float>(d, d))
+  for (; n > 0; n -= ROWS, x += <usize>ROWS * stride) {
+    let at: usize = 0
+    for (; at + 16 <= stride; at += 16) {
+      const shifts = v128.load(shift + at)
+      let from = x + at
+      let d = v128.sub<Float>(v128.load(from), shifts)
+      let s = v128.add<Float>(v128.load(sums + at), d)
+      let q = v128.add<Float>(v128.load(squares + at), v128.mul<Float>(d, d))
+      if (n > 1) {
+        from += stride
+        d = v128.sub<Float>(v128.load(from), shifts)
+        s = v128.add<Float>(s, d)
+        q = v128.add<Float>(q, v128.mul<Float>(d, d))
+      }
+      if (n > 2) {
+        from += stride
+        d = v128.sub<Float>(v128.load(from), shifts)
+        s = v128.add<Float>(s, d)
+        q = v128.add<Float>(q, v128.mul<Float>(d, d))
+      }
+      if (n > 3) {
+        from += stride
+        d = v128.sub<Float>(v128.load(from), shifts)
+        s = v128.add<Float>(s, d)
+        q = v128.add<Float>(q, v128.mul<Float>(d, d))
+      }
+      v128.store(sums + at, s)
+      v128.store(squares + at, q)
     }
-    v128.store(sums + at, s)
-    v128.store(squares + at, q)
-  }
-  for (; at < stride; at += SIZE) {
-    let from = x + at
-    for (let row = 0; row < n; ++row, from += stride) {
-      const d: Float = load<Float>(from) - load<Float>(shift + at)
-      store<Float>(sums + at, load<Float>(sums + at) + d)
-      store<Float>(squares + at, load<Float>(squares + at) + d * d)
+    for (; at < stride; at += SIZE) {
+      let from = x + at
+      for (let row = min(n, ROWS); row > 0; --row, from += stride) {
+        const d: Float = load<Float>(from) - load<Float>(shift + at)
+        store<Float>(sums + at, load<Float>(sums + at) + d)
+        store<Float>(squares + at, load<Float>(squares + at) + d * d)
+      }
     }
   }
 }
@@ -106,15 +122,10 @@ export function batchNormForward(
     if (training) {
       fill(c, 0, mean)
       fill(c, 0, invStd)
-      let row = x
-      for (let i = 0; i < n; i += ROWS, row += <usize>ROWS * stride) {
-        accumulateColumnMoments(min(ROWS, n - i), c, x, row, mean, invStd)
-      }
+      accumulateColumnMoments(n, c, x, x, mean, invStd)
       batchStatistics(c, unbiased, m, epsilon, momentum, rest, x, runningMean, runningVar, mean, invStd)
     }
-    for (let i = 0; i < n; i += ROWS, x += <usize>ROWS * stride, y += <usize>ROWS * stride) {
-      normalizeColumns(min(ROWS, n - i), c, 1, floor, x, mean, invStd, gamma, beta, y)
-    }
+    normalizeColumns(n, c, 1, floor, x, mean, invStd, gamma, beta, y)
     return
   }
   const squares = scratch + 64
@@ -126,8 +137,7 @@ export function batchNormForward(
       store<Float>(shift, totalOfLanes(scratch) / <Float>hw)
       clearLanes(scratch)
       clearLanes(squares)
-      let row = x
-      for (let i = 0; i < n; ++i, row += stride) accumulateMoments(hw, load<Float>(shift), row, scratch, squares)
+      accumulateMoments(n, hw, load<Float>(shift), stride, x, scratch, squares)
       store<Float>(mean, totalOfLanes(scratch))
       store<Float>(invStd, totalOfLanes(squares))
       batchStatistics(1, unbiased, m, epsilon, momentum, rest, shift, runningMean, runningVar, mean, invStd)
@@ -147,23 +157,21 @@ export function batchNormForward(
 
 /** The same as accumulateGradients for n rows of c features. */
 function accumulateColumnGradients(
-  n: i32, c: i32, floor: Float, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize, dy: usize,
+  n: i32, c: i32, relu: i32, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize, dy: usize,
   sums: usize, products: usize,
 ): void {
   const stride = <usize>c * SIZE
-  const floors = v128.splat<Float>(floor)
   let at: usize = 0
   for (; at + 16 <= stride; at += 16) {
     const means = v128.load(mean + at)
     const scales = v128.mul<Float>(v128.load(gamma + at), v128.load(invStd + at))
-    const betas = v128.load(beta + at)
+    const thresholds = relu ? v128.neg<Float>(v128.load(beta + at)) : v128.splat<Float>(NaN)
     let s = v128.load(sums + at)
     let q = v128.load(products + at)
     let offset = at
     for (let row = 0; row < n; ++row, offset += stride) {
       const d = v128.sub<Float>(v128.load(x + offset), means)
-      const above = v128.gt<Float>(v128.add<Float>(v128.mul<Float>(d, scales), betas), floors)
-      const g = v128.and(v128.load(dy + offset), above)
+      const g = v128.andnot(v128.load(dy + offset), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
       s = v128.add<Float>(s, g)
       q = v128.add<Float>(q, v128.mul<Float>(g, d))
     }
@@ -173,35 +181,34 @@ function accumulateColumnGradients(
   for (; at < stride; at += SIZE) {
     const average = load<Float>(mean + at)
     const scale: Float = load<Float>(gamma + at) * load<Float>(invStd + at)
+    const threshold: Float = relu ? -load<Float>(beta + at) : NaN
     let offset = at
     for (let row = 0; row < n; ++row, offset += stride) {
       const d: Float = load<Float>(x + offset) - average
-      const g: Float = d * scale + load<Float>(beta + at) > floor ? load<Float>(dy + offset) : 0
+      const g: Float = d * scale <= threshold ? 0 : load<Float>(dy + offset)
       store<Float>(sums + at, load<Float>(sums + at) + g)
       store<Float>(products + at, load<Float>(products + at) + g * d)
     }
   }
 }
 
-/** The same as gradientRows for n rows of c features, with inner = 1 and outer = scale. */
+/** The same as gradientRows for n rows of c features. */
 function gradientColumns(
-  n: i32, c: i32, floor: Float, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize, dy: usize,
+  n: i32, c: i32, relu: i32, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize, dy: usize,
   b: usize, k: usize, dx: usize,
 ): void {
   const stride = <usize>c * SIZE
-  const floors = v128.splat<Float>(floor)
   let at: usize = 0
   for (; at + 16 <= stride; at += 16) {
     const means = v128.load(mean + at)
     const scales = v128.mul<Float>(v128.load(gamma + at), v128.load(invStd + at))
-    const betas = v128.load(beta + at)
+    const thresholds = relu ? v128.neg<Float>(v128.load(beta + at)) : v128.splat<Float>(NaN)
     const bs = v128.load(b + at)
     const ks = v128.load(k + at)
     let offset = at
     for (let row = 0; row < n; ++row, offset += stride) {
       const d = v128.sub<Float>(v128.load(x + offset), means)
-      const above = v128.gt<Float>(v128.add<Float>(v128.mul<Float>(d, scales), betas), floors)
-      const g = v128.and(v128.load(dy + offset), above)
+      const g = v128.andnot(v128.load(dy + offset), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
       const rest = v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))
       v128.store(dx + offset, v128.mul<Float>(scales, rest))
     }
@@ -209,7 +216,7 @@ function gradientColumns(
   for (; at < stride; at += SIZE) {
     const scale: Float = load<Float>(gamma + at) * load<Float>(invStd + at)
     gradientRows(
-      n, 1, load<Float>(mean + at), scale, load<Float>(beta + at), floor, scale, 1, load<Float>(b + at),
+      n, 1, load<Float>(mean + at), scale, relu ? -load<Float>(beta + at) : <Float>NaN, load<Float>(b + at),
       load<Float>(k + at), stride, x + at, dy + at, dx + at,
     )
   }
@@ -228,14 +235,13 @@ export function batchNormBackward(
 ): void {
   const stride = <usize>(c * hw) * SIZE
   const m: Float = <Float>(n * hw)
-  const floor: Float = relu ? 0 : -Infinity
   if (hw == 1) {
     const products = scratch + stride
     fill(2 * c, 0, scratch)
     for (let i = 0; i < n; i += ROWS) {
       const offset = <usize>i * stride
       accumulateColumnGradients(
-        min(ROWS, n - i), c, floor, x + offset, gamma, beta, mean, invStd, dy + offset, scratch, products,
+        min(ROWS, n - i), c, relu, x + offset, gamma, beta, mean, invStd, dy + offset, scratch, products,
       )
     }
     for (let at: usize = 0; at < stride; at += SIZE) {
@@ -253,7 +259,7 @@ export function batchNormBackward(
     for (let i = 0; i < n; i += ROWS) {
       const offset = <usize>i * stride
       gradientColumns(
-        min(ROWS, n - i), c, floor, x + offset, gamma, beta, mean, invStd, dy + offset, scratch, products, dx + offset,
+        min(ROWS, n - i), c, relu, x + offset, gamma, beta, mean, invStd, dy + offset, scratch, products, dx + offset,
       )
     }
     return
@@ -264,13 +270,10 @@ export function batchNormBackward(
     const average = load<Float>(mean + at)
     const inverse = load<Float>(invStd + at)
     const scale: Float = load<Float>(gamma + at) * inverse
-    const shift = load<Float>(beta + at)
+    const threshold: Float = relu ? -load<Float>(beta + at) : NaN
     clearLanes(scratch)
     clearLanes(products)
-    let offset: usize = 0
-    for (let i = 0; i < n; ++i, offset += stride) {
-      accumulateGradients(hw, average, scale, shift, floor, x + offset, dy + offset, scratch, products)
-    }
+    accumulateGradients(n, hw, average, scale, threshold, stride, x, dy, scratch, products)
     const sum = totalOfLanes(scratch)
     const product = totalOfLanes(products)
     if (dgamma) {
@@ -280,7 +283,7 @@ export function batchNormBackward(
     if (dx) {
       const b: Float = training ? sum / m : 0
       const k: Float = training ? (product / m) * inverse * inverse : 0
-      gradientRows(n, hw, average, scale, shift, floor, scale, 1, b, k, stride, x, dy, dx)
+      gradientRows(n, hw, average, scale, threshold, b, k, stride, x, dy, dx)
       dx += <usize>hw * SIZE
     }
     x += <usize>hw * SIZE

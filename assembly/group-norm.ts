@@ -3,9 +3,10 @@
 // of c features. The shift of a variance (norm.ts) is the mean of the first values.
 
 import { SHIFT_VALUES } from '../src/kernels/blocking'
+import { fill } from './elementwise'
 import { LANES, SIZE } from './float'
 import {
-  accumulateGradients, accumulateMoments, gradientRows, inverseDeviation, normalizeColumns, normalizeRows,
+  accumulateGradients, accumulateMoments, inverseDeviation, normalizeColumns, normalizeRows,
   varianceOf,
 } from './norm'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
@@ -33,16 +34,16 @@ export function groupNormForward(
       const shift: Float = totalOfLanes(scratch) / <Float>first
       clearLanes(scratch)
       clearLanes(squares)
-      accumulateMoments(size, shift, x, scratch, squares)
+      accumulateMoments(1, size, shift, 0, x, scratch, squares)
       const d: Float = totalOfLanes(scratch) / m
       const average: Float = shift + d
       const inverse = inverseDeviation(varianceOf(m, d, totalOfLanes(squares)), epsilon)
       store<Float>(mean, average)
       store<Float>(invStd, inverse)
       if (hw == 1) {
-        v128.store(scratch, v128.splat<Float>(average))
-        v128.store(scratch, v128.splat<Float>(inverse), 16)
-        normalizeColumns(1, channels, 0, -Infinity, x, scratch, scratch + 16, gamma + at, beta + at, y)
+        fill(4 * LANES, average, scratch)
+        fill(4 * LANES, inverse, squares)
+        normalizeColumns(1, channels, 0, -Infinity, x, scratch, squares, gamma + at, beta + at, y)
         const row = <usize>channels * SIZE
         at += row
         x += row
@@ -140,23 +141,33 @@ function accumulateFeatures(
   }
 }
 
-/** dx = invStd * (gamma * dy - b - (x - mean) * k) for a row of features. */
+/** dx = invStd * (gamma * dy - b - (x - mean) * k). gamma: one for each, or with `step` 0 two vectors for all. */
 function gradientFeatures(
-  count: i32, mean: Float, invStd: Float, b: Float, k: Float, x: usize, gamma: usize, dy: usize, dx: usize,
+  count: i32, step: usize, mean: Float, invStd: Float, b: Float, k: Float, x: usize, gamma: usize, dy: usize, dx: usize,
 ): void {
   const means = v128.splat<Float>(mean)
   const inverses = v128.splat<Float>(invStd)
   const bs = v128.splat<Float>(b)
   const ks = v128.splat<Float>(k)
-  let at: usize = 0
-  for (; count >= LANES; count -= LANES, at += 16) {
-    const g = v128.mul<Float>(v128.load(gamma + at), v128.load(dy + at))
-    const d = v128.sub<Float>(v128.load(x + at), means)
-    v128.store(dx + at, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))))
+  for (; count >= 2 * LANES; count -= 2 * LANES) {
+    let g = v128.mul<Float>(v128.load(gamma), v128.load(dy))
+    let d = v128.sub<Float>(v128.load(x), means)
+    v128.store(dx, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))))
+    g = v128.mul<Float>(v128.load(gamma, 16), v128.load(dy, 16))
+    d = v128.sub<Float>(v128.load(x, 16), means)
+    v128.store(dx, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))), 16)
+    gamma += 32 * step
+    x += 32
+    dy += 32
+    dx += 32
   }
-  for (; count > 0; --count, at += SIZE) {
-    const g: Float = load<Float>(gamma + at) * load<Float>(dy + at)
-    store<Float>(dx + at, invStd * (g - b - (load<Float>(x + at) - mean) * k))
+  for (; count > 0; --count) {
+    const g: Float = load<Float>(gamma) * load<Float>(dy)
+    store<Float>(dx, invStd * (g - b - (load<Float>(x) - mean) * k))
+    gamma += SIZE * step
+    x += SIZE
+    dy += SIZE
+    dx += SIZE
   }
 }
 
@@ -195,7 +206,7 @@ export function groupNormBackward(
         for (let channel = at; channel < at + <usize>channels * SIZE; channel += SIZE, offset += row) {
           clearLanes(scratch)
           clearLanes(products)
-          accumulateGradients(hw, average, 0, 0, -Infinity, x + offset, dy + offset, scratch, products)
+          accumulateGradients(1, hw, average, 0, NaN, 0, x + offset, dy + offset, scratch, products)
           const s = totalOfLanes(scratch)
           const p = totalOfLanes(products)
           store<Float>(dbeta + channel, load<Float>(dbeta + channel) + s)
@@ -208,14 +219,12 @@ export function groupNormBackward(
         const b: Float = sum / m
         const k: Float = (product / m) * inverse * inverse
         if (hw == 1) {
-          gradientFeatures(channels, average, inverse, b, k, x, gamma + at, dy, dx)
+          gradientFeatures(channels, 1, average, inverse, b, k, x, gamma + at, dy, dx)
         } else {
           let offset: usize = 0
           for (let channel = at; channel < at + <usize>channels * SIZE; channel += SIZE, offset += row) {
-            gradientRows(
-              1, hw, average, 0, 0, -Infinity, inverse, load<Float>(gamma + channel), b, k, 0,
-              x + offset, dy + offset, dx + offset,
-            )
+            fill(2 * LANES, load<Float>(gamma + channel), scratch)
+            gradientFeatures(hw, 0, average, inverse, b, k, x + offset, scratch, dy + offset, dx + offset)
           }
         }
         dx += bytes

@@ -78,18 +78,17 @@ export const batchNormKernels = (heap: Heap) => {
       const products = sums + SUMS
       const stride = c * hw
       const m = F(n * hw)
-      const floor = relu ? 0 : -Infinity
       for (let channel = 0; channel < c; channel++) {
         const at = channel * hw
         const average = f[mean + channel]
         const inverse = f[invStd + channel]
         const scale = F(f[gamma + channel] * inverse)
-        const shift = f[beta + channel]
+        const threshold = relu ? -f[beta + channel] : NaN
         clearLanes(heap, sums)
         clearLanes(heap, products)
         for (let i = 0; i < n; i++) {
           const offset = at + i * stride
-          accumulateGradients(heap, hw, average, scale, shift, floor, x + offset, dy + offset, sums, products)
+          accumulateGradients(heap, hw, average, scale, threshold, x + offset, dy + offset, sums, products)
         }
         const sum = totalOfLanes(heap, sums)
         const product = totalOfLanes(heap, products)
@@ -101,7 +100,7 @@ export const batchNormKernels = (heap: Heap) => {
         const b = training ? F(sum / m) : 0
         const k = training ? F(F(F(product / m) * inverse) * inverse) : 0
         for (let row = at; row < n * stride; row += stride) {
-          gradientRow(heap, hw, average, scale, shift, floor, scale, 1, b, k, x + row, dy + row, dx + row)
+          gradientRow(heap, hw, average, scale, threshold, scale, 1, b, k, x + row, dy + row, dx + row)
         }
       }
     },

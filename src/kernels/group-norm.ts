@@ -87,7 +87,7 @@ export const groupNormKernels = (heap: Heap) => {
           for (let j = 0; j < channels; j++) {
             clearLanes(heap, sums)
             clearLanes(heap, products)
-            accumulateGradients(heap, hw, average, 0, 0, -Infinity, x + j * hw, dy + j * hw, sums, products)
+            accumulateGradients(heap, hw, average, 0, NaN, x + j * hw, dy + j * hw, sums, products)
             const s = totalOfLanes(heap, sums)
             const p = totalOfLanes(heap, products)
             f[dbeta + from + j] = f[dbeta + from + j] + s
@@ -102,7 +102,7 @@ export const groupNormKernels = (heap: Heap) => {
         for (let j = 0; j < channels; j++) {
           const at = j * hw
           const scale = f[gamma + from + j]
-          gradientRow(heap, hw, average, 0, 0, -Infinity, inverse, scale, b, k, x + at, dy + at, dx + at)
+          gradientRow(heap, hw, average, 0, NaN, inverse, scale, b, k, x + at, dy + at, dx + at)
         }
         dx += size
       }

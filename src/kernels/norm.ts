@@ -33,26 +33,26 @@ export function normalizeRow(
 }
 
 export function accumulateGradients(
-  { f }: Heap, count: number, mean: number, scale: number, beta: number, floor: number, x: number, dy: number,
+  { f }: Heap, count: number, mean: number, scale: number, threshold: number, x: number, dy: number,
   sums: number, products: number,
 ): void {
   for (let i = 0; i < count; i++) {
     const d = F(f[x + i] - mean)
-    const g = F(F(d * scale) + beta) > floor ? f[dy + i] : 0
+    const g = F(d * scale) <= threshold ? 0 : f[dy + i]
     const lane = i & (SUMS - 1)
     f[sums + lane] = F(f[sums + lane] + g)
     f[products + lane] = F(f[products + lane] + F(g * d))
   }
 }
 
-/** dx = outer * (inner * dy - b - (x - mean) * k) for one row. */
+/** dx = outer * (inner * dy - b - (x - mean) * k) for one row, dy without what is below the threshold, as above. */
 export function gradientRow(
-  { f }: Heap, count: number, mean: number, scale: number, beta: number, floor: number, outer: number, inner: number,
+  { f }: Heap, count: number, mean: number, scale: number, threshold: number, outer: number, inner: number,
   b: number, k: number, x: number, dy: number, dx: number,
 ): void {
   for (let i = 0; i < count; i++) {
     const d = F(f[x + i] - mean)
-    const g = F(F(d * scale) + beta) > floor ? f[dy + i] : 0
+    const g = F(d * scale) <= threshold ? 0 : f[dy + i]
     f[dx + i] = outer * F(F(F(inner * g) - b) - F(d * k))
   }
 }
