@@ -1,30 +1,30 @@
-// A trial of examples/search.js, run on worker threads: trains a small network on the first 1,600 of 2,000 images of
-// MNIST and scores it by its loss on the other 400.
+// A trial of examples/search.js, run on worker threads: trains a small network on 1,600 images of MNIST and scores it
+// by its loss on 400 others.
 
 import { createModel, dense, momentum, normalize, relu, sequential, softmaxCrossEntropy } from 'v128'
 import { loadMnist } from './mnist-data.js'
 
 const { x, y } = loadMnist('train', 2000)
-const training = { x: x.subarray(0, 1600 * 784), y: y.subarray(0, 1600) }
-const validation = { x: x.subarray(1600 * 784), y: y.subarray(1600) }
+export const training = { x: x.subarray(0, 1600 * 784), y: y.subarray(0, 1600) }
+export const validation = { x: x.subarray(1600 * 784), y: y.subarray(1600) }
 
-/** @typedef {typeof import('./search.js').space} Space */
+/**
+ * @param {{ learningRate: number | import('v128').Schedule, rho: number, units: number }} parameters
+ * @param {number} seed
+ */
+export function create({ learningRate, rho, units }, seed) {
+  const network = sequential(normalize({ mean: 33.3184, std: 78.5675 }), dense(units), relu(), dense(10))
+  const optimizer = momentum({ learningRate, rho })
+  return createModel(network, { input: [784], batch: 50, loss: softmaxCrossEntropy(), optimizer, seed })
+}
 
-/** @type {import('v128/node').Run<Space>} */
+/** @type {import('v128/node').Run<typeof import('./search.js').space>} */
 export async function run({ parameters, seed }, report) {
-  const { learningRate, rho, units } = parameters
-  const model = await createModel(
-    sequential(normalize({ mean: 33.3184, std: 78.5675 }), dense(units), relu(), dense(10)),
-    { input: [784], batch: 50, loss: softmaxCrossEntropy(), optimizer: momentum({ learningRate, rho }), seed },
-  )
-  let best = Infinity
-  await model.fit(training, {
+  const model = await create(parameters, seed)
+  const { validationLoss } = await model.fit(training, {
     epochs: 10,
     validation,
-    onEpoch: ({ epoch, validationLoss = NaN }) => {
-      if (validationLoss < best) best = validationLoss
-      return report(epoch, validationLoss)
-    },
+    onEpoch: ({ epoch, validationLoss: loss = NaN }) => report(epoch, loss),
   })
-  return best
+  return validationLoss.at(-1) ?? NaN
 }

@@ -1,4 +1,8 @@
-// v128/architectures: the well-known networks, as functions that return a layer.
+/**
+ * The well-known networks, as functions that return a layer.
+ *
+ * @module v128/architectures
+ */
 
 export { alexNet } from './architectures/alexnet'
 export { googLeNet } from './architectures/googlenet'

@@ -1,4 +1,8 @@
-// v128/data: reading data sets, preparing them and augmenting them.
+/**
+ * Reading data sets, preparing them and augmenting them.
+ *
+ * @module v128/data
+ */
 
 export { type Augmentation, type Change, type Fill, type ImageShape, augment } from './data/augment/augment'
 export { type Amount, type ColorJitterOptions, colorJitter } from './data/augment/color-jitter'

@@ -1,3 +1,9 @@
+/**
+ * v128: layers, losses, optimizers, models and what trains them. Runs wherever JavaScript runs.
+ *
+ * @module v128
+ */
+
 export {
   type ActivationStatistics,
   type Babysitting,

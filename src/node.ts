@@ -1,4 +1,8 @@
-// v128/node: what needs files or worker threads.
+/**
+ * What needs files or worker threads.
+ *
+ * @module v128/node
+ */
 
 export { type Report, type Run } from './search/lanes'
 export { type PandaDecision, type PandaEpoch, type PandaOptions, type PandaResult, panda } from './search/panda'

@@ -1,5 +1,9 @@
-// v128/preprocessing: what needs the decomposition of a matrix, and with it ml-matrix, which the build bundles. Its
-// licence wants to be kept, so esbuild keeps a comment that begins with an exclamation mark.
+/**
+ * What needs the decomposition of a matrix, and with it ml-matrix, which the build bundles. Its licence wants to be
+ * kept, so esbuild keeps a comment that begins with an exclamation mark.
+ *
+ * @module v128/preprocessing
+ */
 
 export { type PcaOptions, type WhiteningOptions, type ZcaOptions, pca, pcaWhitening, zca } from './data/decompositions'
 export { type Projection, type Transform, loadTransform } from './data/transforms'

@@ -22,7 +22,7 @@ export interface PandaOptions extends Pick<FitOptions, 'batch' | 'shuffle' | 'tr
   lower?: number
   /** After `patience` new bests in a row a rate so many times as high is tried. 2 unless given; 1 never tries. */
   raise?: number
-  /** A loss of so many times the best has diverged. 3 unless given. */
+  /** A loss, of validation or in training, of so many times that of the best epoch has diverged. 3 unless given. */
   diverged?: number
   /** The run ends once the rate is below. A millionth of the first unless given. */
   minRate?: number
@@ -117,6 +117,8 @@ export async function panda(
   const { loss: untrained } = await model.evaluate(validation as Data)
   let bestLoss = Number.isFinite(untrained) ? untrained : Infinity
   let bestEpoch = -1
+  /** In training, which dropout and augmentation make harder than validation. */
+  let lossOfBest = 0
   let bad = 0
   let good = 0
   /** The rate before the one that is being tried. */
@@ -142,11 +144,13 @@ export async function panda(
     const [loss] = history.loss
     const [validationLoss] = history.validationLoss
     const [validationAccuracy] = history.validationAccuracy
-    const far = !Number.isFinite(loss) || !(validationLoss <= diverged * bestLoss)
+    // A loss that shot up on the way leaves dead units behind, even where it has come down again by the end.
+    const far = !(loss <= diverged * Math.max(bestLoss, lossOfBest)) || !(validationLoss <= diverged * bestLoss)
     const better = !far && validationLoss < bestLoss
     const was = bestLoss
     if (better) {
       bestLoss = validationLoss
+      lossOfBest = loss
       bestEpoch = epoch
       best = model.save()
     }
@@ -159,7 +163,7 @@ export async function panda(
       rate = to
       bad = good = 0
     }
-    const seen = `loss ${validationLoss.toPrecision(4)}, best ${was.toPrecision(4)}`
+    const seen = `loss ${loss.toPrecision(4)} in training, ${validationLoss.toPrecision(4)} after it, best ${was.toPrecision(4)}`
     if (proven !== undefined && !better) {
       decide('undo', `the higher rate does not help: ${seen}`, proven)
       proven = undefined
@@ -196,7 +200,7 @@ function checkPanda(where: string, options: PandaOptions) {
     epochs: integer(where, 'epochs', options.epochs, 1),
     patience: integer(where, 'patience', options.patience ?? 2, 1),
     raise: finite(where, 'raise', options.raise ?? 2, 1),
-    diverged: finite(where, 'diverged', options.diverged ?? 3, 1),
+    diverged: finite(where, 'diverged', options.diverged ?? 2, 1),
     minRate: finite(where, 'minRate', options.minRate ?? learningRate * 1e-6, 0),
   }
 }
