@@ -3,7 +3,6 @@
 // channel's variance (norm.ts) is the mean of its first row. Features (hw = 1) are summed side by side, row after row:
 // the order of reduce.ts for rows of one value.
 
-import { fill } from './elementwise'
 import { LANES, SIZE } from './float'
 import {
   accumulateGradients, accumulateMoments, gradientRows, inverseDeviation, normalizeColumns, normalizeRows, varianceOf,
@@ -120,8 +119,8 @@ export function batchNormForward(
   }
   if (hw == 1) {
     if (training) {
-      fill(c, 0, mean)
-      fill(c, 0, invStd)
+      memory.fill(mean, 0, stride)
+      memory.fill(invStd, 0, stride)
       accumulateColumnMoments(n, c, x, x, mean, invStd)
       batchStatistics(c, unbiased, m, epsilon, momentum, rest, x, runningMean, runningVar, mean, invStd)
     }
@@ -237,7 +236,7 @@ export function batchNormBackward(
   const m: Float = <Float>(n * hw)
   if (hw == 1) {
     const products = scratch + stride
-    fill(2 * c, 0, scratch)
+    memory.fill(scratch, 0, 2 * stride)
     for (let i = 0; i < n; i += ROWS) {
       const offset = <usize>i * stride
       accumulateColumnGradients(

@@ -3,7 +3,6 @@
 // of c features. The shift of a variance (norm.ts) is the mean of the first values.
 
 import { SHIFT_VALUES } from '../src/kernels/blocking'
-import { fill } from './elementwise'
 import { LANES, SIZE } from './float'
 import {
   accumulateGradients, accumulateMoments, inverseDeviation, normalizeColumns, normalizeRows,
@@ -12,6 +11,15 @@ import {
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
 
 const SUMS: i32 = 4 * LANES
+
+/** Four vectors of the same value. */
+function storeForAll(value: Float, to: usize): void {
+  const values = v128.splat<Float>(value)
+  v128.store(to, values)
+  v128.store(to, values, 16)
+  v128.store(to, values, 32)
+  v128.store(to, values, 48)
+}
 
 /**
  * y = gamma * (x - mean) / sqrt(variance + epsilon) + beta; mean and invStd (n x groups) are kept for backward.
@@ -41,8 +49,8 @@ export function groupNormForward(
       store<Float>(mean, average)
       store<Float>(invStd, inverse)
       if (hw == 1) {
-        fill(4 * LANES, average, scratch)
-        fill(4 * LANES, inverse, squares)
+        storeForAll(average, scratch)
+        storeForAll(inverse, squares)
         normalizeColumns(1, channels, 0, -Infinity, x, scratch, squares, gamma + at, beta + at, y)
         const row = <usize>channels * SIZE
         at += row
@@ -141,7 +149,7 @@ function accumulateFeatures(
   }
 }
 
-/** dx = invStd * (gamma * dy - b - (x - mean) * k). gamma: one for each, or with `step` 0 two vectors for all. */
+/** dx = invStd * (gamma * dy - b - (x - mean) * k). gamma: one for each, or with `step` 0 vectors of one for all. */
 function gradientFeatures(
   count: i32, step: usize, mean: Float, invStd: Float, b: Float, k: Float, x: usize, gamma: usize, dy: usize, dx: usize,
 ): void {
@@ -223,7 +231,7 @@ export function groupNormBackward(
         } else {
           let offset: usize = 0
           for (let channel = at; channel < at + <usize>channels * SIZE; channel += SIZE, offset += row) {
-            fill(2 * LANES, load<Float>(gamma + channel), scratch)
+            storeForAll(load<Float>(gamma + channel), scratch)
             gradientFeatures(hw, 0, average, inverse, b, k, x + offset, scratch, dy + offset, dx + offset)
           }
         }

@@ -107,7 +107,7 @@ export function normalizeRows(
 
 /**
  * y = max(floor, (x - mean) * (gamma * invStd) + beta) for n rows of c features. mean and invStd: one for each
- * feature, or, with `step` 0 instead of 1, two vectors of the same one for all.
+ * feature, or, with `step` 0 instead of 1, four vectors of the same one for all.
  */
 export function normalizeColumns(
   n: i32, c: i32, step: usize, floor: Float, x: usize, mean: usize, invStd: usize, gamma: usize, beta: usize, y: usize,

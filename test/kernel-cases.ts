@@ -616,6 +616,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...poolCases(2, 7, 9, [3, 3], { stride: [2, 2], pad: [1, 1] }),
   ...poolCases(4, 5, 6, [3, 2], { stride: [1, 1] }),
   ...poolCases(2, 9, 5, [2, 2]),
+  ...poolCases(3, 9, 15, [2, 2]),
   ...poolCases(5, 6, 14, [2, 2], { relu: 1 }),
   ...poolCases(40, 3, 3, [3, 3], { stride: [1, 1], pad: [1, 1], relu: 1, countPad: 0 }),
   ...poolCases(9, 2, 2, [2, 2], { relu: 1 }),
