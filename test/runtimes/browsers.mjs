@@ -1,5 +1,5 @@
-// Browsers without a driver: a server hands out pages, a browser is started at the first, each page posts what is in its
-// <output> and goes on to the next.
+// Browsers without a driver: a server hands out pages, a browser is started at the first, each page that starts with an
+// empty <output> posts what gets into it and goes on to the next.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -117,7 +117,9 @@ export async function visit(browser, site, pages, profiles) {
     if (pathname.startsWith('/csp/')) response.setHeader('content-security-policy', POLICY)
     const body = readFileSync(file)
     response.end(
-      file.endsWith('.html') ? `${body}`.replace('<output', '<script src="/observer.js"></script><output') : body,
+      file.endsWith('.html')
+        ? `${body}`.replace('<output></output>', '<script src="/observer.js"></script><output></output>')
+        : body,
     )
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))

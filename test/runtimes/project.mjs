@@ -59,16 +59,18 @@ export async function createRegistry({ tarball, app, name, version }) {
 
 /**
  * What pages need, each in a folder of its own: not bundled, the same under a content security policy, bundled three
- * ways, and the page that is a consumer. Returns the folder; `skip(name)` is called for a bundler that is not installed.
+ * ways, the page that is a consumer, and examples/worker/ where it finds the package. Returns the folder; `skip(name)` is called for a bundler that is not installed.
  */
 export async function createSite({ app, folder, name }, skip) {
   const site = join(folder, 'site')
   cpSync(join(app, 'node_modules', name), join(site, name), { recursive: true })
+  cpSync(join(root, 'examples/worker'), join(site, name, 'examples/worker'), { recursive: true })
 
   // Browsers resolve no bare names, and workers no import maps.
   const plain = join(site, 'unbundled')
   mkdirSync(plain)
-  for (const file of ['page.html', 'page.mjs', 'page-worker.mjs', 'digest.mjs']) {
+  const pages = ['page', 'frames', 'example'].flatMap((page) => [`${page}.html`, `${page}.mjs`])
+  for (const file of [...pages, 'page-worker.mjs', 'digest.mjs', 'mnist.mjs']) {
     const text = readFileSync(join(app, file), 'utf8')
     writeFileSync(join(plain, file), text.replace("from 'v128'", `from '/${name}/dist/index.js'`))
   }

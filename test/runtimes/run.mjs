@@ -2,7 +2,8 @@
 //
 // Packs the package, installs the tarball in an empty project, and trains one small CNN (programs/digest.mjs) in every
 // runtime of this machine, on both backends, in both precisions: the hashes of what was learnt must be those below.
-// The consumers in test/consumers/ must say the same everywhere, the linters of packages nothing.
+// The consumers in test/consumers/ must say the same everywhere, the linters of packages nothing. In browsers, the page
+// of examples/worker/ is started, cancelled and run to its end, and the frames that training drops are counted.
 //
 // A runtime that is not installed is skipped, by name; with REQUIRE_RUNTIMES=all that is a failure. --only takes the
 // runtimes whose names match; --readme writes the table of the README.
@@ -25,6 +26,15 @@ const CONSUMERS = {
   deno: 'wasm: 3.0087379760944755 x + -1.000444373407371',
   worker: 'wasm: loss 0.004909434369975605, accuracy 1',
 }
+
+/** What the page of examples/worker/ says when it was cancelled, with what it learnt until then, and at its end. */
+const EXAMPLE = {
+  cancelled: /^cancelled after (9|[1-9]\d+) epochs, accuracy (100|[4-9]\d)\.\d %$/,
+  done: /^done after 2000 epochs, accuracy 99\.8 %$/,
+}
+
+/** Within a step that takes longer than this, in milliseconds, fit lets the page draw a frame: it yields every 8. */
+const LONG_STEP = 20
 
 /** From the import to the end of the first training step of the CNN for MNIST on Node, in milliseconds. */
 const STARTUP = { runs: 9, limit: 150 }
@@ -92,6 +102,24 @@ function consumed(consumer, runtime, text) {
   if (text.trim() !== CONSUMERS[consumer]) fail(`${runtime}: test/consumers/${consumer} says: ${text}`)
 }
 
+function checkExample(browser, { cancelled, done, reports }) {
+  console.log(`${browser}, examples/worker: ${cancelled}; ${done} and ${reports} reports`)
+  if (!EXAMPLE.cancelled.test(cancelled) || !EXAMPLE.done.test(done)) fail(`${browser}: wrong words of examples/worker`)
+}
+
+/** Prints what became of the frames. How many are dropped depends on the machine; none at all is a failure. */
+function checkFrames(browser, { idle, ...runs }) {
+  const share = ({ frames, dropped }) => `${((100 * dropped) / (frames + dropped)).toFixed(1)} %`
+  for (const [dtype, run] of Object.entries(runs)) {
+    const { frames, within, longest, ms } = run
+    console.log(
+      `${browser}, CNN for MNIST on the main thread, ${dtype}: ${share(run)} of the frames dropped (${share(idle)} at ` +
+        `rest), ${Math.round(longest)} ms the longest, ${ms.toFixed(1)} ms/step, ${within} of ${frames} within a step`,
+    )
+    if (!frames || (ms > LONG_STEP && !within)) fail(`${browser}: training in ${dtype} stops the frames of its page`)
+  }
+}
+
 for (const host of hosts.filter(wanted)) {
   if (!host.program) {
     skip(host.name, host.needs)
@@ -115,13 +143,17 @@ for (const browser of present) {
     const version = await browser.version()
     const folders = Object.keys(PLACES).filter((folder) => existsSync(join(site, folder)))
     const pages = folders.map((folder) => `/${folder}/page.html${folder === 'csp' ? '?backends=auto' : ''}`)
-    const texts = await visit(browser, site, [...pages, '/consumer/index.html'], project.folder)
+    const others = ['/consumer/index.html', '/unbundled/example.html', '/unbundled/frames.html']
+    const texts = await visit(browser, site, [...pages, ...others], project.folder)
     for (const [i, folder] of folders.entries()) {
       for (const [place, results] of Object.entries(JSON.parse(texts[i]))) {
         record(browser.name, version, PLACES[folder] + place, results, folder === 'csp')
       }
     }
-    consumed('page', browser.name, texts.at(-1))
+    const [consumer, example, frames] = texts.slice(-others.length)
+    consumed('page', browser.name, consumer)
+    checkExample(browser.name, JSON.parse(example))
+    checkFrames(browser.name, JSON.parse(frames))
   } catch (error) {
     fail(`${browser.name}: ${error.message}`)
   }
