@@ -107,7 +107,10 @@ function checkExample(browser, { cancelled, done, reports }) {
   if (!EXAMPLE.cancelled.test(cancelled) || !EXAMPLE.done.test(done)) fail(`${browser}: wrong words of examples/worker`)
 }
 
-/** Prints what became of the frames. How many are dropped depends on the machine; none at all is a failure. */
+/**
+ * Prints what became of the frames. How many are dropped depends on the machine. That there are some does not, nor that
+ * they come within long steps; one or two may come before the first step.
+ */
 function checkFrames(browser, { idle, ...runs }) {
   const share = ({ frames, dropped }) => `${((100 * dropped) / (frames + dropped)).toFixed(1)} %`
   for (const [dtype, run] of Object.entries(runs)) {
@@ -116,7 +119,7 @@ function checkFrames(browser, { idle, ...runs }) {
       `${browser}, CNN for MNIST on the main thread, ${dtype}: ${share(run)} of the frames dropped (${share(idle)} at ` +
         `rest), ${Math.round(longest)} ms the longest, ${ms.toFixed(1)} ms/step, ${within} of ${frames} within a step`,
     )
-    if (!frames || (ms > LONG_STEP && !within)) fail(`${browser}: training in ${dtype} stops the frames of its page`)
+    if (frames <= 2 || (ms > LONG_STEP && !within)) fail(`${browser}: training in ${dtype} stops the frames of its page`)
   }
 }
 
