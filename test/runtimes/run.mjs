@@ -119,7 +119,8 @@ function checkFrames(browser, { idle, ...runs }) {
       `${browser}, CNN for MNIST on the main thread, ${dtype}: ${share(run)} of the frames dropped (${share(idle)} at ` +
         `rest), ${Math.round(longest)} ms the longest, ${ms.toFixed(1)} ms/step, ${within} of ${frames} within a step`,
     )
-    if (frames <= 2 || (ms > LONG_STEP && !within)) fail(`${browser}: training in ${dtype} stops the frames of its page`)
+    if (frames <= 2 || (ms > LONG_STEP && !within))
+      fail(`${browser}: training in ${dtype} stops the frames of its page`)
   }
 }
 
