@@ -4,13 +4,13 @@ import { createEngine } from '../../src/engine/index'
 import { adam, createModel, softmaxCrossEntropy } from '../../src/index'
 import {
   type KernelCase,
+  activationCases,
   adamCase,
   batchNormCases,
   convCases,
   gemmCase,
-  maxPoolCases,
+  poolCases,
   prepare,
-  reluCases,
   softmaxCase,
 } from '../../test/kernel-cases'
 import { cnn } from '../../test/layer-cases'
@@ -37,10 +37,10 @@ const cases: Record<string, (task: Task) => KernelCase> = {
   'conv-dw': (task) => convolution(task)[2],
   'batch-norm-forward': ({ n, c, h }) => batchNormCases(n, c, h * h, 1, 0)[0],
   'batch-norm-backward': ({ n, c, h }) => batchNormCases(n, c, h * h, 1, 0)[1],
-  'max-pool-forward': ({ n, c, h }) => maxPoolCases(n * c, h, h, [2, 2])[0],
-  'max-pool-backward': ({ n, c, h }) => maxPoolCases(n * c, h, h, [2, 2])[1],
-  'relu-forward': ({ n, c, h }) => reluCases(n * c * h * h)[0],
-  'relu-backward': ({ n, c, h }) => reluCases(n * c * h * h)[1],
+  'max-pool-forward': ({ n, c, h }) => poolCases(n * c, h, h, [2, 2])[0],
+  'max-pool-backward': ({ n, c, h }) => poolCases(n * c, h, h, [2, 2])[1],
+  'relu-forward': ({ n, c, h }) => activationCases('relu', n * c * h * h, [NaN])[0],
+  'relu-backward': ({ n, c, h }) => activationCases('relu', n * c * h * h, [NaN])[1],
   adam: ({ count }) => adamCase(count),
   softmax: ({ n, classes }) => softmaxCase(n, classes),
 }
