@@ -23,6 +23,8 @@ function held(vector: v128, scratch: usize): v128 {
   return v128.load(scratch)
 }
 
+// @ts-ignore: decorator
+@inline
 /** y = dropped ? 0 : factor * x for a vector; dropped: 0 or -1. */
 function apply(dropped: v128, factors: v128, x: usize, y: usize): void {
   v128.store(y, v128.andnot(v128.mul<Float>(v128.load(x), factors), dropped))

@@ -2,32 +2,23 @@
 // pieces >= 2; x: groups x pieces x hw, y and index (i32): groups x hw; hw = 1 for features, where groups lie side by side instead.
 
 import { LANES, SIZE } from './float'
+import { addPlaces, evens, loadPlaces, odds, splatPlace, storePlaces } from './lanes'
 
+// @ts-ignore: decorator
+@inline
 /** Whether b takes the place of a: it is larger, or the first NaN. */
 function wins(a: v128, b: v128): v128 {
   return v128.andnot(v128.eq<Float>(a, a), v128.ge<Float>(a, b))
 }
 
+// @ts-ignore: decorator
+@inline
 function scalarWins(a: Float, b: Float): bool {
   return a == a && !(a >= b)
 }
 
-/** A number from 0 to pieces - 1 in every lane, as wide as a value. */
-function splatPlace(place: i32): v128 {
-  return sizeof<Float>() == 8 ? i64x2.splat(place) : i32x4.splat(place)
-}
-
-/** Stores a vector of places as i32. */
-function storePlaces(index: usize, places: v128): void {
-  if (sizeof<Float>() == 8) v128.store64_lane(index, v128.shuffle<i32>(places, places, 0, 2, 0, 2), 0)
-  else v128.store(index, places)
-}
-
-/** Loads LANES places, each as wide as a value. */
-function loadPlaces(index: usize): v128 {
-  return sizeof<Float>() == 8 ? v128.load_ext<i32>(index) : v128.load(index)
-}
-
+// @ts-ignore: decorator
+@inline
 /** Values that lie `stride` bytes apart. */
 function gather(x: usize, stride: usize): v128 {
   if (sizeof<Float>() == 8) return v128.load_lane<f64>(x + stride, v128.load64_zero(x), 1)
@@ -59,7 +50,7 @@ function largerOf(count: i32, place: i32, a: usize, b: usize, index: usize, y: u
     const second = v128.load(b)
     const won = wins(first, second)
     v128.store(y, v128.bitselect(second, first, won))
-    storePlaces(index, place > 1 ? v128.bitselect(places, loadPlaces(index), won) : v128.and(places, won))
+    storePlaces(place > 1 ? v128.bitselect(places, loadPlaces(index), won) : v128.and(places, won), index)
     a += 16
     b += 16
     index += 4 * LANES
@@ -86,18 +77,11 @@ function featuresForward(groups: i32, pieces: i32, x: usize, index: usize, y: us
     for (; groups >= LANES; groups -= LANES) {
       const a = v128.load(x)
       const b = v128.load(x, 16)
-      let first: v128
-      let second: v128
-      if (sizeof<Float>() == 8) {
-        first = v128.shuffle<f64>(a, b, 0, 2)
-        second = v128.shuffle<f64>(a, b, 1, 3)
-      } else {
-        first = v128.shuffle<f32>(a, b, 0, 2, 4, 6)
-        second = v128.shuffle<f32>(a, b, 1, 3, 5, 7)
-      }
+      const first = evens(a, b)
+      const second = odds(a, b)
       const won = wins(first, second)
       v128.store(y, v128.bitselect(second, first, won))
-      storePlaces(index, v128.and(one, won))
+      storePlaces(v128.and(one, won), index)
       x += 32
       index += 4 * LANES
       y += 16
@@ -113,7 +97,7 @@ function featuresForward(groups: i32, pieces: i32, x: usize, index: usize, y: us
       places = v128.bitselect(splatPlace(j), places, won)
     }
     v128.store(y, best)
-    storePlaces(index, places)
+    storePlaces(places, index)
     x += <usize>LANES * apart
     index += 4 * LANES
     y += 16
@@ -142,6 +126,8 @@ export function maxoutBackward(groups: i32, pieces: i32, hw: i32, index: usize, 
   else planesBackward(groups, pieces, hw, index, dy, dx)
 }
 
+// @ts-ignore: decorator
+@inline
 function samePlace(a: v128, b: v128): v128 {
   return sizeof<Float>() == 8 ? i64x2.eq(a, b) : i32x4.eq(a, b)
 }
@@ -197,7 +183,7 @@ function featuresBackward(groups: i32, pieces: i32, index: usize, dy: usize, dx:
     let places = sizeof<Float>() == 8 ? i64x2(0, 1) : i32x4(0, 1, 2, 3)
     for (let j = 0; j < pieces; j += LANES) {
       v128.store(dx + <usize>j * SIZE, v128.and(slope, samePlace(at, places)))
-      places = sizeof<Float>() == 8 ? i64x2.add(places, step) : i32x4.add(places, step)
+      places = addPlaces(places, step)
     }
     index += 4
     dy += SIZE

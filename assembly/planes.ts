@@ -3,6 +3,8 @@
 
 import { LANES, SIZE } from './float'
 
+// @ts-ignore: decorator
+@inline
 function zero(count: i32, to: usize): void {
   for (; count > 0; --count) {
     store<Float>(to, 0)

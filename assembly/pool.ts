@@ -1,75 +1,120 @@
 // Pooling of planes (n * c of h x w).
-// Forward, a maximum is bound by its comparisons, not by memory: each of the values of a window costs one, and two
-// selections, of the value and of its place. 3x3 with stride 1 on 1024x28x28 takes 4.6 ms in float64, and 63 ms
-// with one window at a time; 2x2 with stride 2 takes 0.54 ms, and its mean 0.27 ms.
+// A maximum and its place cost a comparison and three more instructions for each value of a window, so windows that
+// overlap are bound by them: 3x3 with stride 1 has six such steps for each vector of results, and no memory to wait for.
 
 import { poolRow, poolWide } from '../src/kernels/conv-geometry'
 import { fill } from './elementwise'
 import { LANES, SIZE } from './float'
-import { copyStrided } from './planes'
+import { addPlaces, evens, odds, splatPlace, storePlaces, zipHigh, zipLow } from './lanes'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
-
-/** The even and the odd values of eight (float32) or four (float64) in a row. */
-function evens(a: v128, b: v128): v128 {
-  if (LANES == 2) return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
-  return i8x16.shuffle(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
-}
-
-function odds(a: v128, b: v128): v128 {
-  if (LANES == 2) return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
-  return i8x16.shuffle(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
-}
-
-/** Where b wins against a, which comes before it: larger, or NaN. */
-function wins(b: v128, a: v128): v128 {
-  return v128.or(v128.gt<Float>(b, a), v128.ne<Float>(b, b))
-}
 
 /**
  * Whether windows are 2 x 2 side by side, all of them whole: no row needs scratch. At the odd tail of a row comes a
- * last vector that ends where the row does, and writes some results twice.
+ * last group that ends where the row does, and writes some results twice.
  */
 function arePairs(
   h: i32, w: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32,
 ): bool {
-  return ((kh ^ 2) | (kw ^ 2) | (sh ^ 2) | (sw ^ 2) | ph | pw) == 0 && ow >= LANES && 2 * oh <= h && 2 * ow <= w
+  return ((kh ^ 2) | (kw ^ 2) | (sh ^ 2) | (sw ^ 2) | ph | pw) == 0 && ow >= 4 && 2 * oh <= h && 2 * ow <= w
 }
 
-/**
- * LANES windows of 2 x 2 side by side, without a branch: the winner of each row, then the winner of the two, and the
- * same choices among the places. Ties and NaN go as in the other windows below.
- */
-function maxOfPairs(w: i32, place: i32, relu: i32, x: usize, index: usize, y: usize): void {
+// @ts-ignore: decorator
+@inline
+/** The largest of four, of equals the first; not for NaN. */
+function largest(a0: v128, a1: v128, b0: v128, b1: v128): v128 {
+  return v128.pmax<Float>(v128.pmax<Float>(v128.pmax<Float>(a0, a1), b0), b1)
+}
+
+// @ts-ignore: decorator
+@inline
+/** Masks of values as masks of places, which are i32: of float64, two vectors become one. */
+function masks(a: v128, b: v128): v128 {
+  if (LANES == 4) return a
+  return i8x16.shuffle(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+}
+
+// @ts-ignore: decorator
+@inline
+/** Four windows of 2 x 2 side by side, the first at `place`. Returns a sum that is NaN if any of the values is. */
+function maxOfPairs(w: i32, place: v128, relu: i32, x: usize, index: usize, y: usize): v128 {
   const below = x + <usize>w * SIZE
-  const a0 = evens(v128.load(x), v128.load(x, 16))
-  const a1 = odds(v128.load(x), v128.load(x, 16))
-  const b0 = evens(v128.load(below), v128.load(below, 16))
-  const b1 = odds(v128.load(below), v128.load(below, 16))
-  const inA = wins(a1, a0)
-  const inB = wins(b1, b0)
-  const a = v128.bitselect(a1, a0, inA)
-  const b = v128.bitselect(b1, b0, inB)
-  const inBoth = wins(b, a)
   const zero = v128.splat<Float>(0)
-  const value = v128.bitselect(b, a, inBoth)
-  v128.store(y, relu ? v128.pmax<Float>(value, zero) : value)
-  // All bits where the gradient goes nowhere: the place becomes -1.
-  const nowhere = relu ? v128.not(v128.gt<Float>(value, zero)) : zero
-  // A mask is -1 where the odd one won, so subtracting it moves on by one.
+  let a = v128.load(x)
+  let b = v128.load(x, 16)
+  let c = v128.load(below)
+  let d = v128.load(below, 16)
+  let sum = v128.add<Float>(v128.add<Float>(a, b), v128.add<Float>(c, d))
+  const a0 = evens(a, b)
+  const a1 = odds(a, b)
+  const b0 = evens(c, d)
+  let y0 = largest(a0, a1, b0, odds(c, d))
+  let y1 = y0
+  let is0 = v128.eq<Float>(a0, y0)
+  let is1 = v128.eq<Float>(a1, y0)
+  let is2 = v128.eq<Float>(b0, y0)
+  let above = v128.gt<Float>(y0, zero)
   if (LANES == 2) {
-    const even = i64x2(place, place + 2)
-    const inPlane = v128.or(
-      v128.bitselect(i64x2.sub(i64x2.add(even, i64x2.splat(w)), inB), i64x2.sub(even, inA), inBoth),
-      nowhere,
-    )
-    storePlaces(inPlane, index)
-  } else {
-    const even = i32x4.add(i32x4.splat(place), i32x4(0, 2, 4, 6))
-    const inPlane = v128.bitselect(i32x4.sub(i32x4.add(even, i32x4.splat(w)), inB), i32x4.sub(even, inA), inBoth)
-    storePlaces(v128.or(inPlane, nowhere), index)
+    a = v128.load(x, 32)
+    b = v128.load(x, 48)
+    c = v128.load(below, 32)
+    d = v128.load(below, 48)
+    sum = v128.add<Float>(sum, v128.add<Float>(v128.add<Float>(a, b), v128.add<Float>(c, d)))
+    const e0 = evens(a, b)
+    const e1 = odds(a, b)
+    const f0 = evens(c, d)
+    y1 = largest(e0, e1, f0, odds(c, d))
+    is0 = masks(is0, v128.eq<Float>(e0, y1))
+    is1 = masks(is1, v128.eq<Float>(e1, y1))
+    is2 = masks(is2, v128.eq<Float>(f0, y1))
+    above = masks(above, v128.gt<Float>(y1, zero))
+  }
+  // The first that is as large as the largest: a0, a1, b0 or b1. A mask is -1.
+  const down = i32x4.splat(w + 1)
+  const beyond = v128.bitselect(i32x4.splat(1), i32x4.add(down, is2), is1)
+  let at = i32x4.add(place, v128.andnot(beyond, is0))
+  if (relu) {
+    y0 = v128.pmax<Float>(y0, zero)
+    y1 = v128.pmax<Float>(y1, zero)
+    at = v128.or(at, v128.not(above))
+  }
+  v128.store(y, y0)
+  if (LANES == 2) v128.store(y, y1, 16)
+  v128.store(index, at)
+  return sum
+}
+
+/** The windows of one plane one value at a time, for those with a NaN: it wins, the last of several. */
+function maxOfPlane(
+  h: i32, w: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, relu: i32,
+  x: usize, index: usize, y: usize,
+): void {
+  for (let i = 0; i < oh; ++i) {
+    const top = max(0, i * sh - ph)
+    const bottom = min(h, i * sh - ph + kh)
+    for (let j = 0; j < ow; ++j) {
+      const left = max(0, j * sw - pw)
+      const right = min(w, j * sw - pw + kw)
+      let best = top * w + left
+      let value = load<Float>(x + <usize>best * SIZE)
+      for (let row = top; row < bottom; ++row) {
+        for (let at = row * w + left; at < row * w + right; ++at) {
+          const candidate = load<Float>(x + <usize>at * SIZE)
+          if (candidate > value || candidate != candidate) {
+            value = candidate
+            best = at
+          }
+        }
+      }
+      store<Float>(y, relu && value < 0 ? 0 : value)
+      store<i32>(index, relu && !(value > 0) ? -1 : best)
+      y += SIZE
+      index += 4
+    }
   }
 }
 
+// @ts-ignore: decorator
+@inline
 /** LANES values that lie `stride` apart; with a stride of 2 one more behind them is read. */
 function loadStrided(stride: i32, from: usize): v128 {
   if (stride == 1) return v128.load(from)
@@ -83,31 +128,17 @@ function loadStrided(stride: i32, from: usize): v128 {
   )
 }
 
-/** Places are integers as wide as the values. */
-function splatPlace(place: i32): v128 {
-  return LANES == 2 ? i64x2.splat(place) : i32x4.splat(place)
-}
-
-function addPlaces(a: v128, b: v128): v128 {
-  return LANES == 2 ? i64x2.add(a, b) : i32x4.add(a, b)
-}
-
-/** Stores LANES places as i32. */
-function storePlaces(places: v128, index: usize): void {
-  if (LANES == 2) {
-    v128.store64_lane(index, i8x16.shuffle(places, places, 0, 1, 2, 3, 8, 9, 10, 11, 0, 0, 0, 0, 0, 0, 0, 0), 0)
-  } else {
-    v128.store(index, places)
-  }
-}
-
-/** The same for the odd tail of a row: the first `count` of them, less than LANES. */
+// @ts-ignore: decorator
+@inline
+/** Stores the first `count` places of a vector, less than LANES. */
 function storeFirstPlaces(count: i32, places: v128, index: usize): void {
   v128.store32_lane(index, places, 0)
   if (count > 1) v128.store32_lane(index + 4, places, 1)
   if (count > 2) v128.store32_lane(index + 8, places, 2)
 }
 
+// @ts-ignore: decorator
+@inline
 function storeFirst(count: i32, values: v128, to: usize): void {
   store<Float>(to, v128.extract_lane<Float>(values, 0))
   if (LANES == 4) {
@@ -116,28 +147,30 @@ function storeFirst(count: i32, values: v128, to: usize): void {
   }
 }
 
+// @ts-ignore: decorator
+@inline
 /**
  * The winners of `wide` windows of one row, and their places, from `place` on. `row` is the row with -Infinity around
- * it, which never wins: a window starts with the first of its places that is in the image.
+ * it, which never wins: a window starts with the first of its places that is in the image. A later place is a larger
+ * number, so the place of the winner is the largest of those that won when their turn came.
  */
 function maxOfRow(
   wide: i32, kw: i32, sw: i32, pw: i32, place: i32, row: usize, first: usize, values: usize, places: usize,
 ): void {
   const one = splatPlace(1)
-  const steps = LANES == 2 ? i64x2(0, sw) : i32x4(0, sw, 2 * sw, 3 * sw)
   const start = splatPlace(place)
   const step = <usize>(LANES * sw) * SIZE
-  let column = place - pw
+  const along = splatPlace(LANES * sw)
+  let taps = addPlaces(splatPlace(place - pw), LANES == 2 ? i64x2(0, sw) : i32x4(0, sw, 2 * sw, 3 * sw))
   for (let j = 0; j < wide; j += LANES) {
     let best = v128.splat<Float>(-Infinity)
     let at = addPlaces(start, v128.load(first))
-    let tap = addPlaces(splatPlace(column), steps)
+    let tap = taps
     let from = row
     for (let k = 0; k < kw; ++k) {
       const value = loadStrided(sw, from)
-      const won = wins(value, best)
-      best = v128.bitselect(value, best, won)
-      at = v128.bitselect(tap, at, won)
+      at = i32x4.max_s(at, v128.and(tap, v128.gt<Float>(value, best)))
+      best = v128.pmax<Float>(best, value)
       tap = addPlaces(tap, one)
       from += SIZE
     }
@@ -147,8 +180,28 @@ function maxOfRow(
     values += 16
     places += 16
     row += step
-    column += LANES * sw
+    taps = addPlaces(taps, along)
   }
+}
+
+/** Copies a row, and returns a sum that is NaN if a value is. */
+function copyAndSum(count: i32, from: usize, to: usize): v128 {
+  let sum = v128.splat<Float>(0)
+  for (; count >= LANES; count -= LANES) {
+    const values = v128.load(from)
+    sum = v128.add<Float>(sum, values)
+    v128.store(to, values)
+    from += 16
+    to += 16
+  }
+  for (; count > 0; --count) {
+    const value = load<Float>(from)
+    sum = v128.add<Float>(sum, v128.splat<Float>(value))
+    store<Float>(to, value)
+    from += SIZE
+    to += SIZE
+  }
+  return sum
 }
 
 /**
@@ -161,77 +214,89 @@ export function maxPool2dForward(
   planes: i32, h: i32, w: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, relu: i32,
   x: usize, scratch: usize, index: usize, y: usize,
 ): void {
-  const plane = <usize>(h * w) * SIZE
-  if (arePairs(h, w, oh, ow, kh, kw, sh, sw, ph, pw)) {
-    for (; planes > 0; --planes, x += plane) {
-      for (let i = 0; i < oh; ++i) {
-        for (let j = 0; j < ow; j += LANES) {
-          const first = min(j, ow - LANES)
-          const place = 2 * (i * w + first)
-          maxOfPairs(w, place, relu, x + <usize>place * SIZE, index + 4 * first, y + <usize>first * SIZE)
-        }
-        y += <usize>ow * SIZE
-        index += 4 * ow
-      }
-    }
-    return
-  }
+  const size = h * w
+  const plane = <usize>size * SIZE
+  const outputs = oh * ow
+  const pairs = arePairs(h, w, oh, ow, kh, kw, sh, sw, ph, pw)
   const wide = poolWide(ow, <i32>SIZE)
   const length = poolRow(w, ow, kw, sw, pw, <i32>SIZE)
   const ring = 16 * (wide / LANES)
   const first = scratch + <usize>length * SIZE
   const values = first + ring
   const places = values + <usize>kh * ring
-  fill(length, -Infinity, scratch)
-  for (let j = 0; j < wide; ++j) {
-    const place = max(0, j * sw - pw)
-    if (LANES == 2) store<i64>(first + <usize>j * 8, place)
-    else store<i32>(first + <usize>j * 4, place)
-  }
   const zero = v128.splat<Float>(0)
-  for (; planes > 0; --planes, x += plane) {
-    let done = 0
-    for (let i = 0; i < oh; ++i) {
-      const top = max(0, i * sh - ph)
-      const bottom = min(h, i * sh - ph + kh)
-      for (done = max(done, top); done < bottom; ++done) {
-        const slot = <usize>(done % kh) * ring
-        copyStrided(w, 1, x + <usize>(done * w) * SIZE, scratch + <usize>pw * SIZE)
-        maxOfRow(wide, kw, sw, pw, done * w, scratch, first, values + slot, places + slot)
+  if (!pairs) {
+    fill(length, -Infinity, scratch)
+    for (let j = 0; j < wide; ++j) {
+      const place = max(0, j * sw - pw)
+      if (LANES == 2) store<i64>(first + <usize>j * 8, place)
+      else store<i32>(first + <usize>j * 4, place)
+    }
+  }
+  for (; planes > 0; --planes) {
+    // NaN if a value of the plane is; or if infinities of both signs are, which costs time only.
+    let sum = zero
+    if (pairs) {
+      const steps = i32x4(0, 2, 4, 6)
+      for (let i = 0; i < oh; ++i) {
+        const row = i * ow
+        for (let j = 0; j < ow; j += 4) {
+          const column = min(j, ow - 4)
+          const place = 2 * (i * w + column)
+          const from = x + <usize>place * SIZE
+          const to = row + column
+          sum = v128.add<Float>(
+            sum,
+            maxOfPairs(w, i32x4.add(i32x4.splat(place), steps), relu, from, index + 4 * to, y + <usize>to * SIZE),
+          )
+        }
       }
-      const begin = <usize>(top % kh) * ring
-      const end = <usize>kh * ring
-      for (let j = 0; j < ow; j += LANES) {
-        const column = <usize>j * SIZE
-        let slot = begin
-        let best = v128.load(values + column + slot)
-        let at = v128.load(places + column + slot)
-        for (let row = top + 1; row < bottom; ++row) {
-          slot += ring
-          if (slot == end) slot = 0
-          const value = v128.load(values + column + slot)
-          const won = wins(value, best)
-          best = v128.bitselect(value, best, won)
-          at = v128.bitselect(v128.load(places + column + slot), at, won)
+    } else {
+      let done = 0
+      for (let i = 0; i < oh; ++i) {
+        const top = max(0, i * sh - ph)
+        const bottom = min(h, i * sh - ph + kh)
+        for (done = max(done, top); done < bottom; ++done) {
+          const slot = <usize>(done % kh) * ring
+          sum = v128.add<Float>(sum, copyAndSum(w, x + <usize>(done * w) * SIZE, scratch + <usize>pw * SIZE))
+          maxOfRow(wide, kw, sw, pw, done * w, scratch, first, values + slot, places + slot)
         }
-        if (relu) {
-          at = v128.or(at, v128.not(v128.gt<Float>(best, zero)))
-          best = v128.pmax<Float>(best, zero)
-        }
-        const left = ow - j
-        if (left >= LANES) {
-          v128.store(y, best)
-          storePlaces(at, index)
-          y += 16
-          index += 4 * LANES
-        } else {
-          storeFirst(left, best, y)
-          storeFirstPlaces(left, at, index)
-          y += <usize>left * SIZE
-          index += 4 * left
+        const begin = <usize>(top % kh) * ring
+        const end = <usize>kh * ring
+        for (let j = 0; j < ow; j += LANES) {
+          const column = <usize>j * SIZE
+          let slot = begin
+          let best = v128.load(values + column + slot)
+          let at = v128.load(places + column + slot)
+          for (let row = top + 1; row < bottom; ++row) {
+            slot += ring
+            if (slot == end) slot = 0
+            const value = v128.load(values + column + slot)
+            at = i32x4.max_s(at, v128.and(v128.load(places + column + slot), v128.gt<Float>(value, best)))
+            best = v128.pmax<Float>(best, value)
+          }
+          if (relu) {
+            at = v128.or(at, v128.not(v128.gt<Float>(best, zero)))
+            best = v128.pmax<Float>(best, zero)
+          }
+          const to = i * ow + j
+          const left = ow - j
+          if (left >= LANES) {
+            v128.store(y + <usize>to * SIZE, best)
+            storePlaces(at, index + 4 * to)
+          } else {
+            storeFirst(left, best, y + <usize>to * SIZE)
+            storeFirstPlaces(left, at, index + 4 * to)
+          }
         }
       }
     }
+    if (v128.any_true(v128.ne<Float>(sum, sum))) {
+      maxOfPlane(h, w, oh, ow, kh, kw, sh, sw, ph, pw, relu, x, index, y)
+    }
+    x += plane
+    index += 4 * outputs
+    y += <usize>outputs * SIZE
   }
 }
 
@@ -259,11 +324,24 @@ export function maxPool2dBackward(planes: i32, size: i32, outputs: i32, dy: usiz
   }
 }
 
+// @ts-ignore: decorator
+@inline
 /** Places that a window counts along one axis: with countPad those in the padding too, as far as it goes. */
 function counted(o: i32, size: i32, k: i32, stride: i32, pad: i32, countPad: i32): i32 {
   const begin = o * stride - pad
   const end = begin + k
   return countPad ? min(end, size + pad) - begin : min(end, size) - max(begin, 0)
+}
+
+// @ts-ignore: decorator
+@inline
+/** The sum of `count` vectors that begin `step` bytes apart, from 0 on; without a loop for up to three, the usual ones. */
+function sumOf(count: i32, step: usize, at: usize): v128 {
+  let sum = v128.add<Float>(v128.splat<Float>(0), v128.load(at))
+  if (count > 1) sum = v128.add<Float>(sum, v128.load(at + step))
+  if (count > 2) sum = v128.add<Float>(sum, v128.load(at + 2 * step))
+  for (let i = 3; i < count; ++i) sum = v128.add<Float>(sum, v128.load(at + <usize>i * step))
+  return sum
 }
 
 /** What each window of a row counts, as values. */
@@ -315,10 +393,7 @@ export function avgPool2dForward(
       const sums = scratch + <usize>pw * SIZE
       let column: usize = 0
       for (; column + 16 <= width; column += 16) {
-        let sum = v128.splat<Float>(0)
-        let at = from + column
-        for (let row = 0; row < rows; ++row, at += width) sum = v128.add<Float>(sum, v128.load(at))
-        v128.store(sums + column, sum)
+        v128.store(sums + column, sumOf(rows, width, from + column))
       }
       for (; column < width; column += SIZE) {
         let sum: Float = 0
@@ -328,9 +403,14 @@ export function avgPool2dForward(
       }
       const counts2 = v128.splat<Float>(<Float>counted(i, h, kh, sh, ph, countPad))
       for (let j = 0; j < ow; j += LANES) {
-        let sum = v128.splat<Float>(0)
         let at = scratch + <usize>(j * sw) * SIZE
-        for (let k = 0; k < kw; ++k, at += SIZE) sum = v128.add<Float>(sum, loadStrided(sw, at))
+        let sum: v128
+        if (sw == 1) {
+          sum = sumOf(kw, SIZE, at)
+        } else {
+          sum = v128.splat<Float>(0)
+          for (let k = 0; k < kw; ++k, at += SIZE) sum = v128.add<Float>(sum, loadStrided(sw, at))
+        }
         const mean = v128.div<Float>(sum, v128.mul<Float>(counts2, v128.load(counts + <usize>j * SIZE)))
         const left = ow - j
         if (left >= LANES) {
@@ -345,25 +425,16 @@ export function avgPool2dForward(
   }
 }
 
-/** a and b by turns: the first values of each, and the last. */
-function firstByTurns(a: v128, b: v128): v128 {
-  if (LANES == 2) return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
-  return i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
-}
-
-function lastByTurns(a: v128, b: v128): v128 {
-  if (LANES == 2) return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
-  return i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
-}
-
+// @ts-ignore: decorator
+@inline
 /** Stores LANES values `stride` apart; with a stride of 2, a zero behind each. */
 function storeStrided(stride: i32, values: v128, to: usize): void {
   if (stride == 1) {
     v128.store(to, values)
   } else if (stride == 2) {
     const zero = v128.splat<Float>(0)
-    v128.store(to, firstByTurns(values, zero))
-    v128.store(to, lastByTurns(values, zero), 16)
+    v128.store(to, zipLow(values, zero))
+    v128.store(to, zipHigh(values, zero), 16)
   } else {
     const step = <usize>stride * SIZE
     store<Float>(to, v128.extract_lane<Float>(values, 0))
@@ -392,8 +463,8 @@ export function avgPool2dBackward(
       for (let j = 0; j < ow; j += LANES) {
         const first = <usize>min(j, ow - LANES) * SIZE
         const value = v128.add<Float>(v128.mul<Float>(v128.load(dy + first), quarter), zero)
-        const left = firstByTurns(value, value)
-        const right = lastByTurns(value, value)
+        const left = zipLow(value, value)
+        const right = zipHigh(value, value)
         const to = dx + 2 * first
         v128.store(to, left)
         v128.store(to, right, 16)

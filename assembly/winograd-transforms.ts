@@ -7,6 +7,7 @@
 
 import { MR, ceilDivide } from '../src/kernels/blocking'
 import { LANES, SIZE } from './float'
+import { high, low, zipHigh, zipLow } from './lanes'
 
 /** The sizes of tiles, as types, so that each gets code of its own: with the size in a variable dw took 5 % longer. */
 export type Six = u8
@@ -44,24 +45,6 @@ export function fillConstants(tmp: usize): void {
   v128.store(tmp, v128.splat<Float>(5), FIVE)
 }
 
-function low(a: v128, b: v128): v128 {
-  return i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
-}
-
-function high(a: v128, b: v128): v128 {
-  return i8x16.shuffle(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
-}
-
-/** Of float32: a0 b0 a1 b1. */
-function zipLow(a: v128, b: v128): v128 {
-  return i8x16.shuffle(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
-}
-
-/** Of float32: a2 b2 a3 b3. */
-function zipHigh(a: v128, b: v128): v128 {
-  return i8x16.shuffle(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
-}
-
 function add(a: v128, b: v128): v128 {
   return v128.add<Float>(a, b)
 }
@@ -76,6 +59,8 @@ function mul(a: v128, b: v128): v128 {
 
 // ---- inputs: B' d B ----
 
+// @ts-ignore: decorator
+@inline
 /** One row of B' d, d of six values; stored `stride` bytes apart. */
 function storeInputRow6(
   d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, tmp: usize, to: usize, stride: usize,
@@ -206,6 +191,8 @@ export function inputTiles<T>(
 
 // ---- gradients of outputs: A d A' ----
 
+// @ts-ignore: decorator
+@inline
 /** One row of A d, d of four values, to as many values as the tile has; stored `stride` bytes apart. */
 function storeGradientRow<T>(
   d0: v128, d1: v128, d2: v128, d3: v128, tmp: usize, to: usize, stride: usize,

@@ -17,7 +17,7 @@
 import { MR, ceilDivide } from '../src/kernels/blocking'
 import { PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages } from '../src/kernels/conv-geometry'
 import { LANES, NR, SIZE, SLIVER_ROW } from './float'
-import { tile } from './gemm'
+import { packPanel, tile } from './gemm'
 import { fillPlane } from './planes'
 import {
   BLOCKS, Eight, Six, ZEROS, addWeightGradient, fillConstants, gradientTiles, inputTiles, outputTiles, weightPanels,
@@ -60,15 +60,20 @@ function scatter(count: i32, tmp: usize, entry: usize, ow: i32, base: usize): vo
   let blocks = tmp + BLOCKS
   for (let l = 0; l < LANES && l < count; ++l) {
     const rows = load<i32>(entry, 8)
-    const bytes = <usize>load<i32>(entry, 12) * SIZE
+    const columns = load<i32>(entry, 12)
     let from = blocks
     let to = base + load<i32>(entry, 4)
     for (let i = 0; i < rows; ++i) {
-      if (bytes == 4 * SIZE) {
+      if (columns == 4) {
         v128.store(to, v128.load(from))
         if (LANES == 2) v128.store(to, v128.load(from, 16), 16)
       } else {
-        for (let k: usize = 0; k < bytes; k += SIZE) store<Float>(to + k, load<Float>(from + k))
+        if (columns & 2) {
+          if (LANES == 2) v128.store(to, v128.load(from))
+          else store<i64>(to, load<i64>(from))
+        }
+        const last = <usize>(columns & 2) * SIZE
+        if (columns & 1) store<Float>(to + last, load<Float>(from + last))
       }
       from += 4 * SIZE
       to += <usize>ow * SIZE
@@ -246,13 +251,7 @@ export function winogradWeight(
 
       for (let e = 0; e < places; ++e) {
         for (let i = 0; i < panels; ++i) {
-          let from = left + <usize>e * leftPlace + <usize>(i * used * MR) * SIZE
-          let at = panel
-          for (let k = 0; k < used * MR; ++k) {
-            v128.store(at, v128.splat<Float>(load<Float>(from)))
-            from += SIZE
-            at += 16
-          }
+          packPanel(MR, used, left + <usize>e * leftPlace + <usize>(i * used * MR) * SIZE, 1, MR, panel)
           let sliver = right + <usize>e * rightPlace
           let to = du + <usize>((e * panels + i) * MR) * duRow
           for (let j = 0; j < slivers; ++j) {

@@ -142,7 +142,7 @@ for (const dtype of DTYPES) {
     }
     const [wasm, js] = times
     const gflops = (kernelCase.flops ?? 0) / wasm / 1e6
-    const gbytes = ((kernelCase.traffic ?? 0) * bytes) / wasm / 1e6
+    const gbytes = ((kernelCase.traffic ?? 0) * bytes + (kernelCase.places ?? 0) * 4) / wasm / 1e6
     const share = gflops ? gflops / limit.gflops : gbytes / limit.gbytes
     line([
       title,

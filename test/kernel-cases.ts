@@ -27,9 +27,10 @@ export interface KernelCase {
   readonly kernel: Kernel
   readonly name: string
   readonly args: (a: Arguments) => number[]
-  /** For the benchmark: additions and multiplications, or values read and written. */
+  /** For the benchmark: additions and multiplications, or values and places (i32) read and written. */
   readonly flops?: number
   readonly traffic?: number
+  readonly places?: number
 }
 
 type Conv = [n: number, c: number, h: number, w: number, f: number, kernel: number[], options?: ConvOptions]
@@ -260,12 +261,14 @@ export function poolCases(...[planes, h, w, kernel, options = {}]: Pool): Kernel
       kernel: 'maxPool2dForward',
       name,
       traffic: x + y,
+      places: y,
       args: (a) => [...sizes, relu, a.values(x), scratch(a), a.integersOut(y), a.values(y)],
     },
     {
       kernel: 'maxPool2dBackward',
       name,
       traffic: x + y,
+      places: y,
       args: (a) => [planes, h * w, oh * ow, a.values(y), a.integers(y, h * w), a.values(x)],
     },
     {
@@ -465,19 +468,20 @@ export function softmaxLayerCases(n: number, c: number, hw: number): KernelCase[
 export function maxoutCases(groups: number, pieces: number, hw = 1): KernelCase[] {
   const name = `${groups}x${pieces}x${hw}`
   const size = groups * hw
-  // The places are i32: half a value in float64.
-  const traffic = (pieces + 1.5) * size
+  const traffic = (pieces + 1) * size
   return [
     {
       kernel: 'maxoutForward',
       name,
       traffic,
+      places: size,
       args: (a) => [groups, pieces, hw, a.values(size * pieces), a.integersOut(size), a.values(size)],
     },
     {
       kernel: 'maxoutBackward',
       name,
       traffic,
+      places: size,
       args: (a) => [groups, pieces, hw, a.integers(size, pieces), a.values(size), a.values(size * pieces)],
     },
   ]
