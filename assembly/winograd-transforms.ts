@@ -84,6 +84,8 @@ function storeInputRow6(
   v128.store(to, sub(sub(d5, d3), mul(four, e)))
 }
 
+// @ts-ignore: decorator
+@inline
 /** The same of eight values. */
 function storeInputRow8(
   d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, d6: v128, d7: v128, tmp: usize, to: usize, stride: usize,
@@ -225,6 +227,8 @@ function storeGradientRow<T>(
   v128.store(to, d3)
 }
 
+// @ts-ignore: decorator
+@inline
 /** A d A' of LANES tiles of 4 x 4, to the places of a tile; as inputTiles. */
 export function gradientTiles<T>(
   p0: usize, p1: usize, p2: usize, p3: usize, row: usize, tmp: usize, to: usize, stride: usize,
