@@ -2,7 +2,9 @@
 // pieces >= 2; x: groups x pieces x hw, y and index (i32): groups x hw; hw = 1 for features, where groups lie side by side instead.
 
 import { LANES, SIZE } from './float'
-import { addPlaces, evens, loadPlaces, odds, splatPlace, storePlaces } from './lanes'
+import {
+  addPlaces, evens, high, loadPlaces, low, odds, splatPlace, storePlaces, zipHigh, zipLow,
+} from './lanes'
 
 // @ts-ignore: decorator
 @inline
@@ -15,6 +17,13 @@ function wins(a: v128, b: v128): v128 {
 @inline
 function scalarWins(a: Float, b: Float): bool {
   return a == a && !(a >= b)
+}
+
+// @ts-ignore: decorator
+@inline
+/** Places, or `place`, which is larger than all of them, where that has won. */
+function laterPlace(places: v128, place: i32, won: v128): v128 {
+  return i32x4.max_s(places, v128.and(splatPlace(place), won))
 }
 
 // @ts-ignore: decorator
@@ -87,6 +96,53 @@ function featuresForward(groups: i32, pieces: i32, x: usize, index: usize, y: us
       y += 16
     }
   }
+  if (pieces % LANES == 0) {
+    // LANES pieces of LANES groups: loaded by groups, and turned.
+    for (; groups >= LANES; groups -= LANES) {
+      let best = v128.splat<Float>(0)
+      let places = splatPlace(0)
+      for (let j = 0; j < pieces; j += LANES) {
+        const from = x + <usize>j * SIZE
+        const a = v128.load(from)
+        const b = v128.load(from + apart)
+        let larger: v128
+        let place: v128
+        // A mask is -1 where the second one won.
+        if (LANES == 2) {
+          const won = wins(low(a, b), high(a, b))
+          larger = v128.bitselect(high(a, b), low(a, b), won)
+          place = i64x2.neg(won)
+        } else {
+          const c = v128.load(from + 2 * apart)
+          const d = v128.load(from + 3 * apart)
+          const ab0 = zipLow(a, b)
+          const ab1 = zipHigh(a, b)
+          const cd0 = zipLow(c, d)
+          const cd1 = zipHigh(c, d)
+          const wonLow = wins(low(ab0, cd0), high(ab0, cd0))
+          const wonHigh = wins(low(ab1, cd1), high(ab1, cd1))
+          const first = v128.bitselect(high(ab0, cd0), low(ab0, cd0), wonLow)
+          const second = v128.bitselect(high(ab1, cd1), low(ab1, cd1), wonHigh)
+          const won = wins(first, second)
+          larger = v128.bitselect(second, first, won)
+          place = v128.bitselect(i32x4.sub(i32x4.splat(2), wonHigh), i32x4.neg(wonLow), won)
+        }
+        if (j == 0) {
+          best = larger
+          places = place
+        } else {
+          const won = wins(best, larger)
+          best = v128.bitselect(larger, best, won)
+          places = v128.bitselect(addPlaces(place, splatPlace(j)), places, won)
+        }
+      }
+      v128.store(y, best)
+      storePlaces(places, index)
+      x += <usize>LANES * apart
+      index += 4 * LANES
+      y += 16
+    }
+  }
   for (; groups >= LANES; groups -= LANES) {
     let best = gather(x, apart)
     let places = splatPlace(0)
@@ -94,7 +150,7 @@ function featuresForward(groups: i32, pieces: i32, x: usize, index: usize, y: us
       const value = gather(x + <usize>j * SIZE, apart)
       const won = wins(best, value)
       best = v128.bitselect(value, best, won)
-      places = v128.bitselect(splatPlace(j), places, won)
+      places = laterPlace(places, j, won)
     }
     v128.store(y, best)
     storePlaces(places, index)
@@ -157,6 +213,13 @@ function planesBackward(groups: i32, pieces: i32, hw: i32, index: usize, dy: usi
   }
 }
 
+// @ts-ignore: decorator
+@inline
+/** The slope where the place is the one that won. */
+function slopeAt(at: v128, slope: v128, places: v128): v128 {
+  return v128.and(slope, samePlace(at, places))
+}
+
 /** Each group of pieces by vectors that begin at its first; what they write beyond its last, the next one overwrites. */
 function featuresBackward(groups: i32, pieces: i32, index: usize, dy: usize, dx: usize): void {
   if (LANES == 4 && pieces == 2) {
@@ -165,13 +228,33 @@ function featuresBackward(groups: i32, pieces: i32, index: usize, dy: usize, dx:
     for (; groups >= LANES; groups -= LANES) {
       const at = v128.load(index)
       const slope = v128.load(dy)
-      const low = v128.shuffle<i32>(at, at, 0, 0, 1, 1)
-      const high = v128.shuffle<i32>(at, at, 2, 2, 3, 3)
-      v128.store(dx, v128.and(v128.shuffle<i32>(slope, slope, 0, 0, 1, 1), i32x4.eq(low, places)))
-      v128.store(dx, v128.and(v128.shuffle<i32>(slope, slope, 2, 2, 3, 3), i32x4.eq(high, places)), 16)
+      const first = v128.shuffle<i32>(at, at, 0, 0, 1, 1)
+      const last = v128.shuffle<i32>(at, at, 2, 2, 3, 3)
+      v128.store(dx, slopeAt(first, v128.shuffle<i32>(slope, slope, 0, 0, 1, 1), places))
+      v128.store(dx, slopeAt(last, v128.shuffle<i32>(slope, slope, 2, 2, 3, 3), places), 16)
       index += 16
       dy += 16
       dx += 32
+    }
+  }
+  if (LANES == 4 && pieces == 4) {
+    const places = i32x4(0, 1, 2, 3)
+    for (; groups >= LANES; groups -= LANES) {
+      const at = v128.load(index)
+      const slope = v128.load(dy)
+      v128.store(dx, slopeAt(v128.shuffle<i32>(at, at, 0, 0, 0, 0), v128.shuffle<i32>(slope, slope, 0, 0, 0, 0), places))
+      v128.store(
+        dx, slopeAt(v128.shuffle<i32>(at, at, 1, 1, 1, 1), v128.shuffle<i32>(slope, slope, 1, 1, 1, 1), places), 16,
+      )
+      v128.store(
+        dx, slopeAt(v128.shuffle<i32>(at, at, 2, 2, 2, 2), v128.shuffle<i32>(slope, slope, 2, 2, 2, 2), places), 32,
+      )
+      v128.store(
+        dx, slopeAt(v128.shuffle<i32>(at, at, 3, 3, 3, 3), v128.shuffle<i32>(slope, slope, 3, 3, 3, 3), places), 48,
+      )
+      index += 16
+      dy += 16
+      dx += 64
     }
   }
   const step = splatPlace(LANES)
