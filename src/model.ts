@@ -583,11 +583,14 @@ export class Model<Can extends Ability = Ability> implements Trainable {
         missing.push(name)
       } else if (found.shape.join() !== shape.join()) {
         const shapes = `(${found.shape.join(', ')}) in the file, (${shape.join(', ')}) here`
-        if (strict) throw new FileError(`weights: '${name}' is ${shapes}`)
+        if (strict) throw new FileError(`weights: '${name}' is ${shapes}; { strict: false } loads what fits`)
         mismatched.push(name)
       }
     }
-    const unexpected = [...tensors.keys()].filter((name) => !Object.hasOwn(own, name))
+    // PyTorch's batch norm counts its batches; nothing here depends on that.
+    const unexpected = [...tensors.keys()].filter(
+      (name) => !Object.hasOwn(own, name) && !/(^|\.)num_batches_tracked$/.test(name),
+    )
     if (strict && unexpected.length) {
       throw new FileError(`weights: the file has '${unexpected[0]}', which this model has not`)
     }

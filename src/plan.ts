@@ -296,9 +296,9 @@ export class Plan {
   /** Plans `layer` on `x` as the child `name` of the layer being planned; '' for the root. */
   child(name: string, layer: Layer, x: Value, following: readonly Layer[] = this.following, next?: Layer): Step {
     if (typeof layer?.plan !== 'function') {
-      throw new PlanError(
-        `${this.path || 'createModel'}: ${name || (this.kinds.length ? "''" : 'network')} is not a layer, but ${typeof layer}`,
-      )
+      const what = name || (this.kinds.length ? "''" : 'network')
+      const found = Array.isArray(layer) ? 'an array; sequential(...) makes one layer of several' : typeof layer
+      throw new PlanError(`${this.path || 'createModel'}: ${what} is not a layer, but ${found}`)
     }
     const outer = [this.following, this.next] as const
     this.following = following

@@ -122,6 +122,7 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
 
   // What is no layer.
   ['a number as network', () => plan(3, [4]), /^createModel: network is not a layer, but number/],
+  ['an array as network', () => plan([dense(3)], [4]), /not a layer, but an array; sequential\(...\) makes one/],
   ['no network', () => plan(undefined, [4]), /^createModel: network is not a layer/],
   ['a layer not called', () => plan(relu, [4]), /^createModel: network is not a layer, but function/],
   ['a number in sequential', () => sequential(dense(3), 7), /^sequential: 1 is not a layer, but number/],

@@ -39,6 +39,38 @@ function file(header: unknown, body: ArrayLike<number> | ArrayBuffer = [], lengt
 const network = () => sequential(dense(2), batchNorm())
 const make = (seed = 1, dtype: 'float64' | 'float32' = 'float64') => createModel(network(), { input: [3], seed, dtype })
 
+describe("other libraries' types", () => {
+  test.each([
+    // Bits and values as IEEE 754 has them; bfloat16 is the first half of a float32.
+    ['F16', Uint16Array.of(0x3c00, 0xc000, 0x7bff, 0x0001, 0x8000, 0x7c00), [1, -2, 65504, 2 ** -24, -0, Infinity]],
+    ['BF16', Uint16Array.of(0x3f80, 0xc000, 0x0080, 0x8000, 0xff80), [1, -2, 2 ** -126, -0, -Infinity]],
+    ['I64', BigInt64Array.of(5n, -1n, 2n ** 40n), [5, -1, 2 ** 40]],
+  ])('%s', (dtype, stored, values) => {
+    const header = { a: { dtype, shape: [stored.length], data_offsets: [0, stored.byteLength] } }
+    const { data } = decodeSafetensors(file(header, stored.buffer)).get('a')!
+    expect(Array.from(data)).toEqual(values)
+  })
+
+  test('NaN in half precision', () => {
+    const decoded = (dtype: string, bits: number) =>
+      decodeSafetensors(file({ a: { dtype, shape: [1], data_offsets: [0, 2] } }, Uint16Array.of(bits).buffer)).get('a')!
+    expect(decoded('F16', 0x7e00).data).toEqual(Float32Array.of(NaN))
+    expect(decoded('BF16', 0x7fc0).data).toEqual(Float32Array.of(NaN))
+  })
+
+  test("PyTorch's count of batches is no part of a model", async () => {
+    const model = await make(1)
+    const other = await make(2)
+    const whole = encodeSafetensors({ ...other.parameters, ...other.buffers, '1.num_batches_tracked': one() })
+    expect(model.load(whole)).toEqual({ missing: [], mismatched: [], unexpected: [] })
+    expect(bits(model)).toEqual(bits(other))
+    const named = encodeSafetensors({ ...other.parameters, ...other.buffers, tracked: one() })
+    expect(() => model.load(named)).toThrow("the file has 'tracked', which this model has not")
+  })
+})
+
+const one = (): Tensor => ({ shape: [1], data: Float64Array.of(1) })
+
 describe('round trip', () => {
   test.each([Float64Array, Float32Array])('special values in a %o', (Floats) => {
     const tensors = {
@@ -163,8 +195,12 @@ describe('hostile files', () => {
     ['a number', file(3, body), /header is not an object/],
     ['an entry null', file({ a: null }, body), /'a' has no description/],
     ['an entry that is an array', file({ a: [0, 16] }, body), /'a' has no description/],
-    ['no dtype', file({ a: entry({ dtype: undefined }) }, body), /'a' has type undefined; want F64 or F32/],
-    ['dtype I64', file({ a: entry({ dtype: 'I64' }) }, body), /'a' has type "?I64/],
+    [
+      'no dtype',
+      file({ a: entry({ dtype: undefined }) }, body),
+      /'a' has type undefined; want F64, F32, F16, BF16, I64/,
+    ],
+    ['dtype I32', file({ a: entry({ dtype: 'I32' }) }, body), /'a' has type "?I32/],
     ['dtype f64', file({ a: entry({ dtype: 'f64' }) }, body), /'a' has type "?f64/],
     ['dtype toString', file({ a: entry({ dtype: 'toString' }) }, body), /'a' has type "?toString/],
     ['dtype __proto__', file({ a: entry({ dtype: '__proto__' }) }, body), /'a' has type "?__proto__/],

@@ -4,8 +4,35 @@
 import { FileError, show } from '../errors'
 import { type Tensor, product } from '../plan'
 
-const BYTES: Readonly<Record<string, number>> = { F64: 8, F32: 4 }
+/** What a value of a type takes, and how it is read. */
+const TYPES: Readonly<Record<string, { bytes: number; read: (view: DataView, at: number) => number }>> = {
+  F64: { bytes: 8, read: (view, at) => view.getFloat64(at, true) },
+  F32: { bytes: 4, read: (view, at) => view.getFloat32(at, true) },
+  F16: { bytes: 2, read: (view, at) => halfOf(view.getUint16(at, true)) },
+  BF16: { bytes: 2, read: (view, at) => brainOf(view.getUint16(at, true)) },
+  I64: { bytes: 8, read: (view, at) => Number(view.getBigInt64(at, true)) },
+}
 const MAX_HEADER = 100_000_000
+
+/** A half-precision number, IEEE 754: 1 bit of sign, 5 of exponent, 10 of fraction. */
+function halfOf(bits: number): number {
+  const exponent = (bits >> 10) & 31
+  const fraction = bits & 1023
+  const size =
+    exponent === 31
+      ? fraction
+        ? NaN
+        : Infinity
+      : exponent
+        ? (1024 + fraction) * 2 ** (exponent - 25)
+        : fraction / 2 ** 24
+  return bits >> 15 ? -size : size
+}
+
+/** A bfloat16 number: the first half of a float32. */
+function brainOf(bits: number): number {
+  return new Float32Array(Uint32Array.of(bits << 16).buffer)[0]
+}
 
 /** One file with all tensors, in the order given; `__metadata__` says that the layout is PyTorch's. */
 export function encodeSafetensors(tensors: Readonly<Record<string, Tensor>>): Uint8Array {
@@ -37,8 +64,8 @@ export function encodeSafetensors(tensors: Readonly<Record<string, Tensor>>): Ui
 }
 
 /**
- * The tensors of a file. Every length and offset is checked before it is used: throws a FileError where the file is
- * truncated, inconsistent, or holds a type other than F64 and F32.
+ * The tensors of a file: F64 and I64 as Float64Array, F32, F16 and BF16 as Float32Array. Every length and offset is
+ * checked before it is used: throws a FileError where the file is truncated, inconsistent, or holds another type.
  */
 export function decodeSafetensors(bytes: Uint8Array): Map<string, Tensor> {
   if (!(ArrayBuffer.isView(bytes) && bytes.BYTES_PER_ELEMENT === 1)) throw new FileError('weights: want a Uint8Array')
@@ -67,9 +94,10 @@ export function decodeSafetensors(bytes: Uint8Array): Map<string, Tensor> {
     if (name === '__metadata__') continue
     if (!isRecord(entry)) throw new FileError(`weights: '${name}' has no description`)
     const { dtype, shape, data_offsets: offsets } = entry
-    if (typeof dtype !== 'string' || !Object.hasOwn(BYTES, dtype)) {
-      throw new FileError(`weights: '${name}' has type ${show(dtype)}; want F64 or F32`)
+    if (typeof dtype !== 'string' || !Object.hasOwn(TYPES, dtype)) {
+      throw new FileError(`weights: '${name}' has type ${show(dtype)}; want ${Object.keys(TYPES).join(', ')}`)
     }
+    const type = TYPES[dtype]
     if (!isSizes(shape)) throw new FileError(`weights: '${name}' has no valid shape`)
     if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
       throw new FileError(`weights: '${name}' has no valid data_offsets`)
@@ -79,13 +107,11 @@ export function decodeSafetensors(bytes: Uint8Array): Map<string, Tensor> {
       throw new FileError(`weights: '${name}' ends at byte ${end} of ${available}; the file is truncated`)
     }
     const size = product(shape)
-    if (size * BYTES[dtype] !== end - begin) {
+    if (size * type.bytes !== end - begin) {
       throw new FileError(`weights: '${name}' of shape (${shape.join(', ')}) has ${end - begin} bytes`)
     }
-    const data = dtype === 'F64' ? new Float64Array(size) : new Float32Array(size)
-    for (let i = 0, at = start + begin; i < size; i++, at += BYTES[dtype]) {
-      data[i] = dtype === 'F64' ? view.getFloat64(at, true) : view.getFloat32(at, true)
-    }
+    const data = type.bytes === 8 ? new Float64Array(size) : new Float32Array(size)
+    for (let i = 0, at = start + begin; i < size; i++, at += type.bytes) data[i] = type.read(view, at)
     tensors.set(name, { shape, data })
     spans.push([begin, end, name])
   }
