@@ -29,7 +29,7 @@ export function poolRow(w: i32, ow: i32, kw: i32, sw: i32, pw: i32, bytes: i32):
   return poolWide(w + pw + 2 * kw + poolWide(ow, bytes) * sw + 16, bytes)
 }
 
-/** Bytes of scratch of a pool: a row of the image, one of counts or first places, and a ring of kh rows of winners. */
+/** Bytes of scratch of a pool: a row of the image, one of counts, and rings of kh rows of winners and of their places. */
 export function poolScratch(w: i32, ow: i32, kh: i32, kw: i32, sw: i32, pw: i32, bytes: i32): i32 {
   return (poolRow(w, ow, kw, sw, pw, bytes) + (2 * kh + 1) * poolWide(ow, bytes)) * bytes
 }
