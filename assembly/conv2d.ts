@@ -12,7 +12,8 @@
 //   scratch   | GEMM_SCRATCH | source planes | turned weights | one phase of dx | offsets (i32) |
 //
 // Three cases go other ways, by shapes alone (conv-geometry.ts says which): kernels of 3 x 3 and 5 x 5 with stride 1
-// by winograd.ts; fewer than MR filters, as in depthwise convolutions, by productOfRow; dw of one channel by accumulateTaps.
+// by winograd.ts; fewer than MR filters, as in depthwise convolutions, by productOfRow; dw of one channel by
+// accumulateTaps.
 //
 // Legend: n images, c channels, h x w image, f filters, kh x kw taps, sh sw stride, ph pw pad, dh dw dilation,
 // oh x ow output; a group has c/groups channels and f/groups filters. Strides in elements, offsets in bytes.
@@ -23,6 +24,7 @@ import {
 } from '../src/kernels/conv-geometry'
 import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
 import { packPanel, panelTimesBlock, setStart } from './gemm'
+import { high, low, zipHigh, zipLow } from './lanes'
 import { fillPlane } from './planes'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
 import { winogradProduct, winogradWeight } from './winograd'
@@ -361,19 +363,19 @@ function packTaps(
       const v0 = v128.load(at + o0)
       const v1 = v128.load(at + o1)
       if (LANES == 2) {
-        v128.store(block, i8x16.shuffle(v0, v1, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
-        v128.store(block, i8x16.shuffle(v0, v1, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), 32)
+        v128.store(block, low(v0, v1))
+        v128.store(block, high(v0, v1), 32)
       } else {
         const v2 = v128.load(at + o2)
         const v3 = v128.load(at + o3)
-        const low01 = i8x16.shuffle(v0, v1, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
-        const high01 = i8x16.shuffle(v0, v1, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
-        const low23 = i8x16.shuffle(v2, v3, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
-        const high23 = i8x16.shuffle(v2, v3, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
-        v128.store(block, i8x16.shuffle(low01, low23, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23))
-        v128.store(block, i8x16.shuffle(low01, low23, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), 32)
-        v128.store(block, i8x16.shuffle(high01, high23, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23), 64)
-        v128.store(block, i8x16.shuffle(high01, high23, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), 96)
+        const low01 = zipLow(v0, v1)
+        const high01 = zipHigh(v0, v1)
+        const low23 = zipLow(v2, v3)
+        const high23 = zipHigh(v2, v3)
+        v128.store(block, low(low01, low23))
+        v128.store(block, high(low01, low23), 32)
+        v128.store(block, low(high01, high23), 64)
+        v128.store(block, high(high01, high23), 96)
       }
       at += 16
       block += 32 * LANES

@@ -1,5 +1,6 @@
 // Maxout (Goodfellow et al., 2013): the largest of each run of `pieces` channels, with its place for backward.
-// pieces >= 2; x: groups x pieces x hw, y and index (i32): groups x hw; hw = 1 for features, where groups lie side by side instead.
+// pieces >= 2; x: groups x pieces x hw, y and index (i32): groups x hw; hw = 1 for features, where groups lie side by
+// side instead.
 
 import { LANES, SIZE } from './float'
 import {

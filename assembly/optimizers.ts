@@ -94,8 +94,8 @@ export function rmsprop(
 /**
  * Adam (Kingma & Ba, 2015): m = beta1 m + rest1 dx; v = beta2 v + rest2 dx^2;
  * x = keep x - rate m / (sqrt(correction2 v + inside) + outside).
- * rest = 1 - beta; keep is 1, or 1 - rate * decay for AdamW; rate holds 1 / (1 - beta1^t), correction2 is 1 / (1 - beta2^t); inside and outside are where
- * epsilon stands, the other one 0.
+ * rest = 1 - beta; keep is 1, or 1 - rate * decay for AdamW; rate holds 1 / (1 - beta1^t), correction2 is
+ * 1 / (1 - beta2^t); inside and outside are where epsilon stands, the other one 0.
  */
 export function adam(
   count: i32, rate: Float, beta1: Float, rest1: Float, beta2: Float, rest2: Float,

@@ -455,10 +455,11 @@ export class Model<Can extends Ability = Ability> implements Trainable {
   }
 
   /**
-   * Applies l2, l1, clipValue, clipNorm, the optimizer and maxNorm, then zeroes `gradients` for the next backward pass. With `evaluate`
-   * it first calls that to fill them: a function that runs forward and backward passes, or writes `gradients` (zero
-   * when it is called) itself, and returns the loss. Returns that loss, with l2 and l1. Some optimizers, such as lbfgs, look at
-   * the loss from several places: they call `evaluate` once for each, and cannot do without.
+   * Applies l2, l1, clipValue, clipNorm, the optimizer and maxNorm, then zeroes `gradients` for the next backward pass.
+   * With `evaluate` it first calls that to fill them: a function that runs forward and backward passes, or writes
+   * `gradients` (zero when it is called) itself, and returns the loss. Returns that loss, with l2 and l1. Some
+   * optimizers, such as lbfgs, look at the loss from several places: they call `evaluate` once for each, and cannot do
+   * without.
    *
    *     model.step(() => {
    *       const { data } = model.forward(x)
