@@ -327,6 +327,7 @@ export function updateCases(count: number): KernelCase[] {
     {
       kernel: 'rmsprop',
       name: `${name}, inside`,
+      traffic: 5 * count,
       args: (a) => [...rmsprop(a, [0.99, 1 - 0.99, 1e-7, 0]), a.values(count)],
     },
     { kernel: 'addScaled', name, traffic: 3 * count, args: (a) => [count, 0.3, ...values(a, 2)] },
