@@ -8,7 +8,6 @@ const SIGMOID: i32 = 0
 const TANH: i32 = 1
 const ELU: i32 = 2
 
-// @ts-ignore: decorator
 @inline
 /** What e^x, for the sigmoid, or e^x - 1 is taken of: never above 0, where it might overflow. */
 function exponent(kind: i32, x: v128): v128 {
@@ -20,7 +19,6 @@ function exponent(kind: i32, x: v128): v128 {
   return v128.pmax<Float>(z, v128.splat<Float>(<Float>EXPM1_LEAST))
 }
 
-// @ts-ignore: decorator
 @inline
 /** a / b, where rounding has taken aLost and bLost from a and b: together that may be an ulp of the result, or two. */
 function divide(a: v128, aLost: v128, b: v128, bLost: v128): v128 {

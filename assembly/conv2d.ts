@@ -24,7 +24,7 @@ import {
 } from '../src/kernels/conv-geometry'
 import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
 import { packPanel, panelTimesBlock, setStart } from './gemm'
-import { high, low, zipHigh, zipLow } from './lanes'
+import { high, low, storeTurned } from './lanes'
 import { fillPlane } from './planes'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
 import { winogradProduct, winogradWeight } from './winograd'
@@ -366,16 +366,7 @@ function packTaps(
         v128.store(block, low(v0, v1))
         v128.store(block, high(v0, v1), 32)
       } else {
-        const v2 = v128.load(at + o2)
-        const v3 = v128.load(at + o3)
-        const low01 = zipLow(v0, v1)
-        const high01 = zipHigh(v0, v1)
-        const low23 = zipLow(v2, v3)
-        const high23 = zipHigh(v2, v3)
-        v128.store(block, low(low01, low23))
-        v128.store(block, high(low01, low23), 32)
-        v128.store(block, low(high01, high23), 64)
-        v128.store(block, high(high01, high23), 96)
+        storeTurned(v0, v1, v128.load(at + o2), v128.load(at + o3), block, 32)
       }
       at += 16
       block += 32 * LANES

@@ -23,7 +23,6 @@ function held(vector: v128, scratch: usize): v128 {
   return v128.load(scratch)
 }
 
-// @ts-ignore: decorator
 @inline
 /** y = dropped ? 0 : factor * x for a vector; dropped: 0 or -1. */
 function apply(dropped: v128, factors: v128, x: usize, y: usize): void {

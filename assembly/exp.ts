@@ -72,7 +72,6 @@ function scaledPower(k: v128, table: usize): v128 {
   return sizeof<Float>() == 8 ? i64x2.shl(biased, 52) : i32x4.shl(biased, 23)
 }
 
-// @ts-ignore: decorator
 @inline
 /** a + b for |a| >= |b| or a = 0, and 64 bytes behind it what rounding took from it. */
 function storeSum(a: v128, b: v128, to: usize): void {

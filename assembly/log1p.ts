@@ -41,7 +41,6 @@ export function log1pTable(table: usize): void {
   put(table + TWO, 2)
 }
 
-// @ts-ignore: decorator
 @inline
 /** ln(1 + u); table: filled by log1pTable. */
 export function log1pOfVector(u: v128, table: usize): v128 {

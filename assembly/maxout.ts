@@ -4,38 +4,24 @@
 
 import { LANES, SIZE } from './float'
 import {
-  addPlaces, evens, high, loadPlaces, low, odds, splatPlace, storePlaces, zipHigh, zipLow,
+  addPlaces, evens, gather, high, loadPlaces, low, odds, splatPlace, storePlaces, zipHigh, zipLow,
 } from './lanes'
 
-// @ts-ignore: decorator
 @inline
 /** Whether b takes the place of a: it is larger, or the first NaN. */
 function wins(a: v128, b: v128): v128 {
   return v128.andnot(v128.eq<Float>(a, a), v128.ge<Float>(a, b))
 }
 
-// @ts-ignore: decorator
 @inline
 function scalarWins(a: Float, b: Float): bool {
   return a == a && !(a >= b)
 }
 
-// @ts-ignore: decorator
 @inline
 /** Places, or `place`, which is larger than all of them, where that has won. */
 function laterPlace(places: v128, place: i32, won: v128): v128 {
   return i32x4.max_s(places, v128.and(splatPlace(place), won))
-}
-
-// @ts-ignore: decorator
-@inline
-/** Values that lie `stride` bytes apart. */
-function gather(x: usize, stride: usize): v128 {
-  if (sizeof<Float>() == 8) return v128.load_lane<f64>(x + stride, v128.load64_zero(x), 1)
-  let v = v128.load32_zero(x)
-  v = v128.load_lane<f32>(x + stride, v, 1)
-  v = v128.load_lane<f32>(x + 2 * stride, v, 2)
-  return v128.load_lane<f32>(x + 3 * stride, v, 3)
 }
 
 export function maxoutForward(groups: i32, pieces: i32, hw: i32, x: usize, index: usize, y: usize): void {
@@ -183,7 +169,6 @@ export function maxoutBackward(groups: i32, pieces: i32, hw: i32, index: usize, 
   else planesBackward(groups, pieces, hw, index, dy, dx)
 }
 
-// @ts-ignore: decorator
 @inline
 function samePlace(a: v128, b: v128): v128 {
   return sizeof<Float>() == 8 ? i64x2.eq(a, b) : i32x4.eq(a, b)
@@ -214,7 +199,6 @@ function planesBackward(groups: i32, pieces: i32, hw: i32, index: usize, dy: usi
   }
 }
 
-// @ts-ignore: decorator
 @inline
 /** The slope where the place is the one that won. */
 function slopeAt(at: v128, slope: v128, places: v128): v128 {

@@ -3,7 +3,6 @@
 
 import { LANES, SIZE } from './float'
 
-// @ts-ignore: decorator
 @inline
 function zero(count: i32, to: usize): void {
   for (; count > 0; --count) {
@@ -13,7 +12,7 @@ function zero(count: i32, to: usize): void {
 }
 
 /** Copies `count` values that lie `stride` apart. */
-export function copyStrided(count: i32, stride: i32, from: usize, to: usize): void {
+function copyStrided(count: i32, stride: i32, from: usize, to: usize): void {
   if (stride == 1) {
     for (; count >= LANES; count -= LANES) {
       v128.store(to, v128.load(from))

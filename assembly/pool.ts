@@ -7,7 +7,7 @@
 import { poolRow, poolWide } from '../src/kernels/conv-geometry'
 import { fill } from './elementwise'
 import { LANES, SIZE } from './float'
-import { addPlaces, evens, odds, splatPlace, storePlaces, zipHigh, zipLow } from './lanes'
+import { addPlaces, evens, gather, odds, splatPlace, storePlaces, zipHigh, zipLow } from './lanes'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
 
 /**
@@ -20,14 +20,12 @@ function arePairs(
   return ((kh ^ 2) | (kw ^ 2) | (sh ^ 2) | (sw ^ 2) | ph | pw) == 0 && ow >= 4 && 2 * oh <= h && 2 * ow <= w
 }
 
-// @ts-ignore: decorator
 @inline
 /** The largest of four, of equals the first; not for NaN. */
 function largest(a0: v128, a1: v128, b0: v128, b1: v128): v128 {
   return v128.pmax<Float>(v128.pmax<Float>(v128.pmax<Float>(a0, a1), b0), b1)
 }
 
-// @ts-ignore: decorator
 @inline
 /** Masks of values as masks of places, which are i32: of float64, two vectors become one. */
 function masks(a: v128, b: v128): v128 {
@@ -35,7 +33,6 @@ function masks(a: v128, b: v128): v128 {
   return v128.shuffle<i32>(a, b, 0, 2, 4, 6)
 }
 
-// @ts-ignore: decorator
 @inline
 /** Four windows of 2 x 2 side by side, the first at `place`. Returns a sum that is NaN if any of the values is. */
 function maxOfPairs(w: i32, place: v128, relu: i32, x: usize, index: usize, y: usize): v128 {
@@ -115,41 +112,29 @@ function maxOfPlane(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 /** LANES values that lie `stride` apart; with a stride of 2 one more behind them is read. */
 function loadStrided(stride: i32, from: usize): v128 {
   if (stride == 1) return v128.load(from)
   if (stride == 2) return evens(v128.load(from), v128.load(from, 16))
-  const step = <usize>stride * SIZE
-  if (LANES == 2) return v128.load64_lane(from + step, v128.load64_zero(from), 1)
-  return v128.load32_lane(
-    from + 3 * step,
-    v128.load32_lane(from + 2 * step, v128.load32_lane(from + step, v128.load32_zero(from), 1), 2),
-    3,
-  )
+  return gather(from, <usize>stride * SIZE)
 }
 
-// @ts-ignore: decorator
 @inline
-/** Stores the first `count` places of a vector, less than LANES. */
-function storeFirstPlaces(count: i32, places: v128, index: usize): void {
-  v128.store32_lane(index, places, 0)
-  if (count > 1) v128.store32_lane(index + 4, places, 1)
-  if (count > 2) v128.store32_lane(index + 8, places, 2)
+/** Stores the first `count` lanes of 32 bits, one to three. */
+function storeFirstWords(count: i32, words: v128, to: usize): void {
+  v128.store32_lane(to, words, 0)
+  if (count > 1) v128.store32_lane(to + 4, words, 1)
+  if (count > 2) v128.store32_lane(to + 8, words, 2)
 }
 
-// @ts-ignore: decorator
 @inline
+/** Stores the first `count` values of a vector, less than LANES. */
 function storeFirst(count: i32, values: v128, to: usize): void {
-  store<Float>(to, v128.extract_lane<Float>(values, 0))
-  if (LANES == 4) {
-    if (count > 1) v128.store32_lane(to + 4, values, 1)
-    if (count > 2) v128.store32_lane(to + 8, values, 2)
-  }
+  if (LANES == 2) v128.store64_lane(to, values, 0)
+  else storeFirstWords(count, values, to)
 }
 
-// @ts-ignore: decorator
 @inline
 /**
  * The winners of `wide` windows of one row, and their places, from `place` on. `row` is the row with -Infinity around
@@ -279,7 +264,7 @@ export function maxPool2dForward(
             storePlaces(at, index + 4 * to)
           } else {
             storeFirst(left, best, y + <usize>to * SIZE)
-            storeFirstPlaces(left, at, index + 4 * to)
+            storeFirstWords(left, at, index + 4 * to)
           }
         }
       }
@@ -317,7 +302,6 @@ export function maxPool2dBackward(planes: i32, size: i32, outputs: i32, dy: usiz
   }
 }
 
-// @ts-ignore: decorator
 @inline
 /** Places that a window counts along one axis: with countPad those in the padding too, as far as it goes. */
 function counted(o: i32, size: i32, k: i32, stride: i32, pad: i32, countPad: i32): i32 {
@@ -326,7 +310,6 @@ function counted(o: i32, size: i32, k: i32, stride: i32, pad: i32, countPad: i32
   return countPad ? min(end, size + pad) - begin : min(end, size) - max(begin, 0)
 }
 
-// @ts-ignore: decorator
 @inline
 /** The sum of `count` vectors `step` bytes apart, from 0 on; without a loop for up to three, the usual ones. */
 function sumOf(count: i32, step: usize, at: usize): v128 {
@@ -418,7 +401,6 @@ export function avgPool2dForward(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 /** Stores LANES values `stride` apart; with a stride of 2, a zero behind each. */
 function storeStrided(stride: i32, values: v128, to: usize): void {

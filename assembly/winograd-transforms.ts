@@ -7,7 +7,7 @@
 
 import { MR, ceilDivide } from '../src/kernels/blocking'
 import { LANES, SIZE } from './float'
-import { high, low, zipHigh, zipLow } from './lanes'
+import { high, low, storeTurned, zipHigh, zipLow } from './lanes'
 
 /** The sizes of tiles, as types, so that each gets code of its own: with the size in a variable dw took 5 % longer. */
 export type Six = u8
@@ -59,7 +59,6 @@ function mul(a: v128, b: v128): v128 {
 
 // ---- inputs: B' d B ----
 
-// @ts-ignore: decorator
 @inline
 /** One row of B' d, d of six values; stored `stride` bytes apart. */
 function storeInputRow6(
@@ -84,7 +83,6 @@ function storeInputRow6(
   v128.store(to, sub(sub(d5, d3), mul(four, e)))
 }
 
-// @ts-ignore: decorator
 @inline
 /** The same of eight values. */
 function storeInputRow8(
@@ -193,7 +191,6 @@ export function inputTiles<T>(
 
 // ---- gradients of outputs: A d A' ----
 
-// @ts-ignore: decorator
 @inline
 /** One row of A d, d of four values, to as many values as the tile has; stored `stride` bytes apart. */
 function storeGradientRow<T>(
@@ -227,7 +224,6 @@ function storeGradientRow<T>(
   v128.store(to, d3)
 }
 
-// @ts-ignore: decorator
 @inline
 /** A d A' of LANES tiles of 4 x 4, to the places of a tile; as inputTiles. */
 export function gradientTiles<T>(
@@ -351,14 +347,7 @@ export function outputTiles<T>(m: usize, stride: usize, bias: Float, tmp: usize)
       v128.store(blocks, high(y2, y3), 144)
       blocks += 32
     } else {
-      const a = zipLow(y0, y1)
-      const c = zipLow(y2, y3)
-      const e = zipHigh(y0, y1)
-      const f = zipHigh(y2, y3)
-      v128.store(blocks, low(a, c))
-      v128.store(blocks, high(a, c), 64)
-      v128.store(blocks, low(e, f), 128)
-      v128.store(blocks, high(e, f), 192)
+      storeTurned(y0, y1, y2, y3, blocks, 64)
       blocks += 16
     }
     at += TILE_ROW

@@ -102,7 +102,7 @@ async function limits(dtype: (typeof DTYPES)[number]): Promise<{ gflops: number;
     use: [`Float=${dtype === 'float64' ? 'f64' : 'f32'}`],
   })
   if (error || !binary) throw new Error(stderr.toString())
-  const memory = new WebAssembly.Memory({ initial: 2048 })
+  const memory = new WebAssembly.Memory({ initial: 512 })
   const { instance } = await WebAssembly.instantiate(binary as Uint8Array<ArrayBuffer>, { env: { memory } })
   const { multiplyAdd, copy } = instance.exports as Record<string, (...args: number[]) => number>
   const rounds = 1e6

@@ -8,30 +8,21 @@ import { type Tensor, product } from '../plan'
 const TYPES: Readonly<Record<string, { bytes: number; read: (view: DataView, at: number) => number }>> = {
   F64: { bytes: 8, read: (view, at) => view.getFloat64(at, true) },
   F32: { bytes: 4, read: (view, at) => view.getFloat32(at, true) },
-  F16: { bytes: 2, read: (view, at) => halfOf(view.getUint16(at, true)) },
-  BF16: { bytes: 2, read: (view, at) => brainOf(view.getUint16(at, true)) },
+  F16: { bytes: 2, read: (view, at) => halfOf(view.getUint16(at, true), 10, 15) },
+  BF16: { bytes: 2, read: (view, at) => halfOf(view.getUint16(at, true), 7, 127) },
   I64: { bytes: 8, read: (view, at) => Number(view.getBigInt64(at, true)) },
 }
 const MAX_HEADER = 100_000_000
 
-/** A half-precision number, IEEE 754: 1 bit of sign, 5 of exponent, 10 of fraction. */
-function halfOf(bits: number): number {
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  const size =
-    exponent === 31
-      ? fraction
-        ? NaN
-        : Infinity
-      : exponent
-        ? (1024 + fraction) * 2 ** (exponent - 25)
-        : fraction / 2 ** 24
+/** A number of 16 bits: a sign, an exponent with its bias, and a fraction of so many bits. */
+function halfOf(bits: number, fractionBits: number, bias: number): number {
+  const one = 2 ** fractionBits
+  const fraction = bits % one
+  const exponent = (bits & 0x7fff) >> fractionBits
+  const scale = 2 ** (Math.max(exponent, 1) - bias - fractionBits)
+  const endless = exponent === 0x7fff >> fractionBits
+  const size = endless ? (fraction ? NaN : Infinity) : (fraction + (exponent && one)) * scale
   return bits >> 15 ? -size : size
-}
-
-/** A bfloat16 number: the first half of a float32. */
-function brainOf(bits: number): number {
-  return new Float32Array(Uint32Array.of(bits << 16).buffer)[0]
 }
 
 /** One file with all tensors, in the order given; `__metadata__` says that the layout is PyTorch's. */
