@@ -25,7 +25,7 @@ import {
 import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
 import { packPanel, panelTimesBlock, setStart } from './gemm'
 import { high, low, storeTurned } from './lanes'
-import { fillPlane } from './planes'
+import { copyInside } from './planes'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
 import { winogradProduct, winogradWeight } from './winograd'
 
@@ -171,15 +171,7 @@ function productWithColumns(
   }
 }
 
-/** Whether an earlier tap reads the same phase as tap t. */
-function phaseSeen(t: i32, stride: i32, dilation: i32): bool {
-  for (let earlier = 0; earlier < t; ++earlier) {
-    if ((earlier * dilation) % stride == (t * dilation) % stride) return true
-  }
-  return false
-}
-
-/** The phase planes of c channels of one padded image: source[c][sh][sw][planeH][planeW]. */
+/** The phase planes of c channels of one padded image, into zeros: source[c][sh][sw][planeH][planeW]. */
 function fillSource(
   c: i32, h: i32, w: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
   planeH: i32, planeW: i32, x: usize, source: usize,
@@ -187,12 +179,13 @@ function fillSource(
   const bytes = <usize>(planeH * planeW) * SIZE
   for (let channel = 0; channel < c; ++channel) {
     for (let i = 0; i < kh; ++i) {
-      if (phaseSeen(i, sh, dh)) continue
+      // The phases of the taps repeat from 0 on.
       const a = (i * dh) % sh
+      if (i > 0 && a == 0) break
       for (let j = 0; j < kw; ++j) {
-        if (phaseSeen(j, sw, dw)) continue
         const b = (j * dw) % sw
-        fillPlane(h, w, a - ph, b - pw, sh, sw, planeH, planeW, x, source + <usize>(a * sw + b) * bytes)
+        if (j > 0 && b == 0) break
+        copyInside(h, w, a - ph, b - pw, sh, sw, planeH, planeW, x, source + <usize>(a * sw + b) * bytes)
       }
     }
     x += <usize>(h * w) * SIZE
@@ -223,7 +216,7 @@ export function conv2dForward(
   const oh = convOutput(h, kh, sh, ph, dh)
   const ow = convOutput(w, kw, sw, pw, dw)
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-    winogradProduct(kh + 3, n, c, h, w, f, oh, ow, ph, pw, 0, x, weight, bias, scratch, y)
+    winogradProduct(kh, n, c, h, w, f, oh, ow, ph, pw, 0, x, weight, bias, scratch, y)
     return
   }
   const cg = c / groups
@@ -236,6 +229,7 @@ export function conv2dForward(
   // With neither pad nor stride the image is its own source.
   const plain = sh * sw == 1 && planeH == h && planeW == w && ph + pw == 0
   fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, offsets)
+  if (!plain) memory.fill(source, 0, offsets - source)
   for (let image = 0; image < n; ++image) {
     for (let g = 0; g < groups; ++g) {
       const channels = x + <usize>((image * c + g * cg) * h * w) * SIZE
@@ -256,7 +250,7 @@ export function conv2dBackwardInput(
   const oh = convOutput(h, kh, sh, ph, dh)
   const ow = convOutput(w, kw, sw, pw, dw)
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-    winogradProduct(kh + 3, n, f, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, 1, dy, weight, 0, scratch, dx)
+    winogradProduct(kh, n, f, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, 1, dy, weight, 0, scratch, dx)
     return
   }
   const cg = c / groups
@@ -271,6 +265,7 @@ export function conv2dBackwardInput(
   const turned = source + <usize>(fg * planeH * planeW) * SIZE
   const phase = turned + <usize>(cg * fg * kh * kw) * SIZE
   const offsets = phase + (single ? 0 : <usize>(cg * ((h - 1) / sh + 1) * ((w - 1) / sw + 1)) * SIZE)
+  if (!plain) memory.fill(source, 0, turned - source)
   for (let g = 0; g < groups; ++g) {
     for (let a = 0; a < sh; ++a) {
       // Rows q of this phase: image row q * sh + a - ph, for q from q0 on.
@@ -315,7 +310,7 @@ export function conv2dBackwardInput(
           } else {
             if (!plain) {
               for (let filter = 0; filter < fg; ++filter) {
-                fillPlane(
+                copyInside(
                   oh, ow, -top, -left, 1, 1, planeH, planeW, dyGroup + <usize>(filter * oh * ow) * SIZE,
                   source + <usize>(filter * planeH * planeW) * SIZE,
                 )
@@ -452,7 +447,7 @@ export function conv2dBackwardWeight(
   const pixels = oh * ow
   if (dbias) addSums(n, f, pixels, dy, scratch, dbias)
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-    winogradWeight(kh + 3, n, c, h, w, f, oh, ow, ph, pw, x, dy, scratch, dweight)
+    winogradWeight(kh, n, c, h, w, f, oh, ow, ph, pw, x, dy, scratch, dweight)
     return
   }
   const cg = c / groups
@@ -465,6 +460,7 @@ export function conv2dBackwardWeight(
   const block = scratch + BLOCK_OFFSET
   const plain = sh * sw == 1 && planeH == h && planeW == w && ph + pw == 0
   fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, offsets)
+  if (!plain) memory.fill(padded, 0, offsets - padded)
   if (sumsTaps(cg, fg, taps)) {
     // One channel: no matrix product, but sums over pixels. Partial sum l of a tap has the pixels l, l + LANES, ... of
     // each row, of one image after the other; at the end they are added lane after lane.

@@ -194,7 +194,7 @@ export function hinge(
       const m: Float = load<Float>(z) + shift
       store<Float>(lane, load<Float>(lane) + (m < 0 ? 0 : m))
       if (dz) {
-        if (m > 0) activeCount++
+        activeCount += i32(m > 0)
         store<Float>(dz, m > 0 ? factor : 0)
         dz += SIZE
       }

@@ -1,20 +1,27 @@
 // The transforms of Winograd's convolution (winograd.ts), a tile or a kernel at a time, each as one-dimensional
-// transforms down the columns and along the rows. Tiles of 6 x 6 stand on the points 0, 1, -1, 2, -2 and infinity, tiles of
-// 8 x 8 on 1/2 and -1/2 besides. Constants come from memory: V8 would build them anew each time, with more instructions
-// than the arithmetic has.
+// transforms down the columns and along the rows. Tiles of 6 x 6 stand on the points 0, 1, -1, 2, -2 and infinity, in
+// this order, tiles of 7 x 7 on 1/2 besides, tiles of 8 x 8 on 1/2 and -1/2. Constants come from memory: V8 would build
+// them anew each time, with more instructions than the arithmetic has.
 //
-//   tmp   | a tile: 8 rows of TILE_ROW | zeros | constants | 4 x 4 outputs of LANES tiles |
+//   tmp   | a tile: 8 rows of TILE_ROW | zeros | constants | outputs of LANES tiles, or G |
 
 import { MR, ceilDivide } from '../src/kernels/blocking'
+import { winogradTaps } from '../src/kernels/conv-geometry'
 import { LANES, SIZE } from './float'
 import { high, low, storeTurned, zipHigh, zipLow } from './lanes'
 
 /** The sizes of tiles, as types, so that each gets code of its own: with the size in a variable dw took 5 % longer. */
 export type Six = u8
-export type Eight = u16
+export type Seven = u16
+export type Eight = u32
 
 function sizeOf<T>(): i32 {
-  return sizeof<T>() == sizeof<Six>() ? 6 : 8
+  return sizeof<T>() == sizeof<Six>() ? 6 : sizeof<T>() == sizeof<Seven>() ? 7 : 8
+}
+
+/** Outputs of a tile, a side. */
+function outputsOf<T>(): i32 {
+  return sizeof<T>() == sizeof<Seven>() ? 5 : 4
 }
 
 /** Bytes of a row of a tile in tmp: 8 vectors. */
@@ -32,8 +39,13 @@ const C5_2: usize = FOUR + 96
 const FIVE: usize = FOUR + 112
 /** Offset in tmp of the blocks of outputs of LANES tiles. */
 export const BLOCKS: usize = FOUR + 128
+/** Bytes of a row of such a block, in whole vectors. */
+export function blockRow(outputs: i32): usize {
+  return outputs == 4 ? 4 * SIZE : LANES == 2 ? 48 : 32
+}
 
-export function fillConstants(tmp: usize): void {
+/** What the transforms of a size read from tmp. */
+export function fillConstants(size: i32, tmp: usize): void {
   memory.fill(tmp + ZEROS, 0, 64)
   v128.store(tmp, v128.splat<Float>(4), FOUR)
   v128.store(tmp, v128.splat<Float>(0.5), HALF)
@@ -43,6 +55,7 @@ export function fillConstants(tmp: usize): void {
   v128.store(tmp, v128.splat<Float>(1.25), C5_4)
   v128.store(tmp, v128.splat<Float>(2.5), C5_2)
   v128.store(tmp, v128.splat<Float>(5), FIVE)
+  fillWeightTransform(size, tmp)
 }
 
 function add(a: v128, b: v128): v128 {
@@ -84,6 +97,25 @@ function storeInputRow6(
 }
 
 @inline
+/**
+ * The same of seven values. The point 1/2 makes of d, in all rows but its own, the last, the differences
+ * d[i + 1] - d[i] / 2.
+ */
+function storeInputRow7(
+  d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, d6: v128, tmp: usize, to: usize, stride: usize,
+): void {
+  const half = v128.load(tmp, HALF)
+  const t0 = sub(d1, mul(half, d0))
+  const t1 = sub(d2, mul(half, d1))
+  const t2 = sub(d3, mul(half, d2))
+  const t3 = sub(d4, mul(half, d3))
+  const t4 = sub(d5, mul(half, d4))
+  const t5 = sub(d6, mul(half, d5))
+  v128.store(to + 6 * stride, sub(sub(d5, d3), mul(v128.load(tmp, FOUR), sub(d3, d1))))
+  storeInputRow6(t0, t1, t2, t3, t4, t5, tmp, to, stride)
+}
+
+@inline
 /** The same of eight values. */
 function storeInputRow8(
   d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, d6: v128, d7: v128, tmp: usize, to: usize, stride: usize,
@@ -103,13 +135,13 @@ function storeInputRow8(
   to += stride
   v128.store(to, sub(a, b))
   to += stride
+  v128.store(to, add(sub(d7, d1), mul(v128.load(tmp, C21_4), sub(d3, d5))))
+  to += stride
   a = sub(add(mul(v128.load(tmp, FOUR), d2), d6), mul(v128.load(tmp, FIVE), d4))
   b = sub(add(mul(v128.load(tmp, HALF), d5), add(d1, d1)), middle)
   v128.store(to, add(a, b))
   to += stride
   v128.store(to, sub(a, b))
-  to += stride
-  v128.store(to, add(sub(d7, d1), mul(v128.load(tmp, C21_4), sub(d3, d5))))
 }
 
 /**
@@ -120,86 +152,113 @@ export function inputTiles<T>(
   p0: usize, p1: usize, p2: usize, p3: usize, row: usize, tmp: usize, to: usize, stride: usize,
 ): void {
   const size = sizeOf<T>()
+  let d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128
+  let d6 = i32x4.splat(0)
+  let d7 = d6
+  // The rows of the tiles to the rows of tmp, then its columns to the places: in one loop, which costs 1 to 3 % of a
+  // convolution, since each transform that stands here once is 0.3 kB.
   let at = tmp
-  for (let i = 0; i < size; ++i) {
-    const a = v128.load(p0)
-    const b = v128.load(p1)
-    if (LANES == 2) {
-      const c = v128.load(p0, 16)
-      const d = v128.load(p1, 16)
-      const e = v128.load(p0, 32)
-      const f = v128.load(p1, 32)
-      if (size == 6) {
-        storeInputRow6(low(a, b), high(a, b), low(c, d), high(c, d), low(e, f), high(e, f), tmp, at, 16)
+  let apart: usize = 16
+  for (let i = 0; i < 2 * size; ++i) {
+    if (i < size) {
+      const a = v128.load(p0)
+      const b = v128.load(p1)
+      if (LANES == 2) {
+        const c = v128.load(p0, 16)
+        const d = v128.load(p1, 16)
+        const e = v128.load(p0, 32)
+        const f = v128.load(p1, 32)
+        d0 = low(a, b)
+        d1 = high(a, b)
+        d2 = low(c, d)
+        d3 = high(c, d)
+        d4 = low(e, f)
+        d5 = high(e, f)
+        if (size == 7) {
+          d6 = low(v128.load64_zero(p0, 48), v128.load64_zero(p1, 48))
+        } else if (size == 8) {
+          const g = v128.load(p0, 48)
+          const h = v128.load(p1, 48)
+          d6 = low(g, h)
+          d7 = high(g, h)
+        }
       } else {
-        const g = v128.load(p0, 48)
-        const h = v128.load(p1, 48)
-        storeInputRow8(
-          low(a, b), high(a, b), low(c, d), high(c, d), low(e, f), high(e, f), low(g, h), high(g, h), tmp, at, 16,
-        )
+        const c = v128.load(p2)
+        const d = v128.load(p3)
+        const ab0 = zipLow(a, b)
+        const ab1 = zipHigh(a, b)
+        const cd0 = zipLow(c, d)
+        const cd1 = zipHigh(c, d)
+        d0 = low(ab0, cd0)
+        d1 = high(ab0, cd0)
+        d2 = low(ab1, cd1)
+        d3 = high(ab1, cd1)
+        if (size == 6) {
+          const ab = zipLow(v128.load64_zero(p0, 16), v128.load64_zero(p1, 16))
+          const cd = zipLow(v128.load64_zero(p2, 16), v128.load64_zero(p3, 16))
+          d4 = low(ab, cd)
+          d5 = high(ab, cd)
+        } else {
+          // The last four of the row: of seven, the first is d3 once more.
+          const from: usize = size == 7 ? 12 : 16
+          const e = v128.load(p0 + from)
+          const f = v128.load(p1 + from)
+          const g = v128.load(p2 + from)
+          const h = v128.load(p3 + from)
+          const ef0 = zipLow(e, f)
+          const ef1 = zipHigh(e, f)
+          const gh0 = zipLow(g, h)
+          const gh1 = zipHigh(g, h)
+          if (size == 7) {
+            d4 = high(ef0, gh0)
+            d5 = low(ef1, gh1)
+            d6 = high(ef1, gh1)
+          } else {
+            d4 = low(ef0, gh0)
+            d5 = high(ef0, gh0)
+            d6 = low(ef1, gh1)
+            d7 = high(ef1, gh1)
+          }
+        }
+        p2 += row
+        p3 += row
       }
+      p0 += row
+      p1 += row
     } else {
-      const c = v128.load(p2)
-      const d = v128.load(p3)
-      const ab0 = zipLow(a, b)
-      const ab1 = zipHigh(a, b)
-      const cd0 = zipLow(c, d)
-      const cd1 = zipHigh(c, d)
-      if (size == 6) {
-        const e = zipLow(v128.load64_zero(p0, 16), v128.load64_zero(p1, 16))
-        const f = zipLow(v128.load64_zero(p2, 16), v128.load64_zero(p3, 16))
-        storeInputRow6(low(ab0, cd0), high(ab0, cd0), low(ab1, cd1), high(ab1, cd1), low(e, f), high(e, f), tmp, at, 16)
-      } else {
-        const e = v128.load(p0, 16)
-        const f = v128.load(p1, 16)
-        const g = v128.load(p2, 16)
-        const h = v128.load(p3, 16)
-        const ef0 = zipLow(e, f)
-        const ef1 = zipHigh(e, f)
-        const gh0 = zipLow(g, h)
-        const gh1 = zipHigh(g, h)
-        storeInputRow8(
-          low(ab0, cd0), high(ab0, cd0), low(ab1, cd1), high(ab1, cd1),
-          low(ef0, gh0), high(ef0, gh0), low(ef1, gh1), high(ef1, gh1), tmp, at, 16,
-        )
-      }
-      p2 += row
-      p3 += row
+      apart = <usize>size * stride
+      const from = tmp + <usize>(i - size) * 16
+      d0 = v128.load(from)
+      d1 = v128.load(from, TILE_ROW)
+      d2 = v128.load(from, 2 * TILE_ROW)
+      d3 = v128.load(from, 3 * TILE_ROW)
+      d4 = v128.load(from, 4 * TILE_ROW)
+      d5 = v128.load(from, 5 * TILE_ROW)
+      if (size > 6) d6 = v128.load(from, 6 * TILE_ROW)
+      if (size > 7) d7 = v128.load(from, 7 * TILE_ROW)
+      at = to
+      to += stride
     }
-    p0 += row
-    p1 += row
+    if (size == 6) storeInputRow6(d0, d1, d2, d3, d4, d5, tmp, at, apart)
+    else if (size == 7) storeInputRow7(d0, d1, d2, d3, d4, d5, d6, tmp, at, apart)
+    else storeInputRow8(d0, d1, d2, d3, d4, d5, d6, d7, tmp, at, apart)
     at += TILE_ROW
-  }
-  at = tmp
-  const down = <usize>size * stride
-  for (let j = 0; j < size; ++j) {
-    const d0 = v128.load(at)
-    const d1 = v128.load(at, TILE_ROW)
-    const d2 = v128.load(at, 2 * TILE_ROW)
-    const d3 = v128.load(at, 3 * TILE_ROW)
-    const d4 = v128.load(at, 4 * TILE_ROW)
-    const d5 = v128.load(at, 5 * TILE_ROW)
-    if (size == 6) storeInputRow6(d0, d1, d2, d3, d4, d5, tmp, to, down)
-    else {
-      const d6 = v128.load(at, 6 * TILE_ROW)
-      storeInputRow8(d0, d1, d2, d3, d4, d5, d6, v128.load(at, 7 * TILE_ROW), tmp, to, down)
-    }
-    at += 16
-    to += stride
   }
 }
 
 // ---- gradients of outputs: A d A' ----
 
 @inline
-/** One row of A d, d of four values, to as many values as the tile has; stored `stride` bytes apart. */
+/** One row of A d, d of as many values as a tile has outputs; stored `stride` bytes apart. */
 function storeGradientRow<T>(
-  d0: v128, d1: v128, d2: v128, d3: v128, tmp: usize, to: usize, stride: usize,
+  d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, tmp: usize, to: usize, stride: usize,
 ): void {
+  const size = sizeOf<T>()
   const four = v128.load(tmp, FOUR)
-  const a = add(d0, d2)
+  const quarter = v128.load(tmp, QUARTER)
+  const a = size == 7 ? add(add(d0, d2), d4) : add(d0, d2)
   const b = add(d1, d3)
-  const c = add(mul(four, d2), d0)
+  const c = add(mul(four, size == 7 ? add(mul(four, d4), d2) : d2), d0)
   const half = add(mul(four, d3), d1)
   const e = add(half, half)
   v128.store(to, d0)
@@ -212,32 +271,31 @@ function storeGradientRow<T>(
   to += stride
   v128.store(to, sub(c, e))
   to += stride
-  if (sizeOf<T>() == 8) {
-    const quarter = v128.load(tmp, QUARTER)
-    const f = add(mul(quarter, d2), d0)
+  v128.store(to, size == 7 ? d4 : d3)
+  if (size > 6) {
+    to += stride
+    const f = add(mul(quarter, size == 7 ? add(mul(quarter, d4), d2) : d2), d0)
     const g = mul(v128.load(tmp, HALF), add(mul(quarter, d3), d1))
     v128.store(to, add(f, g))
-    to += stride
-    v128.store(to, sub(f, g))
-    to += stride
+    if (size == 8) v128.store(to + stride, sub(f, g))
   }
-  v128.store(to, d3)
 }
 
 @inline
-/** A d A' of LANES tiles of 4 x 4, to the places of a tile; as inputTiles. */
+/** A d A' of the outputs of LANES tiles, to the places of a tile; as inputTiles. */
 export function gradientTiles<T>(
   p0: usize, p1: usize, p2: usize, p3: usize, row: usize, tmp: usize, to: usize, stride: usize,
 ): void {
   const size = sizeOf<T>()
   let at = tmp
-  for (let i = 0; i < 4; ++i) {
+  for (let i = 0; i < outputsOf<T>(); ++i) {
     const a = v128.load(p0)
     const b = v128.load(p1)
     if (LANES == 2) {
       const c = v128.load(p0, 16)
       const d = v128.load(p1, 16)
-      storeGradientRow<T>(low(a, b), high(a, b), low(c, d), high(c, d), tmp, at, 16)
+      const e = size == 7 ? v128.load64_lane(p1 + 32, v128.load64_zero(p0, 32), 1) : d
+      storeGradientRow<T>(low(a, b), high(a, b), low(c, d), high(c, d), e, tmp, at, 16)
     } else {
       const c = v128.load(p2)
       const d = v128.load(p3)
@@ -245,7 +303,12 @@ export function gradientTiles<T>(
       const ab1 = zipHigh(a, b)
       const cd0 = zipLow(c, d)
       const cd1 = zipHigh(c, d)
-      storeGradientRow<T>(low(ab0, cd0), high(ab0, cd0), low(ab1, cd1), high(ab1, cd1), tmp, at, 16)
+      let e = d
+      if (size == 7) {
+        e = v128.load32_lane(p1, v128.load32_zero(p0, 16), 1, 16)
+        e = v128.load32_lane(p3, v128.load32_lane(p2, e, 2, 16), 3, 16)
+      }
+      storeGradientRow<T>(low(ab0, cd0), high(ab0, cd0), low(ab1, cd1), high(ab1, cd1), e, tmp, at, 16)
       p2 += row
       p3 += row
     }
@@ -256,8 +319,10 @@ export function gradientTiles<T>(
   at = tmp
   const down = <usize>size * stride
   for (let j = 0; j < size; ++j) {
+    const d3 = v128.load(at, 3 * TILE_ROW)
     storeGradientRow<T>(
-      v128.load(at), v128.load(at, TILE_ROW), v128.load(at, 2 * TILE_ROW), v128.load(at, 3 * TILE_ROW), tmp, to, down,
+      v128.load(at), v128.load(at, TILE_ROW), v128.load(at, 2 * TILE_ROW), d3,
+      size == 7 ? v128.load(at, 4 * TILE_ROW) : d3, tmp, to, down,
     )
     at += 16
     to += stride
@@ -266,129 +331,139 @@ export function gradientTiles<T>(
 
 // ---- outputs: A' m A ----
 
-/** A' m A + bias of LANES tiles, place e at m + e * stride, to one block of 4 x 4 for each lane at `tmp` + BLOCKS. */
+/** A' m A + bias of LANES tiles, place e at m + e * stride, to a block of outputs for each lane at `tmp` + BLOCKS. */
 export function outputTiles<T>(m: usize, stride: usize, bias: Float, tmp: usize): void {
   const size = sizeOf<T>()
   const four = v128.load(tmp, FOUR)
   const quarter = v128.load(tmp, QUARTER)
-  const column = <usize>size * stride
-  let at = tmp
-  for (let j = 0; j < size; ++j) {
-    const m0 = v128.load(m)
-    const m1 = v128.load(m + column)
-    const m2 = v128.load(m + 2 * column)
-    const m3 = v128.load(m + 3 * column)
-    const m4 = v128.load(m + 4 * column)
-    const m5 = v128.load(m + 5 * column)
+  const b = v128.splat<Float>(bias)
+  const lane = blockRow(outputsOf<T>()) * <usize>outputsOf<T>()
+  let blocks = tmp + BLOCKS
+  // The columns of the places to those of tmp, then its rows to those of the blocks.
+  let from = m
+  let apart = <usize>size * stride
+  for (let i = 0; i < size + outputsOf<T>(); ++i) {
+    if (i >= size) {
+      from = tmp + <usize>(i - size) * TILE_ROW
+      apart = 16
+    }
+    const m0 = v128.load(from)
+    const m1 = v128.load(from + apart)
+    const m2 = v128.load(from + 2 * apart)
+    const m3 = v128.load(from + 3 * apart)
+    const m4 = v128.load(from + 4 * apart)
+    const m5 = v128.load(from + 5 * apart)
     const p = add(m1, m2)
     const q = sub(m1, m2)
     const r = add(m3, m4)
     const s = sub(m3, m4)
     const d = add(s, s)
+    const e = mul(four, r)
     let y0 = add(add(m0, p), r)
     let y1 = add(d, q)
-    let y2 = add(mul(four, r), p)
+    let y2 = add(e, p)
     let y3 = add(mul(four, d), q)
-    if (size == 6) {
-      y3 = add(y3, m5)
-    } else {
-      const m6 = v128.load(m + 6 * column)
-      const t = add(m5, m6)
-      const u = mul(v128.load(tmp, HALF), sub(m5, m6))
+    let y4 = y0
+    if (size > 6) {
+      let t = v128.load(from + 6 * apart)
+      let u = t
+      if (size == 8) {
+        const m7 = v128.load(from + 7 * apart)
+        t = add(t, m7)
+        u = sub(u, m7)
+      }
+      u = mul(v128.load(tmp, HALF), u)
+      const v = mul(quarter, t)
       y0 = add(y0, t)
       y1 = add(y1, u)
-      y2 = add(y2, mul(quarter, t))
-      y3 = add(add(y3, mul(quarter, u)), v128.load(m + 7 * column))
+      y2 = add(y2, v)
+      y3 = add(y3, mul(quarter, u))
+      if (size == 7) y4 = add(add(mul(four, e), p), add(mul(quarter, v), m5))
     }
-    v128.store(at, y0)
-    v128.store(at, y1, TILE_ROW)
-    v128.store(at, y2, 2 * TILE_ROW)
-    v128.store(at, y3, 3 * TILE_ROW)
-    at += 16
-    m += stride
-  }
-  const b = v128.splat<Float>(bias)
-  let blocks = tmp + BLOCKS
-  at = tmp
-  for (let i = 0; i < 4; ++i) {
-    const m1 = v128.load(at, 16)
-    const m2 = v128.load(at, 32)
-    const m3 = v128.load(at, 48)
-    const m4 = v128.load(at, 64)
-    const m5 = v128.load(at, 80)
-    const p = add(m1, m2)
-    const q = sub(m1, m2)
-    const r = add(m3, m4)
-    const s = sub(m3, m4)
-    const d = add(s, s)
-    let y0 = add(add(v128.load(at), p), r)
-    let y1 = add(d, q)
-    let y2 = add(mul(four, r), p)
-    let y3 = add(mul(four, d), q)
-    if (size == 6) {
-      y3 = add(y3, m5)
+    if (size != 7) y3 = add(y3, m5)
+    if (i < size) {
+      const to = tmp + <usize>i * 16
+      v128.store(to, y0)
+      v128.store(to, y1, TILE_ROW)
+      v128.store(to, y2, 2 * TILE_ROW)
+      v128.store(to, y3, 3 * TILE_ROW)
+      if (size == 7) v128.store(to, y4, 4 * TILE_ROW)
+      from += stride
     } else {
-      const m6 = v128.load(at, 96)
-      const t = add(m5, m6)
-      const u = mul(v128.load(tmp, HALF), sub(m5, m6))
-      y0 = add(y0, t)
-      y1 = add(y1, u)
-      y2 = add(y2, mul(quarter, t))
-      y3 = add(add(y3, mul(quarter, u)), v128.load(at, 112))
+      y0 = add(y0, b)
+      y1 = add(y1, b)
+      y2 = add(y2, b)
+      y3 = add(y3, b)
+      y4 = add(y4, b)
+      if (LANES == 2) {
+        v128.store(blocks, low(y0, y1))
+        v128.store(blocks, low(y2, y3), 16)
+        v128.store(blocks + lane, high(y0, y1))
+        v128.store(blocks + lane, high(y2, y3), 16)
+        if (size == 7) {
+          v128.store64_lane(blocks, y4, 0, 32)
+          v128.store64_lane(blocks + lane, y4, 1, 32)
+        }
+      } else {
+        storeTurned(y0, y1, y2, y3, blocks, lane)
+        if (size == 7) {
+          v128.store32_lane(blocks, y4, 0, 16)
+          v128.store32_lane(blocks + lane, y4, 1, 16)
+          v128.store32_lane(blocks + 2 * lane, y4, 2, 16)
+          v128.store32_lane(blocks + 3 * lane, y4, 3, 16)
+        }
+      }
+      blocks += blockRow(outputsOf<T>())
     }
-    y0 = add(y0, b)
-    y1 = add(y1, b)
-    y2 = add(y2, b)
-    y3 = add(y3, b)
-    if (LANES == 2) {
-      v128.store(blocks, low(y0, y1))
-      v128.store(blocks, low(y2, y3), 16)
-      v128.store(blocks, high(y0, y1), 128)
-      v128.store(blocks, high(y2, y3), 144)
-      blocks += 32
-    } else {
-      storeTurned(y0, y1, y2, y3, blocks, 64)
-      blocks += 16
-    }
-    at += TILE_ROW
   }
 }
 
 // ---- weights: G w G' and its adjoint ----
 
-/** G w of size - 3 values that lie `step` values apart, to `size` values that lie `stride` bytes apart. */
-function weightRow(size: i32, w: usize, step: i32, to: usize, stride: usize): void {
-  const apart = <isize>step * SIZE
-  const w0 = load<Float>(w)
-  const w1 = load<Float>(w + apart)
-  const w2 = load<Float>(w + 2 * apart)
-  if (size == 6) {
-    const a: Float = w0 + w2
-    const b: Float = w0 + 4 * w2
-    const c: Float = w1 + w1
-    store<Float>(to, w0 * <Float>0.25)
-    store<Float>(to + stride, (a + w1) * <Float>(-1.0 / 6.0))
-    store<Float>(to + 2 * stride, (a - w1) * <Float>(-1.0 / 6.0))
-    store<Float>(to + 3 * stride, (b + c) * <Float>(1.0 / 24.0))
-    store<Float>(to + 4 * stride, (b - c) * <Float>(1.0 / 24.0))
-    store<Float>(to + 5 * stride, w2)
-  } else {
-    const w3 = load<Float>(w + 3 * apart)
-    const w4 = load<Float>(w + 4 * apart)
-    let even: Float = w0 + w2 + w4
-    let odd: Float = w1 + w3
-    store<Float>(to, w0)
-    store<Float>(to + stride, (even + odd) * <Float>(-2.0 / 9.0))
-    store<Float>(to + 2 * stride, (even - odd) * <Float>(-2.0 / 9.0))
-    even = w0 + 4 * w2 + 16 * w4
-    odd = 2 * w1 + 8 * w3
-    store<Float>(to + 3 * stride, (even + odd) * <Float>(1.0 / 90.0))
-    store<Float>(to + 4 * stride, (even - odd) * <Float>(1.0 / 90.0))
-    even = w0 + <Float>0.25 * w2 + <Float>0.0625 * w4
-    odd = <Float>0.5 * w1 + <Float>0.125 * w3
-    store<Float>(to + 5 * stride, (even + odd) * <Float>(32.0 / 45.0))
-    store<Float>(to + 6 * stride, (even - odd) * <Float>(32.0 / 45.0))
-    store<Float>(to + 7 * stride, w4)
+/** Offset in tmp of G, size rows of taps values; blocks of outputs are not in use beside it. */
+const G: usize = BLOCKS
+/** Offset in tmp of the vectors of one row or column, behind the rows of `taps` x `size` vectors. */
+const LINE: usize = 5 * TILE_ROW
+
+/** A row of G: scale (1, point, point^2, ...). */
+function pointRow(taps: i32, point: Float, scale: Float, to: usize): usize {
+  for (let k = 0; k < taps; ++k) {
+    store<Float>(to, scale)
+    scale *= point
+    to += SIZE
+  }
+  return to
+}
+
+/** G of a size, by the points of its tiles. */
+function fillWeightTransform(size: i32, tmp: usize): void {
+  const taps = winogradTaps(size)
+  let to = tmp + G
+  to = pointRow(taps, 0, size == 6 ? 0.25 : size == 7 ? -0.5 : 1, to)
+  to = pointRow(taps, 1, <Float>(size == 6 ? -1.0 / 6.0 : size == 7 ? -1.0 / 3.0 : -2.0 / 9.0), to)
+  to = pointRow(taps, -1, <Float>(size == 6 ? -1.0 / 6.0 : size == 7 ? 1.0 / 9.0 : -2.0 / 9.0), to)
+  to = pointRow(taps, 2, <Float>(size == 6 ? 1.0 / 24.0 : size == 7 ? 1.0 / 36.0 : 1.0 / 90.0), to)
+  to = pointRow(taps, -2, <Float>(size == 6 ? 1.0 / 24.0 : size == 7 ? -1.0 / 60.0 : 1.0 / 90.0), to)
+  // Infinity: the last tap alone.
+  to = pointRow(taps, 0, 0, to)
+  store<Float>(to - SIZE, 1)
+  to = pointRow(taps, 0.5, <Float>(32.0 / 45.0), to)
+  pointRow(taps, -0.5, <Float>(32.0 / 45.0), to)
+}
+
+/** to[i] = sum over j of matrix[i, j] from[j]: vectors `stride` and `step`, values `down` and `across` bytes apart. */
+function multiply(
+  rows: i32, columns: i32, matrix: usize, down: usize, across: usize, from: usize, step: usize, to: usize,
+  stride: usize,
+): void {
+  for (let i = 0; i < rows; ++i) {
+    let sum = v128.splat<Float>(0)
+    for (let j: usize = 0; j < <usize>columns; ++j) {
+      sum = add(sum, mul(v128.splat<Float>(load<Float>(matrix + j * across)), v128.load(from + j * step)))
+    }
+    v128.store(to, sum)
+    matrix += down
+    to += stride
   }
 }
 
@@ -397,80 +472,69 @@ function weightRow(size: i32, w: usize, step: i32, to: usize, stride: usize): vo
  * each kernel is read backwards, for dx. Filters past the last are zero.
  */
 export function weightPanels(size: i32, c: i32, f: i32, turned: i32, w: usize, tmp: usize, u: usize): void {
-  const taps = size - 3
+  const taps = winogradTaps(size)
   const places = size * size
   const stride = <usize>(c * MR) * 16
-  const row = <usize>size * SIZE
-  const full = tmp + <usize>(taps * size) * SIZE
-  for (let filter = 0; filter < MR * ceilDivide(f, MR); ++filter) {
+  const row = <usize>taps * SIZE
+  // LANES filters at a time.
+  for (let filter = 0; filter < MR * ceilDivide(f, MR); filter += LANES) {
     for (let channel = 0; channel < c; ++channel) {
+      for (let i = 0; i < taps; ++i) {
+        for (let l = 0; l < LANES; ++l) {
+          const pair = turned ? channel * f + filter + l : (filter + l) * c + channel
+          for (let k = 0; k < taps; ++k) {
+            const tap = i * taps + k
+            const at = w + <usize>(pair * taps * taps + (turned ? taps * taps - 1 - tap : tap)) * SIZE
+            store<Float>(tmp + LINE + <usize>(k * LANES + l) * SIZE, filter + l < f ? load<Float>(at) : 0)
+          }
+        }
+        multiply(size, taps, tmp + G, row, SIZE, tmp + LINE, 16, tmp + <usize>(i * size) * 16, 16)
+      }
       let to = u + <usize>((filter / MR) * places) * stride + <usize>(channel * MR + (filter % MR)) * 16
-      if (filter < f) {
-        const kernel = w + <usize>((turned ? channel * f + filter : filter * c + channel) * taps * taps) * SIZE
-        // Backwards: from the last value with negative steps.
-        for (let i = 0; i < taps; ++i) {
-          const from = turned ? taps * taps - 1 - taps * i : taps * i
-          weightRow(size, kernel + <usize>from * SIZE, turned ? -1 : 1, tmp + <usize>i * row, SIZE)
+      for (let j = 0; j < size; ++j) {
+        multiply(size, taps, tmp + G, row, SIZE, tmp + <usize>j * 16, <usize>size * 16, tmp + LINE, 16)
+        let place = to
+        for (let i = 0; i < size; ++i) {
+          for (let l = 0; l < LANES; ++l) {
+            const value = load<Float>(tmp + LINE + <usize>(i * LANES + l) * SIZE)
+            v128.store(place + <usize>l * 16, v128.splat<Float>(value))
+          }
+          place += <usize>size * stride
         }
-        for (let j = 0; j < size; ++j) {
-          const column = <usize>j * SIZE
-          weightRow(size, tmp + column, size, full + column, row)
-        }
-        for (let e = 0; e < places; ++e, to += stride) {
-          v128.store(to, v128.splat<Float>(load<Float>(full + <usize>e * SIZE)))
-        }
-      } else {
-        for (let e = 0; e < places; ++e, to += stride) v128.store(to, v128.splat<Float>(0))
+        to += stride
       }
     }
   }
 }
 
-/** One row of G' t: size - 3 values of `size` that lie `step` values apart. */
-function weightGradientRow(size: i32, t: usize, step: i32, to: usize, stride: usize): void {
-  const apart = <usize>step * SIZE
-  const t0 = load<Float>(t)
-  const t1 = load<Float>(t + apart)
-  const t2 = load<Float>(t + 2 * apart)
-  const t3 = load<Float>(t + 3 * apart)
-  const t4 = load<Float>(t + 4 * apart)
-  const t5 = load<Float>(t + 5 * apart)
-  if (size == 6) {
-    const a: Float = (t1 + t2) * <Float>(1.0 / 6.0)
-    const b: Float = t3 + t4
-    store<Float>(to, t0 * <Float>0.25 - a + b * <Float>(1.0 / 24.0))
-    store<Float>(to + stride, (t2 - t1) * <Float>(1.0 / 6.0) + (t3 - t4) * <Float>(1.0 / 12.0))
-    store<Float>(to + 2 * stride, b * <Float>(1.0 / 6.0) - a + t5)
-  } else {
-    const t6 = load<Float>(t + 6 * apart)
-    const a: Float = (t1 + t2) * <Float>(-2.0 / 9.0)
-    const b: Float = (t1 - t2) * <Float>(-2.0 / 9.0)
-    const c: Float = (t3 + t4) * <Float>(1.0 / 90.0)
-    const d: Float = (t3 - t4) * <Float>(1.0 / 45.0)
-    const e: Float = (t5 + t6) * <Float>(32.0 / 45.0)
-    const g: Float = (t5 - t6) * <Float>(16.0 / 45.0)
-    store<Float>(to, t0 + a + c + e)
-    store<Float>(to + stride, b + d + g)
-    store<Float>(to + 2 * stride, a + 4 * c + <Float>0.25 * e)
-    store<Float>(to + 3 * stride, b + 4 * d + <Float>0.25 * g)
-    store<Float>(to + 4 * stride, a + 16 * c + <Float>0.0625 * e + load<Float>(t + 7 * apart))
-  }
-}
-
-/** dw (taps x taps) += G' t G, t of size x size values `place` bytes apart. */
-export function addWeightGradient(size: i32, t: usize, place: usize, tmp: usize, dw: usize): void {
-  const taps = size - 3
-  const row = <usize>size * SIZE
-  const half = tmp + <usize>(size * size) * SIZE
-  const full = half + <usize>(taps * size) * SIZE
-  for (let e = 0; e < size * size; ++e) store<Float>(tmp + <usize>e * SIZE, load<Float>(t + <usize>e * place))
-  for (let j = 0; j < size; ++j) {
-    weightGradientRow(size, tmp + <usize>j * SIZE, size, half + <usize>j * SIZE, row)
-  }
-  for (let i = 0; i < taps; ++i) {
-    weightGradientRow(size, half + <usize>i * row, 1, full + <usize>(taps * i) * SIZE, SIZE)
-  }
-  for (let k: usize = 0; k < <usize>(taps * taps) * SIZE; k += SIZE) {
-    store<Float>(dw + k, load<Float>(dw + k) + load<Float>(full + k))
+/**
+ * dw += G' t G of the t of `rows` x `columns` pairs: t[place][row][column], rows `row` bytes apart, places `place`.
+ * `turned`: rows are channels and columns filters.
+ */
+export function addWeightGradients(
+  size: i32, rows: i32, columns: i32, turned: i32, t: usize, row: usize, place: usize, tmp: usize, dw: usize,
+): void {
+  const taps = winogradTaps(size)
+  const gRow = <usize>taps * SIZE
+  for (let i = 0; i < rows; ++i) {
+    for (let j = 0; j < columns; j += LANES) {
+      const from = t + <usize>j * SIZE
+      for (let k = 0; k < size; ++k) {
+        const column = from + <usize>k * place
+        multiply(taps, size, tmp + G, SIZE, gRow, column, <usize>size * place, tmp + <usize>k * 16, <usize>size * 16)
+      }
+      for (let k = 0; k < taps; ++k) {
+        multiply(taps, size, tmp + G, SIZE, gRow, tmp + <usize>(k * size) * 16, 16, tmp + LINE, 16)
+        for (let l = 0; l < LANES && j + l < columns; ++l) {
+          const pair = turned ? (j + l) * rows + i : i * columns + j + l
+          const to = dw + <usize>((pair * taps + k) * taps) * SIZE
+          for (let m = 0; m < taps; ++m) {
+            const at = to + <usize>m * SIZE
+            store<Float>(at, load<Float>(at) + load<Float>(tmp + LINE + <usize>(m * LANES + l) * SIZE))
+          }
+        }
+      }
+    }
+    t += row
   }
 }

@@ -1,9 +1,10 @@
-// Winograd's convolution F(4x4, 3x3) and F(4x4, 5x5) (Lavin & Gray, 2016), for kernels of 3 x 3 and 5 x 5 with stride 1:
-// tiles of 4 x 4 outputs from 6 x 6 (8 x 8) inputs, with 36 (64) multiplications for each pair of channels instead of
-// 144 (400). The transforms of a tile are in winograd-transforms.ts.
+// Winograd's convolution F(4x4, 3x3), F(5x5, 3x3) and F(4x4, 5x5) (Lavin & Gray, 2016), for kernels of 3 x 3 and 5 x 5
+// with stride 1: tiles of 4 x 4, 5 x 5 or 4 x 4 outputs from 6 x 6, 7 x 7 or 8 x 8 inputs, with 36, 49 or 64
+// multiplications for each pair of channels instead of 144, 225 or 400. The transforms of a tile are in
+// winograd-transforms.ts, the choice of its size is in src/kernels/conv-geometry.ts.
 //
 //   forward  Y  = A' [ (G w G') . (B' x B) ] A        . is the product place by place, summed over channels:
-//   dx       the same, of dy with the weights turned    a matrix product for each of the 36 (64) places of a tile
+//   dx       the same, of dy with the weights turned    a matrix product for each of the places of a tile
 //   dw       dw = G' [ (A dY A') . (B' x B) ] G       summed over tiles: the adjoint, with the same matrices
 //
 // A chunk of tiles goes through at a time: some whole images, or a part of a large one. Vectors hold LANES tiles (or
@@ -12,15 +13,18 @@
 //   forward, dx   | tmp | tiles | U: weights, panels | V: inputs, slivers | M: products | padded planes |
 //   dw            | tmp | tiles | a panel | dU | rows, columns: inputs and gradients | padded planes of both |
 //
-// Legend: `size` is that of a tile of inputs, 6 or 8; kernels have size - 3 taps a side, borders are size - 4 wide.
+// Legend: `size` is that of a tile of inputs, `outputs` that of its outputs, the border is how much wider the first is.
 
 import { MR, ceilDivide } from '../src/kernels/blocking'
-import { PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages } from '../src/kernels/conv-geometry'
+import {
+  PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize,
+} from '../src/kernels/conv-geometry'
 import { LANES, NR, SIZE, SLIVER_ROW } from './float'
 import { packPanel, tile } from './gemm'
-import { fillPlane } from './planes'
+import { copyInside } from './planes'
 import {
-  BLOCKS, Eight, Six, ZEROS, addWeightGradient, fillConstants, gradientTiles, inputTiles, outputTiles, weightPanels,
+  BLOCKS, Eight, Seven, Six, ZEROS, addWeightGradients, blockRow, fillConstants, gradientTiles, inputTiles,
+  outputTiles, weightPanels,
 } from './winograd-transforms'
 
 /** Bytes of an entry of the table of tiles: offset of its input, offset of its output, its rows and columns (i32). */
@@ -36,63 +40,70 @@ function placeStride(bytes: i32): usize {
 
 /** The table of the tiles first ... first + count of the chunk that begins with an image; see ENTRY. */
 function fillTable(
-  first: i32, count: i32, entries: i32, oh: i32, ow: i32, inputImage: i32, inputWidth: i32, outputImage: i32,
-  outputWidth: i32, table: usize,
+  outputs: i32, first: i32, count: i32, entries: i32, oh: i32, ow: i32, inputImage: i32, inputWidth: i32,
+  outputImage: i32, outputWidth: i32, table: usize,
 ): void {
-  const across = ceilDivide(ow, 4)
-  const tiles = ceilDivide(oh, 4) * across
+  const across = ceilDivide(ow, outputs)
+  const tiles = ceilDivide(oh, outputs) * across
   for (let t = 0; t < entries; ++t) {
     // Entries past the last repeat the first one; nobody reads what becomes of them.
     const index = first + (t < count ? t : 0)
     const image = index / tiles
-    const row = ((index % tiles) / across) * 4
-    const column = ((index % tiles) % across) * 4
+    const row = ((index % tiles) / across) * outputs
+    const column = ((index % tiles) % across) * outputs
     store<i32>(table, (image * inputImage + row * inputWidth + column) * <i32>SIZE)
     store<i32>(table, (image * outputImage + row * outputWidth + column) * <i32>SIZE, 4)
-    store<i32>(table, min(4, oh - row), 8)
-    store<i32>(table, min(4, ow - column), 12)
+    store<i32>(table, min(outputs, oh - row), 8)
+    store<i32>(table, min(outputs, ow - column), 12)
     table += ENTRY
   }
 }
 
-/** Copies the 4 x 4 outputs of LANES tiles from tmp to where the entries of the table say; `count` of them exist. */
-function scatter(count: i32, tmp: usize, entry: usize, ow: i32, base: usize): void {
-  let blocks = tmp + BLOCKS
+/** Copies the outputs of LANES tiles from tmp to where the entries of the table say; `count` of them exist. */
+function scatter(outputs: i32, count: i32, tmp: usize, entry: usize, ow: i32, base: usize): void {
+  const row = blockRow(outputs)
+  let block = tmp + BLOCKS
   for (let l = 0; l < LANES && l < count; ++l) {
     const rows = load<i32>(entry, 8)
     const columns = load<i32>(entry, 12)
-    let from = blocks
+    let from = block
     let to = base + load<i32>(entry, 4)
     for (let i = 0; i < rows; ++i) {
-      if (columns == 4) {
+      let last: usize = 0
+      if (columns & 4) {
         v128.store(to, v128.load(from))
         if (LANES == 2) v128.store(to, v128.load(from, 16), 16)
-      } else {
-        if (columns & 2) {
-          if (LANES == 2) v128.store(to, v128.load(from))
-          else store<i64>(to, load<i64>(from))
-        }
-        const last = <usize>(columns & 2) * SIZE
-        if (columns & 1) store<Float>(to + last, load<Float>(from + last))
+        last = 4 * SIZE
       }
-      from += 4 * SIZE
+      if (columns & 2) {
+        if (LANES == 2) v128.store(to, v128.load(from))
+        else store<i64>(to, load<i64>(from))
+        last = 2 * SIZE
+      }
+      if (columns & 1) store<Float>(to + last, load<Float>(from + last))
+      from += row
       to += <usize>ow * SIZE
     }
-    blocks += 16 * SIZE
+    block += row * <usize>outputs
     entry += ENTRY
   }
 }
 
 /** y (n x f x oh x ow) = bias + convolution of x (n x c x h x w), pads ph and pw; bias may be 0. */
 export function winogradProduct(
-  size: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32, turned: i32,
+  taps: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32, turned: i32,
   x: usize, weight: usize, bias: usize, scratch: usize, y: usize,
 ): void {
+  const size = winogradSize(taps, oh, ow)
   const places = size * size
   const chunk = winogradChunk(size, <i32>SIZE)
-  const height = 4 * ceilDivide(oh, 4) + size - 4
-  const width = 4 * ceilDivide(ow, 4) + size - 4
-  const tiles = ceilDivide(oh, 4) * ceilDivide(ow, 4)
+  const outputs = winogradOutputs(size)
+  const border = size - outputs
+  const down = ceilDivide(oh, outputs)
+  const across = ceilDivide(ow, outputs)
+  const height = outputs * down + border
+  const width = outputs * across + border
+  const tiles = down * across
   const images = winogradImages(tiles, chunk)
   const panels = ceilDivide(f, MR)
   const table = scratch + WINOGRAD_TMP
@@ -102,19 +113,20 @@ export function winogradProduct(
   const source = m + <usize>(places * MR * chunk) * SIZE + PLACES_SLACK
   const plane = height * width
   const row = <usize>width * SIZE
-  fillConstants(scratch)
+  fillConstants(size, scratch)
+  memory.fill(source, 0, <usize>(images * c * plane) * SIZE)
   weightPanels(size, c, f, turned, weight, scratch, u)
   for (let image = 0; image < n; image += images) {
     const count = min(images, n - image)
     for (let i = 0; i < count * c; ++i) {
       const from = x + <usize>((image * c + i) * h * w) * SIZE
-      fillPlane(h, w, -ph, -pw, 1, 1, height, width, from, source + <usize>(i * plane) * SIZE)
+      copyInside(h, w, -ph, -pw, 1, 1, height, width, from, source + <usize>(i * plane) * SIZE)
     }
     const yImage = y + <usize>(image * f * oh * ow) * SIZE
     for (let first = 0; first < count * tiles; first += chunk) {
       const used = min(chunk, count * tiles - first)
       const columns = ceilDivide(used, NR) * NR
-      fillTable(first, used, columns, oh, ow, c * plane, width, f * oh * ow, ow, table)
+      fillTable(outputs, first, used, columns, oh, ow, c * plane, width, f * oh * ow, ow, table)
 
       const vPlace = placeStride(c * columns * <i32>SIZE)
       // Slivers outside, channels inside: so lines of the cache are filled one after the other.
@@ -130,6 +142,7 @@ export function winogradProduct(
             const p2 = base + (LANES == 4 ? load<i32>(at, 2 * ENTRY) : 0)
             const p3 = base + (LANES == 4 ? load<i32>(at, 3 * ENTRY) : 0)
             if (size == 6) inputTiles<Six>(p0, p1, p2, p3, row, scratch, to, vPlace)
+            else if (size == 7) inputTiles<Seven>(p0, p1, p2, p3, row, scratch, to, vPlace)
             else inputTiles<Eight>(p0, p1, p2, p3, row, scratch, to, vPlace)
             to += 16
           }
@@ -157,8 +170,9 @@ export function winogradProduct(
           for (let s = 0; s < used; s += LANES) {
             const from = m + <usize>((filter - begin) * columns + s) * SIZE
             if (size == 6) outputTiles<Six>(from, mPlace, b, scratch)
+            else if (size == 7) outputTiles<Seven>(from, mPlace, b, scratch)
             else outputTiles<Eight>(from, mPlace, b, scratch)
-            scatter(used - s, scratch, table + <usize>s * ENTRY, ow, base)
+            scatter(outputs, used - s, scratch, table + <usize>s * ENTRY, ow, base)
           }
         }
       }
@@ -168,18 +182,24 @@ export function winogradProduct(
 
 /** dw (f x c x taps x taps) += the gradient of a convolution of x with dy. */
 export function winogradWeight(
-  size: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32,
+  taps: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32,
   x: usize, dy: usize, scratch: usize, dw: usize,
 ): void {
+  const size = winogradSize(taps, oh, ow)
   const places = size * size
   const chunk = winogradChunk(size, <i32>SIZE)
-  const border = size - 4
-  const height = 4 * ceilDivide(oh, 4) + border
-  const width = 4 * ceilDivide(ow, 4) + border
-  const tiles = ceilDivide(oh, 4) * ceilDivide(ow, 4)
+  const outputs = winogradOutputs(size)
+  const border = size - outputs
+  const down = ceilDivide(oh, outputs)
+  const across = ceilDivide(ow, outputs)
+  const height = outputs * down + border
+  const width = outputs * across + border
+  const tiles = down * across
   const images = winogradImages(tiles, chunk)
   const plane = height * width
   const dyPlane = (height - border) * (width - border)
+  const planeBytes = <usize>plane * SIZE
+  const dyPlaneBytes = <usize>dyPlane * SIZE
   // The rows of the products are splatted: they are the side with fewer channels.
   const turned = c < f
   const panels = ceilDivide(turned ? c : f, MR)
@@ -198,26 +218,27 @@ export function winogradWeight(
   const g = turned ? right : left
   const vWidth = turned ? MR : NR
   const gWidth = turned ? NR : MR
-  fillConstants(scratch)
+  fillConstants(size, scratch)
   memory.fill(du, 0, <usize>(places * panels * MR) * duRow)
+  memory.fill(source, 0, <usize>(images * (c * plane + f * dyPlane)) * SIZE)
   for (let image = 0; image < n; image += images) {
     const count = min(images, n - image)
     for (let i = 0; i < count * c; ++i) {
       const from = x + <usize>((image * c + i) * h * w) * SIZE
-      fillPlane(h, w, -ph, -pw, 1, 1, height, width, from, source + <usize>(i * plane) * SIZE)
+      copyInside(h, w, -ph, -pw, 1, 1, height, width, from, source + <usize>(i * plane) * SIZE)
     }
     // Outputs in whole tiles are read where they are.
     let dyPlanes = dy + <usize>(image * f * oh * ow) * SIZE
     if (dyPlane != oh * ow) {
       for (let i = 0; i < count * f; ++i) {
         const from = dyPlanes + <usize>(i * oh * ow) * SIZE
-        fillPlane(oh, ow, 0, 0, 1, 1, height - border, width - border, from, dySource + <usize>(i * dyPlane) * SIZE)
+        copyInside(oh, ow, 0, 0, 1, 1, height - border, width - border, from, dySource + <usize>(i * dyPlane) * SIZE)
       }
       dyPlanes = dySource
     }
     for (let first = 0; first < count * tiles; first += chunk) {
       const used = min(chunk, count * tiles - first)
-      fillTable(first, used, used, oh, ow, c * plane, width, f * dyPlane, width - border, table)
+      fillTable(outputs, first, used, used, oh, ow, c * plane, width, f * dyPlane, width - border, table)
 
       // V: v[place][channel / vWidth][tile][channel % vWidth], and G the same of filters.
       const rightPlace = placeStride(slivers * NR * used * <i32>SIZE)
@@ -229,22 +250,24 @@ export function winogradWeight(
         const from = source + load<i32>(entry)
         for (let channel = 0; channel < c; channel += LANES) {
           // Channels past the last repeat it; nobody reads what becomes of them.
-          const p0 = from + <usize>(channel * plane) * SIZE
-          const p1 = from + <usize>(min(channel + 1, c - 1) * plane) * SIZE
-          const p2 = from + <usize>(min(channel + 2, c - 1) * plane) * SIZE
-          const p3 = from + <usize>(min(channel + 3, c - 1) * plane) * SIZE
+          const p0 = from + <usize>channel * planeBytes
+          const p1 = p0 + (channel + 1 < c ? planeBytes : 0)
+          const p2 = p1 + (channel + 2 < c ? planeBytes : 0)
+          const p3 = p2 + (channel + 3 < c ? planeBytes : 0)
           const to = v + <usize>(((channel / vWidth) * used + t) * vWidth + (channel % vWidth)) * SIZE
           if (size == 6) inputTiles<Six>(p0, p1, p2, p3, row, scratch, to, vPlace)
+          else if (size == 7) inputTiles<Seven>(p0, p1, p2, p3, row, scratch, to, vPlace)
           else inputTiles<Eight>(p0, p1, p2, p3, row, scratch, to, vPlace)
         }
         const dyFrom = dyPlanes + load<i32>(entry, 4)
         for (let filter = 0; filter < f; filter += LANES) {
-          const p0 = dyFrom + <usize>(filter * dyPlane) * SIZE
-          const p1 = dyFrom + <usize>(min(filter + 1, f - 1) * dyPlane) * SIZE
-          const p2 = dyFrom + <usize>(min(filter + 2, f - 1) * dyPlane) * SIZE
-          const p3 = dyFrom + <usize>(min(filter + 3, f - 1) * dyPlane) * SIZE
+          const p0 = dyFrom + <usize>filter * dyPlaneBytes
+          const p1 = p0 + (filter + 1 < f ? dyPlaneBytes : 0)
+          const p2 = p1 + (filter + 2 < f ? dyPlaneBytes : 0)
+          const p3 = p2 + (filter + 3 < f ? dyPlaneBytes : 0)
           const to = g + <usize>(((filter / gWidth) * used + t) * gWidth + (filter % gWidth)) * SIZE
           if (size == 6) gradientTiles<Six>(p0, p1, p2, p3, dyRow, scratch, to, gPlace)
+          else if (size == 7) gradientTiles<Seven>(p0, p1, p2, p3, dyRow, scratch, to, gPlace)
           else gradientTiles<Eight>(p0, p1, p2, p3, dyRow, scratch, to, gPlace)
         }
       }
@@ -264,12 +287,5 @@ export function winogradWeight(
     }
   }
   const place = <usize>(panels * MR) * duRow
-  for (let filter = 0; filter < f; ++filter) {
-    for (let channel = 0; channel < c; ++channel) {
-      const i = <usize>(turned ? channel : filter)
-      const j = <usize>(turned ? filter : channel)
-      addWeightGradient(size, du + i * duRow + j * SIZE, place, scratch, dw)
-      dw += <usize>((size - 3) * (size - 3)) * SIZE
-    }
-  }
+  addWeightGradients(size, turned ? c : f, turned ? f : c, i32(turned), du, duRow, place, scratch, dw)
 }

@@ -588,6 +588,8 @@ export const kernelCases: readonly KernelCase[] = [
   ...convCases(1, 8, 45, 46, 9, [3, 3], { pad: [1, 1] }),
   ...convCases(1, 33, 9, 7, 5, [3, 3], { pad: [1, 1] }),
   ...convCases(2, 3, 8, 12, 11, [3, 3], { pad: [1, 1] }),
+  ...convCases(21, 6, 5, 5, 9, [3, 3], { pad: [1, 1] }),
+  ...convCases(2, 11, 25, 29, 6, [3, 3]),
   ...convCases(2, 2, 8, 8, 2, [5, 5], { pad: [2, 2] }),
   ...convCases(3, 3, 13, 9, 6, [5, 5], { pad: [2, 2] }),
   ...convCases(5, 7, 5, 7, 5, [5, 5], { pad: [2, 0] }),

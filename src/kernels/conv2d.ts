@@ -4,7 +4,7 @@ import { GEMM_SCRATCH } from './blocking'
 import { convOutput, gradientBefore, gradientPlane, sourcePlane, sumsTaps, usesWinograd } from './conv-geometry'
 import { F, LANES, SHIFT, type Heap } from './float'
 import { dot } from './gemm'
-import { fillPlane } from './planes'
+import { copyInside } from './planes'
 import { accumulate, clearLanes, totalOfLanes } from './reduce'
 import { winogradKernels } from './winograd'
 
@@ -77,11 +77,13 @@ export const conv2dKernels = (heap: Heap) => {
   ): void {
     const size = planeH * planeW
     for (let channel = 0; channel < c; channel++) {
-      for (let i = 0; i < kh && i < sh; i++) {
+      for (let i = 0; i < kh; i++) {
         const a = (i * dh) % sh
-        for (let j = 0; j < kw && j < sw; j++) {
+        if (i > 0 && a === 0) break
+        for (let j = 0; j < kw; j++) {
           const b = (j * dw) % sw
-          fillPlane(heap, h, w, a - ph, b - pw, sh, sw, planeH, planeW, x + channel * h * w, source + ((channel * sh + a) * sw + b) * size)
+          if (j > 0 && b === 0) break
+          copyInside(heap, h, w, a - ph, b - pw, sh, sw, planeH, planeW, x + channel * h * w, source + ((channel * sh + a) * sw + b) * size)
         }
       }
     }
@@ -147,7 +149,7 @@ export const conv2dKernels = (heap: Heap) => {
       const oh = convOutput(h, kh, sh, ph, dh)
       const ow = convOutput(w, kw, sw, pw, dw)
       if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-        winogradProduct(kh + 3, n, c, h, w, filters, oh, ow, ph, pw, false, x, weight, bias, scratch, y)
+        winogradProduct(kh, n, c, h, w, filters, oh, ow, ph, pw, false, x, weight, bias, scratch, y)
         return
       }
       const cg = c / groups
@@ -162,6 +164,7 @@ export const conv2dKernels = (heap: Heap) => {
       bias >>>= SHIFT
       y >>>= SHIFT
       fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, table)
+      f.fill(0, source, source + cg * sh * sw * planeH * planeW)
       for (let image = 0; image < n; image++) {
         for (let g = 0; g < groups; g++) {
           const channels = x + (image * c + g * cg) * h * w
@@ -182,7 +185,7 @@ export const conv2dKernels = (heap: Heap) => {
       const oh = convOutput(h, kh, sh, ph, dh)
       const ow = convOutput(w, kw, sw, pw, dw)
       if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-        winogradProduct(kh + 3, n, filters, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, true, dy, weight, 0, scratch, dx)
+        winogradProduct(kh, n, filters, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, true, dy, weight, 0, scratch, dx)
         return
       }
       const cg = c / groups
@@ -200,6 +203,7 @@ export const conv2dKernels = (heap: Heap) => {
       dy >>>= SHIFT
       weight >>>= SHIFT
       dx >>>= SHIFT
+      f.fill(0, source, turned)
       for (let g = 0; g < groups; g++) {
         for (let a = 0; a < sh; a++) {
           const q0 = Math.max(0, Math.ceil((ph - a) / sh))
@@ -234,7 +238,7 @@ export const conv2dKernels = (heap: Heap) => {
               const dxGroup = dx + (image * c + g * cg) * h * w
               const out = single ? dxGroup : phase
               for (let filter = 0; filter < fg; filter++) {
-                fillPlane(heap, oh, ow, -top, -left, 1, 1, planeH, planeW, dyGroup + filter * oh * ow, source + filter * planeH * planeW)
+                copyInside(heap, oh, ow, -top, -left, 1, 1, planeH, planeW, dyGroup + filter * oh * ow, source + filter * planeH * planeW)
               }
               productWithColumns(cg, taps, rows, columns, planeW, turned, 0, source, table, out)
               if (single) continue
@@ -261,7 +265,7 @@ export const conv2dKernels = (heap: Heap) => {
       const pixels = oh * ow
       if (dbias) addSums(n, filters, pixels, dy >>> SHIFT, scratch >>> SHIFT, dbias >>> SHIFT)
       if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-        winogradWeight(kh + 3, n, c, h, w, filters, oh, ow, ph, pw, x, dy, scratch, dweight)
+        winogradWeight(kh, n, c, h, w, filters, oh, ow, ph, pw, x, dy, scratch, dweight)
         return
       }
       const cg = c / groups
@@ -276,6 +280,7 @@ export const conv2dKernels = (heap: Heap) => {
       dy >>>= SHIFT
       dweight >>>= SHIFT
       fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, table)
+      f.fill(0, source, source + cg * sh * sw * planeH * planeW)
       if (sumsTaps(cg, fg, taps)) {
         const size = LANES * taps
         for (let g = 0; g < groups; g++) {

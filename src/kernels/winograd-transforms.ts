@@ -1,22 +1,22 @@
 // Twin of assembly/winograd-transforms.ts.
+import { winogradTaps } from './conv-geometry'
 import { F, type Heap } from './float'
-
-const SIXTH = F(1 / 6)
-const MINUS_SIXTH = F(-1 / 6)
-const TWELFTH = F(1 / 12)
-const TWENTY_FOURTH = F(1 / 24)
-const MINUS_TWO_NINTHS = F(-2 / 9)
-const NINETIETH = F(1 / 90)
-const FORTY_FIFTH = F(1 / 45)
-const SIXTEEN_FORTY_FIFTHS = F(16 / 45)
-const THIRTY_TWO_FORTY_FIFTHS = F(32 / 45)
 
 export const winogradTransforms = ({ f }: Heap) => {
   /** B' d of `size` values `step` apart, to as many places `stride` apart. */
   function inputRow(size: number, from: number, step: number, to: number, stride: number): void {
-    const d0 = f[from], d1 = f[from + step], d2 = f[from + 2 * step]
-    const d3 = f[from + 3 * step], d4 = f[from + 4 * step], d5 = f[from + 5 * step]
-    if (size === 6) {
+    let d0 = f[from], d1 = f[from + step], d2 = f[from + 2 * step]
+    let d3 = f[from + 3 * step], d4 = f[from + 4 * step], d5 = f[from + 5 * step]
+    if (size < 8) {
+      if (size === 7) {
+        f[to + 6 * stride] = F(d5 - d3) - F(4 * F(d3 - d1))
+        d0 = F(d1 - F(0.5 * d0))
+        d1 = F(d2 - F(0.5 * d1))
+        d2 = F(d3 - F(0.5 * d2))
+        d3 = F(d4 - F(0.5 * d3))
+        d4 = F(d5 - F(0.5 * d4))
+        d5 = F(f[from + 6 * step] - F(0.5 * d5))
+      }
       const a = F(d4 - F(4 * d2))
       const b = F(d3 - F(4 * d1))
       const c = F(d4 - d2)
@@ -41,19 +41,20 @@ export const winogradTransforms = ({ f }: Heap) => {
     b = F(F(F(0.5 * d1) + F(d5 + d5)) - middle)
     f[to + 3 * stride] = a + b
     f[to + 4 * stride] = a - b
+    f[to + 5 * stride] = F(d7 - d1) + F(5.25 * F(d3 - d5))
     a = F(F(F(4 * d2) + d6) - F(5 * d4))
     b = F(F(F(0.5 * d5) + F(d1 + d1)) - middle)
-    f[to + 5 * stride] = a + b
-    f[to + 6 * stride] = a - b
-    f[to + 7 * stride] = F(d7 - d1) + F(5.25 * F(d3 - d5))
+    f[to + 6 * stride] = a + b
+    f[to + 7 * stride] = a - b
   }
 
-  /** A d of four values, to `size` values. */
+  /** A d of as many values as a tile has outputs, to `size` values. */
   function gradientRow(size: number, from: number, step: number, to: number, stride: number): void {
     const d0 = f[from], d1 = f[from + step], d2 = f[from + 2 * step], d3 = f[from + 3 * step]
-    const a = F(d0 + d2)
+    const d4 = size === 7 ? f[from + 4 * step] : 0
+    const a = size === 7 ? F(F(d0 + d2) + d4) : F(d0 + d2)
     const b = F(d1 + d3)
-    const c = F(F(4 * d2) + d0)
+    const c = F(F(4 * (size === 7 ? F(F(4 * d4) + d2) : d2)) + d0)
     const half = F(F(4 * d3) + d1)
     const e = F(half + half)
     f[to] = d0
@@ -61,16 +62,15 @@ export const winogradTransforms = ({ f }: Heap) => {
     f[to + 2 * stride] = a - b
     f[to + 3 * stride] = c + e
     f[to + 4 * stride] = c - e
-    if (size === 8) {
-      const g = F(F(0.25 * d2) + d0)
-      const h = F(0.5 * F(F(0.25 * d3) + d1))
-      f[to + 5 * stride] = g + h
-      f[to + 6 * stride] = g - h
-    }
-    f[to + (size - 1) * stride] = d3
+    f[to + 5 * stride] = size === 7 ? d4 : d3
+    if (size === 6) return
+    const g = F(F(0.25 * (size === 7 ? F(F(0.25 * d4) + d2) : d2)) + d0)
+    const h = F(0.5 * F(F(0.25 * d3) + d1))
+    f[to + 6 * stride] = g + h
+    if (size === 8) f[to + 7 * stride] = g - h
   }
 
-  /** A' m of `size` values, to four. */
+  /** A' m of `size` values, to as many as a tile has outputs. */
   function outputRow(size: number, from: number, step: number, to: number, stride: number): void {
     const m1 = f[from + step], m2 = f[from + 2 * step], m3 = f[from + 3 * step], m4 = f[from + 4 * step]
     const m5 = f[from + 5 * step]
@@ -79,9 +79,10 @@ export const winogradTransforms = ({ f }: Heap) => {
     const r = F(m3 + m4)
     const s = F(m3 - m4)
     const d = F(s + s)
+    const e = F(4 * r)
     const y0 = F(F(f[from] + p) + r)
     const y1 = F(d + q)
-    const y2 = F(F(4 * r) + p)
+    const y2 = F(e + p)
     const y3 = F(F(4 * d) + q)
     if (size === 6) {
       f[to] = y0
@@ -91,91 +92,96 @@ export const winogradTransforms = ({ f }: Heap) => {
       return
     }
     const m6 = f[from + 6 * step]
-    const t = F(m5 + m6)
-    const u = F(0.5 * F(m5 - m6))
+    const m7 = size === 8 ? f[from + 7 * step] : 0
+    const t = size === 8 ? F(m6 + m7) : m6
+    const u = F(0.5 * (size === 8 ? F(m6 - m7) : m6))
+    const v = F(0.25 * t)
     f[to] = y0 + t
     f[to + stride] = y1 + u
-    f[to + 2 * stride] = y2 + F(0.25 * t)
-    f[to + 3 * stride] = F(y3 + F(0.25 * u)) + f[from + 7 * step]
+    f[to + 2 * stride] = y2 + v
+    const y = F(y3 + F(0.25 * u))
+    if (size === 7) {
+      f[to + 3 * stride] = y
+      f[to + 4 * stride] = F(F(4 * e) + p) + F(F(0.25 * v) + m5)
+    } else {
+      f[to + 3 * stride] = y + m5
+    }
   }
 
-  /** G w of size - 3 values. */
-  function weightRow(size: number, from: number, step: number, to: number, stride: number): void {
-    const w0 = f[from], w1 = f[from + step], w2 = f[from + 2 * step]
-    if (size === 6) {
-      const a = F(w0 + w2)
-      const b = F(w0 + F(4 * w2))
-      const c = F(w1 + w1)
-      f[to] = w0 * 0.25
-      f[to + stride] = F(a + w1) * MINUS_SIXTH
-      f[to + 2 * stride] = F(a - w1) * MINUS_SIXTH
-      f[to + 3 * stride] = F(b + c) * TWENTY_FOURTH
-      f[to + 4 * stride] = F(b - c) * TWENTY_FOURTH
-      f[to + 5 * stride] = w2
-      return
+  /** A row of G: scale (1, point, point^2, ...). */
+  function pointRow(taps: number, point: number, scale: number, to: number): number {
+    for (let k = 0; k < taps; k++) {
+      f[to++] = scale
+      scale = F(scale * point)
     }
-    const w3 = f[from + 3 * step], w4 = f[from + 4 * step]
-    let even = F(F(w0 + w2) + w4)
-    let odd = F(w1 + w3)
-    f[to] = w0
-    f[to + stride] = F(even + odd) * MINUS_TWO_NINTHS
-    f[to + 2 * stride] = F(even - odd) * MINUS_TWO_NINTHS
-    even = F(F(w0 + F(4 * w2)) + F(16 * w4))
-    odd = F(F(2 * w1) + F(8 * w3))
-    f[to + 3 * stride] = F(even + odd) * NINETIETH
-    f[to + 4 * stride] = F(even - odd) * NINETIETH
-    even = F(F(w0 + F(0.25 * w2)) + F(0.0625 * w4))
-    odd = F(F(0.5 * w1) + F(0.125 * w3))
-    f[to + 5 * stride] = F(even + odd) * THIRTY_TWO_FORTY_FIFTHS
-    f[to + 6 * stride] = F(even - odd) * THIRTY_TWO_FORTY_FIFTHS
-    f[to + 7 * stride] = w4
+    return to
   }
 
-  /** G' t of `size` values, to size - 3. */
-  function weightGradientRow(size: number, from: number, step: number, to: number, stride: number): void {
-    const t0 = f[from], t1 = f[from + step], t2 = f[from + 2 * step]
-    const t3 = f[from + 3 * step], t4 = f[from + 4 * step], t5 = f[from + 5 * step]
-    if (size === 6) {
-      const a = F(F(t1 + t2) * SIXTH)
-      const b = F(t3 + t4)
-      f[to] = F(F(F(t0 * 0.25) - a) + F(b * TWENTY_FOURTH))
-      f[to + stride] = F(F(F(t2 - t1) * SIXTH) + F(F(t3 - t4) * TWELFTH))
-      f[to + 2 * stride] = F(F(F(b * SIXTH) - a) + t5)
-      return
+  /** G of a size, by the points of its tiles. */
+  function fillWeightTransform(size: number, to: number): void {
+    const taps = winogradTaps(size)
+    to = pointRow(taps, 0, size === 6 ? 0.25 : size === 7 ? -0.5 : 1, to)
+    to = pointRow(taps, 1, F(size === 6 ? -1 / 6 : size === 7 ? -1 / 3 : -2 / 9), to)
+    to = pointRow(taps, -1, F(size === 6 ? -1 / 6 : size === 7 ? 1 / 9 : -2 / 9), to)
+    to = pointRow(taps, 2, F(size === 6 ? 1 / 24 : size === 7 ? 1 / 36 : 1 / 90), to)
+    to = pointRow(taps, -2, F(size === 6 ? 1 / 24 : size === 7 ? -1 / 60 : 1 / 90), to)
+    to = pointRow(taps, 0, 0, to)
+    f[to - 1] = 1
+    to = pointRow(taps, 0.5, F(32 / 45), to)
+    pointRow(taps, -0.5, F(32 / 45), to)
+  }
+
+  /** to[i] = sum over j of matrix[i, j] from[j]. */
+  function multiply(
+    rows: number, columns: number, matrix: number, down: number, across: number, from: number, step: number,
+    to: number, stride: number,
+  ): void {
+    for (let i = 0; i < rows; i++) {
+      let sum = 0
+      for (let j = 0; j < columns; j++) {
+        sum = F(sum + F(f[matrix + i * down + j * across] * f[from + j * step]))
+      }
+      f[to + i * stride] = sum
     }
-    const t6 = f[from + 6 * step]
-    const a = F(F(t1 + t2) * MINUS_TWO_NINTHS)
-    const b = F(F(t1 - t2) * MINUS_TWO_NINTHS)
-    const c = F(F(t3 + t4) * NINETIETH)
-    const d = F(F(t3 - t4) * FORTY_FIFTH)
-    const e = F(F(t5 + t6) * THIRTY_TWO_FORTY_FIFTHS)
-    const g = F(F(t5 - t6) * SIXTEEN_FORTY_FIFTHS)
-    f[to] = F(F(t0 + a) + c) + e
-    f[to + stride] = F(b + d) + g
-    f[to + 2 * stride] = F(a + F(4 * c)) + F(0.25 * e)
-    f[to + 3 * stride] = F(b + F(4 * d)) + F(0.25 * g)
-    f[to + 4 * stride] = F(F(a + F(16 * c)) + F(0.0625 * e)) + f[from + 7 * step]
   }
 
   /** U = G w G': u[place][filter][channel]; `turned`: w is (c x filters) and each kernel is read backwards. */
   function weights(
     size: number, c: number, filters: number, turned: boolean, w: number, tmp: number, u: number,
   ): void {
-    const taps = size - 3
+    const taps = winogradTaps(size)
     const place = filters * c
+    const g = tmp + taps * size
+    fillWeightTransform(size, g)
     for (let filter = 0; filter < filters; filter++) {
       for (let channel = 0; channel < c; channel++) {
-        const kernel = w + (turned ? channel * filters + filter : filter * c + channel) * taps * taps
-        for (let i = 0; i < taps; i++) {
-          if (turned) weightRow(size, kernel + taps * taps - 1 - taps * i, -1, tmp + size * i, 1)
-          else weightRow(size, kernel + taps * i, 1, tmp + size * i, 1)
+        let row = w + (turned ? channel * filters + filter : filter * c + channel) * taps * taps
+        if (turned) row += taps * taps - 1
+        const step = turned ? -1 : 1
+        for (let i = 0; i < taps; i++, row += step * taps) {
+          multiply(size, taps, g, taps, 1, row, step, tmp + size * i, 1)
         }
         for (let j = 0; j < size; j++) {
-          weightRow(size, tmp + j, size, u + j * place + filter * c + channel, size * place)
+          multiply(size, taps, g, taps, 1, tmp + j, size, u + j * place + filter * c + channel, size * place)
         }
       }
     }
   }
 
-  return { inputRow, gradientRow, outputRow, weights, weightGradientRow }
+  /** dw += G' t G of `pairs` pairs: t[place][pair]. */
+  function addWeightGradients(size: number, pairs: number, t: number, tmp: number, dw: number): void {
+    const taps = winogradTaps(size)
+    const line = tmp + taps * size
+    const g = line + taps
+    fillWeightTransform(size, g)
+    for (let pair = 0; pair < pairs; pair++) {
+      for (let j = 0; j < size; j++) multiply(taps, size, g, 1, taps, t + j * pairs + pair, size * pairs, tmp + j, size)
+      for (let i = 0; i < taps; i++) {
+        multiply(taps, size, g, 1, taps, tmp + size * i, 1, line, 1)
+        for (let k = 0; k < taps; k++, dw++) f[dw] = f[dw] + f[line + k]
+      }
+    }
+  }
+
+  return { inputRow, gradientRow, outputRow, weights, addWeightGradients }
 }

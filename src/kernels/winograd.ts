@@ -1,9 +1,11 @@
 // Twin of assembly/winograd.ts: a tile at a time, and plain matrix products.
 import { MR, ceilDivide } from './blocking'
-import { WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages } from './conv-geometry'
+import {
+  WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize,
+} from './conv-geometry'
 import { LANES, SHIFT, type Heap } from './float'
 import { gemmKernels } from './gemm'
-import { fillPlane } from './planes'
+import { copyInside } from './planes'
 import { winogradTransforms } from './winograd-transforms'
 
 const NR = 2 * LANES
@@ -11,20 +13,23 @@ const NR = 2 * LANES
 export const winogradKernels = (heap: Heap) => {
   const { f } = heap
   const { gemm } = gemmKernels(heap)
-  const { inputRow, gradientRow, outputRow, weights, weightGradientRow } = winogradTransforms(heap)
+  const { inputRow, gradientRow, outputRow, weights, addWeightGradients } = winogradTransforms(heap)
 
   return {
     winogradProduct(
-      size: number, n: number, c: number, h: number, w: number, filters: number, oh: number, ow: number,
+      taps: number, n: number, c: number, h: number, w: number, filters: number, oh: number, ow: number,
       ph: number, pw: number, turned: boolean, x: number, weight: number, bias: number, scratch: number, y: number,
     ): void {
+      const size = winogradSize(taps, oh, ow)
       const places = size * size
       const chunk = winogradChunk(size, 1 << SHIFT)
-      const border = size - 4
-      const across = ceilDivide(ow, 4)
-      const tiles = ceilDivide(oh, 4) * across
-      const height = 4 * ceilDivide(oh, 4) + border
-      const width = 4 * across + border
+      const outputs = winogradOutputs(size)
+      const border = size - outputs
+      const down = ceilDivide(oh, outputs)
+      const across = ceilDivide(ow, outputs)
+      const height = outputs * down + border
+      const width = outputs * across + border
+      const tiles = down * across
       const images = winogradImages(tiles, chunk)
       const plane = height * width
       const tmp = scratch >>> SHIFT
@@ -35,19 +40,20 @@ export const winogradKernels = (heap: Heap) => {
       x >>>= SHIFT
       bias >>>= SHIFT
       y >>>= SHIFT
+      f.fill(0, source, source + images * c * plane)
       weights(size, c, filters, turned, weight >>> SHIFT, tmp, u)
       for (let image = 0; image < n; image += images) {
         const count = Math.min(images, n - image)
         for (let i = 0; i < count * c; i++) {
-          fillPlane(heap, h, w, -ph, -pw, 1, 1, height, width, x + (image * c + i) * h * w, source + i * plane)
+          copyInside(heap, h, w, -ph, -pw, 1, 1, height, width, x + (image * c + i) * h * w, source + i * plane)
         }
         for (let first = 0; first < count * tiles; first += chunk) {
           const used = Math.min(chunk, count * tiles - first)
           const place = c * used
           for (let t = 0; t < used; t++) {
             const inImage = (first + t) % tiles
-            const row = 4 * Math.floor(inImage / across)
-            const column = 4 * (inImage % across)
+            const row = outputs * Math.floor(inImage / across)
+            const column = outputs * (inImage % across)
             const from = source + Math.floor((first + t) / tiles) * c * plane + row * width + column
             for (let channel = 0; channel < c; channel++) {
               for (let i = 0; i < size; i++) inputRow(size, from + channel * plane + i * width, 1, tmp + size * i, 1)
@@ -68,10 +74,10 @@ export const winogradKernels = (heap: Heap) => {
             }
             for (let t = 0; t < used; t++) {
               const inImage = (first + t) % tiles
-              const row = 4 * Math.floor(inImage / across)
-              const column = 4 * (inImage % across)
-              const rowsIn = Math.min(4, oh - row)
-              const columnsIn = Math.min(4, ow - column)
+              const row = outputs * Math.floor(inImage / across)
+              const column = outputs * (inImage % across)
+              const rowsIn = Math.min(outputs, oh - row)
+              const columnsIn = Math.min(outputs, ow - column)
               const base = y + (image + Math.floor((first + t) / tiles)) * filters * oh * ow + row * ow + column
               for (let i = 0; i < rows; i++) {
                 const filter = begin + i
@@ -92,16 +98,19 @@ export const winogradKernels = (heap: Heap) => {
     },
 
     winogradWeight(
-      size: number, n: number, c: number, h: number, w: number, filters: number, oh: number, ow: number,
+      taps: number, n: number, c: number, h: number, w: number, filters: number, oh: number, ow: number,
       ph: number, pw: number, x: number, dy: number, scratch: number, dw: number,
     ): void {
+      const size = winogradSize(taps, oh, ow)
       const places = size * size
       const chunk = winogradChunk(size, 1 << SHIFT)
-      const border = size - 4
-      const across = ceilDivide(ow, 4)
-      const tiles = ceilDivide(oh, 4) * across
-      const height = 4 * ceilDivide(oh, 4) + border
-      const width = 4 * across + border
+      const outputs = winogradOutputs(size)
+      const border = size - outputs
+      const down = ceilDivide(oh, outputs)
+      const across = ceilDivide(ow, outputs)
+      const height = outputs * down + border
+      const width = outputs * across + border
+      const tiles = down * across
       const images = winogradImages(tiles, chunk)
       const rows = MR * ceilDivide(c < filters ? c : filters, MR)
       const columns = NR * ceilDivide(c < filters ? filters : c, NR)
@@ -117,14 +126,15 @@ export const winogradKernels = (heap: Heap) => {
       dy >>>= SHIFT
       dw >>>= SHIFT
       f.fill(0, du, du + places * filters * c)
+      f.fill(0, source, source + images * (c * plane + filters * dyPlane))
       for (let image = 0; image < n; image += images) {
         const count = Math.min(images, n - image)
         for (let i = 0; i < count * c; i++) {
-          fillPlane(heap, h, w, -ph, -pw, 1, 1, height, width, x + (image * c + i) * h * w, source + i * plane)
+          copyInside(heap, h, w, -ph, -pw, 1, 1, height, width, x + (image * c + i) * h * w, source + i * plane)
         }
         for (let i = 0; i < count * filters; i++) {
           const from = dy + (image * filters + i) * oh * ow
-          fillPlane(heap, oh, ow, 0, 0, 1, 1, height - border, width - border, from, dySource + i * dyPlane)
+          copyInside(heap, oh, ow, 0, 0, 1, 1, height - border, width - border, from, dySource + i * dyPlane)
         }
         for (let first = 0; first < count * tiles; first += chunk) {
           const used = Math.min(chunk, count * tiles - first)
@@ -132,8 +142,8 @@ export const winogradKernels = (heap: Heap) => {
           const gPlace = filters * used
           for (let t = 0; t < used; t++) {
             const inImage = (first + t) % tiles
-            const row = 4 * Math.floor(inImage / across)
-            const column = 4 * (inImage % across)
+            const row = outputs * Math.floor(inImage / across)
+            const column = outputs * (inImage % across)
             const local = Math.floor((first + t) / tiles)
             const from = source + local * c * plane + row * width + column
             for (let channel = 0; channel < c; channel++) {
@@ -145,7 +155,7 @@ export const winogradKernels = (heap: Heap) => {
             const dyFrom = dySource + local * filters * dyPlane + row * (width - border) + column
             for (let filter = 0; filter < filters; filter++) {
               const plane = dyFrom + filter * dyPlane
-              for (let i = 0; i < 4; i++) gradientRow(size, plane + i * (width - border), 1, tmp + size * i, 1)
+              for (let i = 0; i < outputs; i++) gradientRow(size, plane + i * (width - border), 1, tmp + size * i, 1)
               for (let j = 0; j < size; j++) {
                 gradientRow(size, tmp + j, size, g + j * gPlace + filter * used + t, size * gPlace)
               }
@@ -159,14 +169,7 @@ export const winogradKernels = (heap: Heap) => {
           }
         }
       }
-      const taps = size - 3
-      const half = tmp + places
-      const place = filters * c
-      for (let pair = 0; pair < place; pair++) {
-        for (let j = 0; j < size; j++) weightGradientRow(size, du + j * place + pair, size * place, half + j, size)
-        for (let i = 0; i < taps; i++) weightGradientRow(size, half + size * i, 1, tmp + taps * i, 1)
-        for (let k = 0; k < taps * taps; k++, dw++) f[dw] = f[dw] + f[tmp + k]
-      }
+      addWeightGradients(size, filters * c, du, tmp, dw)
     },
   }
 }
