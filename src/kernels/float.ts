@@ -3,7 +3,9 @@
 declare const FLOAT32: boolean
 
 /** Rounds the result of every operation: float32 arithmetic is float64 arithmetic, rounded each time. */
-export const F: (value: number) => number = FLOAT32 ? Math.fround : (value) => value
+export function F(value: number): number {
+  return FLOAT32 ? Math.fround(value) : value
+}
 /** A pointer (bytes) is a heap index << SHIFT. */
 export const SHIFT = FLOAT32 ? 2 : 3
 /** Values in a 128-bit vector of the WebAssembly kernels. */
