@@ -20,7 +20,7 @@ import { softmaxKernels } from './softmax'
 
 /** All kernels over `buffer`. The type holds it to the exports of the compiled module: a missing twin does not compile. */
 export function createTwin(buffer: ArrayBuffer): Kernels {
-  const heap = { f: new Floats(buffer), i32: new Int32Array(buffer) }
+  const heap = { f: new Floats(buffer), i32: new Int32Array(buffer), pick: new Floats(2) }
   return {
     bytesPerValue: () => 1 << SHIFT,
     ...activationKernels(heap),

@@ -24,21 +24,25 @@ export function inverseDeviation(variance: number, epsilon: number): number {
 
 /** y = max(floor, (x - mean) * scale + beta) for one row. */
 export function normalizeRow(
-  { f }: Heap, count: number, floor: number, mean: number, scale: number, beta: number, x: number, y: number,
+  { f, pick }: Heap, count: number, floor: number, mean: number, scale: number, beta: number, x: number, y: number,
 ): void {
+  pick[0] = floor
   for (let i = 0; i < count; i++) {
     const z = F(F(F(f[x + i] - mean) * scale) + beta)
-    f[y + i] = z < floor ? floor : z
+    pick[1] = z
+    f[y + i] = pick[Number(!(z < floor))]
   }
 }
 
 export function accumulateGradients(
-  { f }: Heap, count: number, mean: number, scale: number, threshold: number, x: number, dy: number,
+  { f, pick }: Heap, count: number, mean: number, scale: number, threshold: number, x: number, dy: number,
   sums: number, products: number,
 ): void {
+  pick[0] = 0
   for (let i = 0; i < count; i++) {
     const d = F(f[x + i] - mean)
-    const g = F(d * scale) <= threshold ? 0 : f[dy + i]
+    pick[1] = f[dy + i]
+    const g = pick[Number(!(F(d * scale) <= threshold))]
     const lane = i & (SUMS - 1)
     f[sums + lane] = F(f[sums + lane] + g)
     f[products + lane] = F(f[products + lane] + F(g * d))
@@ -47,12 +51,14 @@ export function accumulateGradients(
 
 /** dx = outer * (inner * dy - b - (x - mean) * k) for one row, dy without what is below the threshold, as above. */
 export function gradientRow(
-  { f }: Heap, count: number, mean: number, scale: number, threshold: number, outer: number, inner: number,
+  { f, pick }: Heap, count: number, mean: number, scale: number, threshold: number, outer: number, inner: number,
   b: number, k: number, x: number, dy: number, dx: number,
 ): void {
+  pick[0] = 0
   for (let i = 0; i < count; i++) {
     const d = F(f[x + i] - mean)
-    const g = F(d * scale) <= threshold ? 0 : f[dy + i]
+    pick[1] = f[dy + i]
+    const g = pick[Number(!(F(d * scale) <= threshold))]
     f[dx + i] = outer * F(F(F(inner * g) - b) - F(d * k))
   }
 }
