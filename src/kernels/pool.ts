@@ -32,10 +32,9 @@ export const poolKernels = (heap: Heap) => {
             for (let row = top; row < bottom; row++) {
               for (let at = row * w + left; at < row * w + right; at++) {
                 const candidate = f[x + at]
-                if (candidate > value || candidate !== candidate) {
-                  value = candidate
-                  best = at
-                }
+                // Without a branch, as with Heap.pick.
+                best += (at - best) * (Number(candidate > value) | Number(candidate !== candidate))
+                value = f[x + best]
               }
             }
             f[y++] = relu && value < 0 ? 0 : value
