@@ -9,7 +9,7 @@ function addScaledTo(f: Heap['f'], count: number, scale: number, a: number, b: n
   for (let i = 0; i < count; i++) f[y + i] = f[a + i] + F(factor * f[b + i])
 }
 
-export const elementwiseKernels = ({ f }: Heap) => ({
+export const elementwiseKernels = ({ f, pick }: Heap) => ({
   add(count: number, a: number, b: number, y: number): void {
     a >>>= SHIFT
     b >>>= SHIFT
@@ -49,9 +49,11 @@ export const elementwiseKernels = ({ f }: Heap) => ({
     ceiling = F(ceiling)
     x >>>= SHIFT
     y >>>= SHIFT
+    pick[1] = 0
     for (let i = 0; i < count; i++) {
-      const value = f[x + i] < 0 ? 0 : f[x + i]
-      f[y + i] = ceiling < value ? ceiling : value
+      pick[0] = f[x + i]
+      f[y + i] = pick[Number(f[x + i] < 0)]
+      if (ceiling < f[y + i]) f[y + i] = ceiling
     }
   },
 
@@ -60,14 +62,22 @@ export const elementwiseKernels = ({ f }: Heap) => ({
     y >>>= SHIFT
     dy >>>= SHIFT
     dx >>>= SHIFT
-    for (let i = 0; i < count; i++) f[dx + i] = f[y + i] > 0 && !(f[y + i] >= ceiling) ? f[dy + i] : 0
+    pick[0] = 0
+    for (let i = 0; i < count; i++) {
+      pick[1] = f[dy + i]
+      f[dx + i] = pick[Number(f[y + i] > 0) & Number(!(f[y + i] >= ceiling))]
+    }
   },
 
   leakyReluForward(count: number, alpha: number, x: number, y: number): void {
     alpha = F(alpha)
     x >>>= SHIFT
     y >>>= SHIFT
-    for (let i = 0; i < count; i++) f[y + i] = f[x + i] > 0 ? f[x + i] : f[x + i] * alpha
+    for (let i = 0; i < count; i++) {
+      pick[0] = f[x + i] * alpha
+      pick[1] = f[x + i]
+      f[y + i] = pick[Number(f[x + i] > 0)]
+    }
   },
 
   leakyReluBackward(count: number, alpha: number, y: number, dy: number, dx: number): void {
@@ -75,7 +85,11 @@ export const elementwiseKernels = ({ f }: Heap) => ({
     y >>>= SHIFT
     dy >>>= SHIFT
     dx >>>= SHIFT
-    for (let i = 0; i < count; i++) f[dx + i] = f[y + i] > 0 ? f[dy + i] : f[dy + i] * alpha
+    for (let i = 0; i < count; i++) {
+      pick[0] = f[dy + i] * alpha
+      pick[1] = f[dy + i]
+      f[dx + i] = pick[Number(f[y + i] > 0)]
+    }
   },
 
   normalizeForward(n: number, c: number, hw: number, x: number, mean: number, std: number, y: number): void {
