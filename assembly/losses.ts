@@ -40,6 +40,7 @@ export function largestOf(count: i32, z: usize): Float {
   return largest
 }
 
+@inline
 /** lanes += weight (z - shift), value by value: what label smoothing takes of a row. */
 function accumulateWeighted(count: i32, shift: Float, z: usize, weights: usize, lanes: usize): void {
   const shifts = v128.splat<Float>(shift)

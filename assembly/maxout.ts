@@ -66,6 +66,7 @@ function largerOf(count: i32, place: i32, a: usize, b: usize, index: usize, y: u
   }
 }
 
+@inline
 function featuresForward(groups: i32, pieces: i32, x: usize, index: usize, y: usize): void {
   const apart = <usize>pieces * SIZE
   if (pieces == 2) {
@@ -174,6 +175,7 @@ function samePlace(a: v128, b: v128): v128 {
   return sizeof<Float>() == 8 ? i64x2.eq(a, b) : i32x4.eq(a, b)
 }
 
+@inline
 function planesBackward(groups: i32, pieces: i32, hw: i32, index: usize, dy: usize, dx: usize): void {
   for (let group = 0; group < groups; ++group) {
     for (let j = 0; j < pieces; ++j) {
@@ -205,6 +207,7 @@ function slopeAt(at: v128, slope: v128, places: v128): v128 {
   return v128.and(slope, samePlace(at, places))
 }
 
+@inline
 /** Each group of pieces by vectors that begin at its first; what they write beyond its last, the next one overwrites. */
 function featuresBackward(groups: i32, pieces: i32, index: usize, dy: usize, dx: usize): void {
   if (LANES == 4 && pieces == 2) {

@@ -32,13 +32,8 @@ export const ZEROS: usize = 8 * TILE_ROW
 const FOUR: usize = ZEROS + 64
 const HALF: usize = FOUR + 16
 const QUARTER: usize = FOUR + 32
-const C21_4: usize = FOUR + 48
-const C17_4: usize = FOUR + 64
-const C5_4: usize = FOUR + 80
-const C5_2: usize = FOUR + 96
-const FIVE: usize = FOUR + 112
 /** Offset in tmp of the blocks of outputs of LANES tiles. */
-export const BLOCKS: usize = FOUR + 128
+export const BLOCKS: usize = FOUR + 64
 /** Bytes of a row of such a block, in whole vectors. */
 export function blockRow(outputs: i32): usize {
   return outputs == 4 ? 4 * SIZE : LANES == 2 ? 48 : 32
@@ -50,11 +45,6 @@ export function fillConstants(size: i32, tmp: usize): void {
   v128.store(tmp, v128.splat<Float>(4), FOUR)
   v128.store(tmp, v128.splat<Float>(0.5), HALF)
   v128.store(tmp, v128.splat<Float>(0.25), QUARTER)
-  v128.store(tmp, v128.splat<Float>(5.25), C21_4)
-  v128.store(tmp, v128.splat<Float>(4.25), C17_4)
-  v128.store(tmp, v128.splat<Float>(1.25), C5_4)
-  v128.store(tmp, v128.splat<Float>(2.5), C5_2)
-  v128.store(tmp, v128.splat<Float>(5), FIVE)
   fillWeightTransform(size, tmp)
 }
 
@@ -116,32 +106,23 @@ function storeInputRow7(
 }
 
 @inline
-/** The same of eight values. */
+/** The same of eight values, where 1/2 and -1/2 make the differences d[i + 2] - d[i] / 4. */
 function storeInputRow8(
   d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, d6: v128, d7: v128, tmp: usize, to: usize, stride: usize,
 ): void {
-  v128.store(to, add(sub(d0, d6), mul(v128.load(tmp, C21_4), sub(d4, d2))))
-  to += stride
-  let a = sub(add(d2, d6), mul(v128.load(tmp, C17_4), d4))
-  let b = sub(add(d1, d5), mul(v128.load(tmp, C17_4), d3))
-  v128.store(to, add(a, b))
-  to += stride
-  v128.store(to, sub(a, b))
-  to += stride
-  const middle = mul(v128.load(tmp, C5_2), d3)
-  a = sub(add(mul(v128.load(tmp, QUARTER), d2), d6), mul(v128.load(tmp, C5_4), d4))
-  b = sub(add(mul(v128.load(tmp, HALF), d1), add(d5, d5)), middle)
-  v128.store(to, add(a, b))
-  to += stride
-  v128.store(to, sub(a, b))
-  to += stride
-  v128.store(to, add(sub(d7, d1), mul(v128.load(tmp, C21_4), sub(d3, d5))))
-  to += stride
-  a = sub(add(mul(v128.load(tmp, FOUR), d2), d6), mul(v128.load(tmp, FIVE), d4))
-  b = sub(add(mul(v128.load(tmp, HALF), d5), add(d1, d1)), middle)
-  v128.store(to, add(a, b))
-  to += stride
-  v128.store(to, sub(a, b))
+  const four = v128.load(tmp, FOUR)
+  const quarter = v128.load(tmp, QUARTER)
+  const a = sub(sub(d6, d4), mul(four, sub(d4, d2)))
+  const b = mul(v128.load(tmp, HALF), sub(sub(d5, d3), mul(four, sub(d3, d1))))
+  v128.store(to + 6 * stride, add(a, b))
+  v128.store(to + 7 * stride, sub(a, b))
+  const t0 = sub(d2, mul(quarter, d0))
+  const t1 = sub(d3, mul(quarter, d1))
+  const t2 = sub(d4, mul(quarter, d2))
+  const t3 = sub(d5, mul(quarter, d3))
+  const t4 = sub(d6, mul(quarter, d4))
+  const t5 = sub(d7, mul(quarter, d5))
+  storeInputRow6(t0, t1, t2, t3, t4, t5, tmp, to, stride)
 }
 
 /**
@@ -331,6 +312,7 @@ export function gradientTiles<T>(
 
 // ---- outputs: A' m A ----
 
+@inline
 /** A' m A + bias of LANES tiles, place e at m + e * stride, to a block of outputs for each lane at `tmp` + BLOCKS. */
 export function outputTiles<T>(m: usize, stride: usize, bias: Float, tmp: usize): void {
   const size = sizeOf<T>()
@@ -435,11 +417,12 @@ function pointRow(taps: i32, point: Float, scale: Float, to: usize): usize {
   return to
 }
 
+@inline
 /** G of a size, by the points of its tiles. */
 function fillWeightTransform(size: i32, tmp: usize): void {
   const taps = winogradTaps(size)
   let to = tmp + G
-  to = pointRow(taps, 0, size == 6 ? 0.25 : size == 7 ? -0.5 : 1, to)
+  to = pointRow(taps, 0, size == 6 ? 0.25 : size == 7 ? -0.5 : -1, to)
   to = pointRow(taps, 1, <Float>(size == 6 ? -1.0 / 6.0 : size == 7 ? -1.0 / 3.0 : -2.0 / 9.0), to)
   to = pointRow(taps, -1, <Float>(size == 6 ? -1.0 / 6.0 : size == 7 ? 1.0 / 9.0 : -2.0 / 9.0), to)
   to = pointRow(taps, 2, <Float>(size == 6 ? 1.0 / 24.0 : size == 7 ? 1.0 / 36.0 : 1.0 / 90.0), to)
@@ -451,22 +434,61 @@ function fillWeightTransform(size: i32, tmp: usize): void {
   pointRow(taps, -0.5, <Float>(32.0 / 45.0), to)
 }
 
-/** to[i] = sum over j of matrix[i, j] from[j]: vectors `stride` and `step`, values `down` and `across` bytes apart. */
-function multiply(
-  rows: i32, columns: i32, matrix: usize, down: usize, across: usize, from: usize, step: usize, to: usize,
-  stride: usize,
-): void {
-  for (let i = 0; i < rows; ++i) {
-    let sum = v128.splat<Float>(0)
-    for (let j: usize = 0; j < <usize>columns; ++j) {
-      sum = add(sum, mul(v128.splat<Float>(load<Float>(matrix + j * across)), v128.load(from + j * step)))
-    }
+@inline
+/** v times value `i` of a row of G. */
+function scaled(g: usize, i: usize, v: v128): v128 {
+  const value = g + i * SIZE
+  return mul(LANES == 2 ? v128.load64_splat(value) : v128.load32_splat(value), v)
+}
+
+/** G w of the vectors of a row or column of taps, `step` bytes apart, to `size` vectors `stride` bytes apart. */
+function weightLine(size: i32, tmp: usize, from: usize, step: usize, to: usize, stride: usize): void {
+  const taps = winogradTaps(size)
+  const zero = v128.splat<Float>(0)
+  const w0 = v128.load(from)
+  const w1 = v128.load(from + step)
+  const w2 = v128.load(from + 2 * step)
+  const w3 = v128.load(from + 3 * step)
+  const w4 = v128.load(from + 4 * step)
+  let g = tmp + G
+  for (let e = 0; e < size; ++e) {
+    let sum = add(add(add(zero, scaled(g, 0, w0)), scaled(g, 1, w1)), scaled(g, 2, w2))
+    if (taps > 3) sum = add(add(sum, scaled(g, 3, w3)), scaled(g, 4, w4))
     v128.store(to, sum)
-    matrix += down
+    g += <usize>taps * SIZE
     to += stride
   }
 }
 
+/** G' t of `size` vectors, `step` bytes apart, to as many as there are taps (memory for five), `stride` bytes apart. */
+function gradientLine(size: i32, tmp: usize, from: usize, step: usize, to: usize, stride: usize): void {
+  const taps = winogradTaps(size)
+  let s0 = v128.splat<Float>(0)
+  let s1 = s0
+  let s2 = s0
+  let s3 = s0
+  let s4 = s0
+  let g = tmp + G
+  for (let e = 0; e < size; ++e) {
+    const t = v128.load(from)
+    s0 = add(s0, scaled(g, 0, t))
+    s1 = add(s1, scaled(g, 1, t))
+    s2 = add(s2, scaled(g, 2, t))
+    if (taps > 3) {
+      s3 = add(s3, scaled(g, 3, t))
+      s4 = add(s4, scaled(g, 4, t))
+    }
+    g += <usize>taps * SIZE
+    from += step
+  }
+  v128.store(to, s0)
+  v128.store(to + stride, s1)
+  v128.store(to + 2 * stride, s2)
+  v128.store(to + 3 * stride, s3)
+  v128.store(to + 4 * stride, s4)
+}
+
+@inline
 /**
  * U = G w G' of all pairs, as panels of splats: u[filter / MR][place][channel][filter % MR]. `turned`: w is (c x f) and
  * each kernel is read backwards, for dx. Filters past the last are zero.
@@ -475,24 +497,27 @@ export function weightPanels(size: i32, c: i32, f: i32, turned: i32, w: usize, t
   const taps = winogradTaps(size)
   const places = size * size
   const stride = <usize>(c * MR) * 16
-  const row = <usize>taps * SIZE
   // LANES filters at a time.
   for (let filter = 0; filter < MR * ceilDivide(f, MR); filter += LANES) {
     for (let channel = 0; channel < c; ++channel) {
       for (let i = 0; i < taps; ++i) {
         for (let l = 0; l < LANES; ++l) {
+          // Turned, a kernel is read backwards. A filter past the last is the same zero again and again.
+          const exists = filter + l < f
           const pair = turned ? channel * f + filter + l : (filter + l) * c + channel
+          const tap = turned ? taps * (taps - i) - 1 : taps * i
+          const step = exists ? (turned ? -SIZE : SIZE) : 0
+          let at = exists ? w + <usize>(pair * taps * taps + tap) * SIZE : tmp + ZEROS
           for (let k = 0; k < taps; ++k) {
-            const tap = i * taps + k
-            const at = w + <usize>(pair * taps * taps + (turned ? taps * taps - 1 - tap : tap)) * SIZE
-            store<Float>(tmp + LINE + <usize>(k * LANES + l) * SIZE, filter + l < f ? load<Float>(at) : 0)
+            store<Float>(tmp + LINE + <usize>(k * LANES + l) * SIZE, load<Float>(at))
+            at += step
           }
         }
-        multiply(size, taps, tmp + G, row, SIZE, tmp + LINE, 16, tmp + <usize>(i * size) * 16, 16)
+        weightLine(size, tmp, tmp + LINE, 16, tmp + <usize>(i * size) * 16, 16)
       }
       let to = u + <usize>((filter / MR) * places) * stride + <usize>(channel * MR + (filter % MR)) * 16
       for (let j = 0; j < size; ++j) {
-        multiply(size, taps, tmp + G, row, SIZE, tmp + <usize>j * 16, <usize>size * 16, tmp + LINE, 16)
+        weightLine(size, tmp, tmp + <usize>j * 16, <usize>size * 16, tmp + LINE, 16)
         let place = to
         for (let i = 0; i < size; ++i) {
           for (let l = 0; l < LANES; ++l) {
@@ -507,6 +532,7 @@ export function weightPanels(size: i32, c: i32, f: i32, turned: i32, w: usize, t
   }
 }
 
+@inline
 /**
  * dw += G' t G of the t of `rows` x `columns` pairs: t[place][row][column], rows `row` bytes apart, places `place`.
  * `turned`: rows are channels and columns filters.
@@ -515,16 +541,15 @@ export function addWeightGradients(
   size: i32, rows: i32, columns: i32, turned: i32, t: usize, row: usize, place: usize, tmp: usize, dw: usize,
 ): void {
   const taps = winogradTaps(size)
-  const gRow = <usize>taps * SIZE
   for (let i = 0; i < rows; ++i) {
     for (let j = 0; j < columns; j += LANES) {
       const from = t + <usize>j * SIZE
       for (let k = 0; k < size; ++k) {
         const column = from + <usize>k * place
-        multiply(taps, size, tmp + G, SIZE, gRow, column, <usize>size * place, tmp + <usize>k * 16, <usize>size * 16)
+        gradientLine(size, tmp, column, <usize>size * place, tmp + <usize>k * 16, <usize>size * 16)
       }
       for (let k = 0; k < taps; ++k) {
-        multiply(taps, size, tmp + G, SIZE, gRow, tmp + <usize>(k * size) * 16, 16, tmp + LINE, 16)
+        gradientLine(size, tmp, tmp + <usize>(k * size) * 16, 16, tmp + LINE, 16)
         for (let l = 0; l < LANES && j + l < columns; ++l) {
           const pair = turned ? (j + l) * rows + i : i * columns + j + l
           const to = dw + <usize>((pair * taps + k) * taps) * SIZE

@@ -59,6 +59,7 @@ function fillTable(
   }
 }
 
+@inline
 /** Copies the outputs of LANES tiles from tmp to where the entries of the table say; `count` of them exist. */
 function scatter(outputs: i32, count: i32, tmp: usize, entry: usize, ow: i32, base: usize): void {
   const row = blockRow(outputs)
@@ -180,6 +181,7 @@ export function winogradProduct(
   }
 }
 
+@inline
 /** dw (f x c x taps x taps) += the gradient of a convolution of x with dy. */
 export function winogradWeight(
   taps: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32,

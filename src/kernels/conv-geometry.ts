@@ -103,7 +103,7 @@ export function sumsTaps(c: i32, f: i32, taps: i32): bool {
 }
 
 /** Bytes of the small things of winograd.ts: a tile in work, and the table of the tiles of a chunk. */
-export const WINOGRAD_TMP: i32 = 1856
+export const WINOGRAD_TMP: i32 = 1792
 export const WINOGRAD_TABLE: i32 = 16 * 104
 /** Bytes that the places of a tile take more when they lie an odd number of cache lines apart. */
 export const PLACES_SLACK: i32 = 64 * 128
@@ -168,7 +168,7 @@ export function usesWinograd(
   if (kh != kw || (kh != 3 && kh != 5) || sh * sw * dh * dw * groups != 1 || ph >= kh || pw >= kh) return false
   const count: i32 = multiplications(winogradSize(kh, oh, ow), oh, ow)
   if (kh == 5) return c >= 2 && f >= 2 && count <= 12 * oh * ow
-  return c >= 3 && f >= 3 && c * f >= 32 && 2 * count <= 9 * oh * ow
+  return c >= 3 && f >= 3 && 2 * count <= 9 * oh * ow
 }
 
 /** Tiles of a chunk: see winograd.ts. */

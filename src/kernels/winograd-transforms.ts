@@ -7,45 +7,38 @@ export const winogradTransforms = ({ f }: Heap) => {
   function inputRow(size: number, from: number, step: number, to: number, stride: number): void {
     let d0 = f[from], d1 = f[from + step], d2 = f[from + 2 * step]
     let d3 = f[from + 3 * step], d4 = f[from + 4 * step], d5 = f[from + 5 * step]
-    if (size < 8) {
-      if (size === 7) {
-        f[to + 6 * stride] = F(d5 - d3) - F(4 * F(d3 - d1))
-        d0 = F(d1 - F(0.5 * d0))
-        d1 = F(d2 - F(0.5 * d1))
-        d2 = F(d3 - F(0.5 * d2))
-        d3 = F(d4 - F(0.5 * d3))
-        d4 = F(d5 - F(0.5 * d4))
-        d5 = F(f[from + 6 * step] - F(0.5 * d5))
-      }
-      const a = F(d4 - F(4 * d2))
-      const b = F(d3 - F(4 * d1))
-      const c = F(d4 - d2)
-      const e = F(d3 - d1)
-      const g = F(e + e)
-      f[to] = F(4 * F(d0 - d2)) + c
-      f[to + stride] = a + b
-      f[to + 2 * stride] = a - b
-      f[to + 3 * stride] = c + g
-      f[to + 4 * stride] = c - g
-      f[to + 5 * stride] = F(d5 - d3) - F(4 * e)
-      return
+    if (size === 7) {
+      f[to + 6 * stride] = F(d5 - d3) - F(4 * F(d3 - d1))
+      d0 = F(d1 - F(0.5 * d0))
+      d1 = F(d2 - F(0.5 * d1))
+      d2 = F(d3 - F(0.5 * d2))
+      d3 = F(d4 - F(0.5 * d3))
+      d4 = F(d5 - F(0.5 * d4))
+      d5 = F(f[from + 6 * step] - F(0.5 * d5))
+    } else if (size === 8) {
+      const d6 = f[from + 6 * step]
+      const a = F(F(d6 - d4) - F(4 * F(d4 - d2)))
+      const b = F(0.5 * F(F(d5 - d3) - F(4 * F(d3 - d1))))
+      f[to + 6 * stride] = a + b
+      f[to + 7 * stride] = a - b
+      d0 = F(d2 - F(0.25 * d0))
+      d1 = F(d3 - F(0.25 * d1))
+      d2 = F(d4 - F(0.25 * d2))
+      d3 = F(d5 - F(0.25 * d3))
+      d4 = F(d6 - F(0.25 * d4))
+      d5 = F(f[from + 7 * step] - F(0.25 * d5))
     }
-    const d6 = f[from + 6 * step], d7 = f[from + 7 * step]
-    f[to] = F(d0 - d6) + F(5.25 * F(d4 - d2))
-    let a = F(F(d2 + d6) - F(4.25 * d4))
-    let b = F(F(d1 + d5) - F(4.25 * d3))
+    const a = F(d4 - F(4 * d2))
+    const b = F(d3 - F(4 * d1))
+    const c = F(d4 - d2)
+    const e = F(d3 - d1)
+    const g = F(e + e)
+    f[to] = F(4 * F(d0 - d2)) + c
     f[to + stride] = a + b
     f[to + 2 * stride] = a - b
-    const middle = F(2.5 * d3)
-    a = F(F(F(0.25 * d2) + d6) - F(1.25 * d4))
-    b = F(F(F(0.5 * d1) + F(d5 + d5)) - middle)
-    f[to + 3 * stride] = a + b
-    f[to + 4 * stride] = a - b
-    f[to + 5 * stride] = F(d7 - d1) + F(5.25 * F(d3 - d5))
-    a = F(F(F(4 * d2) + d6) - F(5 * d4))
-    b = F(F(F(0.5 * d5) + F(d1 + d1)) - middle)
-    f[to + 6 * stride] = a + b
-    f[to + 7 * stride] = a - b
+    f[to + 3 * stride] = c + g
+    f[to + 4 * stride] = c - g
+    f[to + 5 * stride] = F(d5 - d3) - F(4 * e)
   }
 
   /** A d of as many values as a tile has outputs, to `size` values. */
@@ -120,7 +113,7 @@ export const winogradTransforms = ({ f }: Heap) => {
   /** G of a size, by the points of its tiles. */
   function fillWeightTransform(size: number, to: number): void {
     const taps = winogradTaps(size)
-    to = pointRow(taps, 0, size === 6 ? 0.25 : size === 7 ? -0.5 : 1, to)
+    to = pointRow(taps, 0, size === 6 ? 0.25 : size === 7 ? -0.5 : -1, to)
     to = pointRow(taps, 1, F(size === 6 ? -1 / 6 : size === 7 ? -1 / 3 : -2 / 9), to)
     to = pointRow(taps, -1, F(size === 6 ? -1 / 6 : size === 7 ? 1 / 9 : -2 / 9), to)
     to = pointRow(taps, 2, F(size === 6 ? 1 / 24 : size === 7 ? 1 / 36 : 1 / 90), to)
