@@ -141,20 +141,21 @@ export function winogradSize(k: i32, oh: i32, ow: i32): i32 {
 }
 
 /**
- * Whether a convolution goes by winograd.ts. It must have kernels of 3 x 3 or 5 x 5, stride 1 and one group, and pay: 36
- * multiplications for a tile instead of 144, or 64 instead of 400, less what the transforms cost, which weighs more as
- * channels get few, and what tiles that jut out waste. Milliseconds, direct / Winograd (Xeon at 3 GHz, one thread):
+ * Whether a convolution goes by winograd.ts. It must have kernels of 3 x 3 or 5 x 5, stride 1 and one group, and pay: a
+ * half to a seventh of the multiplications, less what the transforms cost, which weighs more as channels get few, and
+ * what tiles that jut out waste. Milliseconds, direct / Winograd (Xeon at 3 GHz, one thread):
  *
  *                             float64                              float32
  *                             forward    dx         dw             forward    dx         dw
  *   3x3 32x64x28x28 to 64     113 / 37   113 / 37   115 / 40       58 / 19    58 / 19    58 / 21
- *       64x16x14x14 to 32     7.6 / 3.4  8.5 / 3.6  7.8 / 3.9      4.4 / 1.8  5.4 / 2.0  4.1 / 2.3
- *       64x8x14x14 to 8       1.1 / 0.8  1.1 / 0.8  1.2 / 0.9      0.7 / 0.5  0.7 / 0.5  0.7 / 0.6
- *       64x6x14x14 to 6       0.9 / 0.6  0.9 / 0.6  1.0 / 0.8      0.5 / 0.4  0.5 / 0.4  0.6 / 0.6
+ *       64x16x14x14 to 32     7.4 / 2.9  8.1 / 3.0  7.7 / 3.3      3.9 / 1.6  4.3 / 1.6  3.9 / 1.8
+ *       64x8x14x14 to 8       1.1 / 0.6  1.1 / 0.6  1.2 / 0.7      0.6 / 0.4  0.6 / 0.4  0.6 / 0.4
+ *       64x4x14x14 to 4       0.4 / 0.3  0.4 / 0.3  0.4 / 0.3      0.2 / 0.2  0.2 / 0.2  0.2 / 0.2
  *       64x3x32x32 to 32      7.2 / 6.1  11 / 7.7   9.0 / 6.3      3.6 / 3.4  5.3 / 4.1  5.2 / 3.4
- *       64x4x14x14 to 4       0.4 / 0.3  0.4 / 0.3  0.4 / 0.4      0.2 / 0.2  0.2 / 0.2  0.2 / 0.3   (left direct)
+ *       64x3x28x28 to 3       0.8 / 0.8  0.8 / 0.8  1.3 / 0.9      0.6 / 0.5  0.6 / 0.5  0.8 / 0.7
+ *       64x2x28x28 to 2       0.4 / 0.6  0.4 / 0.6  1.0 / 0.7      0.3 / 0.3  0.3 / 0.3  0.7 / 0.7   (left direct)
  *   5x5 16x64x27x27 to 192    425 / 101  439 / 117  424 / 112      214 / 54   221 / 60   213 / 55
- *       32x3x32x32 to 64      19 / 9.3   32 / 12    20 / 10        9.4 / 4.8  15 / 6.1   11 / 5.2
+ *       32x3x32x32 to 64      19 / 9.8   32 / 13    20 / 10        9.4 / 5.2  15 / 6.5   11 / 5.1
  *       64x6x14x14 to 16      2.0 / 1.1  6.2 / 2.3  2.1 / 1.5      1.2 / 0.6  3.5 / 1.3  1.1 / 0.9
  *       64x16x5x5 to 16       2.2 / 1.0  1.8 / 1.0  1.6 / 1.3      1.6 / 0.6  1.2 / 0.6  0.9 / 0.8
  *       64x2x16x16 to 8       1.0 / 0.6  1.1 / 0.9  1.1 / 0.9      0.5 / 0.4  0.6 / 0.5  0.6 / 0.6
