@@ -70,17 +70,15 @@ function scatter(outputs: i32, count: i32, tmp: usize, entry: usize, ow: i32, ba
     let from = block
     let to = base + load<i32>(entry, 4)
     for (let i = 0; i < rows; ++i) {
-      let last: usize = 0
       if (columns & 4) {
         v128.store(to, v128.load(from))
         if (LANES == 2) v128.store(to, v128.load(from, 16), 16)
-        last = 4 * SIZE
       }
       if (columns & 2) {
         if (LANES == 2) v128.store(to, v128.load(from))
         else store<i64>(to, load<i64>(from))
-        last = 2 * SIZE
       }
+      const last = <usize>(columns & 6) * SIZE
       if (columns & 1) store<Float>(to + last, load<Float>(from + last))
       from += row
       to += <usize>ow * SIZE
@@ -105,7 +103,7 @@ export function winogradProduct(
   const height = outputs * down + border
   const width = outputs * across + border
   const tiles = down * across
-  const images = winogradImages(tiles, chunk)
+  const images = min(n, winogradImages(tiles, chunk))
   const panels = ceilDivide(f, MR)
   const table = scratch + WINOGRAD_TMP
   const u = table + WINOGRAD_TABLE
@@ -197,7 +195,7 @@ export function winogradWeight(
   const height = outputs * down + border
   const width = outputs * across + border
   const tiles = down * across
-  const images = winogradImages(tiles, chunk)
+  const images = min(n, winogradImages(tiles, chunk))
   const plane = height * width
   const dyPlane = (height - border) * (width - border)
   const planeBytes = <usize>plane * SIZE

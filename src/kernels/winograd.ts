@@ -30,7 +30,7 @@ export const winogradKernels = (heap: Heap) => {
       const height = outputs * down + border
       const width = outputs * across + border
       const tiles = down * across
-      const images = winogradImages(tiles, chunk)
+      const images = Math.min(n, winogradImages(tiles, chunk))
       const plane = height * width
       const tmp = scratch >>> SHIFT
       const u = (scratch + WINOGRAD_TMP + WINOGRAD_TABLE) >>> SHIFT
@@ -111,7 +111,7 @@ export const winogradKernels = (heap: Heap) => {
       const height = outputs * down + border
       const width = outputs * across + border
       const tiles = down * across
-      const images = winogradImages(tiles, chunk)
+      const images = Math.min(n, winogradImages(tiles, chunk))
       const rows = MR * ceilDivide(c < filters ? c : filters, MR)
       const columns = NR * ceilDivide(c < filters ? filters : c, NR)
       const plane = height * width
