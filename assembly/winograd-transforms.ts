@@ -87,6 +87,18 @@ function storeInputRow6(
 }
 
 @inline
+/** The row of the differences e - factor d. */
+function storeDifferences(
+  d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, e0: v128, e1: v128, e2: v128, e3: v128, e4: v128,
+  e5: v128, factor: v128, tmp: usize, to: usize, stride: usize,
+): void {
+  storeInputRow6(
+    sub(e0, mul(factor, d0)), sub(e1, mul(factor, d1)), sub(e2, mul(factor, d2)), sub(e3, mul(factor, d3)),
+    sub(e4, mul(factor, d4)), sub(e5, mul(factor, d5)), tmp, to, stride,
+  )
+}
+
+@inline
 /**
  * The same of seven values. The point 1/2 makes of d, in all rows but its own, the last, the differences
  * d[i + 1] - d[i] / 2.
@@ -94,15 +106,8 @@ function storeInputRow6(
 function storeInputRow7(
   d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, d6: v128, tmp: usize, to: usize, stride: usize,
 ): void {
-  const half = v128.load(tmp, HALF)
-  const t0 = sub(d1, mul(half, d0))
-  const t1 = sub(d2, mul(half, d1))
-  const t2 = sub(d3, mul(half, d2))
-  const t3 = sub(d4, mul(half, d3))
-  const t4 = sub(d5, mul(half, d4))
-  const t5 = sub(d6, mul(half, d5))
   v128.store(to + 6 * stride, sub(sub(d5, d3), mul(v128.load(tmp, FOUR), sub(d3, d1))))
-  storeInputRow6(t0, t1, t2, t3, t4, t5, tmp, to, stride)
+  storeDifferences(d0, d1, d2, d3, d4, d5, d1, d2, d3, d4, d5, d6, v128.load(tmp, HALF), tmp, to, stride)
 }
 
 @inline
@@ -111,18 +116,11 @@ function storeInputRow8(
   d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, d6: v128, d7: v128, tmp: usize, to: usize, stride: usize,
 ): void {
   const four = v128.load(tmp, FOUR)
-  const quarter = v128.load(tmp, QUARTER)
   const a = sub(sub(d6, d4), mul(four, sub(d4, d2)))
   const b = mul(v128.load(tmp, HALF), sub(sub(d5, d3), mul(four, sub(d3, d1))))
   v128.store(to + 6 * stride, add(a, b))
   v128.store(to + 7 * stride, sub(a, b))
-  const t0 = sub(d2, mul(quarter, d0))
-  const t1 = sub(d3, mul(quarter, d1))
-  const t2 = sub(d4, mul(quarter, d2))
-  const t3 = sub(d5, mul(quarter, d3))
-  const t4 = sub(d6, mul(quarter, d4))
-  const t5 = sub(d7, mul(quarter, d5))
-  storeInputRow6(t0, t1, t2, t3, t4, t5, tmp, to, stride)
+  storeDifferences(d0, d1, d2, d3, d4, d5, d2, d3, d4, d5, d6, d7, v128.load(tmp, QUARTER), tmp, to, stride)
 }
 
 /**

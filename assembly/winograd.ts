@@ -18,6 +18,7 @@
 import { MR, ceilDivide } from '../src/kernels/blocking'
 import {
   PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize,
+  winogradTiles,
 } from '../src/kernels/conv-geometry'
 import { LANES, NR, SIZE, SLIVER_ROW } from './float'
 import { packPanel, tile } from './gemm'
@@ -98,11 +99,9 @@ export function winogradProduct(
   const chunk = winogradChunk(size, <i32>SIZE)
   const outputs = winogradOutputs(size)
   const border = size - outputs
-  const down = ceilDivide(oh, outputs)
-  const across = ceilDivide(ow, outputs)
-  const height = outputs * down + border
-  const width = outputs * across + border
-  const tiles = down * across
+  const height = outputs * ceilDivide(oh, outputs) + border
+  const width = outputs * ceilDivide(ow, outputs) + border
+  const tiles = winogradTiles(size, oh, ow)
   const images = min(n, winogradImages(tiles, chunk))
   const panels = ceilDivide(f, MR)
   const table = scratch + WINOGRAD_TMP
@@ -190,11 +189,9 @@ export function winogradWeight(
   const chunk = winogradChunk(size, <i32>SIZE)
   const outputs = winogradOutputs(size)
   const border = size - outputs
-  const down = ceilDivide(oh, outputs)
-  const across = ceilDivide(ow, outputs)
-  const height = outputs * down + border
-  const width = outputs * across + border
-  const tiles = down * across
+  const height = outputs * ceilDivide(oh, outputs) + border
+  const width = outputs * ceilDivide(ow, outputs) + border
+  const tiles = winogradTiles(size, oh, ow)
   const images = min(n, winogradImages(tiles, chunk))
   const plane = height * width
   const dyPlane = (height - border) * (width - border)
@@ -210,7 +207,7 @@ export function winogradWeight(
   const right = du + <usize>(places * panels * MR * slivers * NR) * SIZE
   const left = right + <usize>(places * slivers * NR * chunk) * SIZE + PLACES_SLACK
   const source = left + <usize>(places * panels * MR * chunk) * SIZE + PLACES_SLACK
-  const dySource = source + <usize>(images * c * plane) * SIZE
+  const dySource = source + <usize>(images * c) * planeBytes
   const duRow = <usize>(slivers * NR) * SIZE
   const row = <usize>width * SIZE
   const dyRow = <usize>(width - border) * SIZE
@@ -220,19 +217,19 @@ export function winogradWeight(
   const gWidth = turned ? NR : MR
   fillConstants(size, scratch)
   memory.fill(du, 0, <usize>(places * panels * MR) * duRow)
-  memory.fill(source, 0, <usize>(images * (c * plane + f * dyPlane)) * SIZE)
+  memory.fill(source, 0, dySource - source + <usize>(images * f) * dyPlaneBytes)
   for (let image = 0; image < n; image += images) {
     const count = min(images, n - image)
     for (let i = 0; i < count * c; ++i) {
       const from = x + <usize>((image * c + i) * h * w) * SIZE
-      copyInside(h, w, -ph, -pw, 1, 1, height, width, from, source + <usize>(i * plane) * SIZE)
+      copyInside(h, w, -ph, -pw, 1, 1, height, width, from, source + <usize>i * planeBytes)
     }
     // Outputs in whole tiles are read where they are.
     let dyPlanes = dy + <usize>(image * f * oh * ow) * SIZE
     if (dyPlane != oh * ow) {
       for (let i = 0; i < count * f; ++i) {
         const from = dyPlanes + <usize>(i * oh * ow) * SIZE
-        copyInside(oh, ow, 0, 0, 1, 1, height - border, width - border, from, dySource + <usize>(i * dyPlane) * SIZE)
+        copyInside(oh, ow, 0, 0, 1, 1, height - border, width - border, from, dySource + <usize>i * dyPlaneBytes)
       }
       dyPlanes = dySource
     }

@@ -82,7 +82,8 @@ test.each(
   const dy = draw(model.output.data.length)
   model.parameters.weight.data.set(weight)
   const expected = definition(x, weight, dy, [...shape], f, options.kernel, options.pad)
-  const tolerance = dtype === 'float64' ? 1e-13 : 2e-5
+  // The weight gradient of 5x5 in float32 comes to 1.3e-5.
+  const tolerance = dtype === 'float64' ? 1e-13 : options.kernel === 5 ? 2e-5 : 1e-5
   expect(error(model.forward(x).data, expected.y)).toBeLessThan(tolerance)
   expect(error(model.backward(dy).data, expected.dx)).toBeLessThan(tolerance)
   expect(error(model.gradients.weight.data, expected.dw)).toBeLessThan(tolerance)

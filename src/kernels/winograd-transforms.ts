@@ -7,26 +7,24 @@ export const winogradTransforms = ({ f }: Heap) => {
   function inputRow(size: number, from: number, step: number, to: number, stride: number): void {
     let d0 = f[from], d1 = f[from + step], d2 = f[from + 2 * step]
     let d3 = f[from + 3 * step], d4 = f[from + 4 * step], d5 = f[from + 5 * step]
-    if (size === 7) {
-      f[to + 6 * stride] = F(d5 - d3) - F(4 * F(d3 - d1))
-      d0 = F(d1 - F(0.5 * d0))
-      d1 = F(d2 - F(0.5 * d1))
-      d2 = F(d3 - F(0.5 * d2))
-      d3 = F(d4 - F(0.5 * d3))
-      d4 = F(d5 - F(0.5 * d4))
-      d5 = F(f[from + 6 * step] - F(0.5 * d5))
-    } else if (size === 8) {
-      const d6 = f[from + 6 * step]
-      const a = F(F(d6 - d4) - F(4 * F(d4 - d2)))
-      const b = F(0.5 * F(F(d5 - d3) - F(4 * F(d3 - d1))))
-      f[to + 6 * stride] = a + b
-      f[to + 7 * stride] = a - b
-      d0 = F(d2 - F(0.25 * d0))
-      d1 = F(d3 - F(0.25 * d1))
-      d2 = F(d4 - F(0.25 * d2))
-      d3 = F(d5 - F(0.25 * d3))
-      d4 = F(d6 - F(0.25 * d4))
-      d5 = F(f[from + 7 * step] - F(0.25 * d5))
+    if (size > 6) {
+      const b = F(F(d5 - d3) - F(4 * F(d3 - d1)))
+      if (size === 7) {
+        f[to + 6 * stride] = b
+      } else {
+        const d6 = f[from + 6 * step]
+        const a = F(F(d6 - d4) - F(4 * F(d4 - d2)))
+        f[to + 6 * stride] = a + F(0.5 * b)
+        f[to + 7 * stride] = a - F(0.5 * b)
+      }
+      const factor = size === 7 ? 0.5 : 0.25
+      const ahead = from + (size - 6) * step
+      d0 = F(f[ahead] - F(factor * d0))
+      d1 = F(f[ahead + step] - F(factor * d1))
+      d2 = F(f[ahead + 2 * step] - F(factor * d2))
+      d3 = F(f[ahead + 3 * step] - F(factor * d3))
+      d4 = F(f[ahead + 4 * step] - F(factor * d4))
+      d5 = F(f[ahead + 5 * step] - F(factor * d5))
     }
     const a = F(d4 - F(4 * d2))
     const b = F(d3 - F(4 * d1))

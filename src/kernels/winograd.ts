@@ -1,7 +1,7 @@
 // Twin of assembly/winograd.ts: a tile at a time, and plain matrix products.
 import { MR, ceilDivide } from './blocking'
 import {
-  WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize,
+  WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize, winogradTiles,
 } from './conv-geometry'
 import { LANES, SHIFT, type Heap } from './float'
 import { gemmKernels } from './gemm'
@@ -25,11 +25,10 @@ export const winogradKernels = (heap: Heap) => {
       const chunk = winogradChunk(size, 1 << SHIFT)
       const outputs = winogradOutputs(size)
       const border = size - outputs
-      const down = ceilDivide(oh, outputs)
       const across = ceilDivide(ow, outputs)
-      const height = outputs * down + border
+      const height = outputs * ceilDivide(oh, outputs) + border
       const width = outputs * across + border
-      const tiles = down * across
+      const tiles = winogradTiles(size, oh, ow)
       const images = Math.min(n, winogradImages(tiles, chunk))
       const plane = height * width
       const tmp = scratch >>> SHIFT
@@ -106,11 +105,10 @@ export const winogradKernels = (heap: Heap) => {
       const chunk = winogradChunk(size, 1 << SHIFT)
       const outputs = winogradOutputs(size)
       const border = size - outputs
-      const down = ceilDivide(oh, outputs)
       const across = ceilDivide(ow, outputs)
-      const height = outputs * down + border
+      const height = outputs * ceilDivide(oh, outputs) + border
       const width = outputs * across + border
-      const tiles = down * across
+      const tiles = winogradTiles(size, oh, ow)
       const images = Math.min(n, winogradImages(tiles, chunk))
       const rows = MR * ceilDivide(c < filters ? c : filters, MR)
       const columns = NR * ceilDivide(c < filters ? filters : c, NR)
