@@ -1,11 +1,12 @@
 // npm run bench [-- FILTER]: every kind of kernel at sizes that matter, and the whole MNIST step: WebAssembly and its
 // twin in both precisions, with the share of what this machine reaches at the most, measured in the same run.
 
+import type { Kernels } from '../src/kernels/index'
+import { createEngine } from '../src/engine/create'
 import { readFileSync } from 'node:fs'
 import asc from 'assemblyscript/asc'
 import { Bench } from 'tinybench'
-import { type Kernels, createEngine } from '../src/engine/index'
-import { adam, createModel, softmaxCrossEntropy } from '../src/index'
+import { adam, createModel, softmaxCrossEntropy } from '../src/entries/index'
 import {
   type KernelCase,
   activationCases,
@@ -27,8 +28,8 @@ import {
   softmaxLayerCases,
   softmaxCase,
   updateCases,
-} from '../test/kernel-cases'
-import { cnn } from '../test/layer-cases'
+} from '../cases/kernels'
+import { cnn } from '../cases/layers'
 
 const filter = new RegExp(process.argv[2] ?? '', 'i')
 const DTYPES = ['float64', 'float32'] as const

@@ -1,6 +1,6 @@
-import { DataError, PlanError, checkOptions, finite, show } from './errors'
+import { PlanError, checkOptions, finite, show } from './errors'
 import { BINARY_SCRATCH, SOFTMAX_SCRATCH } from './kernels/blocking'
-import type { Place, Plan, Value } from './plan'
+import type { Place, Plan, Value } from './plan/plan'
 
 /** A planned loss. */
 export interface LossStep {
@@ -178,27 +178,4 @@ function checkClassWeights(given: ArrayLike<number>): readonly number[] {
   const weights = Array.from(given, (weight, i) => finite('softmaxCrossEntropy', `classWeights[${i}]`, weight, 0))
   if (weights.some((weight) => weight > 0)) return weights
   throw new PlanError('softmaxCrossEntropy: classWeights are all 0; give a class that counts a weight above 0')
-}
-
-/** Copies n labels, `rows[first + i]` of them if given, into the model, once each is known to be a class. */
-export function copyLabels(
-  labels: ArrayLike<number | bigint>,
-  classes: number,
-  to: Int32Array,
-  n: number,
-  rows: ArrayLike<number> | undefined,
-  first: number,
-): void {
-  for (let i = 0; i < n; i++) checkLabel(labels, rows ? rows[first + i] : first + i, classes)
-  for (let i = 0; i < n; i++) to[i] = Number(labels[rows ? rows[first + i] : first + i])
-}
-
-/** Throws a DataError unless labels[row] is a class. */
-export function checkLabel(labels: ArrayLike<number | bigint>, row: number, classes: number, name = 'y'): void {
-  const given = labels[row]
-  const label = typeof given === 'bigint' ? Number(given) : given
-  if (Number.isInteger(label) && label >= 0 && label < classes) return
-  throw new DataError(
-    `${name}: the label of row ${row} is ${show(labels[row])}; want an integer from 0 to ${classes - 1}`,
-  )
 }

@@ -15,7 +15,7 @@ import {
   softmax,
   tanh,
   xavier,
-} from '../src/index'
+} from '../src/entries/index'
 
 const RUNS = (['float64', 'float32'] as const).flatMap((dtype) =>
   (['wasm', 'js'] as const).map((backend) => ({ dtype, backend })),

@@ -1,7 +1,7 @@
 // Ready-made networks: their sizes as published, names and numbers as torchvision's, and that they learn.
 import { readFileSync } from 'node:fs'
 import { describe as group, expect, test } from 'vitest'
-import * as v128 from '../src/architectures'
+import * as v128 from '../src/entries/architectures'
 import {
   type Layer,
   type Model,
@@ -11,7 +11,7 @@ import {
   gradientCheck,
   softmaxCrossEntropy,
   leakyRelu,
-} from '../src/index'
+} from '../src/entries/index'
 import { randomData } from './models'
 
 const image = [3, 224, 224]

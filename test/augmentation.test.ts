@@ -1,8 +1,8 @@
 // Augmentation: against torchvision (fixtures/augmentation.py), by hand, and inside fit.
+import type { Tensor } from '../src/tensor'
 import { describe, expect, test, vi } from 'vitest'
 import {
   PlanError,
-  type Tensor,
   createModel,
   createRandom,
   dense,
@@ -10,7 +10,7 @@ import {
   sequential,
   sgd,
   softmaxCrossEntropy,
-} from '../src/index'
+} from '../src/entries/index'
 import {
   type Augmentation,
   augment,
@@ -20,7 +20,7 @@ import {
   randomCrop,
   randomRotation,
   randomScale,
-} from '../src/data'
+} from '../src/entries/data'
 import fixtures from './fixtures/augmentation.json'
 
 const factories: Record<string, (options: never) => Augmentation> = {

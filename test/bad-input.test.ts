@@ -1,8 +1,16 @@
 // Everything that can be handed in wrong: which error it gives, what the message says, and that the model is as before.
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import * as v128 from '../src/index'
-import { DataError, FileError, type Layer, type Model, PlanError, createModel, createRandom } from '../src/index'
+import * as v128 from '../src/entries/index'
+import {
+  DataError,
+  FileError,
+  type Layer,
+  type Model,
+  PlanError,
+  createModel,
+  createRandom,
+} from '../src/entries/index'
 
 type ErrorClass = typeof PlanError | typeof DataError | typeof FileError
 

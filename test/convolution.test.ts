@@ -1,7 +1,7 @@
 // Convolutions against the plain definition, in float64, whatever the algorithm: sizes at which Winograd's runs, and
 // others. The error is relative to the largest value.
 import { expect, test } from 'vitest'
-import { type Conv2dOptions, conv2d, createModel, createRandom } from '../src/index'
+import { type Conv2dOptions, conv2d, createModel, createRandom } from '../src/entries/index'
 
 type Shape = [n: number, c: number, h: number, w: number]
 

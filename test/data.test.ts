@@ -11,8 +11,8 @@ import {
   sequential,
   sgd,
   softmaxCrossEntropy,
-} from '../src/index'
-import { type CsvOptions, readCifar10, readCifar100, readCsv, readIdx, readMnist } from '../src/data'
+} from '../src/entries/index'
+import { type CsvOptions, readCifar10, readCifar100, readCsv, readIdx, readMnist } from '../src/entries/data'
 
 const GZIP = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0)
 const text = (string: string) => new TextEncoder().encode(string)

@@ -11,7 +11,7 @@ import {
   sequential,
   sgd,
   softmaxCrossEntropy,
-} from '../src/index'
+} from '../src/entries/index'
 
 const SIZE = 2 ** 20
 

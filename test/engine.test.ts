@@ -1,6 +1,6 @@
 // Where WebAssembly does not compile, models run on the twin, and the library says so once.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type createModel as Create, dense } from '../src/index'
+import { type createModel as Create, dense } from '../src/entries/index'
 
 const options = { input: [2], batch: 1 }
 let warn: ReturnType<typeof vi.spyOn>
@@ -10,7 +10,7 @@ beforeEach(async () => {
   warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
   // A process of its own, as far as the library can tell.
   vi.resetModules()
-  ;({ createModel } = await import('../src/index'))
+  ;({ createModel } = await import('../src/entries/index'))
 })
 
 afterEach(() => {

@@ -1,9 +1,9 @@
 // Several models that answer together: means against their definition, weights that are put aside and come back.
+import type { Tensor } from '../src/tensor'
 import { describe, expect, test } from 'vitest'
 import {
   DataError,
   PlanError,
-  type Tensor,
   adam,
   averageWeights,
   batchNorm,
@@ -15,7 +15,7 @@ import {
   sequential,
   snapshot,
   softmaxCrossEntropy,
-} from '../src/index'
+} from '../src/entries/index'
 import { bits, randomData } from './models'
 
 const network = () => sequential(dense(6), batchNorm(), relu(), dense(3))

@@ -20,7 +20,7 @@ import {
   relu,
   sequential,
   softmaxCrossEntropy,
-} from '../src/index'
+} from '../src/entries/index'
 
 const folder = mkdtempSync(join(tmpdir(), 'v128-example-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

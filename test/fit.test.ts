@@ -23,7 +23,7 @@ import {
   sequential,
   sgd,
   softmaxCrossEntropy,
-} from '../src/index'
+} from '../src/entries/index'
 
 const CENTRES = [
   [2, 0],

@@ -17,10 +17,10 @@ import {
   residual,
   sequential,
   softmaxCrossEntropy,
-} from '../src/index'
-import { type GoldenConfig, goldenLayers } from './layer-cases'
-import { goldenLosses } from './loss-cases'
-import { optimizers } from './optimizer-cases'
+} from '../src/entries/index'
+import { type GoldenConfig, goldenLayers } from '../cases/layers'
+import { goldenLosses } from '../cases/losses'
+import { optimizers } from '../cases/optimizers'
 
 interface Numbers {
   shape: number[]

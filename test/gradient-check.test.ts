@@ -15,7 +15,7 @@ import {
   relu,
   sequential,
   softmaxCrossEntropy,
-} from '../src/index'
+} from '../src/entries/index'
 import { bits } from './models'
 
 const random = createRandom(12)

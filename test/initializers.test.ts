@@ -13,7 +13,7 @@ import {
   orthogonal,
   xavier,
   zeros,
-} from '../src/index'
+} from '../src/entries/index'
 
 function valuesOf({ fill }: Initializer, rows: number, fanIn: number, fanOut = rows, seed = 1): Float64Array {
   const values = new Float64Array(rows * fanIn)

@@ -1,7 +1,8 @@
 // Every kernel against its twin, to the bit, in both precisions.
+import type { Kernels } from '../src/kernels/index'
+import { createEngine } from '../src/engine/create'
 import { describe, expect, test } from 'vitest'
-import { type Kernels, createEngine } from '../src/engine/index'
-import { kernelCases, prepare } from './kernel-cases'
+import { kernelCases, prepare } from '../cases/kernels'
 
 describe.each(['float64', 'float32'] as const)('%s', (dtype) => {
   test.each(kernelCases.map((c) => [`${c.kernel} ${c.name}`, c] as const))('%s', async (_, kernelCase) => {

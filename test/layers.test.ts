@@ -13,9 +13,9 @@ import {
   meanSquaredError,
   momentum,
   softmaxCrossEntropy,
-} from '../src/index'
+} from '../src/entries/index'
 import { exportsFrom } from './exports'
-import { cnn, layerCases } from './layer-cases'
+import { cnn, layerCases } from '../cases/layers'
 import { bits, randomData } from './models'
 
 /** The kinds of a layer and of those inside it, which are part of its config. */

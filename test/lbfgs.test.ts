@@ -13,7 +13,7 @@ import {
   sequential,
   softmaxCrossEntropy,
   zeros,
-} from '../src/index'
+} from '../src/entries/index'
 
 interface Fixture {
   rosenbrock: { start: number[]; evaluations: number; value: number }[]

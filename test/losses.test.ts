@@ -17,8 +17,8 @@ import {
   sequential,
   sgd,
   softmaxCrossEntropy,
-} from '../src/index'
-import { goldenLosses, lossCases } from './loss-cases'
+} from '../src/entries/index'
+import { goldenLosses, lossCases } from '../cases/losses'
 
 const random = createRandom(3)
 const normals = (count: number) => Array.from({ length: count }, () => random.normal())
@@ -27,8 +27,8 @@ const scoresOf = (loss: Loss, classes: number, batch = 8) =>
   createModel(sequential(), { input: [classes], batch, loss, optimizer: sgd({ learningRate: 1 }) })
 
 test('every loss of the library has a row in both tables', () => {
-  const index = readFileSync(new URL('../src/index.ts', import.meta.url), 'utf8')
-  const [, names] = index.match(/^export \{([^}]*)\} from '\.\/losses'/m)!
+  const index = readFileSync(new URL('../src/entries/index.ts', import.meta.url), 'utf8')
+  const [, names] = index.match(/^export \{([^}]*)\} from '\.\.\/losses'/m)!
   const factories = names
     .split(',')
     .map((name) => name.trim())

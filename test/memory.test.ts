@@ -15,8 +15,8 @@ import {
   sequential,
   sgd,
   softmaxCrossEntropy,
-} from '../src/index'
-import { cnn, layerCases } from './layer-cases'
+} from '../src/entries/index'
+import { cnn, layerCases } from '../cases/layers'
 
 const loss = softmaxCrossEntropy()
 const chain = (n: number) => sequential(...Array.from({ length: n }, () => dense(64)))

@@ -1,5 +1,5 @@
 // What tests of models share.
-import { type Model, createRandom } from '../src/index'
+import { type Model, createRandom } from '../src/entries/index'
 
 /** n random rows and labels. */
 export function randomData(n: number, size: number, classes: number, seed = 5) {

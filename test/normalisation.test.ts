@@ -1,6 +1,6 @@
 // Norms where sums are small in number or far from zero, against the definition.
 import { describe, expect, test } from 'vitest'
-import { type Layer, batchNorm, createModel, createRandom, groupNorm, layerNorm } from '../src/index'
+import { type Layer, batchNorm, createModel, createRandom, groupNorm, layerNorm } from '../src/entries/index'
 
 const RUNS = (['wasm', 'js'] as const).map((backend) => ({ backend }))
 

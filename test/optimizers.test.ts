@@ -1,8 +1,17 @@
 // Optimizers by their case table: engine against engine, options, and what their formulas promise.
 import { describe, expect, test } from 'vitest'
-import { type Optimizer, adam, adamW, createModel, dense, relu, sequential, softmaxCrossEntropy } from '../src/index'
+import {
+  type Optimizer,
+  adam,
+  adamW,
+  createModel,
+  dense,
+  relu,
+  sequential,
+  softmaxCrossEntropy,
+} from '../src/entries/index'
 import { exportsFrom } from './exports'
-import { optimizerCases, optimizers } from './optimizer-cases'
+import { optimizerCases, optimizers } from '../cases/optimizers'
 
 test('every optimizer of the library has a row in the tables', () => {
   const factories = exportsFrom('optimizers').filter((name) => name !== 'minimize')

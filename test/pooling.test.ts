@@ -1,6 +1,6 @@
 // Pools where values are equal, infinite or NaN, in windows of every kind, against the definition.
 import { describe, expect, test } from 'vitest'
-import { type Layer, avgPool2d, createModel, createRandom, globalAvgPool2d, maxPool2d } from '../src/index'
+import { type Layer, avgPool2d, createModel, createRandom, globalAvgPool2d, maxPool2d } from '../src/entries/index'
 
 const RUNS = (['float64', 'float32'] as const).flatMap((dtype) =>
   (['wasm', 'js'] as const).map((backend) => ({ dtype, backend })),

@@ -2,10 +2,10 @@
 // there and back.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { DataError, FileError, PlanError, createRandom } from '../src/index'
-import { loadTransform, standardize, zeroCenter } from '../src/data'
-import { decodeSafetensors, encodeSafetensors, normalize } from '../src/index'
-import { type Projection, pca, pcaWhitening, zca } from '../src/preprocessing'
+import { DataError, FileError, PlanError, createRandom } from '../src/entries/index'
+import { loadTransform, standardize, zeroCenter } from '../src/entries/data'
+import { decodeSafetensors, encodeSafetensors, normalize } from '../src/entries/index'
+import { type Projection, pca, pcaWhitening, zca } from '../src/entries/preprocessing'
 import fixtures from './fixtures/preprocessing.json'
 
 const random = createRandom(3)

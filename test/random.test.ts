@@ -1,7 +1,7 @@
 // The random stream: pinned, since every seed's weights and shuffles come from it, and random enough.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createRandom } from '../src/index'
+import { createRandom } from '../src/entries/index'
 
 const draw = (seed: number, stream?: number) => Array.from({ length: 4 }, createRandom(seed, stream).next)
 const COUNT = 100_000

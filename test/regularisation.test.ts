@@ -18,7 +18,7 @@ import {
   sequential,
   sgd,
   softmaxCrossEntropy,
-} from '../src/index'
+} from '../src/entries/index'
 
 const fixture = JSON.parse(readFileSync(new URL('fixtures/losses.json', import.meta.url), 'utf8'))
 const cases = (op: string) => fixture.cases.filter((c: { op: string }) => c.op === op)

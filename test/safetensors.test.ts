@@ -1,17 +1,17 @@
 // Weights files: round trips to the bit, files as PyTorch writes them, and damaged or hostile ones.
+import type { Tensor } from '../src/tensor'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   FileError,
   type Model,
-  type Tensor,
   batchNorm,
   createModel,
   decodeSafetensors,
   dense,
   encodeSafetensors,
   sequential,
-} from '../src/index'
+} from '../src/entries/index'
 
 const TINIEST = { F64: 5e-324, F32: 2 ** -149 }
 const SPECIAL = [0, -0, 1, -1 / 3, Infinity, -Infinity, NaN, Number.MAX_VALUE, 2 ** -1030, TINIEST.F64, TINIEST.F32]

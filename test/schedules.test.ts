@@ -16,7 +16,7 @@ import {
   stepDecay,
   timeDecay,
   warmup,
-} from '../src/index'
+} from '../src/entries/index'
 import { exportsFrom } from './exports'
 
 const read = (name: string) => JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), 'utf8'))

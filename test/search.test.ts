@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createModel, createRandom, dense, relu, sequential, sgd, softmaxCrossEntropy } from '../src/index'
+import { createModel, createRandom, dense, relu, sequential, sgd, softmaxCrossEntropy } from '../src/entries/index'
 import {
   type PandaOptions,
   type Report,
@@ -23,7 +23,7 @@ import {
   searchTable,
   trialOf,
   uniform,
-} from '../src/node'
+} from '../src/entries/node'
 
 const folder = mkdtempSync(join(tmpdir(), 'v128-search-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

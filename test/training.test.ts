@@ -31,7 +31,7 @@ import {
   sequential,
   softmaxCrossEntropy,
   splitData,
-} from '../src/index'
+} from '../src/entries/index'
 import { bits, randomData } from './models'
 
 const data = randomData(50, 2, 3)

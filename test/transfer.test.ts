@@ -16,8 +16,8 @@ import {
   relu,
   sequential,
   softmaxCrossEntropy,
-} from '../src/index'
-import { cnn, layerCases } from './layer-cases'
+} from '../src/entries/index'
+import { cnn, layerCases } from '../cases/layers'
 import { bits, randomData } from './models'
 
 const loss = softmaxCrossEntropy()

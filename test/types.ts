@@ -20,7 +20,7 @@ import {
   sgd,
   snapshot,
   softmaxCrossEntropy,
-} from '../src/index'
+} from '../src/entries/index'
 
 const network = dense(3)
 const input = [4]

@@ -94,7 +94,7 @@ function clock() {
 
 /** The library, this package's dependencies, and v128's own side of the run in one file. */
 async function prepare() {
-  execFileSync(process.execPath, ['assembly/build.mjs'], { cwd: root, stdio: ['ignore', 2, 2] })
+  execFileSync(process.execPath, ['build.mjs'], { cwd: root, stdio: ['ignore', 2, 2] })
   const { dependencies } = JSON.parse(readFileSync(`${here}package.json`, 'utf8'))
   if (!Object.keys(dependencies).every((name) => existsSync(`${here}node_modules/${name}/package.json`))) {
     say('Installing the peers\n')

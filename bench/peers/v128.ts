@@ -1,7 +1,7 @@
 // v128 itself: run.mjs bundles this file into dist/, as npm run bench does with its own.
 
-import { createEngine } from '../../src/engine/index'
-import { adam, createModel, softmaxCrossEntropy } from '../../src/index'
+import { createEngine } from '../../src/engine/create'
+import { adam, createModel, softmaxCrossEntropy } from '../../src/entries/index'
 import {
   type KernelCase,
   activationCases,
@@ -12,8 +12,8 @@ import {
   poolCases,
   prepare,
   softmaxCase,
-} from '../../test/kernel-cases'
-import { cnn } from '../../test/layer-cases'
+} from '../../cases/kernels'
+import { cnn } from '../../cases/layers'
 import { keepLosses, labels, mnistParameters, serve, values } from './child.mjs'
 
 interface Options {

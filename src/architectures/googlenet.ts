@@ -7,7 +7,7 @@ import { globalAvgPool2d } from '../layers/global-avg-pool2d'
 import { maxPool2d } from '../layers/max-pool2d'
 import { relu } from '../layers/relu'
 import { sequential } from '../layers/sequential'
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 import { type KeepOptions, classesOf } from './options'
 
 const conv = (filters: number, kernel: number, stride = 1) =>

@@ -5,9 +5,9 @@
 // preprocessing): the covariance CᵀC / N of the centred data C, projections on its eigenvectors, and for whitening a
 // division by sqrt(variance + epsilon).
 
+import { product } from '../tensor'
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
 import { DataError, PlanError, checkOptions, finite, integer, oneOf } from '../errors'
-import { product } from '../plan'
 import type { Numbers } from './batches'
 import { type Projection, checkShape, createProjection, fitScaling, multiplyTransposed, transpose } from './transforms'
 

@@ -4,9 +4,9 @@
 // N examples of D values; a mean and a standard deviation for each of P groups of values: P = D (each feature, in
 // images each pixel), or P = C (each channel).
 
+import { type Tensor, product } from '../tensor'
 import { DataError, FileError, PlanError, checkOptions, integer, oneOf, show } from '../errors'
 import { decodeSafetensors, encodeSafetensors } from '../io/safetensors'
-import { type Tensor, product } from '../plan'
 import { type Numbers, checkFinite, countRows } from './batches'
 
 /** Fitted preprocessing: plain numbers, which nothing changes any more. */

@@ -1,5 +1,5 @@
-import type { DType, Engine } from './index'
-import { outOfMemory } from './wasm'
+import { type Engine, outOfMemory } from './engine'
+import type { DType } from '../tensor'
 
 /**
  * Loaded only where they are needed: most programs never are without WebAssembly, or train in both precisions. What

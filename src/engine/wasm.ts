@@ -1,6 +1,8 @@
+import type { DType } from '../tensor'
 import { float32, float64 } from '#wasm'
 import { PlanError } from '../errors'
-import type { DType, Engine, Kernels, WasmSource } from './index'
+import type { Kernels } from '../kernels/index'
+import { type Engine, type WasmSource, outOfMemory } from './engine'
 
 const PAGE = 65536
 const HINT = '; import it from v128/kernels.f64.wasm, for float32 from v128/kernels.f32.wasm'
@@ -45,12 +47,4 @@ export async function createWasmEngine(dtype: DType, bytes: number, source?: Was
     throw new PlanError(`createModel: the wasm given is not v128's kernels for ${dtype}${HINT}`)
   }
   return { backend: 'wasm', kernels, buffer: memory.buffer }
-}
-
-export function outOfMemory(bytes: number, cause: unknown): PlanError {
-  const size = (bytes / 2 ** 20).toFixed(1)
-  return new PlanError(
-    `createModel: this host gives no memory of ${size} MiB; a smaller batch or dtype 'float32' needs less`,
-    { cause },
-  )
 }

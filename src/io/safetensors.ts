@@ -1,8 +1,8 @@
 // The safetensors file: 8 bytes of little-endian header length, a JSON header
 // {"name": {"dtype": "F64", "shape": [...], "data_offsets": [begin, end]}}, then the bytes of the tensors.
 
+import { type Tensor, product } from '../tensor'
 import { FileError, show } from '../errors'
-import { type Tensor, product } from '../plan'
 
 /** What a value of a type takes, and how it is read. */
 const TYPES: Readonly<Record<string, { bytes: number; read: (view: DataView, at: number) => number }>> = {

@@ -1,6 +1,5 @@
 // The TypeScript twin of assembly/: the same kernels, over the same pointers, with the same bits. For hosts where
 // WebAssembly is not allowed, and as the definition that the WebAssembly kernels are held against.
-import type { Kernels } from '../engine/index'
 import { activationKernels } from './activations'
 import { batchNormKernels } from './batch-norm'
 import { conv2dKernels } from './conv2d'
@@ -17,6 +16,9 @@ import { poolKernels } from './pool'
 import { reduceKernels } from './reduce'
 import { regularisationKernels } from './regularisation'
 import { softmaxKernels } from './softmax'
+
+/** The kernels, as asc declares them from the source in assembly/. */
+export type Kernels = Awaited<ReturnType<typeof import('#kernels').instantiate>>
 
 /** All kernels over `buffer`. The type holds it to the exports of the compiled module: a missing twin does not compile. */
 export function createTwin(buffer: ArrayBuffer): Kernels {

@@ -1,8 +1,8 @@
 // What activations of one value share.
 
-import type { Kernels } from '../engine/index'
+import type { Kernels } from '../kernels/index'
 import { EXP_SCRATCH } from '../kernels/blocking'
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 
 /** A layer that works value by value, of any shape, and whose backward pass needs nothing but y. */
 export function activation(

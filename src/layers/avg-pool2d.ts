@@ -1,5 +1,5 @@
 import { flag } from '../errors'
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 import { type PoolOptions, pool2d } from './pool2d'
 
 /**

@@ -1,7 +1,7 @@
 import { checkOptions, finite, oneOf } from '../errors'
 import { constant, zeros } from '../initializers'
 import { NORM_SCRATCH } from '../kernels/blocking'
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 
 /**
  * Batch normalisation (Ioffe & Szegedy, 2015): (N, D) or (N, C, H, W) to the same shape, each feature or channel over

@@ -1,7 +1,7 @@
 // What layers made of layers share: the names of their children, and several readers of one value.
 
 import { PlanError } from '../errors'
-import type { Layer, Plan, Step, Value } from '../plan'
+import type { Layer, Plan, Step, Value } from '../plan/plan'
 
 export type NamedLayer = readonly [name: string, layer: Layer]
 

@@ -1,7 +1,7 @@
 import { checkOptions, flag, integer, pair } from '../errors'
 import type { Initializer } from '../initializers'
 import { convOutput, convScratch } from '../kernels/conv-geometry'
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 import { checkInitializer, defaultInitializer, planBias } from './weights'
 
 /** How a convolution slides, and what it has. One number is for both directions; two are [vertical, horizontal]. */

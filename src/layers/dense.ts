@@ -1,7 +1,7 @@
 import { checkOptions, flag, integer } from '../errors'
 import type { Initializer } from '../initializers'
 import { GEMM_SCRATCH } from '../kernels/blocking'
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 import { checkInitializer, defaultInitializer, planBias } from './weights'
 
 /** Fully connected: (N, in) to (N, units), y = x wᵀ + b. weight: (units, in), bias: (units). */

@@ -1,4 +1,4 @@
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 
 /** (N, ...) to (N, D): the same memory under another shape, so it costs nothing. */
 export function flatten(): Layer {

@@ -1,5 +1,5 @@
 import { PlanError } from '../errors'
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 
 /**
  * A layer that is not trained: its parameters keep their names, but get no gradients, no optimizer slots and no l2, and

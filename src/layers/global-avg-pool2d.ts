@@ -1,4 +1,4 @@
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 import { imageShape } from './pool2d'
 
 /** The mean of each channel: (N, C, H, W) to (N, C). */

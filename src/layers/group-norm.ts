@@ -1,7 +1,7 @@
 import { checkOptions, finite, integer } from '../errors'
 import { constant, zeros } from '../initializers'
 import { NORM_SCRATCH } from '../kernels/blocking'
-import type { Layer, Plan, Step, Value } from '../plan'
+import type { Layer, Plan, Step, Value } from '../plan/plan'
 
 /**
  * Group normalisation (Wu & He, 2018), as PyTorch's nn.GroupNorm: (N, C) or (N, C, H, W) to the same shape, each

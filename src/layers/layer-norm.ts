@@ -1,5 +1,5 @@
 import { checkOptions, finite } from '../errors'
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 import { planGroupNorm } from './group-norm'
 
 /**

@@ -1,4 +1,4 @@
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 import { type PoolOptions, pool2d } from './pool2d'
 
 /**

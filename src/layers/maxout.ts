@@ -1,5 +1,5 @@
 import { checkOptions, integer } from '../errors'
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 
 /**
  * Maxout (Goodfellow et al., 2013): the largest of each run of `pieces` features or channels, (N, D) to

@@ -1,5 +1,5 @@
 import { PlanError, checkOptions } from '../errors'
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 
 /**
  * y = (x - mean) / std per channel, not trained: (N, C) or (N, C, H, W) to the same shape. A first layer that scales

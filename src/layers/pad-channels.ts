@@ -1,5 +1,5 @@
 import { checkOptions, integer } from '../errors'
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 
 /**
  * Channels of zeros before and after those of the input: (N, C, H, W) to (N, before + C + after, H, W); vectors

@@ -2,7 +2,7 @@
 
 import { PlanError, checkOptions, flag, pair } from '../errors'
 import { poolOutput, poolScratch } from '../kernels/conv-geometry'
-import type { Layer, Plan, Step, Value } from '../plan'
+import type { Layer, Plan, Step, Value } from '../plan/plan'
 
 /** How a pool slides. One number is for both directions; two are [vertical, horizontal]. */
 export interface PoolOptions {

@@ -1,5 +1,5 @@
 import { PlanError, checkOptions, show } from '../errors'
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 import { activation } from './activation'
 
 /**

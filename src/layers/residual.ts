@@ -1,5 +1,5 @@
 import { PlanError, checkOptions } from '../errors'
-import { type Layer, type Step, chain } from '../plan'
+import { type Layer, type Step, chain } from '../plan/plan'
 import { planBranches } from './children'
 
 /**

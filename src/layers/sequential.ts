@@ -1,4 +1,4 @@
-import { type Layer, type Step, chain } from '../plan'
+import { type Layer, type Step, chain } from '../plan/plan'
 import { configOf, namedLayers } from './children'
 
 /**

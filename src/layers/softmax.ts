@@ -1,5 +1,5 @@
 import { SOFTMAX_SCRATCH } from '../kernels/blocking'
-import type { Layer } from '../plan'
+import type { Layer } from '../plan/plan'
 
 /**
  * y_j = e^x_j / sum_k e^x_k over the features of (N, D) or, at each place, the channels of (N, C, H, W). For training a

@@ -2,7 +2,7 @@
 
 import { PlanError, show } from '../errors'
 import { type Initializer, he, xavier, zeros } from '../initializers'
-import type { Layer, Plan, Slot } from '../plan'
+import type { Layer, Plan, Slot } from '../plan/plan'
 
 /** Throws a PlanError unless `init` is an initializer, or left out. */
 export function checkInitializer(where: string, init: Initializer | undefined): void {

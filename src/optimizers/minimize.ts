@@ -1,4 +1,4 @@
-import { createEngine } from '../engine/index'
+import { createEngine } from '../engine/create'
 import { DataError, PlanError, checkOptions, show } from '../errors'
 import { EVALUATIONS, ITERATIONS, type LbfgsOptions, VALUE, lbfgs } from './lbfgs'
 

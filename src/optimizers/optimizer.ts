@@ -1,6 +1,6 @@
 // What optimizers share.
 
-import type { Kernels } from '../engine/index'
+import type { Kernels } from '../kernels/index'
 import { PlanError, show } from '../errors'
 import type { Schedule } from '../schedules'
 

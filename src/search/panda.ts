@@ -3,9 +3,9 @@
 
 import type { Data } from '../data/batches'
 import { PlanError, checkOptions, finite, integer, show } from '../errors'
-import type { AsyncBatches, Batches } from '../feed'
-import type { FitOptions } from '../fit'
-import type { Model } from '../model'
+import type { AsyncBatches, Batches } from '../training/feed'
+import type { FitOptions } from '../training/fit'
+import type { Model } from '../model/model'
 import type { Schedule } from '../schedules'
 
 /** How panda trains, and when it changes the rate. */

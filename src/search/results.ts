@@ -3,7 +3,7 @@
 import { PlanError, checkOptions, integer } from '../errors'
 import type { SearchResult, TrialResult } from './search'
 import { type Choice, type Range, type Space, placeOf } from './space'
-import { COLOR, circle, frame, line, linearTicks, log10, logTicks, text } from './svg'
+import { COLOR, circle, frame, line, linearTicks, log10, logTicks, text } from '../svg'
 
 type Found = Pick<SearchResult, 'trials' | 'rounds' | 'goal'>
 

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import { FileError, PlanError, checkOptions, integer, oneOf, show } from '../errors'
 import { openJournal } from './journal'
-import { type Lane, type Report, type Run, ownLane, workerLane } from './lanes'
+import { type Lane, type Report, type Run, ownLane, workerLane } from './workers'
 import { type Space, type Trial, type Values, checkSpace, gridOf, gridTrial, narrow, trialOf } from './space'
 import { type Curve, LAG, type TrialStopping, checkStopping, goesOn } from './stopping'
 

@@ -1,7 +1,7 @@
 // Augmentation: random changes of each image of a batch, in place, in the model's own input.
 
+import type { Tensor } from '../../tensor'
 import { PlanError, checkOptions, finite, integer, show } from '../../errors'
-import type { Tensor } from '../../plan'
 import { type Random, createRandom } from '../../random'
 
 /** Where an image is: C planes of H x W values in `data`, one after the other, the first at `at`. */

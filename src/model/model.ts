@@ -1,7 +1,9 @@
-import { type Data, type Labels, type Numbers, checkFinite, copyRows, countRows } from './data/batches'
-import { type DType, type Engine, type WasmSource, createEngine } from './engine/index'
-import { DataError, FileError, PlanError, checkOptions, finite, flag, integer, oneOf, show } from './errors'
-import { type AsyncBatches, type Batches, checkValues } from './feed'
+import { type Data, type Labels, type Numbers, checkFinite, copyLabels, copyRows, countRows } from '../data/batches'
+import { createEngine } from '../engine/create'
+import { type DType, type Tensor, product } from '../tensor'
+import type { Engine, WasmSource } from '../engine/engine'
+import { DataError, FileError, PlanError, checkOptions, finite, flag, integer, oneOf, show } from '../errors'
+import { type AsyncBatches, type Batches, checkValues } from '../training/feed'
 import {
   type EvaluateOptions,
   type Evaluation,
@@ -12,11 +14,11 @@ import {
   createPass,
   evaluate,
   fit,
-} from './fit'
-import { decodeSafetensors, encodeSafetensors } from './io/safetensors'
-import { type Loss, type LossStep, copyLabels } from './losses'
-import { countRight, countRightSides } from './metrics'
-import type { Optimizer, Parameters } from './optimizers/optimizer'
+} from '../training/fit'
+import { decodeSafetensors, encodeSafetensors } from '../io/safetensors'
+import type { Loss, LossStep } from '../losses'
+import { countRight, countRightSides } from '../metrics'
+import type { Optimizer, Parameters } from '../optimizers/optimizer'
 import {
   type Layer,
   type Origin,
@@ -25,14 +27,12 @@ import {
   type Row,
   type Slot,
   type Step,
-  type Tensor,
   type Value,
   countOf,
   leaves,
-  product,
-} from './plan'
-import { type Random, createRandom } from './random'
-import type { Schedule } from './schedules'
+} from '../plan/plan'
+import { type Random, createRandom } from '../random'
+import type { Schedule } from '../schedules'
 
 /** Its type parameters are what a model's abilities come from; `ModelOptions` alone may hold any loss, or none. */
 export interface ModelOptions<

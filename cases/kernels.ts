@@ -1,7 +1,7 @@
 // The case table of the kernels: each row is one call. It drives the comparison of WebAssembly with the twin, bit for
 // bit, and the benchmark. Sizes include 1, odd tails, edges of blocks and non-square shapes.
 
-import type { Kernels } from '../src/engine/index'
+import type { Kernels } from '../src/kernels/index'
 import { BINARY_SCRATCH, EXP_SCRATCH, GEMM_SCRATCH, NORM_SCRATCH, SOFTMAX_SCRATCH } from '../src/kernels/blocking'
 import { convOutput, convScratch, poolOutput, poolScratch } from '../src/kernels/conv-geometry'
 import { createRandom } from '../src/random'

@@ -1,23 +1,8 @@
-// One linear memory and one table of kernels over it.
-
 import { PlanError } from '../errors'
+import type { DType } from '../tensor'
+import type { Engine, WasmSource } from './engine'
 import { createJsEngine } from './js'
 import { createWasmEngine } from './wasm'
-
-/** The kernels, as asc declares them from the source in assembly/. */
-export type Kernels = Awaited<ReturnType<typeof import('#kernels').instantiate>>
-
-/** The numbers that a model computes with. */
-export type DType = 'float64' | 'float32'
-
-export interface Engine {
-  readonly backend: 'wasm' | 'js'
-  readonly kernels: Kernels
-  readonly buffer: ArrayBuffer
-}
-
-/** WebAssembly kernels for hosts that cannot compile the built-in ones: a compiled module, or its bytes. */
-export type WasmSource = WebAssembly.Module | BufferSource
 
 let warned = false
 

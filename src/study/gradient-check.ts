@@ -1,9 +1,9 @@
-import type { Labels, Numbers } from './data/batches'
-import { DataError, checkOptions, flag, integer } from './errors'
-import { checkData } from './feed'
-import type { Model } from './model'
-import type { Tensor } from './plan'
-import { createRandom } from './random'
+import type { Tensor } from '../tensor'
+import type { Labels, Numbers } from '../data/batches'
+import { DataError, checkOptions, flag, integer } from '../errors'
+import { checkData } from '../training/feed'
+import type { Model } from '../model/model'
+import { createRandom } from '../random'
 
 /** A value whose gradient was checked. */
 export interface Coordinate {

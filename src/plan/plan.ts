@@ -12,17 +12,10 @@
 // reader, its gradient from the reader's backward pass to the writer's. What a backward pass reads of the forward pass
 // lives until the next one, so that backward may run again.
 
-import { PlanError } from './errors'
-import type { DType, Kernels } from './engine/index'
-import type { Initializer } from './initializers'
-
-/** A shape and a live view of the model's memory: writing to `data` changes the model. */
-export interface Tensor {
-  /** Its dimensions, the last of which changes fastest in `data`. */
-  readonly shape: readonly number[]
-  /** The values, one after the other. */
-  readonly data: Float64Array | Float32Array
-}
+import type { Kernels } from '../kernels/index'
+import { type DType, product } from '../tensor'
+import { PlanError } from '../errors'
+import type { Initializer } from '../initializers'
 
 /** What runs of a planned layer. `n` is how many examples of the planned batch are in use. */
 export interface Step {
@@ -202,10 +195,6 @@ export interface Regions {
 const ALIGN = 64
 /** 32-bit pointers. */
 export const MAX_BYTES = 2 ** 32
-
-export function product(shape: readonly number[]): number {
-  return shape.reduce((size, d) => size * d, 1)
-}
 
 /** How many values the parameters have together. */
 export function countOf(parameters: readonly Slot[]): number {

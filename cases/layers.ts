@@ -27,7 +27,7 @@ import {
   sigmoid,
   softmax,
   tanh,
-} from '../src/index'
+} from '../src/entries/index'
 
 export interface LayerCase {
   readonly name: string

@@ -1,13 +1,12 @@
 // Several models, or several states of one, that answer together.
 
-import type { Data, Labels, Numbers } from './data/batches'
-import { DataError, PlanError, checkOptions, finite, oneOf } from './errors'
-import type { Batches } from './feed'
-import type { EvaluateOptions, Evaluation } from './fit'
-import { exp, log } from './kernels/math'
-import { checkLabel } from './losses'
-import type { Model } from './model'
-import type { Tensor } from './plan'
+import { type Data, type Labels, type Numbers, checkLabel } from '../data/batches'
+import type { Tensor } from '../tensor'
+import { DataError, PlanError, checkOptions, finite, oneOf } from '../errors'
+import type { Batches } from '../training/feed'
+import type { EvaluateOptions, Evaluation } from '../training/fit'
+import { exp, log } from '../kernels/math'
+import type { Model } from '../model/model'
 
 /** What answers: a model, a snapshot, averaged weights, another ensemble, or something of your own. */
 export interface Predictor {

@@ -1,4 +1,4 @@
-// The build: node assembly/build.mjs. Needs nothing but Node and npm; does only what is out of date.
+// The build: node build.mjs. Needs nothing but Node and npm; does only what is out of date.
 //
 //   package-lock.json --npm ci--> node_modules      only where they differ
 //   assembly/ --asc--> dist/kernels.{f64,f32}.wasm  one source, two precisions
@@ -12,7 +12,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, wri
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+process.chdir(fileURLToPath(new URL('.', import.meta.url)))
 
 /** The packages of a lock file, without what npm leaves out of the installed copy. */
 function lockedVersions(file) {
@@ -42,7 +42,7 @@ if (!installed()) {
   })
 }
 
-const SOURCES = ['assembly', 'src', 'asconfig.json', 'package-lock.json', 'tsconfig.json']
+const SOURCES = ['build.mjs', 'assembly', 'src', 'asconfig.json', 'package-lock.json', 'tsconfig.json']
 
 /** The latest change below a path, in milliseconds. */
 function newest(path) {
@@ -117,7 +117,7 @@ for (const [host, ending] of Object.entries(HOSTS)) {
   writeFileSync(
     `dist/wasm.${host}.js`,
     Object.values(precisions)
-      .map((short) => `import ${short} from './kernels.${short}${ending}'\n`)
+      .map((short) => `import ${short} from './assembly/kernels.${short}${ending}'\n`)
       .join('') + 'export const float64 = () => f64\nexport const float32 = () => f32\n',
   )
 }
@@ -137,9 +137,9 @@ for (const [dtype, short] of Object.entries(precisions)) {
 const twin = readFileSync('dist/twin.f32.js', 'utf8')
 writeFileSync('dist/twin.f32.js', twin.replace(/(?<!function )\bF\(/g, 'Math.fround('))
 /** What `package.json` exports; each loads only what it needs, and what several need is loaded once. */
-const entryPoints = ['index', 'architectures', 'data', 'preprocessing', 'node']
-  .map((name) => `src/${name}.ts`)
-  .filter(existsSync)
+const entryPoints = Object.fromEntries(
+  ['index', 'architectures', 'data', 'preprocessing', 'node'].map((name) => [name, `src/entries/${name}.ts`]),
+)
 const entries = {
   ...common,
   entryPoints,
@@ -150,7 +150,7 @@ const entries = {
 // With what the examples share with it.
 await build({
   ...entries,
-  entryPoints: [...entryPoints, 'src/search/svg.ts'],
+  entryPoints: { ...entryPoints, svg: 'src/svg.ts' },
   chunkNames: 'chunk-[hash]',
   sourcemap: true,
 })

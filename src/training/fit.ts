@@ -1,8 +1,9 @@
 // The training loop: epochs of shuffled batches, validation, callbacks, early stopping, cancelling.
 
-import type { Data } from './data/batches'
-import { splitRows } from './data/split'
-import { PlanError, checkOptions, finite, flag, integer, oneOf, show } from './errors'
+import type { Tensor } from '../tensor'
+import type { Data } from '../data/batches'
+import { splitRows } from '../data/split'
+import { PlanError, checkOptions, finite, flag, integer, oneOf, show } from '../errors'
 import {
   type AsyncBatches,
   type Batches,
@@ -13,10 +14,9 @@ import {
   isStream,
   streamFeed,
 } from './feed'
-import { addConfusion, countTopK } from './metrics'
-import { createPauses } from './pause'
-import type { Tensor } from './plan'
-import { type Random, createRandom } from './random'
+import { addConfusion, countTopK } from '../metrics'
+import { createPauses } from '../pause'
+import { type Random, createRandom } from '../random'
 
 /** Where a run is; one object, updated in place, so keep a copy rather than the object. */
 export interface Progress {

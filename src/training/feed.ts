@@ -1,9 +1,17 @@
 // Batches for fit and evaluate, one interface over arrays, iterables and async iterables.
 
-import { type Data, type Labels, type Numbers, checkFinite, checkProbabilities, countRows } from './data/batches'
-import { DataError, show } from './errors'
-import { type LossStep, checkLabel } from './losses'
-import type { Tensor } from './plan'
+import {
+  type Data,
+  type Labels,
+  type Numbers,
+  checkFinite,
+  checkLabel,
+  checkProbabilities,
+  countRows,
+} from '../data/batches'
+import type { Tensor } from '../tensor'
+import { DataError, show } from '../errors'
+import type { LossStep } from '../losses'
 
 /** Batches { x, y } of any size up to that of the model; a function is called for each epoch. */
 export type Batches = Iterable<Data> | (() => Iterable<Data>)

@@ -1,6 +1,6 @@
 // The parts of an SVG picture, as text. The pictures of the examples are made of them too.
 
-import { log } from '../kernels/math'
+import { log } from './kernels/math'
 
 /** What has which colour. */
 export const COLOR = {

@@ -1,7 +1,7 @@
 // The case tables of the optimizers. `optimizers` maps the operations of PyTorch's numbers, which have our names and
 // options, to factories; each row of `optimizerCases` drives the comparison of the engines over whole training runs.
 
-import { type Optimizer, adagrad, adam, adamW, lbfgs, momentum, nesterov, rmsprop, sgd } from '../src/index'
+import { type Optimizer, adagrad, adam, adamW, lbfgs, momentum, nesterov, rmsprop, sgd } from '../src/entries/index'
 
 // Every factory has options of its own.
 type Factory = (options: any) => Optimizer

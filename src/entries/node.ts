@@ -4,8 +4,8 @@
  * @module v128/node
  */
 
-export { type Report, type Run } from './search/lanes'
-export { type PandaDecision, type PandaEpoch, type PandaOptions, type PandaResult, panda } from './search/panda'
+export { type Report, type Run } from '../search/workers'
+export { type PandaDecision, type PandaEpoch, type PandaOptions, type PandaResult, panda } from '../search/panda'
 export {
   type Round,
   type SearchOptions,
@@ -13,7 +13,7 @@ export {
   type SearchResult,
   type TrialResult,
   search,
-} from './search/search'
+} from '../search/search'
 export {
   type Choice,
   type Choosable,
@@ -27,6 +27,6 @@ export {
   oneMinusLogUniform,
   trialOf,
   uniform,
-} from './search/space'
-export { type Curve, type TrialStopping } from './search/stopping'
-export { searchPicture, searchTable } from './search/results'
+} from '../search/space'
+export { type Curve, type TrialStopping } from '../search/stopping'
+export { searchPicture, searchTable } from '../search/results'

@@ -5,8 +5,8 @@
  * @module v128/preprocessing
  */
 
-export { type PcaOptions, type WhiteningOptions, type ZcaOptions, pca, pcaWhitening, zca } from './data/decompositions'
-export { type Projection, type Transform, loadTransform } from './data/transforms'
+export { type PcaOptions, type WhiteningOptions, type ZcaOptions, pca, pcaWhitening, zca } from '../data/decompositions'
+export { type Projection, type Transform, loadTransform } from '../data/transforms'
 
 /*!
 This file contains ml-matrix (Copyright (c) 2014 Michaël Zasso), is-any-array (Copyright (c) 2018 cheminfo) and

@@ -1,0 +1,101 @@
+/**
+ * v128: layers, losses, optimizers, models and what trains them. Runs wherever JavaScript runs.
+ *
+ * @module v128
+ */
+
+export {
+  type ActivationStatistics,
+  type Histogram,
+  type Statistics,
+  type StatisticsOptions,
+  activationStatistics,
+} from '../study/statistics'
+export type { DType, Tensor } from '../tensor'
+export { type Babysitting, type Check, type WeightStatistics, babysit } from '../study/babysit'
+export { type Data, type Labels, type Numbers } from '../data/batches'
+export { type DataSplit, splitData } from '../data/split'
+export type { WasmSource } from '../engine/engine'
+export {
+  type AveragedWeights,
+  type Ensemble,
+  type Predictor,
+  type Weights,
+  averageWeights,
+  ensemble,
+  snapshot,
+} from '../study/ensembles'
+export { DataError, FileError, PlanError } from '../errors'
+export { type AsyncBatches, type Batches } from '../training/feed'
+export {
+  type Callback,
+  type EarlyStopping,
+  type EpochResult,
+  type EvaluateOptions,
+  type Evaluation,
+  type FitOptions,
+  type History,
+  type Monitor,
+  type Progress,
+} from '../training/fit'
+export { type Coordinate, type GradientCheck, gradientCheck } from '../study/gradient-check'
+export { type Initializer, constant, he, normal, orthogonal, xavier, zeros } from '../initializers'
+export { decodeSafetensors, encodeSafetensors } from '../io/safetensors'
+export { avgPool2d } from '../layers/avg-pool2d'
+export { batchNorm } from '../layers/batch-norm'
+export { concat } from '../layers/concat'
+export { type Conv2dOptions, conv2d } from '../layers/conv2d'
+export { dense } from '../layers/dense'
+export { dropout } from '../layers/dropout'
+export { elu } from '../layers/elu'
+export { flatten } from '../layers/flatten'
+export { freeze } from '../layers/freeze'
+export { globalAvgPool2d } from '../layers/global-avg-pool2d'
+export { groupNorm } from '../layers/group-norm'
+export { layerNorm } from '../layers/layer-norm'
+export { leakyRelu } from '../layers/leaky-relu'
+export { maxPool2d } from '../layers/max-pool2d'
+export { maxout } from '../layers/maxout'
+export { normalize } from '../layers/normalize'
+export { padChannels } from '../layers/pad-channels'
+export { type PoolOptions } from '../layers/pool2d'
+export { relu } from '../layers/relu'
+export { residual } from '../layers/residual'
+export { sequential } from '../layers/sequential'
+export { sigmoid } from '../layers/sigmoid'
+export { softmax } from '../layers/softmax'
+export { tanh } from '../layers/tanh'
+export { type Loss, type LossStep, binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from '../losses'
+export { type ClassificationReport, classificationReport } from '../metrics'
+export {
+  type Ability,
+  type Description,
+  type LoadResult,
+  type Model,
+  type ModelOptions,
+  createModel,
+  describe,
+} from '../model/model'
+export { adagrad } from '../optimizers/adagrad'
+export { type AdamOptions, adam, adamW } from '../optimizers/adam'
+export { type LbfgsOptions, lbfgs } from '../optimizers/lbfgs'
+export { type Minimum, minimize } from '../optimizers/minimize'
+export { momentum } from '../optimizers/momentum'
+export { nesterov } from '../optimizers/nesterov'
+export { type Optimizer, type Parameters, type WithRate } from '../optimizers/optimizer'
+export { rmsprop } from '../optimizers/rmsprop'
+export { sgd } from '../optimizers/sgd'
+export type { Layer, ParameterOptions, Place, Plan, Regions, Row, Slot, Step, Value } from '../plan/plan'
+export { type Random, createRandom } from '../random'
+export {
+  type Schedule,
+  type Timed,
+  cosineDecay,
+  exponentialDecay,
+  inverseSqrtDecay,
+  linearDecay,
+  reduceOnPlateau,
+  stepDecay,
+  timeDecay,
+  warmup,
+} from '../schedules'
