@@ -60,7 +60,7 @@ export function checkOptions<T extends object>(where: string, options: T, allowe
 }
 
 /** Whether a value is an object that is meant for its members: a plain one, or of a class but with members. */
-function hasMembers(value: unknown): boolean {
+export function hasMembers(value: unknown): value is object {
   if (value === null || typeof value !== 'object' || Array.isArray(value) || ArrayBuffer.isView(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   // Of another realm, the prototype of a plain object is another object, but it has none either.
@@ -164,11 +164,14 @@ export function oneOf<T extends string>(where: string, name: string, value: unkn
   throw new PlanError(`${where}: ${name} must be ${list(choices.map((c) => `'${c}'`))}, got ${show(value)}`)
 }
 
-/** `value` if it is a function that can be called as it is, which a class cannot; else a PlanError. */
+/**
+ * `value` if it is a function that can be called as it is, which a class cannot; else a PlanError. A `name` of '' is
+ * for what a function is about.
+ */
 export function callable<T>(where: string, name: string, value: T, wanted: string): T {
   if (isCallable(value)) return value
   const found = typeof value === 'function' ? 'a class' : show(value)
-  throw new PlanError(`${where}: ${name} must be ${wanted}, got ${found}`)
+  throw new PlanError(`${where}: ${name ? `${name} must be` : 'wants'} ${wanted}, got ${found}`)
 }
 
 function isCallable(value: unknown): boolean {
@@ -200,7 +203,18 @@ export function show(value: unknown): string {
 
 /** A name that a user gave, for an error message, in quotes: short, whatever its length and its characters. */
 export function quote(name: unknown): string {
-  return typeof name === 'string' ? `'${shorten(name, NAME_WIDTH)}'` : show(name)
+  return typeof name === 'string' ? `'${brief(name)}'` : show(name)
+}
+
+/** A name that a user gave, as quote has it, without the quotes. */
+export function brief(name: string): string {
+  return shorten(name, NAME_WIDTH)
+}
+
+/** The first of a few numbers, such as the sizes of a shape. */
+export function few(values: ArrayLike<number>): string {
+  const first = Array.from({ length: Math.min(values.length, MEMBERS) }, (_, i) => values[i]).join(', ')
+  return values.length > MEMBERS ? `${first}, ...` : first
 }
 
 /** `room` is how many characters there are for it. */
