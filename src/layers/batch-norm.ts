@@ -2,6 +2,7 @@ import { checkArguments, checkOptions, finite, oneOf } from '../errors'
 import { constant, zeros } from '../initializers'
 import { NORM_SCRATCH } from '../kernels/blocking'
 import type { Layer } from '../plan/plan'
+import { channelsOf } from './shapes'
 
 /**
  * Batch normalisation (Ioffe & Szegedy, 2015): (N, D) or (N, C, H, W) to the same shape, each feature or channel over
@@ -22,7 +23,7 @@ export function batchNorm(
     initBefore: 'next',
     config: { momentum, epsilon, runningVar },
     plan(x, plan) {
-      const c = x.shape[0]
+      const c = channelsOf(x, plan)
       const hw = x.size / c
       // A ReLU that follows is done in the same pass over memory.
       const relu = isRelu(plan.next) ? 1 : 0

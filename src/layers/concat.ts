@@ -1,6 +1,7 @@
-import { PlanError } from '../errors'
+import { PlanError, few } from '../errors'
 import { type Layer, type Step, chain } from '../plan/plan'
 import { configOf, namedLayers, planBranches } from './children'
+import { channelsOf } from './shapes'
 
 /**
  * The outputs of several layers on the same input, side by side: images along the channels, (N, C₁ + C₂ + ..., H, W),
@@ -22,10 +23,11 @@ export function concat(...args: (Layer | Readonly<Record<string, Layer>>)[]): La
     children,
     plan(x, plan) {
       const { outputs, parts } = planBranches(children, x, plan)
+      channelsOf(outputs[0], plan)
       const [, ...rest] = outputs[0].shape
       outputs.forEach(({ shape }, i) => {
         if (shape.length === rest.length + 1 && rest.every((size, axis) => size === shape[axis + 1])) return
-        const given = (at: number) => `'${children[at][0]}' gives (${outputs[at].shape.join(', ')})`
+        const given = (at: number) => `'${children[at][0]}' gives (${few(outputs[at].shape)})`
         throw plan.error(
           `${given(0)}, but ${given(i)}; side by side they must agree in all but the first, the channels`,
         )

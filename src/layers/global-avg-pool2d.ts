@@ -1,6 +1,6 @@
 import { checkArguments } from '../errors'
 import type { Layer } from '../plan/plan'
-import { imageShape } from './pool2d'
+import { imageShape } from './shapes'
 
 /** The mean of each channel: (N, C, H, W) to (N, C). */
 export function globalAvgPool2d(): Layer {

@@ -2,6 +2,7 @@ import { MAX_SIZE, checkArguments, checkOptions, finite, integer } from '../erro
 import { constant, zeros } from '../initializers'
 import { NORM_SCRATCH } from '../kernels/blocking'
 import type { Layer, Plan, Step, Value } from '../plan/plan'
+import { channelsOf } from './shapes'
 
 /**
  * Group normalisation (Wu & He, 2018), as PyTorch's nn.GroupNorm: (N, C) or (N, C, H, W) to the same shape, each
@@ -21,7 +22,7 @@ export function groupNorm(groups: number, options: { epsilon?: number } = {}): L
     initBefore: 'next',
     config: { groups, epsilon },
     plan(x, plan) {
-      const [c] = x.shape
+      const c = channelsOf(x, plan)
       if (c % groups !== 0) {
         throw plan.error(`${groups} groups do not divide the ${c} channels of the input; take a divisor of ${c}`)
       }

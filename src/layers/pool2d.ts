@@ -3,6 +3,7 @@
 import { PlanError, flag, pair } from '../errors'
 import { poolOutput, poolScratch } from '../kernels/conv-geometry'
 import type { Layer, Plan, Step, Value } from '../plan/plan'
+import { imageShape, windowHint } from './shapes'
 
 /** How a pool slides. One number is for both directions; two are [vertical, horizontal]. */
 export interface PoolOptions {
@@ -55,15 +56,12 @@ export function pool2d(
       const [c, h, w] = imageShape(x, p)
       const oh = poolOutput(h, kh, sh, ph, ceil)
       const ow = poolOutput(w, kw, sw, pw, ceil)
-      if (oh < 1 || ow < 1) throw p.error(`kernel ${kh}x${kw} does not fit a ${h}x${w} input with pad ${ph}x${pw}`)
+      if (oh < 1 || ow < 1) {
+        const hint = windowHint(x, p, kh, kw)
+        throw p.error(`kernel ${kh}x${kw} does not fit a ${h}x${w} input with pad ${ph}x${pw}${hint}`)
+      }
       p.scratch(poolScratch(w, ow, kh, kw, sw, pw, p.bytes))
       return plan(x, p, { c, h, w, oh, ow, kh, kw, sh, sw, ph, pw })
     },
   }
-}
-
-/** [C, H, W], or a PlanError where the input is no image. */
-export function imageShape({ shape }: Value, plan: Plan): readonly number[] {
-  if (shape.length === 3) return shape
-  throw plan.error(`wants images (C, H, W), got an input of shape (${shape.join(', ')})`)
 }
