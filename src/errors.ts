@@ -77,11 +77,16 @@ function isIndexed(value: object): boolean {
   return Array.isArray(value) || ArrayBuffer.isView(value) || Object.getPrototypeOf(value) === String.prototype
 }
 
+/** False of what cannot be looked at, too. */
 function isPlain(value: unknown): value is object {
   if (value === null || typeof value !== 'object') return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  // That of a plain object has none itself, in every realm.
-  return prototype === null || Object.getPrototypeOf(prototype) === null
+  try {
+    const prototype: unknown = Object.getPrototypeOf(value)
+    // That of a plain object has none itself, in every realm.
+    return prototype === null || Object.getPrototypeOf(prototype) === null
+  } catch {
+    return false
+  }
 }
 
 /** What `read` gives; if a getter, a proxy or an iterator of the user throws meanwhile, a PlanError that says so. */
