@@ -2,32 +2,8 @@
 // gradient check, the comparison of the engines over whole training steps, and the names and shapes of parameters.
 // Each row of goldenLayers says which layer PyTorch's numbers in test/fixtures are of.
 
-import {
-  type Layer,
-  avgPool2d,
-  batchNorm,
-  concat,
-  conv2d,
-  dense,
-  dropout,
-  elu,
-  flatten,
-  freeze,
-  globalAvgPool2d,
-  groupNorm,
-  layerNorm,
-  leakyRelu,
-  maxPool2d,
-  maxout,
-  normalize,
-  padChannels,
-  relu,
-  residual,
-  sequential,
-  sigmoid,
-  softmax,
-  tanh,
-} from '../src/entries/index'
+import type { Layer } from '../src/plan/plan'
+import { avgPool2d, batchNorm, concat, conv2d, dense, dropout, elu, flatten, freeze, globalAvgPool2d, groupNorm, layerNorm, leakyRelu, maxPool2d, maxout, normalize, padChannels, relu, residual, sequential, sigmoid, softmax, tanh } from '../src/entries/index'
 
 export interface LayerCase {
   readonly name: string

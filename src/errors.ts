@@ -30,6 +30,12 @@ export function checkOptions(where: string, options: object, allowed: readonly s
   }
 }
 
+/** Throws a PlanError where a promise is handed in for what it promises. */
+export function checkNoPromise(where: string, value: unknown): void {
+  if (typeof (value as PromiseLike<unknown> | null | undefined)?.then !== 'function') return
+  throw new PlanError(`${where}: this is a promise: await it first, as in await createModel(...)`)
+}
+
 /** `value` if it is an integer of at least `min`, else a PlanError. */
 export function integer(where: string, name: string, value: unknown, min: number): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min) return value

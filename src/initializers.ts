@@ -28,9 +28,14 @@ export function normal(std = 0.01): Initializer {
   return gaussian('normal', { std }, () => std)
 }
 
-/** Glorot & Bengio (2010): normal values of variance 2 / (fanIn + fanOut). For tanh, sigmoid and linear outputs. */
-export function xavier(): Initializer {
-  return gaussian('xavier', {}, (fanIn, fanOut) => Math.sqrt(2 / (fanIn + fanOut)))
+/**
+ * Glorot & Bengio (2010): normal values of variance gain² · 2 / (fanIn + fanOut); `gain` is 1 unless given. For tanh,
+ * sigmoid and linear outputs.
+ */
+export function xavier(options: { gain?: number } = {}): Initializer {
+  checkOptions('xavier', options, ['gain'])
+  const gain = finite('xavier', 'gain', options.gain ?? 1, 0)
+  return gaussian('xavier', gain === 1 ? {} : { gain }, (fanIn, fanOut) => gain * Math.sqrt(2 / (fanIn + fanOut)))
 }
 
 /** He et al. (2015): normal values of variance 2 / fanIn. For ReLU and its kin. */

@@ -24,11 +24,12 @@ export function mix(z: number): number {
 /**
  * Random numbers from xoshiro128** (Blackman & Vigna, 2018), its state filled from `seed` by splitmix32. Integer
  * arithmetic and our own logarithm only, so that no bit depends on the engine.
- * `stream` separates uses of one seed. A model takes 0 for its first weights, 1 to shuffle, 3 to split off validation
+ * `stream` separates uses of one seed, and `index` draws of one use, such as the orders of different epochs: what is drawn
+ * for one depends on nothing drawn before. Both are 0 unless given. A model takes 0 for its first weights, 1 to shuffle, 3 to split off validation
  * data: draw data for a model of the same seed from another, or from another seed, lest it resembles those weights.
  */
-export function createRandom(seed: number, stream = 0): Random {
-  let state = (seed ^ Math.imul(stream, 0x85ebca6b)) >>> 0
+export function createRandom(seed: number, stream = 0, index = 0): Random {
+  let state = (seed ^ Math.imul(stream, 0x85ebca6b) ^ (index ? mix(index) : 0)) >>> 0
   const split = (): number => {
     state = (state + 0x9e3779b9) >>> 0
     return mix(state)

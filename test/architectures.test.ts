@@ -1,17 +1,11 @@
 // Ready-made networks: their sizes as published, names and numbers as torchvision's, and that they learn.
+import { createModel } from '../src/model/create'
+import { describe } from '../src/model/describe'
+import type { Layer } from '../src/plan/plan'
 import { readFileSync } from 'node:fs'
 import { describe as group, expect, test } from 'vitest'
 import * as v128 from '../src/entries/architectures'
-import {
-  type Layer,
-  type Model,
-  adam,
-  createModel,
-  describe,
-  gradientCheck,
-  softmaxCrossEntropy,
-  leakyRelu,
-} from '../src/entries/index'
+import { type Model, adam, gradientCheck, softmaxCrossEntropy, leakyRelu } from '../src/entries/index'
 import { randomData } from './models'
 
 const image = [3, 224, 224]

@@ -1,4 +1,5 @@
 // Several models that answer together: means against their definition, weights that are put aside and come back.
+import { createModel } from '../src/model/create'
 import type { Tensor } from '../src/tensor'
 import { describe, expect, test } from 'vitest'
 import {
@@ -8,7 +9,6 @@ import {
   averageWeights,
   batchNorm,
   cosineDecay,
-  createModel,
   dense,
   ensemble,
   relu,

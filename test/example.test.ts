@@ -1,5 +1,6 @@
 // The program that npm start runs: what it prints, what it leaves, and how it ends.
 
+import { createModel } from '../src/model/create'
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +12,6 @@ import { loadMnist } from '../examples/mnist-data.js'
 import {
   batchNorm,
   conv2d,
-  createModel,
   decodeSafetensors,
   dense,
   flatten,

@@ -1,13 +1,13 @@
 // Against PyTorch's numbers, in both precisions and on both engines. test/fixtures is a part of shared/golden.
+import { createModel } from '../src/model/create'
+import type { Layer } from '../src/plan/plan'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
-  type Layer,
   type Model,
   adam,
   batchNorm,
   conv2d,
-  createModel,
   dense,
   flatten,
   globalAvgPool2d,
@@ -19,6 +19,9 @@ import {
   softmaxCrossEntropy,
 } from '../src/entries/index'
 import { type GoldenConfig, goldenLayers } from '../cases/layers'
+import { coreOf } from '../src/model/model'
+import { loadBatch } from '../src/training/feed'
+import { lossOfLoaded } from '../src/training/step'
 import { goldenLosses } from '../cases/losses'
 import { optimizers } from '../cases/optimizers'
 
@@ -117,8 +120,9 @@ describe.each(RUNS)('losses, $dtype on $backend', ({ dtype, backend, tolerance }
     const { data: w } = model.parameters.weight
     for (let i = 0; i < n; i++) for (let j = 0; j < units; j++) w[j * n + i] = c.inputs.x.data[i * units + j]
     const oneHot = Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0))
-    model.loadBatch({ x: oneHot, y: c.inputs.labels ?? c.inputs.target.data }, n, undefined, 0)
-    expectClose([model.lossOfLoaded(n, true)], [c.outputs.loss], tolerance, 'loss')
+    const core = coreOf('test', model)
+    loadBatch(core, { x: oneHot, y: c.inputs.labels ?? c.inputs.target.data }, n, undefined, 0)
+    expectClose([lossOfLoaded(core, n, true)], [c.outputs.loss], tolerance, 'loss')
     const { data: dw } = model.gradients.weight
     const dx = Array.from({ length: n * units }, (_, k) => dw[(k % units) * n + Math.floor(k / units)])
     expectClose(dx, c.outputs.dx.data, tolerance, 'dx')

@@ -1,4 +1,5 @@
 // l1, l2, maxNorm and clipping, against PyTorch and by their definitions.
+import { createModel } from '../src/model/create'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
@@ -7,7 +8,6 @@ import {
   adam,
   batchNorm,
   conv2d,
-  createModel,
   createRandom,
   dense,
   flatten,

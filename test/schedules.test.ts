@@ -1,11 +1,11 @@
 // Schedules against their golden rates, PyTorch's ReduceLROnPlateau, and the runs they belong to.
+import { createModel } from '../src/model/create'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
   PlanError,
   type Schedule,
   cosineDecay,
-  createModel,
   dense,
   exponentialDecay,
   inverseSqrtDecay,

@@ -1,10 +1,11 @@
 // The training loop beyond plain epochs: steps, shares for validation, batches that come one by one, callbacks that end
 // a run, early stopping, metrics, pauses within a step.
+import { createModel } from '../src/model/create'
+import type { Evaluation } from '../src/training/evaluate'
 import { describe, expect, test } from 'vitest'
 import {
   DataError,
   type Data,
-  type Evaluation,
   type FitOptions,
   type ModelOptions,
   PlanError,
@@ -20,7 +21,6 @@ import {
   adamW,
   batchNorm,
   classificationReport,
-  createModel,
   createRandom,
   dense,
   dropout,
@@ -274,7 +274,7 @@ describe('callbacks', () => {
 
 describe('early stopping', () => {
   // A learning rate that makes it worse from the third epoch on.
-  const spoil = (epoch: number) => (epoch < 3 ? 0.02 : 30)
+  const spoil = (epoch: number) => (epoch < 3 ? 0.02 : 0.6)
   const stopping = async (earlyStopping: FitOptions['earlyStopping'], epochs = 20) => {
     const model = await make({ optimizer: momentum({ learningRate: spoil }) })
     const states: Record<string, string>[] = []

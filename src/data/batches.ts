@@ -1,6 +1,7 @@
 // From what people hand in to rows in the model's memory.
 
 import { DataError, show } from '../errors'
+import type { DType } from '../tensor'
 
 /** Any typed array or array of numbers, rows one after the other. */
 export type Numbers = ArrayLike<number>
@@ -31,12 +32,13 @@ export function countRows(name: string, x: ArrayLike<unknown>, size: number, sha
 }
 
 /** Throws a DataError that names the first row with a NaN, an infinity or something that is no number. */
-export function checkFinite(name: string, x: Numbers, size: number): void {
+export function checkFinite(name: string, x: Numbers, size: number, dtype: DType = 'float64'): void {
   // By tag, not instanceof: an array may come from another realm.
   if (/^(Ui|I)nt/.test((x as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? '')) return
   for (let i = 0; i < x.length; i++) {
     // x - x is 0 for finite numbers only.
-    if (typeof x[i] !== 'number' || x[i] - x[i] !== 0) {
+    const value = dtype === 'float32' ? Math.fround(x[i]) : x[i]
+    if (typeof x[i] !== 'number' || value - value !== 0) {
       throw new DataError(`${name}: row ${Math.floor(i / size)} holds ${show(x[i])}; remove or repair that row`)
     }
   }

@@ -1,6 +1,7 @@
 import { checkOptions, flag, integer, pair } from '../errors'
 import type { Initializer } from '../initializers'
 import { convOutput, convScratch } from '../kernels/conv-geometry'
+import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
 import { checkInitializer, defaultInitializer, planBias } from './weights'
 
@@ -65,39 +66,25 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       const cg = c / groups
       const fanIn = cg * kh * kw
       const weight = plan.parameter('weight', [filters, cg, kh, kw], {
-        init: options.init ?? defaultInitializer(plan.following),
+        init: options.init ?? defaultInitializer(plan.ahead),
         fanIn,
         fanOut: (filters / groups) * kh * kw,
         decay: true,
       })
       const bias = hasBias ? planBias(plan, filters) : undefined
-      plan.keep(x)
-      plan.scratch(convScratch(c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, groups, plan.bytes))
       const y = plan.value([filters, oh, ow])
-      return {
-        y,
-        flops: 2 * fanIn * y.size,
-        forward(n) {
-          // prettier-ignore
-          plan.kernels.conv2dForward(
-            n, c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, groups,
-            x.data, weight.data, bias ? bias.data : 0, plan.scratchPointer, y.data,
-          )
-        },
-        backward(n) {
-          // prettier-ignore
-          if (weight.gradient) plan.kernels.conv2dBackwardWeight(
-            n, c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, groups,
-            x.data, y.gradient, plan.scratchPointer, weight.gradient, bias ? bias.gradient : 0,
-          )
-          if (!plan.wants(x)) return
-          // prettier-ignore
-          plan.kernels.conv2dBackwardInput(
-            n, c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, groups,
-            y.gradient, weight.data, plan.scratchPointer, x.gradient,
-          )
-        },
-      }
+      const sizes = [N, c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, groups]
+      const scratch = convScratch(c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, groups, plan.bytes)
+      const flops = 2 * fanIn * y.size
+      plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y], flops })
+      plan.backward('conv2dBackwardWeight', {
+        sizes,
+        reads: [x, y.gradient],
+        scratch,
+        writes: [weight.gradient, bias?.gradient],
+      })
+      plan.backward('conv2dBackwardInput', { sizes, reads: [y.gradient, weight], scratch, writes: [x.gradient] })
+      return y
     },
   }
 }

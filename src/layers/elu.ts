@@ -12,8 +12,7 @@ export function elu(options: { alpha?: number } = {}): Layer {
   const layer = activation(
     'elu',
     { alpha },
-    (kernels, count, x, scratch, y) => kernels.eluForward(count, alpha, x, scratch, y),
-    (kernels, count, y, dy, dx) => kernels.eluBackward(count, alpha, y, dy, dx),
+    { forward: 'eluForward', backward: 'eluBackward', numbers: [alpha], exp: true },
   )
   return { ...layer, initBefore: 'he' }
 }

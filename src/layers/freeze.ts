@@ -14,6 +14,7 @@ export function freeze(layer: Layer): Layer {
   return {
     kind: 'freeze',
     config: { layer: { kind: layer.kind, config: layer.config } },
-    plan: (x, plan) => plan.freeze(x, () => plan.child('', layer, x)),
+    plan: (x, plan) => plan.freeze(() => plan.child('', layer, x)),
+    children: [['', layer]],
   }
 }

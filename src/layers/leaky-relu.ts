@@ -12,8 +12,7 @@ export function leakyRelu(options: { alpha?: number } = {}): Layer {
   const layer = activation(
     'leakyRelu',
     { alpha },
-    (kernels, count, x, _, y) => kernels.leakyReluForward(count, alpha, x, y),
-    (kernels, count, y, dy, dx) => kernels.leakyReluBackward(count, alpha, y, dy, dx),
+    { forward: 'leakyReluForward', backward: 'leakyReluBackward', numbers: [alpha] },
   )
   return { ...layer, initBefore: 'he' }
 }

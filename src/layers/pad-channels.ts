@@ -1,4 +1,5 @@
 import { checkOptions, integer } from '../errors'
+import { N, times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
 
 /**
@@ -15,18 +16,19 @@ export function padChannels(options: { before?: number; after?: number }): Layer
     plan(x, plan) {
       const [c, ...rest] = x.shape
       const y = plan.value([before + c + after, ...rest])
-      const offset = ((before * x.size) / c) * plan.bytes
-      return {
-        y,
-        flops: 0,
-        forward(n) {
-          plan.kernels.fill(n * y.size, 0, y.data)
-          plan.kernels.copyBlocks(n, x.size, x.size, y.size, x.data, y.data + offset)
-        },
-        backward(n) {
-          if (plan.wants(x)) plan.kernels.copyBlocks(n, x.size, y.size, x.size, y.gradient + offset, x.gradient)
-        },
-      }
+      const offset = (before * x.size) / c
+      plan.forward('fill', { sizes: [times(y.size), 0], reads: [], writes: [y] })
+      plan.forward('copyBlocks', {
+        sizes: [N, x.size, x.size, y.size],
+        reads: [x],
+        writes: [{ within: y, offset }],
+      })
+      plan.backward('copyBlocks', {
+        sizes: [N, x.size, y.size, x.size],
+        reads: [y.gradient && { within: y.gradient, offset }],
+        writes: [x.gradient],
+      })
+      return y
     },
   }
 }

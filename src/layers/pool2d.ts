@@ -2,7 +2,9 @@
 
 import { PlanError, checkOptions, flag, pair } from '../errors'
 import { poolOutput, poolScratch } from '../kernels/conv-geometry'
-import type { Layer, Plan, Step, Value } from '../plan/plan'
+import { type Size, times } from '../plan/calls'
+import type { Layer, Plan } from '../plan/plan'
+import type { Value } from '../plan/value'
 
 /** How a pool slides. One number is for both directions; two are [vertical, horizontal]. */
 export interface PoolOptions {
@@ -14,28 +16,25 @@ export interface PoolOptions {
   ceil?: boolean
 }
 
-/** The sizes of a planned pool, in the order of the kernels' arguments. */
+/** A planned pool. */
 export interface Windows {
-  readonly c: number
-  readonly h: number
-  readonly w: number
-  readonly oh: number
-  readonly ow: number
-  readonly kh: number
-  readonly kw: number
-  readonly sh: number
-  readonly sw: number
-  readonly ph: number
-  readonly pw: number
+  /** n c, h, w, oh, ow, kh, kw, sh, sw, ph, pw: as the kernels have them. */
+  readonly sizes: readonly Size[]
+  /** Of the output, for one example. */
+  readonly shape: readonly [channels: number, height: number, width: number]
+  /** Bytes of scratch of the forward pass, and of the backward pass of means. */
+  readonly scratch: number
+  /** Comparisons or additions for one example. */
+  readonly flops: number
 }
 
-/** A layer of windows, whose step `plan` makes; `extra` are options beside those of PoolOptions, checked. */
+/** A layer of windows, whose calls `plan` records; `extra` are options beside those of PoolOptions, checked. */
 export function pool2d(
   kind: string,
   kernel: number | readonly [number, number],
   options: PoolOptions,
   extra: Readonly<Record<string, unknown>>,
-  plan: (x: Value, plan: Plan, windows: Windows) => Step,
+  plan: (x: Value, plan: Plan, windows: Windows) => Value,
 ): Layer {
   checkOptions(kind, options, ['stride', 'pad', 'ceil', ...Object.keys(extra)])
   const [kh, kw] = pair(kind, 'kernel', kernel, 1)
@@ -54,8 +53,12 @@ export function pool2d(
       const oh = poolOutput(h, kh, sh, ph, ceil)
       const ow = poolOutput(w, kw, sw, pw, ceil)
       if (oh < 1 || ow < 1) throw p.error(`kernel ${kh}x${kw} does not fit a ${h}x${w} input with pad ${ph}x${pw}`)
-      p.scratch(poolScratch(w, ow, kh, kw, sw, pw, p.bytes))
-      return plan(x, p, { c, h, w, oh, ow, kh, kw, sh, sw, ph, pw })
+      return plan(x, p, {
+        sizes: [times(c), h, w, oh, ow, kh, kw, sh, sw, ph, pw],
+        shape: [c, oh, ow],
+        scratch: poolScratch(w, ow, kh, kw, sw, pw, p.bytes),
+        flops: kh * kw * c * oh * ow,
+      })
     },
   }
 }

@@ -1,5 +1,6 @@
 import { PlanError, checkOptions } from '../errors'
-import { type Layer, type Step, chain } from '../plan/plan'
+import { times } from '../plan/calls'
+import type { Layer } from '../plan/plan'
 import { planBranches } from './children'
 
 /**
@@ -31,10 +32,10 @@ export function residual(
       ...(shortcut && { shortcut: { kind: shortcut.kind, config: shortcut.config } }),
       ...(options.names && { names }),
     },
+    children: [[names.body, body], ...(shortcut ? [[names.shortcut, shortcut] as const] : [])],
     plan(x, plan) {
       const children = [[names.body, body] as const, [names.shortcut, shortcut] as const]
-      const { outputs, parts } = planBranches(children, x, plan)
-      const [a, b] = outputs
+      const [a, b] = planBranches(children, x, plan)
       if (a.shape.join() !== b.shape.join()) {
         const given = shortcut ? 'the shortcut gives' : 'without a shortcut, the input is'
         throw plan.error(`the body gives (${a.shape.join(', ')}), but ${given} (${b.shape.join(', ')})`)
@@ -43,16 +44,9 @@ export function residual(
       // The gradient of a sum is that of each term.
       plan.shareGradient(a, y)
       plan.shareGradient(b, y)
-      plan.addRow('add', y.shape, y.size)
-      const sum: Step = {
-        y,
-        flops: y.size,
-        forward(n) {
-          plan.kernels.add(n * y.size, a.data, b.data, y.data)
-        },
-        backward() {},
-      }
-      return chain(y, [...parts, sum])
+      plan.forward('add', { sizes: [times(y.size)], reads: [a, b], writes: [y], flops: y.size })
+      plan.addRow('add', y.shape)
+      return y
     },
   }
 }

@@ -1,12 +1,13 @@
 // Several models, or several states of one, that answer together.
 
+import type { EvaluateOptions, Evaluation } from '../training/evaluate'
 import { type Data, type Labels, type Numbers, checkLabel } from '../data/batches'
 import type { Tensor } from '../tensor'
 import { DataError, PlanError, checkOptions, finite, oneOf } from '../errors'
 import type { Batches } from '../training/feed'
-import type { EvaluateOptions, Evaluation } from '../training/fit'
+import { settle } from '../training/step'
 import { exp, log } from '../kernels/math'
-import type { Model } from '../model/model'
+import { type Model, coreOf } from '../model/model'
 
 /** What answers: a model, a snapshot, averaged weights, another ensemble, or something of your own. */
 export interface Predictor {
@@ -120,7 +121,7 @@ export interface Weights extends Predictor {
  *     ensemble(members).evaluate(test)
  */
 export function snapshot(model: Model<never>): Weights {
-  model.settle()
+  settle(coreOf('snapshot', model))
   const live = Object.values({ ...model.parameters, ...model.buffers }).map(({ data }) => data)
   return weightsOf(
     model,
@@ -132,7 +133,7 @@ export function snapshot(model: Model<never>): Weights {
 function weightsOf(model: Model<never>, live: readonly Tensor['data'][], kept: readonly Tensor['data'][]): Weights {
   const swap = () => {
     // Never in the middle of a step, in which fit may pause.
-    model.settle()
+    settle(coreOf('swap', model))
     for (let i = 0; i < live.length; i++) {
       const a = live[i]
       const b = kept[i]
@@ -184,7 +185,7 @@ export function averageWeights(model: Model<never>, options: { decay?: number } 
   return {
     ...weightsOf(model, live, average),
     update() {
-      model.settle()
+      settle(coreOf('averageWeights', model))
       updates++
       const rest = 1 - Math.min(decay, (updates - 1) / updates)
       for (let i = 0; i < live.length; i++) {
