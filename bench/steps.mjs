@@ -3,8 +3,8 @@
 //
 // The commit is checked out and built in a folder of its own among the temporary files, which later runs use again
 // (git worktree list names it, git worktree remove deletes it). Each figure comes from a process of its own with one
-// model, since V8 makes other code of a function that has met several. The two trees take turns, and only neighbours in
-// time are compared, since the speed of a machine drifts.
+// model, since V8 makes other code of a function that has met several. The two trees take turns, since the speed of a
+// machine drifts. On a busy one, believe the processor's time, and more rounds.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -25,7 +25,7 @@ const networks = {
       const block = (filters) => [conv2d(filters, { kernel: 3, pad: 1 }), batchNorm(), relu(), maxPool2d(2)]
       return sequential(...block(16), ...block(32), flatten(), dense(10))
     },
-    shape: { input: [1, 28, 28], batch: 64, classes: 10, batches: 4, epochs: 1 },
+    shape: { input: [1, 28, 28], batch: 64, classes: 10, batches: 2, epochs: 1 },
     inputs: (bits) => Uint8Array.from(bits, (word) => word >>> 24),
   },
   '2-64-64-3, batch 50': {
@@ -38,7 +38,10 @@ const cases = Object.keys(networks).flatMap((network) =>
   ['float64', 'float32'].flatMap((dtype) => ['trainStep', 'fit'].map((way) => ({ network, dtype, way }))),
 )
 
-/** The least and the median of a second's samples, after half a second to warm up; milliseconds a step. */
+/**
+ * Milliseconds a step in a second's samples, after half a second to warm up: the least that it took of the processor,
+ * whatever else the machine did meanwhile, and the median by the clock, which also counts waiting.
+ */
 async function measure({ tree, network, dtype, way }) {
   const v128 = await import(pathToFileURL(`${tree}/dist/index.js`).href)
   const { layers, shape, inputs } = networks[network]
@@ -59,14 +62,17 @@ async function measure({ tree, network, dtype, way }) {
     },
     fit: async () => (await model.fit({ x, y }, { epochs })).loss[epochs - 1],
   }
-  const samples = []
-  for (const start = performance.now(); performance.now() < start + 1500;) {
-    const from = performance.now()
+  const [processor, clock] = [[], []]
+  for (const start = performance.now(); clock.length < 3 || performance.now() < start + 1500;) {
+    const [from, before] = [performance.now(), process.cpuUsage()]
     const loss = await ways[way]()
     if (!Number.isFinite(loss)) throw new Error(`${tree}: ${network}, ${dtype}, ${way}: the loss is ${loss}`)
-    if (from > start + 500) samples.push((performance.now() - from) / steps)
+    if (from < start + 500) continue
+    const { user, system } = process.cpuUsage(before)
+    processor.push((user + system) / 1000 / steps)
+    clock.push((performance.now() - from) / steps)
   }
-  return { least: Math.min(...samples), median: quantile(samples, 0.5) }
+  return { least: Math.min(...processor), median: quantile(clock, 0.5) }
 }
 
 function quantile(list, share) {
@@ -76,49 +82,53 @@ function quantile(list, share) {
   return below + (at % 1) * (sorted[Math.ceil(at)] - below)
 }
 
-async function compare(name, rounds) {
+function compare(name, rounds) {
   const git = (...args) =>
     execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 2] }).trim()
   const commit = git('rev-parse', '--verify', `${name}^{commit}`).slice(0, 12)
-  const older = `${tmpdir()}/v128-bench-${commit}`
+  const folder = `${tmpdir()}/v128-bench-${commit}`
   // Forced, since git may still list a folder that was deleted.
-  if (!existsSync(`${older}/.git`)) git('worktree', 'add', '--force', '--detach', older, commit)
-  for (const tree of [older, root]) {
+  if (!existsSync(`${folder}/.git`)) git('worktree', 'add', '--force', '--detach', folder, commit)
+  for (const tree of [folder, root]) {
     const script = existsSync(`${tree}/build.mjs`) ? 'build.mjs' : 'assembly/build.mjs'
     execFileSync(process.execPath, [script], { cwd: tree, stdio: ['ignore', 2, 2] })
   }
 
-  const changed = git('status', '--porcelain') ? ' with changes' : ''
-  console.log(
-    `\nMilliseconds a step, the least of all rounds (${rounds}), Node ${process.version}: ${commit} (then) and ` +
-      `${git('rev-parse', '--short=12', 'HEAD')}${changed} (now).\nNow / then, by the least and by the median of each ` +
-      'process: the median of all neighbours, and their middle half.\n',
-  )
-  const line = (cells) => console.log(cells.map((cell, i) => cell.padEnd([42, 9, 9, 24][i] ?? 0)).join(''))
-  line(['', 'then', 'now', 'ratio of leasts', 'ratio of medians'])
+  const head = git('rev-parse', '--short=12', 'HEAD') + (git('status', '--porcelain') ? ' with changes' : '')
   const start = performance.now()
+  const total = 2 * rounds * cases.length
+  const turns = []
+  while (turns.length < total) {
+    const { network, dtype, way } = cases[(turns.length >> 1) % cases.length]
+    const task = JSON.stringify({ tree: turns.length % 2 ? root : folder, network, dtype, way })
+    // Optimised at once: whether and when V8 leaves its first tier depends on how busy the machine is.
+    const args = ['--no-liftoff', fileURLToPath(import.meta.url), '--measure', task]
+    turns.push(JSON.parse(execFileSync(process.execPath, args, { stdio: ['ignore', 'pipe', 2] })))
+    if (turns.length % (2 * cases.length) > 0) continue
+    const left = ((performance.now() - start) / 1000) * (total / turns.length - 1)
+    process.stderr.write(`round ${turns.length / 2 / cases.length} of ${rounds}, ${left.toFixed(0)} s left\n`)
+  }
+
+  console.log(
+    `\nMilliseconds a step, Node ${process.version}: ${commit} (then) and ${head} (now).\nThe least time of the ` +
+      `processor in ${rounds} rounds; then the ratio in each round, median and middle half, of these least times,\n` +
+      'and of the medians by the clock.\n',
+  )
+  const line = (cells) => console.log(cells.map((cell, i) => cell.padEnd([42, 9, 9, 10, 25][i] ?? 0)).join(''))
+  line(['', 'then', 'now', 'now/then', 'least, processor', 'median, clock'])
   for (const [i, { network, dtype, way }] of cases.entries()) {
-    const turns = []
-    while (turns.length < 2 * rounds) {
-      const task = JSON.stringify({ tree: turns.length % 2 ? root : older, network, dtype, way })
-      // Optimised at once: whether and when V8 leaves its first tier depends on how busy the machine is.
-      const args = ['--no-liftoff', fileURLToPath(import.meta.url), '--measure', task]
-      turns.push(JSON.parse(execFileSync(process.execPath, args, { stdio: ['ignore', 'pipe', 2] })))
-      const share = (i + turns.length / (2 * rounds)) / cases.length
-      const left = ((performance.now() - start) * (1 / share - 1)) / 1000
-      if (process.stderr.isTTY) process.stderr.write(`\r${(100 * share).toFixed(0)} %, ${left.toFixed(0)} s left   \r`)
-    }
-    const least = (which) => Math.min(...turns.filter((_, t) => t % 2 === which).map((turn) => turn.least)).toFixed(4)
+    const [older, newer] = [0, 1].map((which) => turns.filter((_, t) => t % (2 * cases.length) === 2 * i + which))
+    const [then, now] = [older, newer].map((side) => Math.min(...side.map((turn) => turn.least)))
     const ratio = (key) => {
-      const ratios = turns.slice(1).map((turn, t) => (turn[key] / turns[t][key]) ** (t % 2 ? -1 : 1))
+      const ratios = older.map((turn, round) => newer[round][key] / turn[key])
       const [low, middle, high] = [0.25, 0.5, 0.75].map((share) => quantile(ratios, share).toFixed(3))
       return `${middle} (${low} to ${high})`
     }
-    line([`${network}, ${dtype}, ${way}`, least(0), least(1), ratio('least'), ratio('median')])
+    const figures = [then.toFixed(4), now.toFixed(4), (now / then).toFixed(3), ratio('least'), ratio('median')]
+    line([`${network}, ${dtype}, ${way}`, ...figures])
   }
 }
 
 if (flags.measure) console.log(JSON.stringify(await measure(JSON.parse(flags.measure))))
-else if (!(Number.isInteger(+flags.rounds) && +flags.rounds >= 1))
-  throw new Error('--rounds takes a whole number from 1')
-else await compare(positionals[0] ?? '8694741', +flags.rounds)
+else if (Number.isInteger(+flags.rounds) && +flags.rounds >= 1) compare(positionals[0] ?? '8694741', +flags.rounds)
+else throw new Error(`--rounds takes a whole number from 1, not ${flags.rounds}`)
