@@ -40,7 +40,7 @@ export {
 } from '../training/fit'
 export { type Coordinate, type GradientCheck, gradientCheck } from '../study/gradient-check'
 export { type Initializer, constant, he, normal, orthogonal, xavier, zeros } from '../initializers'
-export { decodeSafetensors, encodeSafetensors } from '../io/safetensors'
+export { type StoredTensor, decodeSafetensors, encodeSafetensors, readSafetensors } from '../io/safetensors'
 export { avgPool2d } from '../layers/avg-pool2d'
 export { batchNorm } from '../layers/batch-norm'
 export { concat } from '../layers/concat'

@@ -15,7 +15,7 @@ import {
   evaluate,
   fit,
 } from '../training/fit'
-import { decodeSafetensors, encodeSafetensors } from '../io/safetensors'
+import { encodeSafetensors, readSafetensors } from '../io/safetensors'
 import type { Loss, LossStep } from '../losses'
 import { countRight, countRightSides } from '../metrics'
 import type { Optimizer, Parameters } from '../optimizers/optimizer'
@@ -560,7 +560,7 @@ export class Model<Can extends Ability = Ability> implements Trainable {
   }
 
   /** Parameters and buffers as a safetensors file, with PyTorch's names and shapes. */
-  save(): Uint8Array {
+  save(): Uint8Array<ArrayBuffer> {
     this.settle()
     return encodeSafetensors({ ...this.parameters, ...this.buffers })
   }
@@ -573,7 +573,7 @@ export class Model<Can extends Ability = Ability> implements Trainable {
   load(bytes: Uint8Array, options: { strict?: boolean } = {}): LoadResult {
     checkOptions('load', options, ['strict'])
     const strict = flag('load', 'strict', options.strict ?? true)
-    const tensors = decodeSafetensors(bytes)
+    const tensors = readSafetensors(bytes)
     const own = { ...this.parameters, ...this.buffers }
     const missing: string[] = []
     const mismatched: string[] = []
@@ -582,7 +582,9 @@ export class Model<Can extends Ability = Ability> implements Trainable {
       if (!found) {
         if (strict) throw new FileError(`weights: the file has no '${name}'; it is of another model`)
         missing.push(name)
-      } else if (found.shape.join() !== shape.join()) {
+      } else if (!found.decodable || found.shape.join() !== shape.join()) {
+        // A type that cannot be decoded is said by decode().
+        if (strict) found.decode()
         const shapes = `(${found.shape.join(', ')}) in the file, (${shape.join(', ')}) here`
         if (strict) throw new FileError(`weights: '${name}' is ${shapes}; { strict: false } loads what fits`)
         mismatched.push(name)
@@ -602,7 +604,7 @@ export class Model<Can extends Ability = Ability> implements Trainable {
       throw new FileError(`weights: nothing in the file (${names}, ...) has a name and a shape of this model`)
     }
     this.settle()
-    for (const [name, { data }] of fitting) data.set(tensors.get(name)!.data)
+    for (const [name, { data }] of fitting) data.set(tensors.get(name)!.decode())
     return { missing, mismatched, unexpected }
   }
 
