@@ -24,16 +24,22 @@ export const MAX_WINDOW = 2 ** 20
 // ---- what a function was given ----
 
 /**
- * Throws unless at most `most` arguments were given; those that are undefined do not count. Every function that users
- * call begins with it: `checkArguments('dense', arguments, 2)`. `cure` says what to do instead.
+ * Throws unless at most `most` arguments were given; those that are undefined do not count, nor does one {}. Every
+ * function that users call begins with it: `checkArguments('dense', arguments, 2)`. `cure` says what to do instead.
  */
 export function checkArguments(where: string, args: ArrayLike<unknown>, most: number, cure = ''): void {
   for (let i = most; i < args.length; i++) {
-    if (args[i] === undefined) continue
-    const takes = most
-      ? `takes ${most === 1 ? 'one argument' : `${most} arguments`}, got another:`
-      : 'takes no arguments and no options, got'
-    throw new PlanError(`${where}: ${takes} ${show(args[i])}${cure && `; ${cure}`}`)
+    const surplus = args[i]
+    if (surplus === undefined) continue
+    if (i === most && isPlain(surplus)) {
+      const [key] = readSafely(where, 'options', () => Object.keys(surplus))
+      if (key === undefined) continue
+      if (!most) throw new PlanError(`${where}: unknown option ${quote(key)}; it has no options`)
+    }
+    const takes = most === 1 ? 'one argument' : `${most || 'no'} arguments`
+    throw new PlanError(
+      `${where}: takes ${takes}, got ${most ? 'another: ' : ''}${show(surplus)}${cure && `; ${cure}`}`,
+    )
   }
 }
 
@@ -60,12 +66,22 @@ export function checkOptions<T extends object>(where: string, options: T, allowe
 }
 
 /** Whether a value is an object that is meant for its members: a plain one, or of a class but with members. */
-function hasMembers(value: unknown): boolean {
-  if (value === null || typeof value !== 'object' || Array.isArray(value) || ArrayBuffer.isView(value)) return false
+export function hasMembers(value: unknown): value is object {
+  if (isPlain(value)) return true
+  if (value === null || typeof value !== 'object' || isIndexed(value)) return false
+  return Object.keys(value).length > 0
+}
+
+/** Whether the members of an object are values one after the other: an array, a typed array, a boxed string. */
+function isIndexed(value: object): boolean {
+  return Array.isArray(value) || ArrayBuffer.isView(value) || Object.getPrototypeOf(value) === String.prototype
+}
+
+function isPlain(value: unknown): value is object {
+  if (value === null || typeof value !== 'object') return false
   const prototype: unknown = Object.getPrototypeOf(value)
-  // Of another realm, the prototype of a plain object is another object, but it has none either.
-  if (prototype === null || Object.getPrototypeOf(prototype) === null) return true
-  return !(value instanceof String) && Object.keys(value).length > 0
+  // That of a plain object has none itself, in every realm.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /** What `read` gives; if a getter, a proxy or an iterator of the user throws meanwhile, a PlanError that says so. */
@@ -164,11 +180,14 @@ export function oneOf<T extends string>(where: string, name: string, value: unkn
   throw new PlanError(`${where}: ${name} must be ${list(choices.map((c) => `'${c}'`))}, got ${show(value)}`)
 }
 
-/** `value` if it is a function that can be called as it is, which a class cannot; else a PlanError. */
+/**
+ * `value` if it is a function that can be called as it is, which a class cannot; else a PlanError. A `name` of '' is
+ * for what a function is about.
+ */
 export function callable<T>(where: string, name: string, value: T, wanted: string): T {
   if (isCallable(value)) return value
   const found = typeof value === 'function' ? 'a class' : show(value)
-  throw new PlanError(`${where}: ${name} must be ${wanted}, got ${found}`)
+  throw new PlanError(`${where}: ${name ? `${name} must be` : 'wants'} ${wanted}, got ${found}`)
 }
 
 function isCallable(value: unknown): boolean {
@@ -200,7 +219,18 @@ export function show(value: unknown): string {
 
 /** A name that a user gave, for an error message, in quotes: short, whatever its length and its characters. */
 export function quote(name: unknown): string {
-  return typeof name === 'string' ? `'${shorten(name, NAME_WIDTH)}'` : show(name)
+  return typeof name === 'string' ? `'${brief(name)}'` : show(name)
+}
+
+/** A name that a user gave, as quote has it, without the quotes. */
+export function brief(name: string): string {
+  return shorten(name, NAME_WIDTH)
+}
+
+/** The first of a few numbers, such as the sizes of a shape. */
+export function few(values: ArrayLike<number>): string {
+  const first = Array.from({ length: Math.min(values.length, MEMBERS) }, (_, i) => values[i]).join(', ')
+  return values.length > MEMBERS ? `${first}, ...` : first
 }
 
 /** `room` is how many characters there are for it. */
@@ -246,8 +276,7 @@ function writeObject(value: object, room: number, depth: number): string {
   const name = nameOf(value)
   if (value instanceof Error) return `${name}(${writeMember(value, 'message', room, depth)})`
   const keys = function* () {
-    // The members of a boxed string are its characters.
-    if (!(value instanceof String)) for (const key in value) if (Object.hasOwn(value, key)) yield key
+    if (!isIndexed(value)) for (const key in value) if (Object.hasOwn(value, key)) yield key
   }
   const [text] = writeMembers(keys(), room, depth, (key, left) => {
     const label = `"${shorten(key, 20)}":`

@@ -19,6 +19,7 @@ export function concat(...args: (Layer | Readonly<Record<string, Layer>>)[]): La
   return {
     kind: 'concat',
     config: { branches: configOf(children) },
+    children,
     plan(x, plan) {
       const { outputs, parts } = planBranches(children, x, plan)
       const [, ...rest] = outputs[0].shape

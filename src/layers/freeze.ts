@@ -1,5 +1,6 @@
-import { PlanError } from '../errors'
+import { checkArguments } from '../errors'
 import type { Layer } from '../plan/plan'
+import { checkLayer } from './children'
 
 /**
  * A layer that is not trained: its parameters keep their names, but get no gradients, no optimizer slots and no l2, and
@@ -10,10 +11,12 @@ import type { Layer } from '../plan/plan'
  *     sequential({ body: freeze(body), head: dense(5) })
  */
 export function freeze(layer: Layer): Layer {
-  if (typeof layer?.plan !== 'function') throw new PlanError(`freeze: wants a layer, got ${typeof layer}`)
+  checkArguments('freeze', arguments, 1, 'freeze(sequential(a, b)) freezes several')
+  checkLayer('freeze', '', layer)
   return {
     kind: 'freeze',
     config: { layer: { kind: layer.kind, config: layer.config } },
+    children: [['', layer]],
     plan: (x, plan) => plan.freeze(x, () => plan.child('', layer, x)),
   }
 }

@@ -1,8 +1,10 @@
+import { checkArguments } from '../errors'
 import type { Layer } from '../plan/plan'
 import { imageShape } from './pool2d'
 
 /** The mean of each channel: (N, C, H, W) to (N, C). */
 export function globalAvgPool2d(): Layer {
+  checkArguments('globalAvgPool2d', arguments, 0)
   return {
     kind: 'globalAvgPool2d',
     initBefore: 'next',

@@ -1,6 +1,6 @@
 // What the pools of windows share.
 
-import { PlanError, checkOptions, flag, pair } from '../errors'
+import { PlanError, flag, pair } from '../errors'
 import { poolOutput, poolScratch } from '../kernels/conv-geometry'
 import type { Layer, Plan, Step, Value } from '../plan/plan'
 
@@ -13,6 +13,9 @@ export interface PoolOptions {
   /** One window more along an axis, cut off, where a part of the input is left over (PyTorch's ceil_mode). */
   ceil?: boolean
 }
+
+/** Their names. */
+export const POOL_OPTIONS = ['stride', 'pad', 'ceil'] as const
 
 /** The sizes of a planned pool, in the order of the kernels' arguments. */
 export interface Windows {
@@ -29,7 +32,7 @@ export interface Windows {
   readonly pw: number
 }
 
-/** A layer of windows, whose step `plan` makes; `extra` are options beside those of PoolOptions, checked. */
+/** A layer of windows, whose step `plan` makes. The names of its options are checked, `extra` wholly. */
 export function pool2d(
   kind: string,
   kernel: number | readonly [number, number],
@@ -37,9 +40,8 @@ export function pool2d(
   extra: Readonly<Record<string, unknown>>,
   plan: (x: Value, plan: Plan, windows: Windows) => Step,
 ): Layer {
-  checkOptions(kind, options, ['stride', 'pad', 'ceil', ...Object.keys(extra)])
   const [kh, kw] = pair(kind, 'kernel', kernel, 1)
-  const [sh, sw] = pair(kind, 'stride', options.stride ?? kernel, 1)
+  const [sh, sw] = pair(kind, 'stride', options.stride ?? [kh, kw], 1)
   const [ph, pw] = pair(kind, 'pad', options.pad ?? 0, 0)
   const ceil = flag(kind, 'ceil', options.ceil ?? false)
   if (2 * ph > kh || 2 * pw > kw) {

@@ -13,6 +13,7 @@ export function sequential(...args: (Layer | Readonly<Record<string, Layer>>)[])
   return {
     kind: 'sequential',
     config: { layers: configOf(entries) },
+    children: entries,
     plan(x, plan) {
       const after = plan.following
       const steps: Step[] = []

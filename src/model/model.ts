@@ -33,6 +33,7 @@ import {
 } from '../plan/plan'
 import { type Random, createRandom } from '../random'
 import type { Schedule } from '../schedules'
+import { checkNetwork } from './network-checks'
 
 /** Its type parameters are what a model's abilities come from; `ModelOptions` alone may hold any loss, or none. */
 export interface ModelOptions<
@@ -220,6 +221,7 @@ function planModel(where: string, network: Layer, options: ModelOptions) {
   }
   plan.pin(step.y)
   const loss = options.loss?.plan(step.y, plan)
+  checkNetwork(where, network, options.loss)
   // For the norms of weights and gradients, should no layer ask for as much.
   plan.scratch(64)
   const memory = plan.layout(optimizer?.slots.length ?? 0)

@@ -67,6 +67,8 @@ export interface Layer {
    * get; 'next', as the layer after it says, for layers that keep the scale. Else, and by default, by Xavier.
    */
   readonly initBefore?: 'he' | 'next'
+  /** Of a layer made of layers: what they are, each with its name within this one; '' where that adds nothing. */
+  readonly children?: readonly (readonly [name: string, layer: Layer])[]
   /** Reserves what the layer needs on its input x, and gives the step that runs. Throws a PlanError if x does not fit. */
   plan(x: Value, plan: Plan): Step
 }
