@@ -211,9 +211,9 @@ export const layerCases: readonly LayerCase[] = [
   },
   {
     name: 'softmax of channels, softmax of features',
-    network: () => sequential(softmax(), conv2d(4, { kernel: 2 }), softmax(), elu(), ...head(), softmax()),
+    network: () => sequential(softmax(), conv2d(4, { kernel: 2 }), softmax(), elu(), ...head(), softmax(), dense(3)),
     input: [3, 4, 5],
-    names: ['1.weight', '1.bias', '5.weight', '5.bias'],
+    names: ['1.weight', '1.bias', '5.weight', '5.bias', '7.weight', '7.bias'],
   },
   {
     name: 'dropout of features',

@@ -1,4 +1,4 @@
-import { checkOptions, finite } from './errors'
+import { checkArguments, checkOptions, finite } from './errors'
 import type { Random } from './random'
 
 /** How a parameter gets its first values. fanIn, fanOut: connections of one output, of one input. */
@@ -24,6 +24,7 @@ function gaussian(kind: string, config: object, std: (fanIn: number, fanOut: num
 
 /** Normal values with mean 0 and the given standard deviation. */
 export function normal(std = 0.01): Initializer {
+  checkArguments('normal', arguments, 1)
   finite('normal', 'std', std, 0)
   return gaussian('normal', { std }, () => std)
 }
@@ -33,24 +34,27 @@ export function normal(std = 0.01): Initializer {
  * sigmoid and linear outputs.
  */
 export function xavier(options: { gain?: number } = {}): Initializer {
-  checkOptions('xavier', options, ['gain'])
-  const gain = finite('xavier', 'gain', options.gain ?? 1, 0)
+  checkArguments('xavier', arguments, 1)
+  const gain = finite('xavier', 'gain', checkOptions('xavier', options, ['gain']).gain ?? 1, 0)
   return gaussian('xavier', gain === 1 ? {} : { gain }, (fanIn, fanOut) => gain * Math.sqrt(2 / (fanIn + fanOut)))
 }
 
 /** He et al. (2015): normal values of variance 2 / fanIn. For ReLU and its kin. */
 export function he(): Initializer {
+  checkArguments('he', arguments, 0)
   return gaussian('he', {}, (fanIn) => Math.sqrt(2 / fanIn))
 }
 
 /** The same value everywhere. */
 export function constant(value: number): Initializer {
+  checkArguments('constant', arguments, 1)
   finite('constant', 'value', value)
   return { kind: 'constant', config: { value }, fill: (values) => void values.fill(value) }
 }
 
 /** Zero everywhere. */
 export function zeros(): Initializer {
+  checkArguments('zeros', arguments, 0)
   return { ...constant(0), kind: 'zeros', config: {} }
 }
 
@@ -63,7 +67,8 @@ export function zeros(): Initializer {
  *     dense(100, { init: orthogonal() })
  */
 export function orthogonal(options: { gain?: number } = {}): Initializer {
-  checkOptions('orthogonal', options, ['gain'])
+  checkArguments('orthogonal', arguments, 1)
+  options = checkOptions('orthogonal', options, ['gain'])
   const gain = finite('orthogonal', 'gain', options.gain ?? 1, 0)
   return {
     kind: 'orthogonal',

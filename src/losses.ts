@@ -1,4 +1,4 @@
-import { PlanError, checkOptions, finite, show } from './errors'
+import { PlanError, checkArguments, checkOptions, few, finite, given, numbers } from './errors'
 import { BINARY_SCRATCH, SOFTMAX_SCRATCH, SUMS } from './kernels/blocking'
 import { N, WEIGHT, times } from './plan/calls'
 import type { Loss } from './plan/plan'
@@ -15,9 +15,10 @@ import type { Value } from './plan/value'
  *     softmaxCrossEntropy({ labelSmoothing: 0.1, classWeights: [1, 1, 5] })
  */
 export function softmaxCrossEntropy(options: { labelSmoothing?: number; classWeights?: ArrayLike<number> } = {}): Loss {
-  checkOptions('softmaxCrossEntropy', options, ['labelSmoothing', 'classWeights'])
+  checkArguments('softmaxCrossEntropy', arguments, 1)
+  options = checkOptions('softmaxCrossEntropy', options, ['labelSmoothing', 'classWeights'])
   const labelSmoothing = finite('softmaxCrossEntropy', 'labelSmoothing', options.labelSmoothing ?? 0, 0, 1)
-  const classWeights = options.classWeights && checkClassWeights(options.classWeights)
+  const classWeights = checkClassWeights(given(options.classWeights))
   return {
     kind: 'softmaxCrossEntropy',
     probabilities: 'softmax',
@@ -53,7 +54,8 @@ export function softmaxCrossEntropy(options: { labelSmoothing?: number; classWei
  * 0, its gradient is 0.
  */
 export function hinge(options: { margin?: number } = {}): Loss {
-  checkOptions('hinge', options, ['margin'])
+  checkArguments('hinge', arguments, 1)
+  options = checkOptions('hinge', options, ['margin'])
   const margin = finite('hinge', 'margin', options.margin ?? 1, 0)
   return {
     kind: 'hinge',
@@ -74,6 +76,7 @@ export function hinge(options: { margin?: number } = {}): Loss {
 
 /** The mean over all values of (y - target)²; targets have the shape of the output. */
 export function meanSquaredError(): Loss {
+  checkArguments('meanSquaredError', arguments, 0)
   return valuesLoss('meanSquaredError', 'values', SUMS)
 }
 
@@ -84,6 +87,7 @@ export function meanSquaredError(): Loss {
  * values with z > 0 where t > 0.5. PyTorch's BCEWithLogitsLoss.
  */
 export function binaryCrossEntropy(): Loss {
+  checkArguments('binaryCrossEntropy', arguments, 0)
   return valuesLoss('binaryCrossEntropy', 'probabilities', BINARY_SCRATCH)
 }
 
@@ -109,17 +113,18 @@ function valuesLoss(
 function wantScores(where: string, x: Value): void {
   if (x.shape.length === 1) return
   throw new PlanError(
-    `${where}: wants scores (classes), but the network ends in (${x.shape.join(', ')}); ` +
+    `${where}: wants scores (classes), but the network ends in (${few(x.shape)}); ` +
       `end it with flatten() and dense(classes)`,
   )
 }
 
 /** A copy of the weights, finite, none negative and not all 0. */
-function checkClassWeights(given: ArrayLike<number>): readonly number[] {
-  if (typeof given !== 'object' || typeof given.length !== 'number') {
-    throw new PlanError(`softmaxCrossEntropy: classWeights must be one number for each class, got ${show(given)}`)
-  }
-  const weights = Array.from(given, (weight, i) => finite('softmaxCrossEntropy', `classWeights[${i}]`, weight, 0))
-  if (weights.some((weight) => weight > 0)) return weights
+function checkClassWeights(weights: ArrayLike<number> | undefined): readonly number[] | undefined {
+  if (weights === undefined) return undefined
+  const where = 'softmaxCrossEntropy'
+  const copy = numbers(where, 'classWeights', weights, 'one number for each class', (name, v) =>
+    finite(where, name, v, 0),
+  )
+  if (copy.some((weight) => weight > 0)) return copy
   throw new PlanError('softmaxCrossEntropy: classWeights are all 0; give a class that counts a weight above 0')
 }

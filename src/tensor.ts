@@ -4,9 +4,7 @@
 export type DType = 'float64' | 'float32'
 
 /** An array of them. */
-export type Floats<D extends DType = DType> = D extends 'float64'
-  ? Float64Array<ArrayBuffer>
-  : Float32Array<ArrayBuffer>
+export type Floats<D extends DType = DType> = D extends 'float64' ? Float64Array : Float32Array
 
 /** A shape and a live view of the model's memory: writing to `data` changes the model. */
 export interface Tensor<D extends DType = DType> {

@@ -118,7 +118,7 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
   ],
   [
     'an image as scores',
-    () => plan(relu(), image, { loss: softmaxCrossEntropy() }),
+    () => plan(tanh(), image, { loss: softmaxCrossEntropy() }),
     /^softmax\w+: .*\(3, 8, 8\); .*flatten/,
   ],
 
@@ -345,7 +345,7 @@ const badData: Refusal[] = [
   ['fit, short x', classifier, (m) => m.fit({ x: short(x), y }), /^x: .* got 15 numbers/],
   ['fit, no rows', classifier, (m) => m.fit({ x: [], y: [] }), /^x: .* got 0 numbers/],
   ['fit, few labels', classifier, (m) => m.fit({ x, y: [0, 1] }), /^y: 2 labels for 4 rows/],
-  ['fit, no array of labels', classifier, (m) => m.fit({ x, y: 5 as never }), /^y: want/],
+  ['fit, no array of labels', classifier, (m) => m.fit({ x, y: 5 as never }), /must be an object \{ x, y \} of arrays/],
   ['fit, short targets', regressor, (m) => m.fit({ x, y: short(targets) }), /^y: want rows of 3 .* got 11/],
   ['validation, few labels', classifier, (m) => validate(m, { x, y: [0] }), /^validation\.y: 1 labels for 4 rows/],
   ['validation without y', classifier, (m) => validate(m, { x }), /validation.* be an object \{ x, y \}/],

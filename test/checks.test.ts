@@ -148,7 +148,7 @@ describe('activationStatistics', () => {
   })
 
   test('histograms count all values, those beyond the ends in the outer bins', async () => {
-    const model = await make(sequential(dense(50), relu()))
+    const model = await make(sequential(dense(50), relu(), dense(3)))
     const [first, second] = activationStatistics(model, data.x, undefined, { bins: 10 })
     for (const { activations } of [first, second]) {
       const { counts, low, high } = activations.histogram!

@@ -20,7 +20,7 @@ import {
 } from '../src/entries/index'
 import { type GoldenConfig, goldenLayers } from '../cases/layers'
 import { coreOf } from '../src/model/model'
-import { loadBatch } from '../src/training/feed'
+import { checkRows, loadBatch } from '../src/training/feed'
 import { lossOfLoaded } from '../src/training/step'
 import { goldenLosses } from '../cases/losses'
 import { optimizers } from '../cases/optimizers'
@@ -121,7 +121,7 @@ describe.each(RUNS)('losses, $dtype on $backend', ({ dtype, backend, tolerance }
     for (let i = 0; i < n; i++) for (let j = 0; j < units; j++) w[j * n + i] = c.inputs.x.data[i * units + j]
     const oneHot = Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0))
     const core = coreOf('test', model)
-    loadBatch(core, { x: oneHot, y: c.inputs.labels ?? c.inputs.target.data }, n, undefined, 0)
+    loadBatch(core, checkRows(core, oneHot, c.inputs.labels ?? c.inputs.target.data), n)
     expectClose([lossOfLoaded(core, n, true)], [c.outputs.loss], tolerance, 'loss')
     const { data: dw } = model.gradients.weight
     const dx = Array.from({ length: n * units }, (_, k) => dw[(k % units) * n + Math.floor(k / units)])

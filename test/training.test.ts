@@ -221,7 +221,7 @@ describe('batches one by one', () => {
 
   const bad = (index: number, batch: unknown) => batches().with(index, batch as Data)
   test.each<[string, unknown, RegExp]>([
-    ['no batch', bad(2, 5), /^fit: batch 2 of epoch 0 must be an object \{ x, y \}, got 5/],
+    ['no batch', bad(2, 5), /^fit: batch 2 of epoch 0 must be an object \{ x, y \} of arrays, got 5/],
     ['a label that is none', bad(1, { x: [1, 2], y: [3] }), /^batch 1 of epoch 0: y: the label of row 0 is 3/],
     ['a NaN', bad(0, { x: [1, NaN], y: [0] }), /^batch 0 of epoch 0: x: row 0 holds NaN/],
     ['half a row', bad(0, { x: [1], y: [0] }), /^batch 0 of epoch 0: x: want rows of 2 numbers/],

@@ -348,7 +348,7 @@ export function loadTransform(bytes: Uint8Array): Scaling | Projection {
   }
   return createProjection(kind, shape, {
     mean,
-    components: { shape: [variances.length, size], data: Float64Array.from(data) },
+    components: { shape: [variances.length, size], data },
     variances,
     totalVariance,
     epsilon,

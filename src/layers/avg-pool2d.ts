@@ -1,6 +1,6 @@
-import { flag } from '../errors'
+import { checkArguments, checkOptions, flag } from '../errors'
 import type { Layer } from '../plan/plan'
-import { type PoolOptions, pool2d } from './pool2d'
+import { POOL_OPTIONS, type PoolOptions, pool2d } from './pool2d'
 
 /**
  * The mean of each window: (N, C, H, W) to (N, C, OH, OW). The stride is that of the kernel unless given; pad is at
@@ -14,7 +14,9 @@ export function avgPool2d(
   kernel: number | readonly [number, number],
   options: PoolOptions & { countPad?: boolean } = {},
 ): Layer {
-  const countPad = flag('avgPool2d', 'countPad', options?.countPad ?? true)
+  checkArguments('avgPool2d', arguments, 2)
+  options = checkOptions('avgPool2d', options, [...POOL_OPTIONS, 'countPad'])
+  const countPad = flag('avgPool2d', 'countPad', options.countPad ?? true)
   const counts = countPad ? 1 : 0
   return pool2d('avgPool2d', kernel, options, { countPad }, (x, plan, windows) => {
     const { shape, scratch, flops } = windows

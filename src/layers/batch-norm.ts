@@ -1,4 +1,4 @@
-import { checkOptions, finite, oneOf } from '../errors'
+import { checkArguments, checkOptions, finite, oneOf } from '../errors'
 import { constant, zeros } from '../initializers'
 import { NORM_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
@@ -13,7 +13,8 @@ import type { Layer } from '../plan/plan'
 export function batchNorm(
   options: { momentum?: number; epsilon?: number; runningVar?: 'biased' | 'unbiased' } = {},
 ): Layer {
-  checkOptions('batchNorm', options, ['momentum', 'epsilon', 'runningVar'])
+  checkArguments('batchNorm', arguments, 1)
+  options = checkOptions('batchNorm', options, ['momentum', 'epsilon', 'runningVar'])
   const momentum = finite('batchNorm', 'momentum', options.momentum ?? 0.9, 0, 1)
   const epsilon = finite('batchNorm', 'epsilon', options.epsilon ?? 1e-5, 0)
   const runningVar = oneOf('batchNorm', 'runningVar', options.runningVar ?? 'biased', ['biased', 'unbiased'])

@@ -1,4 +1,4 @@
-import { checkOptions, flag, integer, pair } from '../errors'
+import { MAX_SIZE, checkArguments, checkOptions, flag, integer, pair } from '../errors'
 import type { Initializer } from '../initializers'
 import { convOutput, convScratch } from '../kernels/conv-geometry'
 import { N } from '../plan/calls'
@@ -28,16 +28,16 @@ export interface Conv2dOptions {
  * OH = floor((H + 2 pad - dilation (KH - 1) - 1) / stride) + 1. weight: (filters, C/groups, KH, KW), bias: (filters).
  */
 export function conv2d(filters: number, options: Conv2dOptions): Layer {
-  const keys = ['kernel', 'stride', 'pad', 'dilation', 'groups', 'bias', 'init']
-  integer('conv2d', 'filters', filters, 1)
-  checkOptions('conv2d', options, keys)
+  checkArguments('conv2d', arguments, 2)
+  integer('conv2d', 'filters', filters, 1, MAX_SIZE)
+  options = checkOptions('conv2d', options, ['kernel', 'stride', 'pad', 'dilation', 'groups', 'bias', 'init'])
   const [kh, kw] = pair('conv2d', 'kernel', options.kernel, 1)
   const [sh, sw] = pair('conv2d', 'stride', options.stride ?? 1, 1)
   const [ph, pw] = pair('conv2d', 'pad', options.pad ?? 0, 0)
   const [dh, dw] = pair('conv2d', 'dilation', options.dilation ?? 1, 1)
-  const groups = integer('conv2d', 'groups', options.groups ?? 1, 1)
+  const groups = integer('conv2d', 'groups', options.groups ?? 1, 1, MAX_SIZE)
   const hasBias = flag('conv2d', 'bias', options.bias ?? true)
-  checkInitializer('conv2d', options.init)
+  const init = checkInitializer('conv2d', options.init)
   return {
     kind: 'conv2d',
     config: {
@@ -48,7 +48,7 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       dilation: [dh, dw],
       groups,
       bias: hasBias,
-      ...(options.init && { init: { kind: options.init.kind, ...options.init.config } }),
+      ...(init && { init: { kind: init.kind, ...init.config } }),
     },
     plan(x, plan) {
       if (x.shape.length !== 3)
@@ -66,7 +66,7 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       const cg = c / groups
       const fanIn = cg * kh * kw
       const weight = plan.parameter('weight', [filters, cg, kh, kw], {
-        init: options.init ?? defaultInitializer(plan.ahead),
+        init: init ?? defaultInitializer(plan.ahead),
         fanIn,
         fanOut: (filters / groups) * kh * kw,
         decay: true,

@@ -1,4 +1,4 @@
-import { checkOptions, flag, integer } from '../errors'
+import { MAX_SIZE, checkArguments, checkOptions, flag, integer } from '../errors'
 import type { Initializer } from '../initializers'
 import { GEMM_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
@@ -7,16 +7,17 @@ import { checkInitializer, defaultInitializer, planBias } from './weights'
 
 /** Fully connected: (N, in) to (N, units), y = x wᵀ + b. weight: (units, in), bias: (units). */
 export function dense(units: number, options: { bias?: boolean; init?: Initializer } = {}): Layer {
-  integer('dense', 'units', units, 1)
-  checkOptions('dense', options, ['bias', 'init'])
+  checkArguments('dense', arguments, 2)
+  integer('dense', 'units', units, 1, MAX_SIZE)
+  options = checkOptions('dense', options, ['bias', 'init'])
   const hasBias = flag('dense', 'bias', options.bias ?? true)
-  checkInitializer('dense', options.init)
+  const init = checkInitializer('dense', options.init)
   return {
     kind: 'dense',
     config: {
       units,
       bias: hasBias,
-      ...(options.init && { init: { kind: options.init.kind, ...options.init.config } }),
+      ...(init && { init: { kind: init.kind, ...init.config } }),
     },
     plan(x, plan) {
       if (x.shape.length !== 1) {
@@ -24,7 +25,7 @@ export function dense(units: number, options: { bias?: boolean; init?: Initializ
       }
       const inputs = x.size
       const weight = plan.parameter('weight', [units, inputs], {
-        init: options.init ?? defaultInitializer(plan.ahead),
+        init: init ?? defaultInitializer(plan.ahead),
         fanIn: inputs,
         fanOut: units,
         decay: true,

@@ -1,4 +1,4 @@
-import { PlanError, checkOptions, oneOf, show } from '../errors'
+import { PlanError, checkArguments, checkOptions, oneOf, show } from '../errors'
 import { times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
 import { mix } from '../random'
@@ -12,8 +12,9 @@ import { mix } from '../random'
  * (model.passes) and on the place of the value in the batch; on nothing else, so it is the same on every engine.
  */
 export function dropout(options: { keep?: number; mode?: 'inverted' | 'vanilla' } = {}): Layer {
-  checkOptions('dropout', options, ['keep', 'mode'])
-  const { keep = 0.5 } = options
+  checkArguments('dropout', arguments, 1)
+  options = checkOptions('dropout', options, ['keep', 'mode'])
+  const keep = options.keep ?? 0.5
   if (!(typeof keep === 'number' && keep > 0 && keep <= 1)) {
     throw new PlanError(
       `dropout: keep, the probability to keep a value, must be above 0 and at most 1, got ${show(keep)}`,

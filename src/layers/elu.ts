@@ -1,4 +1,4 @@
-import { checkOptions, finite } from '../errors'
+import { checkArguments, checkOptions, finite } from '../errors'
 import type { Layer } from '../plan/plan'
 import { activation } from './activation'
 
@@ -7,7 +7,8 @@ import { activation } from './activation'
  * alpha.
  */
 export function elu(options: { alpha?: number } = {}): Layer {
-  checkOptions('elu', options, ['alpha'])
+  checkArguments('elu', arguments, 1)
+  options = checkOptions('elu', options, ['alpha'])
   const alpha = finite('elu', 'alpha', options.alpha ?? 1, 0)
   const layer = activation(
     'elu',

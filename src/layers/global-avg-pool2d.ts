@@ -1,3 +1,4 @@
+import { checkArguments } from '../errors'
 import { SUMS } from '../kernels/blocking'
 import { times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
@@ -5,6 +6,7 @@ import { imageShape } from './pool2d'
 
 /** The mean of each channel: (N, C, H, W) to (N, C). */
 export function globalAvgPool2d(): Layer {
+  checkArguments('globalAvgPool2d', arguments, 0)
   return {
     kind: 'globalAvgPool2d',
     initBefore: 'next',

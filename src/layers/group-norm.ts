@@ -1,4 +1,4 @@
-import { checkOptions, finite, integer } from '../errors'
+import { MAX_SIZE, checkArguments, checkOptions, finite, integer } from '../errors'
 import { constant, zeros } from '../initializers'
 import { NORM_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
@@ -14,8 +14,9 @@ import type { Value } from '../plan/value'
  *     sequential(conv2d(32, { kernel: 3, pad: 1 }), groupNorm(8), relu())
  */
 export function groupNorm(groups: number, options: { epsilon?: number } = {}): Layer {
-  integer('groupNorm', 'groups', groups, 1)
-  checkOptions('groupNorm', options, ['epsilon'])
+  checkArguments('groupNorm', arguments, 2)
+  integer('groupNorm', 'groups', groups, 1, MAX_SIZE)
+  options = checkOptions('groupNorm', options, ['epsilon'])
   const epsilon = finite('groupNorm', 'epsilon', options.epsilon ?? 1e-5, 0)
   return {
     kind: 'groupNorm',

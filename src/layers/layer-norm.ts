@@ -1,4 +1,4 @@
-import { checkOptions, finite } from '../errors'
+import { checkArguments, checkOptions, finite } from '../errors'
 import type { Layer } from '../plan/plan'
 import { planGroupNorm } from './group-norm'
 
@@ -10,7 +10,8 @@ import { planGroupNorm } from './group-norm'
  *     sequential(dense(64), layerNorm(), relu(), dense(10))
  */
 export function layerNorm(options: { epsilon?: number } = {}): Layer {
-  checkOptions('layerNorm', options, ['epsilon'])
+  checkArguments('layerNorm', arguments, 1)
+  options = checkOptions('layerNorm', options, ['epsilon'])
   const epsilon = finite('layerNorm', 'epsilon', options.epsilon ?? 1e-5, 0)
   return {
     kind: 'layerNorm',

@@ -1,4 +1,4 @@
-import { checkOptions, finite } from '../errors'
+import { checkArguments, checkOptions, finite } from '../errors'
 import type { Layer } from '../plan/plan'
 import { activation } from './activation'
 
@@ -7,7 +7,8 @@ import { activation } from './activation'
  * alpha.
  */
 export function leakyRelu(options: { alpha?: number } = {}): Layer {
-  checkOptions('leakyRelu', options, ['alpha'])
+  checkArguments('leakyRelu', arguments, 1)
+  options = checkOptions('leakyRelu', options, ['alpha'])
   const alpha = finite('leakyRelu', 'alpha', options.alpha ?? 0.01, 0)
   const layer = activation(
     'leakyRelu',

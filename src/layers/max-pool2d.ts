@@ -1,6 +1,7 @@
+import { checkArguments, checkOptions } from '../errors'
 import type { Size } from '../plan/calls'
 import type { Layer } from '../plan/plan'
-import { type PoolOptions, pool2d } from './pool2d'
+import { POOL_OPTIONS, type PoolOptions, pool2d } from './pool2d'
 
 /**
  * The largest value of each window: (N, C, H, W) to (N, C, OH, OW). The stride is that of the kernel unless given; pad
@@ -10,6 +11,8 @@ import { type PoolOptions, pool2d } from './pool2d'
  *     maxPool2d(3, { stride: 2, ceil: true })   // 12 x 12 to 6 x 6, without `ceil` to 5 x 5
  */
 export function maxPool2d(kernel: number | readonly [number, number], options: PoolOptions = {}): Layer {
+  checkArguments('maxPool2d', arguments, 2)
+  options = checkOptions('maxPool2d', options, POOL_OPTIONS)
   return pool2d('maxPool2d', kernel, options, {}, (x, plan, { sizes, shape, scratch, flops }) => {
     const y = plan.value(shape)
     const index = plan.saved(4 * plan.batch * y.size)

@@ -1,4 +1,4 @@
-import { checkOptions, integer } from '../errors'
+import { MAX_SIZE, checkArguments, checkOptions, integer } from '../errors'
 import { times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
 
@@ -7,8 +7,9 @@ import type { Layer } from '../plan/plan'
  * (N, D / pieces), (N, C, H, W) to (N, C / pieces, H, W). The gradient goes to the first of equal values.
  */
 export function maxout(options: { pieces: number }): Layer {
-  checkOptions('maxout', options, ['pieces'])
-  const pieces = integer('maxout', 'pieces', options.pieces, 2)
+  checkArguments('maxout', arguments, 1)
+  options = checkOptions('maxout', options, ['pieces'])
+  const pieces = integer('maxout', 'pieces', options.pieces, 2, MAX_SIZE)
   return {
     kind: 'maxout',
     initBefore: 'he',

@@ -1,4 +1,4 @@
-import { PlanError, checkOptions } from '../errors'
+import { PlanError, checkArguments, checkOptions, few, finite, numbers } from '../errors'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
 
@@ -7,10 +7,11 @@ import type { Layer } from '../plan/plan'
  * raw pixels, so that the scaling travels with the saved model. One number, or one for each channel.
  */
 export function normalize(options: { mean: number | readonly number[]; std: number | readonly number[] }): Layer {
-  checkOptions('normalize', options, ['mean', 'std'])
-  const mean = numbers('mean', options.mean)
-  const std = numbers('std', options.std)
-  if (std.some((s) => s <= 0)) throw new PlanError(`normalize: std must be above 0, got ${std.join(', ')}`)
+  checkArguments('normalize', arguments, 1)
+  options = checkOptions('normalize', options, ['mean', 'std'])
+  const mean = perChannel('mean', options.mean)
+  const std = perChannel('std', options.std)
+  if (std.some((s) => s <= 0)) throw new PlanError(`normalize: std must be above 0, got ${few(std)}`)
   return {
     kind: 'normalize',
     initBefore: 'next',
@@ -34,10 +35,8 @@ export function normalize(options: { mean: number | readonly number[]; std: numb
   }
 }
 
-function numbers(name: string, value: unknown): number[] {
-  const values = Array.isArray(value) || ArrayBuffer.isView(value) ? Array.from(value as ArrayLike<number>) : [value]
-  if (values.length === 0 || !values.every((v) => typeof v === 'number' && Number.isFinite(v))) {
-    throw new PlanError(`normalize: ${name} must be a finite number, or one for each channel`)
-  }
-  return values as number[]
+function perChannel(name: string, value: unknown): number[] {
+  const wanted = 'a finite number, or one for each channel'
+  if (typeof value === 'number') return [finite('normalize', name, value)]
+  return numbers('normalize', name, value, wanted, (_, v) => finite('normalize', name, v))
 }

@@ -1,4 +1,4 @@
-import { checkOptions, integer } from '../errors'
+import { MAX_SIZE, checkArguments, checkOptions, integer } from '../errors'
 import { N, times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
 
@@ -7,9 +7,10 @@ import type { Layer } from '../plan/plan'
  * likewise. Shortcuts without parameters (He et al., 2015, option A) widen with it.
  */
 export function padChannels(options: { before?: number; after?: number }): Layer {
-  checkOptions('padChannels', options, ['before', 'after'])
-  const before = integer('padChannels', 'before', options.before ?? 0, 0)
-  const after = integer('padChannels', 'after', options.after ?? 0, 0)
+  checkArguments('padChannels', arguments, 1)
+  options = checkOptions('padChannels', options, ['before', 'after'])
+  const before = integer('padChannels', 'before', options.before ?? 0, 0, MAX_SIZE)
+  const after = integer('padChannels', 'after', options.after ?? 0, 0, MAX_SIZE)
   return {
     kind: 'padChannels',
     config: { before, after },

@@ -1,6 +1,6 @@
 // What the pools of windows share.
 
-import { PlanError, checkOptions, flag, pair } from '../errors'
+import { PlanError, flag, pair } from '../errors'
 import { poolOutput, poolScratch } from '../kernels/conv-geometry'
 import { type Size, times } from '../plan/calls'
 import type { Layer, Plan } from '../plan/plan'
@@ -16,6 +16,9 @@ export interface PoolOptions {
   ceil?: boolean
 }
 
+/** Their names. */
+export const POOL_OPTIONS = ['stride', 'pad', 'ceil'] as const
+
 /** A planned pool. */
 export interface Windows {
   /** n c, h, w, oh, ow, kh, kw, sh, sw, ph, pw: as the kernels have them. */
@@ -28,7 +31,7 @@ export interface Windows {
   readonly flops: number
 }
 
-/** A layer of windows, whose calls `plan` records; `extra` are options beside those of PoolOptions, checked. */
+/** A layer of windows, whose calls `plan` records. The names of its options are checked, `extra` wholly. */
 export function pool2d(
   kind: string,
   kernel: number | readonly [number, number],
@@ -36,9 +39,8 @@ export function pool2d(
   extra: Readonly<Record<string, unknown>>,
   plan: (x: Value, plan: Plan, windows: Windows) => Value,
 ): Layer {
-  checkOptions(kind, options, ['stride', 'pad', 'ceil', ...Object.keys(extra)])
   const [kh, kw] = pair(kind, 'kernel', kernel, 1)
-  const [sh, sw] = pair(kind, 'stride', options.stride ?? kernel, 1)
+  const [sh, sw] = pair(kind, 'stride', options.stride ?? [kh, kw], 1)
   const [ph, pw] = pair(kind, 'pad', options.pad ?? 0, 0)
   const ceil = flag(kind, 'ceil', options.ceil ?? false)
   if (2 * ph > kh || 2 * pw > kw) {

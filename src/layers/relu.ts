@@ -1,4 +1,4 @@
-import { PlanError, checkOptions, show } from '../errors'
+import { PlanError, checkArguments, checkOptions, show } from '../errors'
 import type { Layer } from '../plan/plan'
 import { activation } from './activation'
 
@@ -7,8 +7,9 @@ import { activation } from './activation'
  * gradient at 0, and at `max`, is 0.
  */
 export function relu(options: { max?: number } = {}): Layer {
-  checkOptions('relu', options, ['max'])
-  const { max } = options
+  checkArguments('relu', arguments, 1)
+  options = checkOptions('relu', options, ['max'])
+  const max = options.max ?? undefined
   if (max !== undefined && !(typeof max === 'number' && max > 0 && max < Infinity)) {
     throw new PlanError(`relu: max must be a finite number above 0, got ${show(max)}`)
   }

@@ -1,7 +1,7 @@
-import { PlanError, checkOptions } from '../errors'
+import { checkArguments, checkOptions, given } from '../errors'
 import { times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
-import { planBranches } from './children'
+import { checkLayer, checkName, planBranches } from './children'
 
 /**
  * y = body(x) + shortcut(x) (He et al., 2015); without a shortcut, y = body(x) + x. Parameters are named `body.…` and
@@ -15,16 +15,14 @@ export function residual(
   shortcut?: Layer,
   options: { names?: { body?: string; shortcut?: string } } = {},
 ): Layer {
-  for (const [name, layer] of Object.entries({ body, ...(shortcut && { shortcut }) })) {
-    if (typeof layer?.plan !== 'function') throw new PlanError(`residual: ${name} is not a layer, but ${typeof layer}`)
-  }
-  checkOptions('residual', options, ['names'])
-  checkOptions('residual.names', options.names ?? {}, ['body', 'shortcut'])
-  const names = { body: 'body', shortcut: 'shortcut', ...options.names }
-  for (const name of Object.values(names)) {
-    if (typeof name !== 'string' || name.includes('.'))
-      throw new PlanError(`residual: '${name}' is no name: it must be text without a dot`)
-  }
+  checkArguments('residual', arguments, 3, 'residual(sequential(a, b)) has a body of several')
+  checkLayer('residual', 'body', body)
+  shortcut = given(shortcut)
+  if (shortcut !== undefined) checkLayer('residual', 'shortcut', shortcut)
+  options = checkOptions('residual', options, ['names'])
+  const told = checkOptions('residual.names', options.names ?? {}, ['body', 'shortcut'])
+  const names = { body: 'body', shortcut: 'shortcut', ...told }
+  for (const name of Object.values(names)) checkName('residual', name)
   return {
     kind: 'residual',
     config: {
@@ -32,7 +30,7 @@ export function residual(
       ...(shortcut && { shortcut: { kind: shortcut.kind, config: shortcut.config } }),
       ...(options.names && { names }),
     },
-    children: [[names.body, body], ...(shortcut ? [[names.shortcut, shortcut] as const] : [])],
+    children: [[names.body, body] as const, ...(shortcut ? [[names.shortcut, shortcut] as const] : [])],
     plan(x, plan) {
       const children = [[names.body, body] as const, [names.shortcut, shortcut] as const]
       const [a, b] = planBranches(children, x, plan)

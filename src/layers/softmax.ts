@@ -1,3 +1,4 @@
+import { checkArguments } from '../errors'
 import { SOFTMAX_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
@@ -7,6 +8,7 @@ import type { Layer } from '../plan/plan'
  * classifier end the network in scores instead: softmaxCrossEntropy() takes its softmax itself, more exactly.
  */
 export function softmax(): Layer {
+  checkArguments('softmax', arguments, 0)
   return {
     kind: 'softmax',
     config: {},

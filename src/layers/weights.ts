@@ -1,14 +1,18 @@
 // What layers with weights share.
 
-import { PlanError, show } from '../errors'
+import { PlanError, checkNoPromise, readSafely, show } from '../errors'
 import { type Initializer, he, xavier, zeros } from '../initializers'
 import type { Ahead, Layer, Plan } from '../plan/plan'
 import type { Parameter } from '../plan/value'
 
-/** Throws a PlanError unless `init` is an initializer, or left out. */
-export function checkInitializer(where: string, init: Initializer | undefined): void {
-  if (init === undefined || typeof init?.fill === 'function') return
-  throw new PlanError(`${where}: init must be an initializer such as he(), got ${show(init)}`)
+/** `init`, or undefined where it is left out; else, unless it is an initializer, a PlanError. */
+export function checkInitializer(where: string, init: Initializer | null | undefined): Initializer | undefined {
+  if (init === undefined || init === null) return undefined
+  return readSafely(where, 'init', () => {
+    checkNoPromise(where, 'init', init)
+    if (typeof init.fill === 'function' && typeof init.kind === 'string') return init
+    throw new PlanError(`${where}: init must be an initializer such as he(), got ${show(init)}`)
+  })
 }
 
 /** Of the weights before the end of a network, so that its first outputs are near 0: a tenth of Xavier's. */

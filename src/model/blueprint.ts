@@ -1,7 +1,7 @@
 // What a model is made with, and the plan that follows from it: all that can be known before there is any memory.
 
 import type { WasmSource } from '../engine/engine'
-import { PlanError, checkNoPromise, checkOptions, finite, flag, integer, oneOf, show } from '../errors'
+import { MAX_SIZE, PlanError, checkNoPromise, checkOptions, finite, flag, given, integer, oneOf, show } from '../errors'
 import { SUMS } from '../kernels/blocking'
 import type { Optimizer } from '../optimizers/optimizer'
 import { type Contents, type Regions, layOut } from '../plan/layout'
@@ -9,6 +9,7 @@ import { type Layer, type Loss, Plan, type Row } from '../plan/plan'
 import { programOf } from '../plan/program'
 import { type DType, product } from '../tensor'
 import type { Settings } from '../training/core'
+import { checkNetwork } from './network-checks'
 
 /** Its type parameters are what a model's abilities come from; `ModelOptions` alone may hold any loss, or none. */
 export interface ModelOptions<
@@ -90,15 +91,16 @@ export function planModel<D extends DType>(
   network: Layer,
   options: ModelOptions<Loss | undefined, Optimizer | undefined, boolean, D>,
 ) {
-  checkNoPromise(where, network)
-  checkNoPromise(where, options)
-  checkOptions(where, options, NAMES)
-  const given = options.input as unknown
-  if (!Array.isArray(given) || given.length === 0) {
+  checkNoPromise(where, 'the network', network)
+  options = checkOptions(where, options, NAMES)
+  const shape: unknown = options.input
+  if (!Array.isArray(shape) || shape.length === 0) {
     throw new PlanError(`${where}: input must be the shape of one example, such as [4] or [1, 28, 28]`)
   }
   // By places, for holes count as well.
-  const input = Array.from({ length: given.length }, (_, i) => integer(where, 'every size in input', given[i], 1))
+  const input = Array.from({ length: shape.length }, (_, i) =>
+    integer(where, 'every size in input', shape[i], 1, MAX_SIZE),
+  )
   const batch = integer(where, 'batch', options.batch ?? 32, 1)
   if (!(product(input) * batch <= MAX_VALUES)) {
     throw new PlanError(
@@ -110,6 +112,7 @@ export function planModel<D extends DType>(
   const inference = flag(where, 'inference', options.inference ?? false)
   const settings = checkSettings(where, options)
   const { loss, optimizer } = settings
+  checkNetwork(where, network, loss)
   const frozen = options.frozen ?? []
   if (!Array.isArray(frozen) || !frozen.every((name) => typeof name === 'string')) {
     throw new PlanError(`${where}: frozen must be an array of names of layers, got ${show(frozen)}`)
@@ -164,8 +167,10 @@ export function planModel<D extends DType>(
 export type Blueprint<D extends DType = DType> = ReturnType<typeof planModel<D>>
 
 function checkSettings(where: string, options: ModelOptions): Settings {
-  const loss = options.loss || undefined
-  const optimizer = options.optimizer || undefined
+  const loss = given(options.loss)
+  const optimizer = given(options.optimizer)
+  checkNoPromise(where, 'loss', loss)
+  checkNoPromise(where, 'optimizer', optimizer)
   if (loss && typeof loss.plan !== 'function') {
     throw new PlanError(`${where}: loss must be one such as softmaxCrossEntropy(), got ${show(loss)}`)
   }

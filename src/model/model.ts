@@ -1,6 +1,6 @@
 // What people hold in their hands: a network with its memory, behind a few methods. What they do is in src/training/.
 
-import { type Data, type Labels, type Numbers, checkFinite, copyRows, countRows } from '../data/batches'
+import { type Data, type Labels, type Numbers, copyRows, readRows } from '../data/batches'
 import { DataError, PlanError, checkNoPromise, checkOptions, flag, integer, show } from '../errors'
 import { probabilitiesOf } from '../metrics'
 import { rateOf as checkRate } from '../optimizers/optimizer'
@@ -11,7 +11,7 @@ import type { Schedule } from '../schedules'
 import type { DType, Tensor } from '../tensor'
 import { type Core, viewOf } from '../training/core'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../training/evaluate'
-import { type AsyncBatches, type Batches, checkTargets, loadBatch, rowsOf } from '../training/feed'
+import { type AsyncBatches, type Batches, checkBatch, checkRows, loadBatch } from '../training/feed'
 import { fit } from '../training/fit'
 import type { History } from '../training/history'
 import type { FitOptions } from '../training/options'
@@ -50,7 +50,7 @@ const cores = /* @__PURE__ */ new WeakMap<object, Core>()
 
 /** The data of a model, for what works on it from outside: gradient check, statistics, babysitting, ensembles. */
 export function coreOf(where: string, model: Model<never>): Core {
-  checkNoPromise(where, model)
+  checkNoPromise(where, 'the model', model, 'createModel(...)')
   const core = typeof model === 'object' && model !== null ? cores.get(model) : undefined
   if (!core) throw new PlanError(`${where}: wants a model of createModel, got ${show(model)}`)
   return open(where, core)
@@ -177,12 +177,13 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    */
   forward(x: Numbers, options: { training?: boolean } = {}): Tensor<D> {
     const core = open('forward', this.#core)
-    checkOptions('forward', options, ['training'])
-    const training = flag('forward', 'training', options.training ?? false)
-    const n = rowsOf('forward', core, x)
-    checkFinite('x', x, core.input.size, core.dtype)
+    const { training = false } = checkOptions('forward', options, ['training'])
+    flag('forward', 'training', training)
+    const examples = readRows('x', x, core.input.size, core.input.shape, core.dtype)
+    const n = examples.length / core.input.size
+    checkBatch('forward', core, n)
     settle(core)
-    copyRows(x, core.input.size, core.tensors.input.data, n, undefined, 0)
+    copyRows(examples, core.input.size, core.tensors.input.data, n, undefined, 0)
     whole(core, () => runForward(core, n, training))
     return this.#firstRows(this.#outputRows, core.output, core.output.data.pointer, n)
   }
@@ -198,10 +199,10 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     needTraining('backward', core)
     settle(core)
     if (!core.rows) throw new DataError('backward: there was no forward pass yet; call forward first')
-    const rows = countRows('dy', dy, output.size, output.shape)
+    const gradients = readRows('dy', dy, output.size, output.shape, dtype)
+    const rows = gradients.length / output.size
     if (rows !== core.rows) throw new DataError(`dy: ${rows} rows, but the last forward pass had ${core.rows}`)
-    checkFinite('dy', dy, output.size, dtype)
-    if (core.outputGradient.length) copyRows(dy, output.size, core.outputGradient, rows, undefined, 0)
+    if (core.outputGradient.length) copyRows(gradients, output.size, core.outputGradient, rows, undefined, 0)
     whole(core, () => runBackward(core, core.program.inputGradient))
     if (core.program.inputGradient) {
       return this.#firstRows(this.#inputGradientRows, input, input.gradient!.pointer, rows)
@@ -265,11 +266,10 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     needTraining('trainStep', core)
     needLoss('trainStep', core)
     needOptimizer('trainStep', core)
-    const n = rowsOf('trainStep', core, x)
-    checkFinite('x', x, core.input.size, core.dtype)
-    checkTargets(core, y, n)
-    loadBatch(core, { x, y }, n, undefined, 0)
-    return runPass(core, n, true).loss
+    const data = checkRows(core, x, y)
+    checkBatch('trainStep', core, data.rows)
+    loadBatch(core, data, data.rows)
+    return runPass(core, data.rows, true).loss
   }
 
   /**
@@ -281,16 +281,16 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    */
   predict(x: Numbers, options: { probabilities?: boolean } = {}): Tensor<D> {
     const core = open('predict', this.#core)
-    checkOptions('predict', options, ['probabilities'])
-    const wantsProbabilities = flag('predict', 'probabilities', options.probabilities ?? false)
+    const { probabilities = false } = checkOptions('predict', options, ['probabilities'])
+    flag('predict', 'probabilities', probabilities)
     const { input, output, batch, dtype, tensors, settings } = core
     const kind = settings.loss?.probabilities
-    if (wantsProbabilities && !kind) {
+    if (probabilities && !kind) {
       const loss = settings.loss ? `${settings.loss.kind} takes no probabilities` : 'the model has no loss'
       throw new PlanError(`predict: ${loss}; softmaxCrossEntropy and binaryCrossEntropy say how scores become some`)
     }
-    const rows = countRows('x', x, input.size, input.shape)
-    checkFinite('x', x, input.size, dtype)
+    const examples = readRows('x', x, input.size, input.shape, dtype)
+    const rows = examples.length / input.size
     settle(core)
     const data = viewOf(
       dtype,
@@ -300,11 +300,11 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     )
     for (let first = 0; first < rows; first += batch) {
       const n = Math.min(batch, rows - first)
-      copyRows(x, input.size, tensors.input.data, n, undefined, first)
+      copyRows(examples, input.size, tensors.input.data, n, undefined, first)
       runForward(core, n, false)
       data.set(tensors.output.data.subarray(0, n * output.size), first * output.size)
     }
-    if (wantsProbabilities) probabilitiesOf(kind!, data, output.size)
+    if (probabilities) probabilitiesOf(kind!, data, output.size)
     return { shape: [rows, ...output.shape], data }
   }
 

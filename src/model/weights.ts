@@ -1,7 +1,7 @@
 // Weights to files and back.
 
 import { FileError, PlanError, checkOptions, flag } from '../errors'
-import { decodeSafetensors, encodeSafetensors } from '../io/safetensors'
+import { encodeSafetensors, readSafetensors } from '../io/safetensors'
 import type { Core } from '../training/core'
 import { firstNotFinite } from '../training/divergence'
 import { weightsOf } from '../training/state'
@@ -18,14 +18,14 @@ export interface LoadResult {
 
 /** See Model.save. */
 export function saveWeights(core: Core, options: { allowNonFinite?: boolean }): Uint8Array<ArrayBuffer> {
-  checkOptions('save', options, ['allowNonFinite'])
+  options = checkOptions('save', options, ['allowNonFinite'])
   const spoilt = flag('save', 'allowNonFinite', options.allowNonFinite ?? false) ? undefined : firstNotFinite(core)
   if (spoilt) {
     throw new PlanError(
       `save: ${spoilt}: this model has diverged; save({ allowNonFinite: true }) writes it all the same`,
     )
   }
-  return encodeSafetensors(weightsOf(core)) as Uint8Array<ArrayBuffer>
+  return encodeSafetensors(weightsOf(core))
 }
 
 /** See Model.load. */
@@ -34,10 +34,10 @@ export function loadWeights(
   bytes: Uint8Array,
   options: { strict?: boolean; allowNonFinite?: boolean },
 ): LoadResult {
-  checkOptions('load', options, ['strict', 'allowNonFinite'])
+  options = checkOptions('load', options, ['strict', 'allowNonFinite'])
   const allowNonFinite = flag('load', 'allowNonFinite', options.allowNonFinite ?? false)
   const strict = flag('load', 'strict', options.strict ?? true)
-  const tensors = decodeSafetensors(bytes)
+  const tensors = readSafetensors(bytes)
   const own = weightsOf(core)
   const missing: string[] = []
   const mismatched: string[] = []
@@ -46,7 +46,9 @@ export function loadWeights(
     if (!found) {
       if (strict) throw new FileError(`weights: the file has no '${name}'; it is of another model`)
       missing.push(name)
-    } else if (found.shape.join() !== shape.join()) {
+    } else if (!found.decodable || found.shape.join() !== shape.join()) {
+      // A type that cannot be decoded is said by decode().
+      if (strict) found.decode()
       const shapes = `(${found.shape.join(', ')}) in the file, (${shape.join(', ')}) here`
       if (strict) throw new FileError(`weights: '${name}' is ${shapes}; { strict: false } loads what fits`)
       mismatched.push(name)
@@ -65,8 +67,10 @@ export function loadWeights(
     const names = [...tensors.keys()].slice(0, 3).join(', ')
     throw new FileError(`weights: nothing in the file (${names}, ...) has a name and a shape of this model`)
   }
-  for (const [name] of fitting) checkNumbers(name, tensors.get(name)!.data, core, allowNonFinite)
-  for (const [name, { data }] of fitting) data.set(tensors.get(name)!.data)
+  // Nothing changes before all is known to fit.
+  const decoded = fitting.map(([name, { data }]) => ({ name, to: data, from: tensors.get(name)!.decode() }))
+  for (const { name, from } of decoded) checkNumbers(name, from, core, allowNonFinite)
+  for (const { to, from } of decoded) to.set(from)
   return { missing, mismatched, unexpected }
 }
 

@@ -1,4 +1,4 @@
-import { checkOptions, finite } from '../errors'
+import { checkArguments, checkOptions, finite } from '../errors'
 import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
 /**
@@ -8,7 +8,8 @@ import { type Optimizer, type WithRate, rateOf } from './optimizer'
  *     adagrad({ learningRate: 0.01 })
  */
 export function adagrad(options: WithRate & { epsilon?: number }): Optimizer {
-  checkOptions('adagrad', options, ['learningRate', 'epsilon'])
+  checkArguments('adagrad', arguments, 1)
+  options = checkOptions('adagrad', options, ['learningRate', 'epsilon'])
   const epsilon = finite('adagrad', 'epsilon', options.epsilon ?? 1e-8, 0)
   return {
     kind: 'adagrad',

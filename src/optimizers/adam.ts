@@ -1,4 +1,4 @@
-import { PlanError, checkOptions, finite, flag, show } from '../errors'
+import { PlanError, checkArguments, checkOptions, finite, flag, show } from '../errors'
 import { integerPower } from '../kernels/math'
 import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
@@ -25,8 +25,8 @@ const KEYS = ['learningRate', 'beta1', 'beta2', 'epsilon', 'epsilonInside', 'bia
  *     adam({ learningRate: 1e-3 })
  */
 export function adam(options: AdamOptions): Optimizer {
-  checkOptions('adam', options, KEYS)
-  return adamOf('adam', options, 0)
+  checkArguments('adam', arguments, 1)
+  return adamOf('adam', checkOptions('adam', options, KEYS), 0)
 }
 
 /**
@@ -37,7 +37,8 @@ export function adam(options: AdamOptions): Optimizer {
  *     adamW({ learningRate: 1e-3, weightDecay: 0.05 })
  */
 export function adamW(options: AdamOptions & { weightDecay?: number }): Optimizer {
-  checkOptions('adamW', options, [...KEYS, 'weightDecay'])
+  checkArguments('adamW', arguments, 1)
+  options = checkOptions('adamW', options, [...KEYS, 'weightDecay'])
   const weightDecay = finite('adamW', 'weightDecay', options.weightDecay ?? 0.01, 0)
   const { config, ...optimizer } = adamOf('adamW', options, weightDecay)
   return { ...optimizer, config: { ...config, weightDecay } }

@@ -1,4 +1,4 @@
-import { checkOptions, finite, integer } from '../errors'
+import { checkArguments, checkOptions, finite, integer } from '../errors'
 import { type Optimizer, type Parameters, type WithRate, rateOf } from './optimizer'
 
 /** Of lbfgs. */
@@ -27,6 +27,10 @@ const FIXED = 7
 /** Of Armijo's condition and of the condition on the slope. */
 const C1 = 1e-4
 const C2 = 0.9
+/** The largest `memory`: 2,000 times the parameters. */
+const MOST_PAIRS = 1000
+/** The most iterations that may be asked for at once, during which nothing else runs. */
+const MOST_ITERATIONS = 1e6
 /** The most places that one line search looks at. */
 const MOST = 25
 
@@ -50,9 +54,10 @@ const MOST = 25
  * - Memory: 2 · memory + 3 times the parameters.
  */
 export function lbfgs(options: LbfgsOptions = {}): Optimizer {
-  checkOptions('lbfgs', options, ['learningRate', 'memory', 'iterations', 'tolerance'])
-  const memory = integer('lbfgs', 'memory', options.memory ?? 10, 1)
-  const iterations = integer('lbfgs', 'iterations', options.iterations ?? 20, 1)
+  checkArguments('lbfgs', arguments, 1)
+  options = checkOptions('lbfgs', options, ['learningRate', 'memory', 'iterations', 'tolerance'])
+  const memory = integer('lbfgs', 'memory', options.memory ?? 10, 1, MOST_PAIRS)
+  const iterations = integer('lbfgs', 'iterations', options.iterations ?? 20, 1, MOST_ITERATIONS)
   const tolerance = finite('lbfgs', 'tolerance', options.tolerance ?? 1e-9, 0)
   // One place more than pairs: the step in work begins in it.
   const places = Array.from({ length: memory + 1 }, (_, i) => i)

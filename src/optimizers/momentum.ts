@@ -1,4 +1,4 @@
-import { checkOptions, finite, flag } from '../errors'
+import { checkArguments, checkOptions, finite, flag } from '../errors'
 import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
 /**
@@ -8,7 +8,8 @@ import { type Optimizer, type WithRate, rateOf } from './optimizer'
  *     momentum({ learningRate: 0.01, rho: 0.9 })
  */
 export function momentum(options: WithRate & { rho?: number; average?: boolean }): Optimizer {
-  checkOptions('momentum', options, ['learningRate', 'rho', 'average'])
+  checkArguments('momentum', arguments, 1)
+  options = checkOptions('momentum', options, ['learningRate', 'rho', 'average'])
   const rho = finite('momentum', 'rho', options.rho ?? 0.9, 0, 1)
   const average = flag('momentum', 'average', options.average ?? false)
   const keep = average ? 1 - rho : 1

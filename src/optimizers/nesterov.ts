@@ -1,4 +1,4 @@
-import { checkOptions, finite } from '../errors'
+import { checkArguments, checkOptions, finite } from '../errors'
 import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
 /**
@@ -8,7 +8,8 @@ import { type Optimizer, type WithRate, rateOf } from './optimizer'
  *     nesterov({ learningRate: 0.01, rho: 0.9 })
  */
 export function nesterov(options: WithRate & { rho?: number }): Optimizer {
-  checkOptions('nesterov', options, ['learningRate', 'rho'])
+  checkArguments('nesterov', arguments, 1)
+  options = checkOptions('nesterov', options, ['learningRate', 'rho'])
   const rho = finite('nesterov', 'rho', options.rho ?? 0.9, 0, 1)
   return {
     kind: 'nesterov',

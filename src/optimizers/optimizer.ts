@@ -1,7 +1,7 @@
 // What optimizers share.
 
 import type { Kernels } from '../kernels/index'
-import { PlanError, show } from '../errors'
+import { PlanError, callable, show } from '../errors'
 import type { Schedule } from '../schedules'
 
 /** All parameters of a model as one vector, and what the optimizer keeps for them. Pointers are in bytes. */
@@ -52,7 +52,9 @@ export interface WithRate {
 }
 
 export function rateOf(where: string, { learningRate }: WithRate): number | Schedule {
-  if (typeof learningRate === 'function') return learningRate
+  if (typeof learningRate === 'function') {
+    return callable(where, 'learningRate', learningRate, 'a number of at least 0 or a schedule')
+  }
   if (typeof learningRate !== 'number' || !(learningRate >= 0) || learningRate === Infinity) {
     throw new PlanError(
       `${where}: learningRate must be a number of at least 0 or a schedule, got ${show(learningRate)}`,

@@ -1,4 +1,4 @@
-import { checkOptions, finite, flag } from '../errors'
+import { checkArguments, checkOptions, finite, flag } from '../errors'
 import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
 /**
@@ -8,7 +8,8 @@ import { type Optimizer, type WithRate, rateOf } from './optimizer'
  *     rmsprop({ learningRate: 0.001, decay: 0.99, epsilon: 1e-8 })
  */
 export function rmsprop(options: WithRate & { decay?: number; epsilon?: number; epsilonInside?: boolean }): Optimizer {
-  checkOptions('rmsprop', options, ['learningRate', 'decay', 'epsilon', 'epsilonInside'])
+  checkArguments('rmsprop', arguments, 1)
+  options = checkOptions('rmsprop', options, ['learningRate', 'decay', 'epsilon', 'epsilonInside'])
   const decay = finite('rmsprop', 'decay', options.decay ?? 0.99, 0, 1)
   const epsilon = finite('rmsprop', 'epsilon', options.epsilon ?? 1e-8, 0)
   const epsilonInside = flag('rmsprop', 'epsilonInside', options.epsilonInside ?? false)

@@ -106,7 +106,8 @@ export function babysit(
   needLoss(where, core)
   needTraining(where, core)
   needOptimizer(where, core)
-  const rows = checkData(where, core, data)
+  const checked = checkData(where, core, data)
+  const { rows } = checked
   const order = random.shuffle(Uint32Array.from({ length: rows }, (_, i) => i))
   const n = Math.min(model.batch, rows)
   const examples = Math.min(n, wanted)
@@ -114,7 +115,7 @@ export function babysit(
   const restore = () => restoreState(core, state)
   const rate = peakRate(core)
   const train = (count: number, first: number): number => {
-    loadBatch(core, data, count, order, first)
+    loadBatch(core, checked, count, order, first)
     return runPass(core, count, true, rate).loss
   }
   const checks: Check[] = []
@@ -123,7 +124,7 @@ export function babysit(
   const list = (names: readonly string[]) => (names.length > 3 ? [...names.slice(0, 3), '...'] : names).join(', ')
   try {
     // The loss at initialisation, with and without regularisation.
-    loadBatch(core, data, n, order, 0)
+    loadBatch(core, checked, n, order, 0)
     const penalty = decayLoss(core)
     core.regularises = false
     const initialLoss = lossOfLoaded(core, n, false)
@@ -150,7 +151,7 @@ export function babysit(
     // Values and gradients of each layer, of the weights as they are.
     restore()
     core.allGradients.fill(0)
-    loadBatch(core, data, n, order, 0)
+    loadBatch(core, checked, n, order, 0)
     const layers = layerStatistics(core, n, true, 0)
     const gradients = Object.entries(model.gradients).map(([name, { data }]) => [name, data.slice()] as const)
 
@@ -162,7 +163,7 @@ export function babysit(
       before = gradients.map(([name]) => model.parameters[name].data.slice())
       train(n, Math.min(i * n, rows - n))
     }
-    loadBatch(core, data, n, order, 0)
+    loadBatch(core, checked, n, order, 0)
     const later = layerStatistics(core, n, false, 0)
     const weights = gradients.flatMap(([name, gradient], i): WeightStatistics[] => {
       const { data } = model.parameters[name]
@@ -176,7 +177,7 @@ export function babysit(
     restore()
     core.allGradients.fill(0)
     core.regularises = false
-    loadBatch(core, data, examples, order, 0)
+    loadBatch(core, checked, examples, order, 0)
     beginForward(core, examples, false)
     model.output.data.fill(0)
     const chance = runLoss(core.run, weigh(core.run), false)

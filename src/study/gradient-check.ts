@@ -1,8 +1,8 @@
 import type { Tensor } from '../tensor'
 import type { Labels, Numbers } from '../data/batches'
-import { DataError, PlanError, checkOptions, flag, integer } from '../errors'
+import { PlanError, checkOptions, flag, integer } from '../errors'
 import { type Core, viewOf } from '../training/core'
-import { checkData, loadBatch } from '../training/feed'
+import { checkBatch, checkData, loadBatch } from '../training/feed'
 import { unchanged } from '../training/state'
 import { addDecay, lossOfLoaded, needLoss, needTraining, settle } from '../training/step'
 import { type Model, coreOf } from '../model/model'
@@ -66,10 +66,10 @@ export function gradientCheck(
   if (withInput && !core.program.inputGradient) {
     throw new PlanError('gradientCheck: this model plans no gradient of its input; create it with inputGradient: true')
   }
-  const n = checkData('gradientCheck', core, data)
-  if (n > core.batch) throw new DataError(`gradientCheck: ${n} rows, more than the batch of ${core.batch}`)
-  loadBatch(core, data, n, undefined, 0)
-  return unchanged(core, () => check(core, n, samples, withInput, random))
+  const checked = checkData('gradientCheck', core, data)
+  checkBatch('gradientCheck', core, checked.rows)
+  loadBatch(core, checked, checked.rows)
+  return unchanged(core, () => check(core, checked.rows, samples, withInput, random))
 }
 
 function check(core: Core, n: number, samples: number, withInput: boolean, random: Random): GradientCheck {

@@ -1,12 +1,12 @@
 // Values and gradients of every layer, as CS231n plots them ("Babysitting the learning process").
 
 import type { Labels, Numbers } from '../data/batches'
-import { DataError, PlanError, checkOptions, finite, integer, show } from '../errors'
+import { PlanError, checkOptions, finite, integer, show } from '../errors'
 import { type Model, coreOf } from '../model/model'
 import type { Output } from '../plan/calls'
 import type { Tensor } from '../tensor'
 import type { Core } from '../training/core'
-import { checkData, loadBatch } from '../training/feed'
+import { checkBatch, checkData, loadBatch } from '../training/feed'
 import { inspect } from '../training/inspect'
 import { unchanged } from '../training/state'
 import { needLoss, needTraining, settle } from '../training/step'
@@ -104,10 +104,10 @@ export function activationStatistics(
   if (y !== undefined) {
     needLoss(where, core)
     needTraining(where, core)
-    const n = checkData(where, core, { x, y })
-    if (n > core.batch) throw new DataError(`${where}: ${n} rows, more than the batch of ${core.batch}`)
-    loadBatch(core, { x, y }, n, undefined, 0)
-    return unchanged(core, () => layerStatistics(core, n, true, bins, range))
+    const data = checkData(where, core, { x, y })
+    checkBatch(where, core, data.rows)
+    loadBatch(core, data, data.rows)
+    return unchanged(core, () => layerStatistics(core, data.rows, true, bins, range))
   }
   // Checks x, and loads it.
   const [n] = model.forward(x).shape

@@ -37,7 +37,7 @@ export function evaluate(
   data: Data | Batches | AsyncBatches,
   options: EvaluateOptions,
 ): Evaluation | Promise<Evaluation> {
-  checkOptions('evaluate', options, ['transform', 'topK', 'confusion'])
+  options = checkOptions('evaluate', options, ['transform', 'topK', 'confusion'])
   const { transform } = options
   checkCallbacks('evaluate', { transform })
   const topK = options.topK === undefined ? 0 : integer('evaluate', 'topK', options.topK, 1)

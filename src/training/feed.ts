@@ -4,12 +4,13 @@ import {
   type Data,
   type Labels,
   type Numbers,
-  checkFinite,
-  checkLabel,
-  checkProbabilities,
+  type TypedNumbers,
   copyLabels,
   copyRows,
-  countRows,
+  readData,
+  readLabels,
+  readRows,
+  viewRows,
 } from '../data/batches'
 import { DataError, checkNoPromise, show } from '../errors'
 import type { Core } from './core'
@@ -35,64 +36,63 @@ export interface Feed {
   close(): unknown
 }
 
-/** What data may hold: examples and targets, and what the readers of v128/data say beside them. */
-const MEMBERS = ['x', 'y', 'shape', 'coarse', 'columns', 'classes']
+/** Data that has been read once and checked: rows of x, and their targets. */
+export interface Checked {
+  readonly rows: number
+  readonly x: TypedNumbers
+  readonly y: TypedNumbers
+}
 
-/** Checks data before a run: rows, labels and every number. Returns the number of rows. */
-export function checkData(where: string, core: Core, data: Data, name = ''): number {
+/** Reads and checks data before a run: its members, rows, labels and every number. */
+export function checkData(where: string, core: Core, data: Data, name = ''): Checked {
   const what = name.replace(/\W+$/, '') || 'data'
-  checkNoPromise(where, data)
-  if (data === null || typeof data !== 'object') {
-    throw new DataError(`${where}: ${what} must be an object { x, y }, got ${show(data)}`)
-  }
+  checkNoPromise(where, what, data)
   if (ArrayBuffer.isView(data) || Array.isArray(data)) {
     throw new DataError(`${where}: ${what} must be one object { x, y }, got an array; hand in ${where}({ x, y })`)
   }
-  for (const key of Object.keys(data)) {
-    if (MEMBERS.includes(key)) continue
-    throw new DataError(`${where}: ${what} has a member '${key}' that nothing reads; it holds x and y alone`)
-  }
-  const { x, y } = data
-  if (!x || !y) throw new DataError(`${where}: ${what} must be an object { x, y }, got ${show(data)}`)
-  const rows = countRows(`${name}x`, x, core.input.size, core.input.shape)
-  checkTargets(core, y, rows, `${name}y`)
-  checkFinite(`${name}x`, x, core.input.size, core.dtype)
-  return rows
+  const { x, y } = readData(where, data, what)
+  return checkRows(core, x, y, name)
 }
 
-/** Throws a DataError that names the first row with a target that is none, or says how many were wanted. */
-export function checkTargets(core: Core, y: Labels | Numbers, rows: number, name = 'y'): void {
-  const { classes, output, loss, dtype } = core
-  if (classes) {
-    if (y === null || typeof y !== 'object' || typeof y.length !== 'number') {
-      throw new DataError(`${name}: want labels, got ${show(y)}`)
-    }
-    if (y.length !== rows) throw new DataError(`${name}: ${y.length} labels for ${rows} rows of x`)
-    for (let row = 0; row < rows; row++) checkLabel(y, row, classes, name)
-    return
-  }
-  const targets = countRows(name, y, output.size, output.shape)
-  if (targets !== rows) throw new DataError(`${name}: ${targets} rows of targets for ${rows} rows of x`)
-  if (loss?.targets === 'probabilities') checkProbabilities(name, y as Numbers, output.size)
-  else checkFinite(name, y as Numbers, output.size, dtype)
+/** Reads and checks x and y. */
+export function checkRows(core: Core, x: Numbers, y: Labels | Numbers, name = ''): Checked {
+  const { input, output, dtype, classes, loss } = core
+  const examples = readRows(`${name}x`, x, input.size, input.shape, dtype)
+  const rows = examples.length / input.size
+  if (classes) return { rows, x: examples, y: readLabels(`${name}y`, y, rows, classes) }
+  const probabilities = loss?.targets === 'probabilities'
+  const targets = readRows(`${name}y`, y as Numbers, output.size, output.shape, dtype, probabilities)
+  const count = targets.length / output.size
+  if (count !== rows) throw new DataError(`${name}y: ${count} rows of targets for ${rows} rows of x`)
+  return { rows, x: examples, y: targets }
 }
 
-/** The number of rows in x, of which a pass takes at most the batch of the model. */
-export function rowsOf(where: string, core: Core, x: Numbers): number {
-  const n = countRows('x', x, core.input.size, core.input.shape)
-  if (n <= core.batch) return n
+/** Throws a DataError where there are more rows than a pass can take. */
+export function checkBatch(where: string, core: Core, rows: number, name = ''): void {
+  if (rows <= core.batch) return
   throw new DataError(
-    `${where}: ${n} rows, but the model was planned for batches of at most ${core.batch}; ` +
-      `hand in fewer, or create it with batch: ${n}`,
+    `${where}: ${name}${rows} rows, but the model was planned for batches of at most ${core.batch}; ` +
+      `hand in fewer, or create it with batch: ${rows}`,
   )
 }
 
-/** Puts n rows, rows[first] and on or, without `rows`, first and on, where the next pass finds them. */
-export function loadBatch(core: Core, data: Data, n: number, rows: ArrayLike<number> | undefined, first: number): void {
+/**
+ * Puts n rows, rows[first] and on or, without `rows`, first and on, where the next pass finds them. `views` are those of
+ * viewRows, for speed.
+ */
+export function loadBatch(
+  core: Core,
+  { x, y }: Checked,
+  n: number,
+  rows?: ArrayLike<number>,
+  first = 0,
+  views?: readonly TypedNumbers[],
+): void {
   settle(core)
-  if (core.classes) copyLabels(data.y, core.classes, core.labels, n, rows, first)
-  else copyRows(data.y as Numbers, core.output.size, core.values, n, rows, first)
-  copyRows(data.x, core.input.size, core.tensors.input.data, n, rows, first)
+  const { classes, labels, values, input, output, tensors } = core
+  if (classes) copyLabels(y, classes, labels, n, rows, first)
+  else copyRows(y, output.size, values, n, rows, first)
+  copyRows(x, input.size, tensors.input.data, n, rows, first, views)
 }
 
 /** Whether this is batches rather than data. */
@@ -104,14 +104,16 @@ export function isStream(data: unknown): data is Batches | AsyncBatches {
   return Symbol.iterator in data || Symbol.asyncIterator in data
 }
 
-/** Batches of at most `batch` of `rows` rows, which have been checked: in the order of `order`, if given. */
+/** Batches of at most `batch` of the first `rows` rows: in the order of `order`, if given. */
 export function arrayFeed(
   core: Core,
-  data: Data,
+  data: Checked,
   batch: number,
-  { rows, order, dropLast = false }: { rows: number; order?: ArrayLike<number>; dropLast?: boolean },
+  { rows = data.rows, order, dropLast = false }: { rows?: number; order?: ArrayLike<number>; dropLast?: boolean } = {},
 ): Feed {
   const taken = dropLast ? rows - (rows % batch) : rows
+  // Rows in an order of their own are copied one by one.
+  const views = order && viewRows(data.x, core.input.size)
   let current = order
   let first = 0
   return {
@@ -125,7 +127,7 @@ export function arrayFeed(
     next: () => first < taken,
     load() {
       const n = Math.min(batch, taken - first)
-      loadBatch(core, data, n, current, first)
+      loadBatch(core, data, n, current, first, views)
       first += n
       return n
     },
@@ -139,8 +141,7 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
   let finished = true
   let epoch = 0
   let index = 0
-  let current: Data
-  let n = 0
+  let current: Checked
   const take = (result: IteratorResult<Data>): boolean => {
     if (result === null || typeof result !== 'object') {
       throw new DataError(
@@ -157,14 +158,8 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
       )
     }
     const prefix = `${name && `${name}, `}batch ${index} of epoch ${epoch}: `
-    n = checkData(where, core, value, prefix)
-    if (n > core.batch) {
-      throw new DataError(
-        `${where}: ${prefix}${n} rows, but the model was planned for batches of at most ${core.batch}; ` +
-          `hand in fewer, or create it with batch: ${n}`,
-      )
-    }
-    current = value
+    current = checkData(where, core, value, prefix)
+    checkBatch(where, core, current.rows, prefix)
     index++
     return true
   }
@@ -193,8 +188,8 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
       return promised ? (result as Promise<IteratorResult<Data>>).then(take) : take(result as IteratorResult<Data>)
     },
     load() {
-      loadBatch(core, current, n, undefined, 0)
-      return n
+      loadBatch(core, current, current.rows)
+      return current.rows
     },
     close() {
       if (finished) return
@@ -207,5 +202,5 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
 /** Data that is checked now, or batches that are checked as they come. */
 export function feedOf(where: string, core: Core, data: Data | Batches | AsyncBatches, name = ''): Feed {
   if (isStream(data)) return streamFeed(where, core, data, name)
-  return arrayFeed(core, data, core.batch, { rows: checkData(where, core, data, name && `${name}.`) })
+  return arrayFeed(core, checkData(where, core, data, name && `${name}.`), core.batch)
 }

@@ -44,21 +44,22 @@ function feedsOf(core: Core, data: Data | Batches | AsyncBatches, options: FitOp
       shuffled: undefined,
     }
   }
-  const rows = checkData('fit', core, data)
+  const checked = checkData('fit', core, data)
+  const { rows } = checked
   const split =
     typeof validation === 'number'
       ? // Each run of this model has the same rows for validation.
         splitRows('fit', rows, validation, createRandom(core.settings.seed, SPLIT))
       : undefined
   const order = split?.training ?? (shuffle ? Uint32Array.from({ length: rows }, (_, i) => i) : undefined)
-  const training = arrayFeed(core, data, batch, { rows: order?.length ?? rows, order, dropLast })
+  const training = arrayFeed(core, checked, batch, { rows: order?.length, order, dropLast })
   if (training.batches === 0) {
     throw new PlanError(`fit: dropLast leaves nothing of ${order?.length ?? rows} rows in batches of ${batch}`)
   }
   return {
     training,
     validating: split
-      ? arrayFeed(core, data, core.batch, { rows: split.validation.length, order: split.validation })
+      ? arrayFeed(core, checked, core.batch, { rows: split.validation.length, order: split.validation })
       : validatingBy(validation as Data | Batches | AsyncBatches | undefined),
     shuffled: shuffle ? order : undefined,
   }

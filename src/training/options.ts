@@ -1,7 +1,7 @@
 // What fit is told, and the checks of it.
 
 import type { Data } from '../data/batches'
-import { PlanError, checkNoPromise, checkOptions, finite, flag, integer, oneOf, show } from '../errors'
+import { PlanError, checkOptions, given, finite, flag, integer, oneOf, show } from '../errors'
 import type { Tensor } from '../tensor'
 import type { Core } from './core'
 import type { AsyncBatches, Batches } from './feed'
@@ -96,8 +96,7 @@ export interface FitSettings {
 
 /** Throws a PlanError that names the option that cannot be. */
 export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
-  checkNoPromise('fit', options)
-  checkOptions('fit', options, NAMES)
+  options = checkOptions('fit', options, NAMES)
   const steps = options.steps === undefined ? Infinity : integer('fit', 'steps', options.steps, 0)
   const epochs = options.epochs ?? (steps === Infinity ? 1 : Infinity)
   if (epochs !== Infinity) integer('fit', 'epochs', epochs, 0)
@@ -109,7 +108,7 @@ export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
   if (!(typeof yieldEvery === 'number' && yieldEvery >= 0)) {
     throw new PlanError(`fit: yieldEvery must be a number of milliseconds of at least 0, got ${show(yieldEvery)}`)
   }
-  const validation = options.validation === false || options.validation === null ? undefined : options.validation
+  const validation = given(options.validation)
   const { transform, onBatch, onEpoch } = options
   checkCallbacks('fit', { transform, onBatch, onEpoch })
   return {
@@ -129,9 +128,9 @@ export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
 }
 
 function checkEarlyStopping(core: Core, options: FitOptions['earlyStopping'], validated: boolean) {
-  if (options === undefined || options === false || options === null) return undefined
+  if (!given(options)) return undefined
   const where = 'fit.earlyStopping'
-  checkOptions(where, options, ['patience', 'minDelta', 'monitor', 'restoreBest'])
+  options = checkOptions(where, options as EarlyStopping, ['patience', 'minDelta', 'monitor', 'restoreBest'])
   const { patience = 5, minDelta = 0, restoreBest = false } = options
   const measures = ['loss', 'accuracy', 'validationLoss', 'validationAccuracy'] as const
   const monitor = oneOf(where, 'monitor', options.monitor ?? (validated ? 'validationLoss' : 'loss'), measures)
