@@ -14,7 +14,7 @@ const { adam, batchNorm, concat, constant, conv2d, cosineDecay, dense, gradientC
 const { meanSquaredError, momentum, normal, normalize, padChannels, residual, sequential, sgd, softmaxCrossEntropy } =
   untyped
 const { avgPool2d, binaryCrossEntropy, dropout, groupNorm, hinge, layerNorm, leakyRelu, maxout } = untyped
-const { globalAvgPool2d, relu } = v128
+const { globalAvgPool2d, relu, tanh } = v128
 
 async function errorOf(action: () => unknown): Promise<unknown> {
   try {
