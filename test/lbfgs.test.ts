@@ -7,6 +7,7 @@ import {
   PlanError,
   createModel,
   dense,
+  dropout,
   lbfgs,
   minimize,
   relu,
@@ -230,6 +231,27 @@ describe.each(['wasm', 'js'] as const)('a model on %s', (backend) => {
     expect([...model.gradients.weight.data]).toEqual([0, 0])
   })
 
+  test('all evaluations of a step are one pass: dropout has one mask in a step, and another in the next', async () => {
+    const network = sequential(dense(40), dropout({ keep: 0.5 }))
+    const model = await createModel(network, { input: [1], batch: 1, optimizer: lbfgs({ iterations: 5 }), backend })
+    const masks: string[][] = []
+    for (let step = 0; step < 3; step++) {
+      const seen: string[] = []
+      model.step(() => {
+        const { data } = model.forward([1], { training: true })
+        // An output of 0 is one that was dropped: weights of 0 do not occur.
+        seen.push(Array.from(data, (y) => Number(y !== 0)).join(''))
+        model.backward(data.map((y, i) => (y - i - 1) / 40))
+        return data.reduce((sum, y, i) => sum + (y - i - 1) ** 2 / 80, 0)
+      })
+      expect(seen.length).toBeGreaterThan(1)
+      expect(new Set(seen).size).toBe(1)
+      expect(model.passes).toBe(step + 1)
+      masks.push(seen)
+    }
+    expect(new Set(masks.map(([first]) => first)).size).toBe(3)
+  })
+
   test('never ends a step higher than it began, whatever the network', async () => {
     const network = sequential(dense(16), relu(), dense(16), relu(), dense(3))
     const optimizer = lbfgs({ iterations: 3, memory: 2 })
@@ -267,8 +289,8 @@ describe('refuses', () => {
     expect(Math.max(...model.parameters.weight.data)).toBe(0)
   })
 
-  test('clipNorm', async () => {
-    await expect(regression({ clipNorm: 1 })).rejects.toThrow(/^createModel: clipNorm does not go with lbfgs/)
+  test.each(['clipNorm', 'clipValue', 'maxNorm'])('%s', async (name) => {
+    await expect(regression({ [name]: 1 })).rejects.toThrow(`createModel: ${name} does not go with lbfgs`)
   })
 
   test('a function that returns no loss', async () => {

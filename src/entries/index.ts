@@ -88,6 +88,8 @@ export { sgd } from '../optimizers/sgd'
 export type { Layer, ParameterOptions, Place, Plan, Regions, Row, Slot, Step, Value } from '../plan/plan'
 export { type Random, createRandom } from '../random'
 export {
+  type Ending,
+  type PlateauOptions,
   type Schedule,
   type Timed,
   cosineDecay,

@@ -45,8 +45,9 @@ const MOST = 25
  *   gradient, if that is above 1). Where the search does not find a lower loss the parameters stay as they are.
  * - The loss that it returns, and that fit reports, is that before the step. fit's accuracy is that of the last place
  *   it looked at.
- * - l2 is part of the loss and the gradient that the search sees; clipNorm is a PlanError. Batch norm updates its running
- *   statistics, and dropout draws a mask, at each evaluation: the former does no harm to the search, the latter does.
+ * - l2 and l1 are part of the loss and the gradient that the search sees; clipValue, clipNorm and maxNorm are a PlanError.
+ * - All evaluations of one step are one pass: dropout draws its masks once for each step, so that the search sees one
+ *   function. Batch norm updates its running statistics at each evaluation, which does the search no harm.
  * - Memory: 2 · memory + 3 times the parameters.
  */
 export function lbfgs(options: LbfgsOptions = {}): Optimizer {
