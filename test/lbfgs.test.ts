@@ -242,7 +242,7 @@ describe.each(['wasm', 'js'] as const)('a model on %s', (backend) => {
         // An output of 0 is one that was dropped: weights of 0 do not occur.
         seen.push(Array.from(data, (y) => Number(y !== 0)).join(''))
         model.backward(data.map((y, i) => (y - i - 1) / 40))
-        return data.reduce((sum, y, i) => sum + (y - i - 1) ** 2 / 80, 0)
+        return Array.from(data).reduce((sum, y, i) => sum + (y - i - 1) ** 2 / 80, 0)
       })
       expect(seen.length).toBeGreaterThan(1)
       expect(new Set(seen).size).toBe(1)

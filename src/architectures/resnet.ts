@@ -97,8 +97,8 @@ export function resNet50(options: ClassesOptions = {}): Layer {
 /** Of the ResNets for CIFAR. */
 export interface CifarResNetOptions extends ClassesOptions {
   /**
-   * Where a block halves the image: 'A' takes every second pixel and pads with channels of zeros, without parameters,
-   * as in the paper; 'B' is a 1 x 1 convolution with batch norm.
+   * Where a block halves the image, 'A' unless given: 'A' takes every second pixel and pads with channels of zeros,
+   * without parameters, as in the paper; 'B' is a 1 x 1 convolution with batch norm.
    */
   shortcut?: 'A' | 'B'
 }

@@ -29,7 +29,10 @@ export interface Transform {
 export interface ScalingOptions {
   /** Of one example: [features], or [channels, height, width]. */
   shape: readonly number[]
-  /** 'feature': each value of an example has its own figures, in images each pixel; 'channel': each channel has. */
+  /**
+   * 'feature': each value of an example has its own figures, in images each pixel; 'channel': each channel has.
+   * 'feature' unless given.
+   */
   per?: 'feature' | 'channel'
 }
 

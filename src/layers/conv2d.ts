@@ -10,11 +10,14 @@ export interface Conv2dOptions {
   kernel: number | readonly [number, number]
   /** From one window to the next. 1 unless given. */
   stride?: number | readonly [number, number]
-  /** Zeros on each side. */
+  /** Zeros on each side. 0 unless given. */
   pad?: number | readonly [number, number]
   /** From one value of a window to the next: 2 leaves out every other. 1 unless given. */
   dilation?: number | readonly [number, number]
-  /** Channels and filters are split into so many groups that do not see each other; as many as channels: depthwise. */
+  /**
+   * Channels and filters are split into so many groups that do not see each other; as many as channels: depthwise. 1
+   * unless given.
+   */
   groups?: number
   /** Whether each filter adds a number of its own. True unless given. */
   bias?: boolean

@@ -4,7 +4,10 @@ import { GEMM_SCRATCH } from '../kernels/blocking'
 import type { Layer } from '../plan/plan'
 import { checkInitializer, defaultInitializer, planBias } from './weights'
 
-/** Fully connected: (N, in) to (N, units), y = x wᵀ + b. weight: (units, in), bias: (units). */
+/**
+ * Fully connected: (N, in) to (N, units), y = x wᵀ + b. weight: (units, in), bias: (units). `bias`, true unless given,
+ * says whether there is a b; `init`, what suits the layers after it unless given, fills the weights.
+ */
 export function dense(units: number, options: { bias?: boolean; init?: Initializer } = {}): Layer {
   integer('dense', 'units', units, 1)
   checkOptions('dense', options, ['bias', 'init'])

@@ -5,9 +5,10 @@ import type { Layer, Plan, Step, Value } from '../plan/plan'
 
 /**
  * Group normalisation (Wu & He, 2018), as PyTorch's nn.GroupNorm: (N, C) or (N, C, H, W) to the same shape, each
- * example and group of C / groups neighbouring channels over its own values, in training and after it alike.
- * weight γ (C) from 1, bias β (C) from 0, neither decayed. One group makes it a norm of whole examples, C groups an
- * instance norm. Throws a PlanError when it is planned on channels that the groups do not divide.
+ * example and group of C / groups neighbouring channels over its own values, in training and after it alike. weight γ
+ * (C) from 1, bias β (C) from 0, neither decayed; `epsilon`, 1e-5 unless given, is added to the variance. One group
+ * makes it a norm of whole examples, C groups an instance norm. Throws a PlanError when it is planned on channels that
+ * the groups do not divide.
  *
  *     sequential(conv2d(32, { kernel: 3, pad: 1 }), groupNorm(8), relu())
  */

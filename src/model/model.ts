@@ -50,9 +50,9 @@ export interface ModelOptions<
   optimizer?: O
   /** Of the initial parameters, the shuffling and dropout. The same seed gives the same bits everywhere. 0 unless given. */
   seed?: number
-  /** λ of ½ λ ‖w‖², added to the loss for weights; not for biases and norms. */
+  /** λ of ½ λ ‖w‖², added to the loss for weights; not for biases and norms. 0 unless given. */
   l2?: number
-  /** λ of λ ‖w‖₁, added for the same weights; its gradient at 0 is 0. With l2 as well, the elastic net. */
+  /** λ of λ ‖w‖₁, for the same weights; its gradient at 0 is 0. With l2 as well, the elastic net. 0 unless given. */
   l1?: number
   /** After each step, the weights into each unit or filter, if their norm is larger, are scaled down to it (CS231n). */
   maxNorm?: number
@@ -60,13 +60,13 @@ export interface ModelOptions<
   clipValue?: number
   /** Gradients whose norm, over all parameters, is larger are scaled down to it: exactly, where PyTorch adds 1e-6. */
   clipNorm?: number
-  /** The numbers that it computes with: float64 unless given; float32 is faster and half as large. */
+  /** The numbers that it computes with: 'float64' unless given; 'float32' is faster and half as large. */
   dtype?: DType
-  /** 'auto': WebAssembly where it runs, else the TypeScript twin. */
+  /** 'auto': WebAssembly where it runs, else the TypeScript twin. 'auto' unless given. */
   backend?: 'auto' | 'wasm' | 'js'
   /** Kernels for hosts that cannot compile the built-in ones. */
   wasm?: WasmSource
-  /** Plans no gradients and no optimizer: less memory, no training. */
+  /** Plans no gradients and no optimizer: less memory, no training. False unless given. */
   inference?: I
   /**
    * Names of layers that are not trained, such as ['features', 'classifier.1'], with all that is in them: their
@@ -426,7 +426,7 @@ export class Model<Can extends Ability = Ability> implements Trainable {
 
   /**
    * The output for n rows of x, n at most the batch: a live view, [n, ...output shape], overwritten by the next pass.
-   * `training` chooses what batch norm and the like do. Throws a DataError on a wrong length.
+   * `training`, false unless given, chooses what batch norm and the like do. Throws a DataError on a wrong length.
    */
   forward(x: Numbers, options: { training?: boolean } = {}): Tensor {
     checkOptions('forward', options, ['training'])
@@ -567,8 +567,8 @@ export class Model<Can extends Ability = Ability> implements Trainable {
 
   /**
    * Loads what save() wrote, or any safetensors file of F64 or F32 with the same names and shapes. Throws a FileError,
-   * and changes nothing, unless all of it fits. With `strict: false` it loads what fits and returns what did not, as
-   * for a new head on a body trained before; then it throws only if nothing fits.
+   * and changes nothing, unless all of it fits. With `strict`, true unless given, set to false it loads what fits and
+   * returns what did not, as for a new head on a body trained before; then it throws only if nothing fits.
    */
   load(bytes: Uint8Array, options: { strict?: boolean } = {}): LoadResult {
     checkOptions('load', options, ['strict'])

@@ -70,7 +70,7 @@ export interface EarlyStopping {
   minDelta?: number
   /** 'validationLoss' unless given, or 'loss' if there is no validation. */
   monitor?: Monitor
-  /** Whether the model ends with the parameters and buffers of its best epoch, not those of the last. */
+  /** Whether the model ends with the parameters and buffers of its best epoch, not the last. False unless given. */
   restoreBest?: boolean
 }
 

@@ -1,0 +1,20 @@
+// The library as the TypeScript compiler sees it, for tests that read its docstrings.
+import { readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+
+/** The entries of the package. */
+export const entries = readdirSync(join(root, 'src/entries')).map((name) => join(root, 'src/entries', name))
+
+const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
+
+/** Those of tsconfig.json. */
+export const compilerOptions = {
+  ...ts.convertCompilerOptionsFromJson(config.compilerOptions, root).options,
+  noEmit: true,
+}
+
+export const program = ts.createProgram(entries, compilerOptions)
