@@ -6,6 +6,7 @@
 // docstring or, where it has none, from that of the function, after the option's name: "`keep`, 0.5 unless given".
 import { relative } from 'node:path'
 import ts from 'typescript'
+import { publicOf } from './program'
 
 interface Option {
   name: string
@@ -60,14 +61,7 @@ function placeOf(node: ts.Node): string {
 /** What is wrong with the docstrings of `sources`, as far as they belong to what `entries` export. */
 export function readDefaults(program: ts.Program, entries: readonly string[], sources: readonly ts.SourceFile[]) {
   const checker = program.getTypeChecker()
-  const publicNodes = new Set<ts.Node>()
-  for (const entry of entries) {
-    const module = checker.getSymbolAtLocation(program.getSourceFile(entry)!)!
-    for (const symbol of checker.getExportsOfModule(module)) {
-      const real = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
-      real.declarations?.forEach((node) => publicNodes.add(node))
-    }
-  }
+  const publicNodes = publicOf(program, entries)
   const options = new Map<ts.Node, Option>()
   /** What the code takes where an option is not given. */
   const taken = new Map<ts.Node, Set<string>>()

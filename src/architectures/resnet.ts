@@ -78,7 +78,7 @@ function resNet(where: string, options: ClassesOptions, depths: readonly number[
  * ResNet-18 (He et al., 2015) for images (3, 224, 224), or any of 32 x 32 and more. 11,689,512 parameters, with the
  * names of torchvision.
  *
- *     const model = await createModel(resNet18({ classes: 5 }), { input: [3, 64, 64], ... })
+ *     const model = await createModel(resNet18({ classes: 5 }), { input: [3, 64, 64], loss, optimizer })
  */
 export function resNet18(options: ClassesOptions = {}): Layer {
   return resNet('resNet18', options, [2, 2, 2, 2], false)

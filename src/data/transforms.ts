@@ -80,7 +80,7 @@ export function zeroCenter(x: Numbers, options: ScalingOptions): Scaling {
  * travel with the model instead, as its first layer:
  *
  *     const { mean, std } = standardize(training.x, { shape: [3, 32, 32], per: 'channel' })
- *     const network = sequential(normalize({ mean, std }), conv2d(16, { kernel: 3 }), ...)
+ *     const network = sequential(normalize({ mean, std }), conv2d(16, { kernel: 3 }), relu(), flatten(), dense(10))
  *
  * Throws a DataError where x holds no whole rows of `shape`, NaN or infinity.
  */

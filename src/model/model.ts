@@ -462,9 +462,9 @@ export class Model<Can extends Ability = Ability> implements Trainable {
    * without.
    *
    *     model.step(() => {
-   *       const { data } = model.forward(x)
-   *       model.backward(data.map((y, i) => y - target[i]))
-   *       return data.reduce((sum, y, i) => sum + 0.5 * (y - target[i]) ** 2, 0)
+   *       const dy = Float64Array.from(model.forward(x).data, (y, i) => y - target[i])
+   *       model.backward(dy)
+   *       return dy.reduce((sum, d) => sum + 0.5 * d * d, 0)
    *     })
    */
   step(this: Model<'optimizer' | 'training'>): void

@@ -10,7 +10,7 @@ type Found = Pick<SearchResult, 'trials' | 'rounds' | 'goal'>
 /**
  * The trials as a table, the best first: text, a line each.
  *
- *     console.log(searchTable(await search({ ... }), { limit: 10 }))
+ *     console.log(searchTable(result, { limit: 10 }))
  */
 export function searchTable<S extends Space>(result: SearchResult<S>, options: { limit?: number } = {}): string {
   checkOptions('searchTable', options, ['limit'])

@@ -157,7 +157,11 @@ type Line = Omit<TrialResult, 'score'> & { score: number | null }
  *         const model = await createModel(sequential(dense(units), relu(), dense(10)), {
  *           input: [784], loss: softmaxCrossEntropy(), optimizer: momentum({ learningRate, rho }), seed,
  *         })
- *         await model.fit(training, { epochs: 5, validation, onEpoch: (e) => report(e.epoch, e.validationLoss) })
+ *         await model.fit(training, {
+ *           epochs: 5,
+ *           validation,
+ *           onEpoch: ({ epoch, validationLoss = NaN }) => report(epoch, validationLoss),
+ *         })
  *         return model.evaluate(validation).loss
  *       },
  *     })

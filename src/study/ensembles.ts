@@ -114,9 +114,14 @@ export interface Weights extends Predictor {
  * `cosineDecay({ initial, cycles })`, gives an ensemble of snapshots, one at the end of each cycle (Huang et al.,
  * "Snapshot Ensembles", 2017):
  *
- *     const members = []
- *     // cycles: 3
- *     await model.fit(data, { epochs: 12, onEpoch: ({ epoch }) => { if (epoch % 4 === 3) members.push(snapshot(model)) } })
+ *     const members: Weights[] = []
+ *     // 12 epochs of cosineDecay({ initial: 0.1, cycles: 3 }): a cycle takes 4.
+ *     await model.fit(data, {
+ *       epochs: 12,
+ *       onEpoch({ epoch }) {
+ *         if (epoch % 4 === 3) members.push(snapshot(model))
+ *       },
+ *     })
  *     ensemble(members).evaluate(test)
  */
 export function snapshot(model: Model<never>): Weights {
