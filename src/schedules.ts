@@ -1,4 +1,4 @@
-import { PlanError, checkOptions, finite, integer, oneOf, show } from './errors'
+import { PlanError, callable, checkArguments, checkOptions, finite, integer, oneOf, show } from './errors'
 import { cos, exp, integerPower, log } from './kernels/math'
 
 /**
@@ -18,6 +18,14 @@ export interface Schedule {
   observe?(epoch: number, loss: number, state: Float64Array): void
 }
 
+/** `value` if it is a schedule, of the library or of the user; else a PlanError. */
+export function checkSchedule(where: string, name: string, value: Schedule): Schedule {
+  callable(where, name, value, 'a schedule, a function of the time')
+  // A misspelt unit would be taken for epochs.
+  if (value.per !== undefined) oneOf(where, `${name}.per`, value.per, ['epoch', 'step'])
+  return value
+}
+
 /** What schedules are told in any case. */
 export interface Timed {
   /** The rate at t = 0. */
@@ -26,18 +34,14 @@ export interface Timed {
   per?: 'epoch' | 'step'
 }
 
-/** Checks what all have in common: one argument, known options, and what Timed says of them. */
-function timed(where: string, options: Timed, given: number, more: readonly string[]): Required<Timed> {
-  onlyOptions(where, given)
-  checkOptions(where, options, ['initial', ...more, 'per'])
+const TIMED = ['initial', 'per'] as const
+
+/** Checks the values of what all have in common. */
+function timed(where: string, options: Timed): Required<Timed> {
   return {
     initial: finite(where, 'initial', options.initial, 0),
     per: oneOf(where, 'per', options.per ?? 'epoch', ['epoch', 'step']),
   }
-}
-
-function onlyOptions(where: string, given: number): void {
-  if (given > 1) throw new PlanError(`${where}: takes one argument, its options, got ${given}`)
 }
 
 /** A schedule that checks its time, and its total, if that is known. */
@@ -73,7 +77,9 @@ function powered(initial: number, base: number, t: number): number {
  *     sgd({ learningRate: timeDecay({ initial: 0.1, decayRate: 0.5 }) })
  */
 export function timeDecay(options: Timed & { decayRate: number }): Schedule {
-  const { initial, per } = timed('timeDecay', options, arguments.length, ['decayRate'])
+  checkArguments('timeDecay', arguments, 1)
+  options = checkOptions('timeDecay', options, [...TIMED, 'decayRate'])
+  const { initial, per } = timed('timeDecay', options)
   const decayRate = finite('timeDecay', 'decayRate', options.decayRate, 0)
   return scheduleOf('timeDecay', per, (t) => initial / (1 + decayRate * t))
 }
@@ -84,7 +90,9 @@ export function timeDecay(options: Timed & { decayRate: number }): Schedule {
  *     sgd({ learningRate: exponentialDecay({ initial: 0.1, decayRate: 0.95 }) })
  */
 export function exponentialDecay(options: Timed & { decayRate: number }): Schedule {
-  const { initial, per } = timed('exponentialDecay', options, arguments.length, ['decayRate'])
+  checkArguments('exponentialDecay', arguments, 1)
+  options = checkOptions('exponentialDecay', options, [...TIMED, 'decayRate'])
+  const { initial, per } = timed('exponentialDecay', options)
   const decayRate = finite('exponentialDecay', 'decayRate', options.decayRate, 0)
   return scheduleOf('exponentialDecay', per, (t) => powered(initial, decayRate, t))
 }
@@ -95,7 +103,9 @@ export function exponentialDecay(options: Timed & { decayRate: number }): Schedu
  *     sgd({ learningRate: stepDecay({ initial: 0.1, drop: 0.5, every: 10 }) })
  */
 export function stepDecay(options: Timed & { drop: number; every: number }): Schedule {
-  const { initial, per } = timed('stepDecay', options, arguments.length, ['drop', 'every'])
+  checkArguments('stepDecay', arguments, 1)
+  options = checkOptions('stepDecay', options, [...TIMED, 'drop', 'every'])
+  const { initial, per } = timed('stepDecay', options)
   const drop = finite('stepDecay', 'drop', options.drop, 0)
   const every = integer('stepDecay', 'every', options.every, 1)
   return scheduleOf('stepDecay', per, (t) => powered(initial, drop, Math.floor(t / every)))
@@ -114,7 +124,9 @@ export interface Ending extends Timed {
  *     sgd({ learningRate: linearDecay({ initial: 0.1, final: 0.001, per: 'step' }) })
  */
 export function linearDecay(options: Ending & { final?: number }): Schedule {
-  const { initial, per } = timed('linearDecay', options, arguments.length, ['total', 'final'])
+  checkArguments('linearDecay', arguments, 1)
+  options = checkOptions('linearDecay', options, [...TIMED, 'total', 'final'])
+  const { initial, per } = timed('linearDecay', options)
   const final = finite('linearDecay', 'final', options.final ?? 0, 0)
   return untilEnd('linearDecay', per, options.total, final, (t, end) => initial + ((final - initial) * t) / end)
 }
@@ -125,7 +137,9 @@ export function linearDecay(options: Ending & { final?: number }): Schedule {
  *     sgd({ learningRate: inverseSqrtDecay({ initial: 0.1 }) })
  */
 export function inverseSqrtDecay(options: Timed): Schedule {
-  const { initial, per } = timed('inverseSqrtDecay', options, arguments.length, [])
+  checkArguments('inverseSqrtDecay', arguments, 1)
+  options = checkOptions('inverseSqrtDecay', options, TIMED)
+  const { initial, per } = timed('inverseSqrtDecay', options)
   return scheduleOf('inverseSqrtDecay', per, (t) => initial / Math.sqrt(t + 1))
 }
 
@@ -141,7 +155,9 @@ export function inverseSqrtDecay(options: Timed): Schedule {
  * a cycle of n has the rate initial · (1 - cos(π / n)) / 2: with `per: 'step'` it is close to 0.
  */
 export function cosineDecay(options: Ending & { cycles?: number }): Schedule {
-  const { initial, per } = timed('cosineDecay', options, arguments.length, ['total', 'cycles'])
+  checkArguments('cosineDecay', arguments, 1)
+  options = checkOptions('cosineDecay', options, [...TIMED, 'total', 'cycles'])
+  const { initial, per } = timed('cosineDecay', options)
   const cycles = integer('cosineDecay', 'cycles', options.cycles ?? 1, 1)
   const { total } = options
   if (total !== undefined) checkCycles(cycles, total, per)
@@ -175,7 +191,7 @@ function untilEnd(
     if (end === undefined || end === Infinity) {
       throw new PlanError(
         `${where}: the length of the run is not ${end ? 'finite' : 'known'}; give total, in ${per}s ` +
-          `(fit knows it of a run that ends, of data in arrays)`,
+          `(fit knows it where the run ends and its data are arrays)`,
       )
     }
     return t < end ? rate(t, end) : final
@@ -191,16 +207,10 @@ function untilEnd(
  *     adam({ learningRate: warmup(500, cosineDecay({ initial: 1e-3, per: 'step' })) })
  */
 export function warmup(steps: number, schedule: Schedule | number): Schedule {
-  if (arguments.length !== 2) {
-    const got = arguments.length < 2 ? 'no schedule' : `${arguments.length} arguments`
-    throw new PlanError(`warmup: wants (steps, schedule), got ${got}`)
-  }
+  checkArguments('warmup', arguments, 2)
   integer('warmup', 'steps', steps, 0)
-  if (typeof schedule !== 'function') {
-    const rate = finite('warmup', 'schedule, unless a schedule,', schedule, 0)
-    schedule = () => rate
-  }
-  const inner = schedule
+  if (schedule === undefined) throw new PlanError('warmup: wants (steps, schedule), got no schedule')
+  const inner = typeof schedule === 'function' ? checkSchedule('warmup', 'schedule', schedule) : always(schedule)
   const rate = (t: number, total?: number, state?: Float64Array): number => {
     checkTime('warmup', t, total)
     // At least 1, so that a run that is all warm-up has a start to warm up to.
@@ -215,6 +225,11 @@ export function warmup(steps: number, schedule: Schedule | number): Schedule {
       if (epoch >= steps) inner.observe?.(epoch - steps, loss, state)
     },
   })
+}
+
+function always(rate: number): Schedule {
+  finite('warmup', 'schedule, unless a schedule,', rate, 0)
+  return () => rate
 }
 
 /** Of reduceOnPlateau. */
@@ -248,8 +263,16 @@ export interface PlateauOptions {
  */
 export function reduceOnPlateau(options: PlateauOptions): Schedule {
   const where = 'reduceOnPlateau'
-  onlyOptions(where, arguments.length)
-  checkOptions(where, options, ['initial', 'factor', 'patience', 'threshold', 'thresholdMode', 'cooldown', 'minRate'])
+  checkArguments(where, arguments, 1)
+  options = checkOptions(where, options, [
+    'initial',
+    'factor',
+    'patience',
+    'threshold',
+    'thresholdMode',
+    'cooldown',
+    'minRate',
+  ])
   const initial = finite(where, 'initial', options.initial, 0)
   const factor = finite(where, 'factor', options.factor ?? 0.1, 0)
   if (factor >= 1) throw new PlanError(`${where}: factor must be less than 1, got ${show(factor)}`)

@@ -76,7 +76,8 @@ export function readDefaults(program: ts.Program, entries: readonly string[], so
         return { node: method ?? at, name: inner ? `${name}.${inner}` : name }
       }
       if (ts.isBlock(at)) return undefined
-      if (ts.isMethodDeclaration(at) || ts.isMethodSignature(at) || ts.isPropertySignature(at)) method = at
+      const isMember = ts.isMethodDeclaration(at) || ts.isMethodSignature(at) || ts.isPropertySignature(at)
+      if (isMember && (ts.isMethodDeclaration(at) || docsWithTags(at))) method = at
     }
     return undefined
   }
@@ -164,7 +165,14 @@ export function readDefaults(program: ts.Program, entries: readonly string[], so
         if (!ts.isPropertyAssignment(property)) return
         for (const later of node.properties.slice(i + 1)) {
           if (!ts.isSpreadAssignment(later)) continue
-          take([checker.getTypeAtLocation(later.expression).getProperty(property.name.getText())], property.initializer)
+          take(
+            [
+              checker
+                .getNonNullableType(checker.getTypeAtLocation(later.expression))
+                .getProperty(property.name.getText()),
+            ],
+            property.initializer,
+          )
         }
       })
     }

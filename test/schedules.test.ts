@@ -395,7 +395,7 @@ test.each(['reduceOnPlateau', ...Object.keys(decays)])('%s refuses bad options',
   expect(() => make({ initial: -1, ...more })).toThrow(`${name}: initial must be`)
   expect(() => make({ initial: 1, ...more, speed: 1 })).toThrow(`${name}: unknown option 'speed'`)
   expect(() => make({ initial: 1, ...more }, { per: 'step' })).toThrow(
-    `${name}: takes one argument, its options, got 2`,
+    `${name}: takes one argument, got another: {"per":"step"}`,
   )
   for (const key of Object.keys(more)) {
     expect(() => make({ initial: 1, ...more, [key]: -1 })).toThrow(`${name}: ${key} must be`)
@@ -416,7 +416,13 @@ test.each<[string, unknown[], RegExp]>([
   ['reduceOnPlateau', [{ initial: 1, minRate: NaN }], /^reduceOnPlateau: minRate must be/],
   ['warmup', [-1, 0.1], /^warmup: steps must be an integer of at least 0, got -1/],
   ['warmup', [5], /^warmup: wants \(steps, schedule\), got no schedule/],
-  ['warmup', [5, 0.1, { per: 'step' }], /^warmup: wants \(steps, schedule\), got 3 arguments/],
+  ['warmup', [5, 0.1, { per: 'step' }], /^warmup: takes 2 arguments, got another: {"per":"step"}/],
+  ['warmup', [5, Map], /^warmup: schedule must be a schedule, a function of the time, got a class/],
+  [
+    'warmup',
+    [5, Object.assign(() => 1, { per: 'steps' })],
+    /^warmup: schedule.per must be 'epoch', 'step', got "steps"/,
+  ],
   ['cosineDecay', [{ initial: 1, cycles: 0 }], /^cosineDecay: cycles must be an integer of at least 1, got 0/],
   ['cosineDecay', [{ initial: 1, cycles: 1.5 }], /^cosineDecay: cycles must be an integer of at least 1, got 1.5/],
   ['warmup', [5, 'cosine'], /^warmup: schedule, unless a schedule, must be a finite number/],
