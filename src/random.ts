@@ -22,10 +22,10 @@ export function mix(z: number): number {
 }
 
 /**
- * Random numbers from xoshiro128** (Blackman & Vigna, 2018), its state filled from `seed` by splitmix32. Integer
- * arithmetic and our own logarithm only, so that no bit depends on the engine. `stream`, 0 unless given, separates uses
- * of one seed. A model takes 0 for its first weights, 1 to shuffle, 3 to split off validation data: draw data for a
- * model of the same seed from another, or from another seed, lest it resembles those weights.
+ * Random numbers from xoshiro128** (Blackman & Vigna, 2018), its state filled from `seed` and `stream`, 0 unless given,
+ * by splitmix32. Integer arithmetic and our own logarithm only, so that no bit depends on the engine.
+ * `stream` separates uses of one seed. A model takes 0 for its first weights, 1 to shuffle, 3 to split off validation
+ * data: draw data for a model of the same seed from another, or from another seed, lest it resembles those weights.
  */
 export function createRandom(seed: number, stream = 0): Random {
   let state = (seed ^ Math.imul(stream, 0x85ebca6b)) >>> 0
