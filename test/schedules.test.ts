@@ -39,7 +39,7 @@ const decays: Record<string, (config: Config & { per?: 'step' }) => Schedule> = 
   stepDecay: ({ initial, drop, every, per }) => stepDecay({ initial, drop, every, per }),
   timeDecay: ({ initial, decayRate, per }) => timeDecay({ initial, decayRate, per }),
 }
-const golden: { op: string; config: Config; outputs: { rate: number[] } }[] = read('schedules').cases
+const golden: { op: string; config: Config; outputs: { rate: number[] } }[] = read('golden/schedules').cases
 const cases = golden.filter(({ op }) => op !== 'constant')
 
 test('every schedule of the library is covered here', () => {
@@ -308,7 +308,7 @@ describe('reduceOnPlateau', () => {
     losses: (number | null)[]
     rates: number[]
   }
-  const plateaus: Plateau[] = read('plateau').cases
+  const plateaus: Plateau[] = read('ours/plateau').cases
 
   test.each(plateaus.map((c) => [`${c.name} ${JSON.stringify(c.options)}`, c] as const))(
     'cuts as PyTorch does: %s',
