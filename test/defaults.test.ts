@@ -37,6 +37,11 @@ test.each([
   ['a conditional', 'options: { x?: number }', 'return options.x === undefined ? 0.9 : options.x'],
   ['a spread', 'options: { x?: number }', 'return { x: 0.9, ...options }'],
   ['a helper', 'options: { x?: number }', 'const f = (x = 0.9) => x; return f(options.x)'],
+  [
+    'a function it is handed on to',
+    'options: { x?: number }',
+    'return g(options); function g(o: { x?: number }) { return o.x ?? 0.9 }',
+  ],
   ['a constant', 'options: { x?: number }', 'const X = 0.9; return options.x ?? X'],
   ['a parameter', 'x = 0.9', 'return x'],
 ])('reads a default from %s', (_, parameters, body) => {
@@ -49,6 +54,7 @@ test.each([
   expect(sample('Takes `x`, 0.8 unless given.')).toContain(
     'sample.ts:2 f: x: the docstring says "0.8 unless given"; the code takes 0.9',
   )
+  expect(sample('With `x: 1` (0.9 unless given) more.')).toEqual([])
   expect(sample('Takes `y`, 0.9 unless given, and `x`.')).toHaveLength(1)
 })
 

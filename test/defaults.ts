@@ -45,8 +45,9 @@ const docsWithTags = (node: ts.Node) => ts.getJSDocCommentsAndTags(node).map(tex
 function saidOf({ name, docs, own }: Option): string[] {
   const said: string[] = []
   for (const match of docs.matchAll(/('[^']*'|\S+) unless given/g)) {
-    const names = docs.slice(0, match.index).match(/`\w+`(?=[^`]*$)/)
-    if (own || names?.[0] === `\`${name}\``) said.push(match[1].replace(/^[(`]+|`$/g, ''))
+    // The last name before it, as `keep` or `strict: false`.
+    const named = docs.slice(0, match.index).match(/`(\w+)(?:: [^`]*)?`(?=[^`]*$)/)?.[1]
+    if (own || named === name) said.push(match[1].replace(/^[(`]+|`$/g, ''))
   }
   return said
 }
@@ -65,6 +66,8 @@ export function readDefaults(program: ts.Program, entries: readonly string[], so
   const options = new Map<ts.Node, Option>()
   /** What the code takes where an option is not given. */
   const taken = new Map<ts.Node, Set<string>>()
+  /** The option of the same name in a function that all options are handed on to. */
+  const handedOn = new Map<ts.Node, Set<ts.Node>>()
 
   /** The public declaration that a node belongs to, with the method in between, if any. */
   function ownerOf(node: ts.Node): { node: ts.Node; name: string } | undefined {
@@ -124,6 +127,23 @@ export function readDefaults(program: ts.Program, entries: readonly string[], so
     }
   }
 
+  function handOn(from: ts.Type, to: ts.Type): void {
+    for (const member of checker.getNonNullableType(from).getProperties()) {
+      const [given] = member.declarations ?? []
+      const [taker] = checker.getNonNullableType(to).getProperty(member.name)?.declarations ?? []
+      if (!given || !taker || given === taker || !ts.isPropertySignature(given)) continue
+      if (!handedOn.has(given)) handedOn.set(given, new Set())
+      handedOn.get(given)!.add(taker)
+    }
+  }
+
+  /** What the code takes for an option, here or where it is handed on to. */
+  function takenFor(node: ts.Node, seen = new Set<ts.Node>()): string[] {
+    if (seen.has(node)) return []
+    seen.add(node)
+    return [...(taken.get(node) ?? []), ...[...(handedOn.get(node) ?? [])].flatMap((to) => takenFor(to, seen))]
+  }
+
   /** The member that a name in a pattern such as `{ x } = options` stands for. */
   function memberOf(element: ts.BindingElement): (ts.Symbol | undefined)[] {
     if (!ts.isObjectBindingPattern(element.parent)) return []
@@ -145,7 +165,12 @@ export function readDefaults(program: ts.Program, entries: readonly string[], so
   function read(node: ts.Node): void {
     if (ts.isPropertySignature(node) && node.questionToken) addOption(node)
     // What a parameter is computed from is the function's own affair.
-    if (ts.isParameter(node) && node.initializer && written(node.initializer)) {
+    if (
+      ts.isParameter(node) &&
+      !ts.isConstructorDeclaration(node.parent) &&
+      node.initializer &&
+      written(node.initializer)
+    ) {
       addOption(node)
       take([checker.getSymbolAtLocation(node.name)], node.initializer)
     }
@@ -180,9 +205,9 @@ export function readDefaults(program: ts.Program, entries: readonly string[], so
       const parameters = checker.getResolvedSignature(node)?.declaration?.parameters
       node.arguments.forEach((argument, i) => {
         const parameter = parameters?.[i]
-        if (parameter && ts.isParameter(parameter) && parameter.initializer) {
-          take(optionOf(argument), parameter.initializer)
-        }
+        if (!parameter || !ts.isParameter(parameter)) return
+        if (parameter.initializer) take(optionOf(argument), parameter.initializer)
+        if (ts.isIdentifier(argument)) handOn(checker.getTypeAtLocation(argument), checker.getTypeAtLocation(parameter))
       })
     }
     ts.forEachChild(node, read)
@@ -193,7 +218,7 @@ export function readDefaults(program: ts.Program, entries: readonly string[], so
   const faults: string[] = []
   const found: string[] = []
   for (const [node, option] of options) {
-    const defaults = [...(taken.get(node) ?? [])]
+    const defaults = [...new Set(takenFor(node))]
     const wanted = defaults.filter(Boolean)
     const said = saidOf(option)
     const what = `${option.place} ${option.of}: ${option.name}`

@@ -192,7 +192,8 @@ export function script(examples: readonly Example[]): string {
   const imports = new Set<string>()
   for (const { place, line, code, output } of examples) {
     const { lines, given } = preludeOf(code)
-    if (given) continue
+    // What does not even parse is said by the compiler.
+    if (given || ts.transpileModule(code, { reportDiagnostics: true }).diagnostics?.length) continue
     const own = Array.from(code.matchAll(/^import .*?$/gm), ([text]) => text)
     for (const one of [...lines, ...own]) if (one.startsWith('import ')) imports.add(one)
     const body = code.split('\n').flatMap((text, i) => {
