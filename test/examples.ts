@@ -69,6 +69,7 @@ const GIVEN: Record<string, string> = {
   validation: '{ x, y }',
   test: '{ x, y }',
   size: '4',
+  bytes: 'new Uint8Array(8)',
   a: 'model',
   b: 'model',
   c: 'model',
