@@ -55,8 +55,8 @@ interface GoldenLoss {
 }
 
 export const goldenLosses: Readonly<Record<string, GoldenLoss>> = {
-  binaryCrossEntropy: { fixtures: ['losses'], loss: binaryCrossEntropy },
-  hinge: { fixtures: ['dense_loss', 'losses'], loss: hinge },
-  meanSquaredError: { fixtures: ['dense_loss', 'losses'], loss: meanSquaredError },
-  softmaxCrossEntropy: { fixtures: ['dense_loss', 'losses'], loss: softmaxCrossEntropy },
+  binaryCrossEntropy: { fixtures: ['ours/losses'], loss: binaryCrossEntropy },
+  hinge: { fixtures: ['golden/dense_loss', 'ours/losses'], loss: hinge },
+  meanSquaredError: { fixtures: ['golden/dense_loss', 'ours/losses'], loss: meanSquaredError },
+  softmaxCrossEntropy: { fixtures: ['golden/dense_loss', 'ours/losses'], loss: softmaxCrossEntropy },
 }

@@ -22,7 +22,7 @@ function gaussian(kind: string, config: object, std: (fanIn: number, fanOut: num
   }
 }
 
-/** Normal values with mean 0 and the given standard deviation. */
+/** Normal values with mean 0 and standard deviation `std`, 0.01 unless given. */
 export function normal(std = 0.01): Initializer {
   checkArguments('normal', arguments, 1)
   finite('normal', 'std', std, 0)
@@ -59,10 +59,10 @@ export function zeros(): Initializer {
 }
 
 /**
- * Orthogonal rows, or columns where there are fewer of them, of length `gain` (1): W Wᵀ = gain² I, or WᵀW (Saxe et al.,
- * 2014). The W of a convolution is (filters, channels · KH · KW). Normal values, made orthogonal by Gram and Schmidt,
- * which leaves the diagonal of R positive, so that every such W is as likely as any other. Takes time in proportion to
- * rows · columns · the lesser of both.
+ * Orthogonal rows, or columns where there are fewer of them, of length `gain`, 1 unless given: W Wᵀ = gain² I, or WᵀW
+ * (Saxe et al., 2014). The W of a convolution is (filters, channels · KH · KW). Normal values, made orthogonal by Gram
+ * and Schmidt, which leaves the diagonal of R positive, so that every such W is as likely as any other. Takes time in
+ * proportion to rows · columns · the lesser of both.
  *
  *     dense(100, { init: orthogonal() })
  */

@@ -9,8 +9,9 @@ import type { Value } from './plan/value'
  * The network ends in the scores, without a softmax of its own.
  *
  * `classWeights`, one for each class, makes it a weighted mean: each example counts as the weight of its label, and the
- * sum is divided by the sum of those weights. `labelSmoothing` ε (Szegedy et al., 2016) has the scores aim at 1 - ε for
- * the label and ε / classes for every class, instead of at 1. Both together are as in PyTorch's CrossEntropyLoss.
+ * sum is divided by the sum of those weights. `labelSmoothing` ε, 0 unless given (Szegedy et al., 2016), has the scores
+ * aim at 1 - ε for the label and ε / classes for every class, instead of at 1. Both together are as in PyTorch's
+ * CrossEntropyLoss.
  *
  *     softmaxCrossEntropy({ labelSmoothing: 0.1, classWeights: [1, 1, 5] })
  */
@@ -50,8 +51,8 @@ export function softmaxCrossEntropy(options: { labelSmoothing?: number; classWei
 
 /**
  * The multiclass hinge loss of a support vector machine (Weston & Watkins, 1999; CS231n) of scores (N, classes) and
- * labels: the mean over examples of sum_{j != label} max(0, z_j - z_label + margin). At the kink, where a term is just
- * 0, its gradient is 0.
+ * labels: the mean over examples of sum_{j != label} max(0, z_j - z_label + margin), `margin` being 1 unless given.
+ * At the kink, where a term is just 0, its gradient is 0.
  */
 export function hinge(options: { margin?: number } = {}): Loss {
   checkArguments('hinge', arguments, 1)

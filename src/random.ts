@@ -24,9 +24,9 @@ export function mix(z: number): number {
 
 /**
  * Random numbers from xoshiro128** (Blackman & Vigna, 2018), its state filled from `seed` by splitmix32. Integer
- * arithmetic and our own logarithm only, so that no bit depends on the engine.
- * `stream` separates uses of one seed, and `index` draws of one use, such as the orders of different epochs: what is drawn
- * for one depends on nothing drawn before. Both are 0 unless given. A model takes 0 for its first weights, 1 to shuffle, 3 to split off validation
+ * arithmetic and our own logarithm only, so that no bit depends on the engine. `stream`, 0 unless given, separates uses
+ * of one seed, and `index`, 0 unless given, draws of one use, such as the orders of different epochs: what is drawn for
+ * one depends on nothing drawn before. A model takes stream 0 for its first weights, 1 to shuffle, 3 to split off validation
  * data: draw data for a model of the same seed from another, or from another seed, lest it resembles those weights.
  * Throws a PlanError unless the seed is an integer from 0 to 2^53 - 1, and the stream one from 0 to 2^32 - 1.
  */

@@ -1,4 +1,5 @@
-// Against PyTorch's numbers, in both precisions and on both engines. test/fixtures is a part of shared/golden.
+// Against PyTorch's numbers, in both precisions and on both engines: test/fixtures/golden came with the project,
+// test/fixtures/ours holds more of them, each file beside the script that wrote it.
 import { createModel } from '../src/model/create'
 import type { Layer } from '../src/plan/plan'
 import { readFileSync } from 'node:fs'
@@ -130,7 +131,7 @@ describe.each(RUNS)('losses, $dtype on $backend', ({ dtype, backend, tolerance }
 })
 
 describe.each(RUNS)('optimizers, $dtype on $backend', ({ dtype, backend, tolerance }) => {
-  test.each(cases('optimizers').map((c) => [c.name!, c] as const))('%s', async (_, c) => {
+  test.each(cases('golden/optimizers').map((c) => [c.name!, c] as const))('%s', async (_, c) => {
     const size = c.inputs.x0.shape[0]
     const optimizer = optimizers[c.op](c.config)
     const model = await createModel(dense(1, { bias: false }), { input: [size], batch: 1, dtype, backend, optimizer })
@@ -177,7 +178,7 @@ const networks: Record<string, (classes: number, epsilon: number) => Layer> = {
 const ours = (theirs: string) => theirs.replace(/^(body|shortcut)/, 'block.$1')
 
 describe.each(RUNS)('whole runs, $dtype on $backend', ({ dtype, backend }) => {
-  test.each(cases('training').map((c) => [c.name!, c] as const))('%s', async (name, c) => {
+  test.each(cases('golden/training').map((c) => [c.name!, c] as const))('%s', async (name, c) => {
     const { config, inputs, outputs } = c
     const [n, ...input] = inputs.x[0].shape
     const classes = inputs.parameters['dense.bias'].shape[0]

@@ -1,4 +1,4 @@
-// L-BFGS: how fast it gets there, against PyTorch's counts in fixtures/lbfgs.json, and what it refuses.
+// L-BFGS: how fast it gets there, against PyTorch's counts in fixtures/ours/lbfgs.json, and what it refuses.
 import { createModel } from '../src/model/create'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
@@ -21,7 +21,7 @@ interface Fixture {
   labels: number[]
   logistic: { name: string; l2: number; evaluations: number; loss: number; x: number[] }[]
 }
-const fixture: Fixture = JSON.parse(readFileSync(new URL('fixtures/lbfgs.json', import.meta.url), 'utf8'))
+const fixture: Fixture = JSON.parse(readFileSync(new URL('fixtures/ours/lbfgs.json', import.meta.url), 'utf8'))
 const { labels } = fixture
 const [plain] = fixture.logistic
 

@@ -80,6 +80,8 @@ export type { Ahead, Layer, Loss, LossPlan, Plan, Row } from '../plan/plan'
 export type { Block, Buffer, Parameter, ParameterOptions, Part, Place, Reference, Value } from '../plan/value'
 export { type Random, createRandom } from '../random'
 export {
+  type Ending,
+  type PlateauOptions,
   type Schedule,
   type Timed,
   cosineDecay,

@@ -4,9 +4,9 @@ import { POOL_OPTIONS, type PoolOptions, pool2d } from './pool2d'
 
 /**
  * The mean of each window: (N, C, H, W) to (N, C, OH, OW). The stride is that of the kernel unless given; pad is at
- * most half the kernel. Its zeros count as values, unless `countPad` is false (PyTorch's count_include_pad). With
- * `ceil`, as PyTorch's ceil_mode, windows that begin in the image but reach beyond it are there too; what lies beyond
- * the padding never counts.
+ * most half the kernel. Its zeros count as values with `countPad`, true unless given (PyTorch's count_include_pad).
+ * With `ceil`, as PyTorch's ceil_mode, windows that begin in the image but reach beyond it are there too; what lies
+ * beyond the padding never counts.
  *
  *     avgPool2d(3, { stride: 1, pad: 1, countPad: false })
  */

@@ -6,9 +6,10 @@ import type { Layer } from '../plan/plan'
 
 /**
  * Batch normalisation (Ioffe & Szegedy, 2015): (N, D) or (N, C, H, W) to the same shape, each feature or channel over
- * the batch. weight γ (C) from 1, bias β (C) from 0; buffers running_mean, running_var (C).
- * running = momentum * running + (1 - momentum) * batch; the batch variance is 'biased' (divided by N) or, as PyTorch
- * has it, 'unbiased' (by N - 1). In training the batch's own statistics normalise, else the running ones.
+ * the batch. weight γ (C) from 1, bias β (C) from 0; buffers running_mean, running_var (C). In training the batch's own
+ * statistics normalise, else the running ones: running = momentum * running + (1 - momentum) * batch, with `momentum`,
+ * 0.9 unless given. `runningVar`, 'biased' unless given, takes the batch variance divided by N, or, as PyTorch has it,
+ * 'unbiased', by N - 1. `epsilon`, 1e-5 unless given, is added to the variance that normalises.
  */
 export function batchNorm(
   options: { momentum?: number; epsilon?: number; runningVar?: 'biased' | 'unbiased' } = {},

@@ -11,11 +11,14 @@ export interface Conv2dOptions {
   kernel: number | readonly [number, number]
   /** From one window to the next. 1 unless given. */
   stride?: number | readonly [number, number]
-  /** Zeros on each side. */
+  /** Zeros on each side. 0 unless given. */
   pad?: number | readonly [number, number]
   /** From one value of a window to the next: 2 leaves out every other. 1 unless given. */
   dilation?: number | readonly [number, number]
-  /** Channels and filters are split into so many groups that do not see each other; as many as channels: depthwise. */
+  /**
+   * Channels and filters are split into so many groups that do not see each other; as many as channels: depthwise. 1
+   * unless given.
+   */
   groups?: number
   /** Whether each filter adds a number of its own. True unless given. */
   bias?: boolean
@@ -26,6 +29,10 @@ export interface Conv2dOptions {
 /**
  * Convolution (cross-correlation) of images: (N, C, H, W) to (N, filters, OH, OW), with
  * OH = floor((H + 2 pad - dilation (KH - 1) - 1) / stride) + 1. weight: (filters, C/groups, KH, KW), bias: (filters).
+ *
+ * Precision: kernels of 3 x 3 and 5 x 5 of stride, dilation and groups 1 go by Winograd's algorithm (Lavin & Gray, 2016)
+ * where that is faster. It loses some digits: an output is off by 343 to 503 roundings of the outputs' root mean square
+ * in float64, by 266 to 900 in float32, where PyTorch in float32 loses 23 to 172. `algorithm: 'direct'` turns it off.
  */
 export function conv2d(filters: number, options: Conv2dOptions): Layer {
   checkArguments('conv2d', arguments, 2)

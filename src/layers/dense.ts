@@ -5,7 +5,10 @@ import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
 import { checkInitializer, defaultInitializer, planBias } from './weights'
 
-/** Fully connected: (N, in) to (N, units), y = x wᵀ + b. weight: (units, in), bias: (units). */
+/**
+ * Fully connected: (N, in) to (N, units), y = x wᵀ + b. weight: (units, in), bias: (units). `bias`, true unless given,
+ * says whether there is a b; `init`, what suits the layers after it unless given, fills the weights.
+ */
 export function dense(units: number, options: { bias?: boolean; init?: Initializer } = {}): Layer {
   checkArguments('dense', arguments, 2)
   integer('dense', 'units', units, 1, MAX_SIZE)

@@ -4,9 +4,10 @@ import type { Layer } from '../plan/plan'
 import { mix } from '../random'
 
 /**
- * Dropout (Srivastava et al., 2014): in training each value is kept with probability `keep`, else becomes 0; of any
- * shape. 'inverted', as in CS231n: what is kept is divided by `keep`, and a forward pass that does not train changes
- * nothing. 'vanilla': training does not scale, other passes multiply by `keep`. keep: 0 < keep <= 1.
+ * Dropout (Srivastava et al., 2014): in training each value is kept with probability `keep`, 0.5 unless given, else
+ * becomes 0; of any shape; 0 < keep <= 1. With `mode`, 'inverted' unless given, as in CS231n, what is kept is divided
+ * by keep, and a forward pass that does not train changes nothing. 'vanilla': training does not scale, other passes
+ * multiply by keep.
  *
  * The mask depends on the model's seed, on which of its dropout layers this is, on the number of the training pass
  * (model.passes) and on the place of the value in the batch; on nothing else, so it is the same on every engine.

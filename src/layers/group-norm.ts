@@ -7,9 +7,10 @@ import type { Value } from '../plan/value'
 
 /**
  * Group normalisation (Wu & He, 2018), as PyTorch's nn.GroupNorm: (N, C) or (N, C, H, W) to the same shape, each
- * example and group of C / groups neighbouring channels over its own values, in training and after it alike.
- * weight γ (C) from 1, bias β (C) from 0, neither decayed. One group makes it a norm of whole examples, C groups an
- * instance norm. Throws a PlanError when it is planned on channels that the groups do not divide.
+ * example and group of C / groups neighbouring channels over its own values, in training and after it alike. weight γ
+ * (C) from 1, bias β (C) from 0, neither decayed; `epsilon`, 1e-5 unless given, is added to the variance. One group
+ * makes it a norm of whole examples, C groups an instance norm. Throws a PlanError when it is planned on channels that
+ * the groups do not divide.
  *
  *     sequential(conv2d(32, { kernel: 3, pad: 1 }), groupNorm(8), relu())
  */

@@ -4,7 +4,8 @@ import type { Layer } from '../plan/plan'
 
 /**
  * Channels of zeros before and after those of the input: (N, C, H, W) to (N, before + C + after, H, W); vectors
- * likewise. Shortcuts without parameters (He et al., 2015, option A) widen with it.
+ * likewise. `before` is 0 unless given, `after` is 0 unless given. Shortcuts without parameters (He et al., 2015,
+ * option A) widen with it.
  */
 export function padChannels(options: { before?: number; after?: number }): Layer {
   checkArguments('padChannels', arguments, 1)

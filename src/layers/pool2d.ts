@@ -10,9 +10,12 @@ import type { Value } from '../plan/value'
 export interface PoolOptions {
   /** That of the kernel unless given: windows side by side. */
   stride?: number | readonly [number, number]
-  /** At most half of the kernel. */
+  /** On each side; at most half of the kernel. 0 unless given. */
   pad?: number | readonly [number, number]
-  /** One window more along an axis, cut off, where a part of the input is left over (PyTorch's ceil_mode). */
+  /**
+   * One window more along an axis, cut off, where a part of the input is left over (PyTorch's ceil_mode). False unless
+   * given.
+   */
   ceil?: boolean
 }
 

@@ -5,9 +5,10 @@ import { checkLayer, checkName, planBranches } from './children'
 
 /**
  * y = body(x) + shortcut(x) (He et al., 2015); without a shortcut, y = body(x) + x. Parameters are named `body.…` and
- * `shortcut.…`, or as `names` says; a name of '' adds nothing to the names within.
+ * `shortcut.…`, or as `names` says, where `body` is 'body' unless given and `shortcut` is 'shortcut' unless given; a
+ * name of '' adds nothing to the names within.
  *
- *     residual(sequential({ conv1, relu, conv2 }), conv, { names: { body: '', shortcut: 'downsample' } })
+ *     residual(sequential({ conv1, relu: relu(), conv2 }), conv, { names: { body: '', shortcut: 'downsample' } })
  *     // conv1.weight, conv2.weight, downsample.weight
  */
 export function residual(

@@ -226,13 +226,9 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * `evaluate` once for each, and cannot do without.
    *
    *     model.step(() => {
-   *       const { data } = model.forward(x)
-   *       let loss = 0
-   *       model.backward(Float64Array.from(data, (y, i) => {
-   *         loss += 0.5 * (y - target[i]) ** 2
-   *         return y - target[i]
-   *       }))
-   *       return loss
+   *       const dy = Float64Array.from(model.forward(x).data, (y, i) => y - target[i])
+   *       model.backward(dy)
+   *       return dy.reduce((sum, d) => sum + 0.5 * d * d, 0)
    *     })
    */
   step(this: Model<'optimizer' | 'training', D>): void
@@ -373,8 +369,8 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
 
   /**
    * Loads what save() wrote, or any safetensors file of F64, F32, F16 or BF16 with the same names and shapes. Throws a
-   * FileError, and changes nothing, unless all of it fits. With `strict: false` (true unless given) it loads what fits and
-   * returns what did not, as for a new head on a body trained before; then it throws only if nothing fits. Numbers that
+   * FileError, and changes nothing, unless all of it fits. With `strict`, true unless given, set to false it loads what fits and returns
+   * what did not, as for a new head on a body trained before; then it throws only if nothing fits. Numbers that
    * are not finite are refused unless `allowNonFinite` (false unless given) is true.
    */
   load(bytes: Uint8Array, options: { strict?: boolean; allowNonFinite?: boolean } = {}): LoadResult {

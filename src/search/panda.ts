@@ -23,7 +23,7 @@ export interface PandaOptions extends Pick<FitOptions, 'batch' | 'shuffle' | 'tr
   lower?: number
   /** After `patience` new bests in a row a rate so many times as high is tried. 2 unless given; 1 never tries. */
   raise?: number
-  /** A loss, of validation or in training, of so many times that of the best epoch has diverged. 3 unless given. */
+  /** A loss, of validation or in training, of so many times that of the best epoch has diverged. 2 unless given. */
   diverged?: number
   /** The run ends once the rate is below. A millionth of the first unless given. */
   minRate?: number

@@ -79,12 +79,12 @@ export interface Babysitting {
 const HEALTHY = { initialLoss: 2, overfit: 0.05, update: [1e-5, 1e-1], gradients: 1e3, dead: 0.4, saturated: 0.5 }
 
 /**
- * The checks that CS231n teaches, as one call, on data of which it takes a random batch:
- * the loss at initialisation against what outputs of 0 would give (ln(classes) for softmax, ln 2 for binary
- * cross-entropy); that regularisation adds to it; that a few `examples` (20) can be learnt by heart without
- * regularisation and dropout, in at most `steps` (300) steps at the highest rate of the schedule; how large updates are
- * beside the weights (about 1e-3), after 5 steps; gradients that vanish or explode; and, after those steps, ReLUs that
- * never fire and sigmoid and tanh units that are saturated.
+ * The checks that CS231n teaches, as one call, on data of which it takes a random batch, drawn with `seed`, 0 unless
+ * given: the loss at initialisation against what outputs of 0 would give (ln(classes) for softmax, ln 2 for binary
+ * cross-entropy); that regularisation adds to it; that a few `examples` (20 unless given) can be learnt by heart
+ * without regularisation and dropout, in at most `steps` (300 unless given) steps at the highest rate of the schedule;
+ * how large updates are beside the weights (about 1e-3), after 5 steps; gradients that vanish or explode; and, after
+ * those steps, ReLUs that never fire and sigmoid and tanh units that are saturated.
  *
  *     console.log(babysit(model, { x, y }).text)
  *

@@ -51,7 +51,7 @@ export interface ActivationStatistics {
 
 /** What activationStatistics is asked for. */
 export interface StatisticsOptions {
-  /** Asks for histograms of so many bins. */
+  /** Asks for histograms of so many bins; 0 unless given, which is none. */
   bins?: number
   /** Where they begin and end; three standard deviations on either side of the mean unless given. */
   range?: readonly [low: number, high: number]
