@@ -3,6 +3,7 @@ import { constant, zeros } from '../initializers'
 import { NORM_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
+import { channelsOf } from './shapes'
 
 /**
  * Batch normalisation (Ioffe & Szegedy, 2015): (N, D) or (N, C, H, W) to the same shape, each feature or channel over
@@ -24,7 +25,7 @@ export function batchNorm(
     initBefore: 'next',
     config: { momentum, epsilon, runningVar },
     plan(x, plan) {
-      const [c] = x.shape
+      const c = channelsOf(x, plan)
       const hw = x.size / c
       const unbiased = runningVar === 'unbiased' ? 1 : 0
       const gamma = plan.parameter('weight', [c], { init: constant(1), fanIn: 1, fanOut: 1, decay: false })

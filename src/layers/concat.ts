@@ -1,7 +1,8 @@
-import { PlanError } from '../errors'
+import { PlanError, few } from '../errors'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
 import { configOf, namedLayers, planBranches } from './children'
+import { channelsOf } from './shapes'
 
 /**
  * The outputs of several layers on the same input, side by side: images along the channels, (N, C₁ + C₂ + ..., H, W),
@@ -23,10 +24,11 @@ export function concat(...args: (Layer | Readonly<Record<string, Layer>>)[]): La
     children,
     plan(x, plan) {
       const outputs = planBranches(children, x, plan)
+      channelsOf(outputs[0], plan)
       const [, ...rest] = outputs[0].shape
       outputs.forEach(({ shape }, i) => {
         if (shape.length === rest.length + 1 && rest.every((size, axis) => size === shape[axis + 1])) return
-        const given = (at: number) => `'${children[at][0]}' gives (${outputs[at].shape.join(', ')})`
+        const given = (at: number) => `'${children[at][0]}' gives (${few(outputs[at].shape)})`
         throw plan.error(
           `${given(0)}, but ${given(i)}; side by side they must agree in all but the first, the channels`,
         )

@@ -3,6 +3,7 @@ import type { Initializer } from '../initializers'
 import { convOutput, convScratch } from '../kernels/conv-geometry'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
+import { imageShape, windowHint } from './shapes'
 import { checkInitializer, defaultInitializer, planBias } from './weights'
 
 /** How a convolution slides, and what it has. One number is for both directions; two are [vertical, horizontal]. */
@@ -58,17 +59,19 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       ...(init && { init: { kind: init.kind, ...init.config } }),
     },
     plan(x, plan) {
-      if (x.shape.length !== 3)
-        throw plan.error(`wants images (C, H, W), got an input of shape (${x.shape.join(', ')})`)
-      const [c, h, w] = x.shape
+      const [c, h, w] = imageShape(x, plan)
       if (c % groups || filters % groups) {
-        throw plan.error(`${groups} groups do not divide ${c} channels and ${filters} filters evenly`)
+        throw plan.error(
+          `${groups} groups do not divide ${c} channels and ${filters} filters evenly${windowHint(x, plan)}`,
+        )
       }
       const oh = convOutput(h, kh, sh, ph, dh)
       const ow = convOutput(w, kw, sw, pw, dw)
       if (oh < 1 || ow < 1) {
         const spread = dh * dw === 1 ? '' : ` with dilation ${one(dh, dw)}`
-        throw plan.error(`kernel ${kh}x${kw}${spread} does not fit a ${h}x${w} input with pad ${one(ph, pw)}`)
+        throw plan.error(
+          `kernel ${kh}x${kw}${spread} does not fit a ${h}x${w} input with pad ${one(ph, pw)}${windowHint(x, plan, kh, kw)}`,
+        )
       }
       const cg = c / groups
       const fanIn = cg * kh * kw

@@ -1,4 +1,4 @@
-import { MAX_SIZE, checkArguments, checkOptions, flag, integer } from '../errors'
+import { MAX_SIZE, checkArguments, checkOptions, few, flag, integer } from '../errors'
 import type { Initializer } from '../initializers'
 import { GEMM_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
@@ -24,7 +24,7 @@ export function dense(units: number, options: { bias?: boolean; init?: Initializ
     },
     plan(x, plan) {
       if (x.shape.length !== 1) {
-        throw plan.error(`wants a vector, got an input of shape (${x.shape.join(', ')}); put flatten() before it`)
+        throw plan.error(`wants a vector, got an input of shape (${few(x.shape)}); put flatten() before it`)
       }
       const inputs = x.size
       const weight = plan.parameter('weight', [units, inputs], {

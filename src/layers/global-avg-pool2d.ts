@@ -2,7 +2,7 @@ import { checkArguments } from '../errors'
 import { SUMS } from '../kernels/blocking'
 import { times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
-import { imageShape } from './pool2d'
+import { imageShape } from './shapes'
 
 /** The mean of each channel: (N, C, H, W) to (N, C). */
 export function globalAvgPool2d(): Layer {

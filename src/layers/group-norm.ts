@@ -4,6 +4,7 @@ import { NORM_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
 import type { Layer, Plan } from '../plan/plan'
 import type { Value } from '../plan/value'
+import { channelsOf } from './shapes'
 
 /**
  * Group normalisation (Wu & He, 2018), as PyTorch's nn.GroupNorm: (N, C) or (N, C, H, W) to the same shape, each
@@ -24,7 +25,7 @@ export function groupNorm(groups: number, options: { epsilon?: number } = {}): L
     initBefore: 'next',
     config: { groups, epsilon },
     plan(x, plan) {
-      const [c] = x.shape
+      const c = channelsOf(x, plan)
       if (c % groups !== 0) {
         throw plan.error(`${groups} groups do not divide the ${c} channels of the input; take a divisor of ${c}`)
       }

@@ -1,6 +1,7 @@
 import { checkArguments, checkOptions, finite } from '../errors'
 import type { Layer } from '../plan/plan'
 import { planGroupNorm } from './group-norm'
+import { channelsOf } from './shapes'
 
 /**
  * Layer normalisation (Ba, Kiros & Hinton, 2016): (N, D) or (N, C, H, W) to the same shape, each example over all of
@@ -19,6 +20,9 @@ export function layerNorm(options: { epsilon?: number } = {}): Layer {
     initBefore: 'next',
     config: { epsilon },
     // One group of channels of a single value each.
-    plan: (x, plan) => planGroupNorm(x, plan, 1, x.shape, epsilon),
+    plan(x, plan) {
+      channelsOf(x, plan)
+      return planGroupNorm(x, plan, 1, x.shape, epsilon)
+    },
   }
 }

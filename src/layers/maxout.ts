@@ -1,6 +1,7 @@
 import { MAX_SIZE, checkArguments, checkOptions, integer } from '../errors'
 import { times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
+import { channelsOf } from './shapes'
 
 /**
  * Maxout (Goodfellow et al., 2013): the largest of each run of `pieces` features or channels, (N, D) to
@@ -15,7 +16,8 @@ export function maxout(options: { pieces: number }): Layer {
     initBefore: 'he',
     config: { pieces },
     plan(x, plan) {
-      const [channels, ...plane] = x.shape
+      const channels = channelsOf(x, plan)
+      const [, ...plane] = x.shape
       if (channels % pieces !== 0) {
         throw plan.error(`${pieces} pieces do not divide ${channels} ${plane.length ? 'channels' : 'features'}`)
       }

@@ -1,6 +1,7 @@
 import { PlanError, checkArguments, checkOptions, few, finite, numbers } from '../errors'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
+import { channelsOf, windowHint } from './shapes'
 
 /**
  * y = (x - mean) / std per channel, not trained: (N, C) or (N, C, H, W) to the same shape. A first layer that scales
@@ -17,11 +18,12 @@ export function normalize(options: { mean: number | readonly number[]; std: numb
     initBefore: 'next',
     config: { mean, std },
     plan(x, plan) {
-      const c = x.shape[0]
+      // One number for all suits every shape.
+      const c = mean.length === 1 && std.length === 1 ? x.shape[0] : channelsOf(x, plan)
       const hw = x.size / c
       for (const [name, values] of Object.entries({ mean, std })) {
         if (values.length !== 1 && values.length !== c) {
-          throw plan.error(`${name} has ${values.length} values, but the input has ${c} channels`)
+          throw plan.error(`${name} has ${values.length} values, but the input has ${c} channels${windowHint(x, plan)}`)
         }
       }
       const means = plan.buffer('mean', [c], mean)

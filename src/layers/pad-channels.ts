@@ -1,6 +1,7 @@
 import { MAX_SIZE, checkArguments, checkOptions, integer } from '../errors'
 import { N, times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
+import { channelsOf } from './shapes'
 
 /**
  * Channels of zeros before and after those of the input: (N, C, H, W) to (N, before + C + after, H, W); vectors
@@ -16,7 +17,8 @@ export function padChannels(options: { before?: number; after?: number }): Layer
     kind: 'padChannels',
     config: { before, after },
     plan(x, plan) {
-      const [c, ...rest] = x.shape
+      const c = channelsOf(x, plan)
+      const [, ...rest] = x.shape
       const y = plan.value([before + c + after, ...rest])
       const offset = (before * x.size) / c
       plan.forward('fill', { sizes: [times(y.size), 0], reads: [], writes: [y] })

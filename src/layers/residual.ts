@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions, given } from '../errors'
+import { checkArguments, checkOptions, few, given } from '../errors'
 import { times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
 import { checkLayer, checkName, planBranches } from './children'
@@ -37,7 +37,7 @@ export function residual(
       const [a, b] = planBranches(children, x, plan)
       if (a.shape.join() !== b.shape.join()) {
         const given = shortcut ? 'the shortcut gives' : 'without a shortcut, the input is'
-        throw plan.error(`the body gives (${a.shape.join(', ')}), but ${given} (${b.shape.join(', ')})`)
+        throw plan.error(`the body gives (${few(a.shape)}), but ${given} (${few(b.shape)})`)
       }
       const y = plan.value(a.shape)
       // The gradient of a sum is that of each term.

@@ -2,6 +2,7 @@ import { checkArguments } from '../errors'
 import { SOFTMAX_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
+import { channelsOf } from './shapes'
 
 /**
  * y_j = e^x_j / sum_k e^x_k over the features of (N, D) or, at each place, the channels of (N, C, H, W). For training a
@@ -13,7 +14,7 @@ export function softmax(): Layer {
     kind: 'softmax',
     config: {},
     plan(x, plan) {
-      const [c] = x.shape
+      const c = channelsOf(x, plan)
       const hw = x.size / c
       const y = plan.value(x.shape)
       const sizes = [N, c, hw]
