@@ -6,7 +6,8 @@ import { channelsOf } from './shapes'
 /**
  * Layer normalisation (Ba, Kiros & Hinton, 2016): (N, D) or (N, C, H, W) to the same shape, each example over all of
  * its values, in training and after it alike, as PyTorch's nn.LayerNorm of the whole shape of an example.
- * weight γ from 1 and bias β from 0 have that shape too, (D) or (C, H, W); neither is decayed.
+ * weight γ from 1 and bias β from 0 have that shape too, (D) or (C, H, W); neither is decayed. `epsilon`, 1e-5 unless
+ * given, is added to the variance.
  *
  *     sequential(dense(64), layerNorm(), relu(), dense(10))
  */

@@ -1,4 +1,5 @@
 import { PlanError, checkArguments, checkOptions, few, finite, numbers } from '../errors'
+import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
 import { channelsOf, windowHint } from './shapes'
 
@@ -28,16 +29,10 @@ export function normalize(options: { mean: number | readonly number[]; std: numb
       const means = plan.buffer('mean', [c], mean)
       const stds = plan.buffer('std', [c], std)
       const y = plan.value(x.shape)
-      return {
-        y,
-        flops: 2 * x.size,
-        forward(n) {
-          plan.kernels.normalizeForward(n, c, hw, x.data, means.data, stds.data, y.data)
-        },
-        backward(n) {
-          if (plan.wants(x)) plan.kernels.normalizeBackward(n, c, hw, stds.data, y.gradient, x.gradient)
-        },
-      }
+      const sizes = [N, c, hw]
+      plan.forward('normalizeForward', { sizes, reads: [x, means, stds], writes: [y], flops: 2 * x.size })
+      plan.backward('normalizeBackward', { sizes, reads: [stds, y.gradient], writes: [x.gradient] })
+      return y
     },
   }
 }

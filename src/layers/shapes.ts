@@ -2,7 +2,8 @@
 // but was probably meant otherwise, in a note.
 
 import { few, note } from '../errors'
-import type { Plan, Value } from '../plan/plan'
+import type { Plan } from '../plan/plan'
+import type { Value } from '../plan/value'
 
 /** [C, H, W], or a PlanError where the input is no image. */
 export function imageShape(x: Value, plan: Plan): readonly number[] {
