@@ -112,7 +112,6 @@ export function planModel<D extends DType>(
   const inference = flag(where, 'inference', options.inference ?? false)
   const settings = checkSettings(where, options)
   const { loss, optimizer } = settings
-  checkNetwork(where, network, loss)
   const frozen = options.frozen ?? []
   if (!Array.isArray(frozen) || !frozen.every((name) => typeof name === 'string')) {
     throw new PlanError(`${where}: frozen must be an array of names of layers, got ${show(frozen)}`)
@@ -123,6 +122,8 @@ export function planModel<D extends DType>(
   const plan = new Plan({ input, batch, dtype, inference, seed: settings.seed, frozen })
   const output = plan.child('', network, plan.input)
   const plannedLoss = loss && plan.planLoss(loss, output)
+  // Now: a shape that does not fit is the plainer mistake.
+  checkNetwork(where, network, loss)
   const recorded = plan.finish(output)
   const { parameters } = recorded
   for (const name of frozen) {

@@ -2,6 +2,7 @@
 
 import { createEngine } from '../engine/create'
 import type { Engine } from '../engine/engine'
+import { checkArguments } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
 import { countOf, trainedOf } from '../plan/layout'
 import type { Layer, Loss } from '../plan/plan'
@@ -29,6 +30,7 @@ export async function createModel<
   I extends boolean = false,
   D extends DType = 'float64',
 >(network: Layer, options: ModelOptions<L, O, I, D>): Promise<Model<AbilitiesOf<L, O, I>, D>> {
+  checkArguments('createModel', arguments, 2)
   const blueprint = planModel<D>('createModel', network, options)
   checkTotal(blueprint)
   const engine = await createEngine(blueprint.dtype, blueprint.memory.total, blueprint.backend, options.wasm)

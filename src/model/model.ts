@@ -1,7 +1,7 @@
 // What people hold in their hands: a network with its memory, behind a few methods. What they do is in src/training/.
 
 import { type Data, type Labels, type Numbers, copyRows, readRows } from '../data/batches'
-import { DataError, PlanError, checkNoPromise, checkOptions, flag, integer, show } from '../errors'
+import { DataError, PlanError, checkArguments, checkNoPromise, checkOptions, flag, integer, show } from '../errors'
 import { probabilitiesOf } from '../metrics'
 import { rateOf as checkRate } from '../optimizers/optimizer'
 import type { Regions } from '../plan/layout'
@@ -176,6 +176,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * a number that is not finite.
    */
   forward(x: Numbers, options: { training?: boolean } = {}): Tensor<D> {
+    checkArguments('forward', arguments, 2)
     const core = open('forward', this.#core)
     const { training = false } = checkOptions('forward', options, ['training'])
     flag('forward', 'training', training)
@@ -194,6 +195,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * created with `inputGradient: true`; else reading its `data` throws a PlanError that says so.
    */
   backward(this: Model<'training', D>, dy: Numbers): Tensor<D> {
+    checkArguments('backward', arguments, 1)
     const core = open('backward', this.#core)
     const { output, input, dtype } = core
     needTraining('backward', core)
@@ -234,6 +236,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   step(this: Model<'optimizer' | 'training', D>): void
   step(this: Model<'optimizer' | 'training', D>, evaluate: () => number): number
   step(this: Model<'optimizer' | 'training', D>, evaluate?: () => number): number | void {
+    checkArguments('step', arguments, 1)
     const core = open('step', this.#core)
     needTraining('step', core)
     const optimizer = needOptimizer('step', core)
@@ -258,6 +261,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * not be finite, no step is taken, and the model is as it was.
    */
   trainStep(this: Model<Ability, D>, x: Numbers, y: Labels | Numbers): number {
+    checkArguments('trainStep', arguments, 2)
     const core = open('trainStep', this.#core)
     needTraining('trainStep', core)
     needLoss('trainStep', core)
@@ -276,6 +280,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    *     const { data } = model.predict(x, { probabilities: true })
    */
   predict(x: Numbers, options: { probabilities?: boolean } = {}): Tensor<D> {
+    checkArguments('predict', arguments, 2)
     const core = open('predict', this.#core)
     const { probabilities = false } = checkOptions('predict', options, ['probabilities'])
     flag('predict', 'probabilities', probabilities)
@@ -320,6 +325,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     data: Data | Batches | AsyncBatches,
     options: EvaluateOptions = {},
   ): Evaluation | Promise<Evaluation> {
+    checkArguments('evaluate', arguments, 2, 'evaluate({ x, y }, options) takes the data as one object')
     const core = open('evaluate', this.#core)
     needLoss('evaluate', core)
     return evaluate(core, data, options)
@@ -333,6 +339,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * they come: throws a DataError that names the first bad row, or the bad batch.
    */
   async fit(this: Model<Ability, D>, data: Data | Batches | AsyncBatches, options: FitOptions = {}): Promise<History> {
+    checkArguments('fit', arguments, 2, 'fit({ x, y }, options) takes the data as one object')
     const core = open('fit', this.#core)
     needTraining('fit', core)
     needLoss('fit', core)
@@ -354,6 +361,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * itself; a loop of your own calls it once in each epoch.
    */
   observe(loss: number): void {
+    checkArguments('observe', arguments, 1)
     observe(open('observe', this.#core), loss)
   }
 
@@ -362,6 +370,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * finite, unless `allowNonFinite` (false unless given) is true.
    */
   save(options: { allowNonFinite?: boolean } = {}): Uint8Array<ArrayBuffer> {
+    checkArguments('save', arguments, 1)
     const core = open('save', this.#core)
     settle(core)
     return saveWeights(core, options)
@@ -374,6 +383,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * are not finite are refused unless `allowNonFinite` (false unless given) is true.
    */
   load(bytes: Uint8Array, options: { strict?: boolean; allowNonFinite?: boolean } = {}): LoadResult {
+    checkArguments('load', arguments, 2)
     const core = open('load', this.#core)
     settle(core)
     return loadWeights(core, bytes, options)
@@ -381,6 +391,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
 
   /** A table: each layer with its output shape, parameters and FLOPs for one example, and the memory. */
   summary(): string {
+    checkArguments('summary', arguments, 0)
     return summarise(this.#blueprint, this.backend)
   }
 
@@ -389,6 +400,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * it, after that throws or finds nothing; a fit that runs ends with an error. A second call does nothing.
    */
   close(): void {
+    checkArguments('close', arguments, 0)
     const core = this.#core
     if (core.closed) return
     core.closed = true
