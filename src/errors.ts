@@ -191,7 +191,7 @@ export function oneOf<T extends string>(where: string, name: string, value: unkn
  */
 export function callable<T>(where: string, name: string, value: T, wanted: string): T {
   if (isCallable(value)) return value
-  const found = typeof value === 'function' ? 'a class' : show(value)
+  const found = typeof value === 'function' ? 'a class, or what else cannot be called' : show(value)
   throw new PlanError(`${where}: ${name ? `${name} must be` : 'wants'} ${wanted}, got ${found}`)
 }
 

@@ -1,7 +1,19 @@
 // What a model is made with, and the plan that follows from it: all that can be known before there is any memory.
 
 import type { WasmSource } from '../engine/engine'
-import { MAX_SIZE, PlanError, checkNoPromise, checkOptions, finite, flag, given, integer, oneOf, show } from '../errors'
+import {
+  MAX_SIZE,
+  PlanError,
+  checkNoPromise,
+  checkOptions,
+  finite,
+  flag,
+  given,
+  integer,
+  oneOf,
+  readSafely,
+  show,
+} from '../errors'
 import { SUMS } from '../kernels/blocking'
 import type { Optimizer } from '../optimizers/optimizer'
 import { type Contents, type Regions, layOut } from '../plan/layout'
@@ -82,6 +94,8 @@ const NAMES = [
 
 /** 32-bit pointers. */
 const MAX_BYTES = 2 ** 32
+/** Of the input. */
+const MOST_DIMENSIONS = 32
 /** Values that an index or a size may count: more would wrap, and no memory holds them. */
 const MAX_VALUES = 2 ** 50
 
@@ -92,15 +106,10 @@ export function planModel<D extends DType>(
   options: ModelOptions<Loss | undefined, Optimizer | undefined, boolean, D>,
 ) {
   checkNoPromise(where, 'the network', network)
+  // That it can be looked at: plan.child says what is no layer.
+  readSafely(where, 'the network', () => network?.plan)
   options = checkOptions(where, options, NAMES)
-  const shape: unknown = options.input
-  if (!Array.isArray(shape) || shape.length === 0) {
-    throw new PlanError(`${where}: input must be the shape of one example, such as [4] or [1, 28, 28]`)
-  }
-  // By places, for holes count as well.
-  const input = Array.from({ length: shape.length }, (_, i) =>
-    integer(where, 'every size in input', shape[i], 1, MAX_SIZE),
-  )
+  const input = readSafely(where, 'input', () => checkInput(where, options.input))
   const batch = integer(where, 'batch', options.batch ?? 32, 1)
   if (!(product(input) * batch <= MAX_VALUES)) {
     throw new PlanError(
@@ -110,12 +119,9 @@ export function planModel<D extends DType>(
   const dtype = oneOf(where, 'dtype', options.dtype ?? 'float64', ['float64', 'float32']) as D
   const backend = oneOf(where, 'backend', options.backend ?? 'auto', ['auto', 'wasm', 'js'])
   const inference = flag(where, 'inference', options.inference ?? false)
-  const settings = checkSettings(where, options)
+  const settings = readSafely(where, 'options', () => checkSettings(where, options))
   const { loss, optimizer } = settings
-  const frozen = options.frozen ?? []
-  if (!Array.isArray(frozen) || !frozen.every((name) => typeof name === 'string')) {
-    throw new PlanError(`${where}: frozen must be an array of names of layers, got ${show(frozen)}`)
-  }
+  const frozen = readSafely(where, 'frozen', () => checkFrozen(where, options.frozen ?? []))
   const inputGradient =
     options.inputGradient === undefined ? undefined : flag(where, 'inputGradient', options.inputGradient)
 
@@ -164,6 +170,21 @@ export function planModel<D extends DType>(
   }
 }
 
+function checkInput(where: string, shape: unknown): readonly number[] {
+  if (!Array.isArray(shape) || shape.length === 0 || shape.length > MOST_DIMENSIONS) {
+    throw new PlanError(
+      `${where}: input must be the shape of one example, such as [4] or [1, 28, 28], got ${show(shape)}`,
+    )
+  }
+  // By places, for holes count as well.
+  return Array.from({ length: shape.length }, (_, i) => integer(where, 'every size in input', shape[i], 1, MAX_SIZE))
+}
+
+function checkFrozen(where: string, names: unknown): readonly string[] {
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return [...(names as string[])]
+  throw new PlanError(`${where}: frozen must be an array of names of layers, got ${show(names)}`)
+}
+
 /** What planModel gives: a model without memory. */
 export type Blueprint<D extends DType = DType> = ReturnType<typeof planModel<D>>
 
@@ -172,10 +193,10 @@ function checkSettings(where: string, options: ModelOptions): Settings {
   const optimizer = given(options.optimizer)
   checkNoPromise(where, 'loss', loss)
   checkNoPromise(where, 'optimizer', optimizer)
-  if (loss && typeof loss.plan !== 'function') {
+  if (loss !== undefined && typeof loss.plan !== 'function') {
     throw new PlanError(`${where}: loss must be one such as softmaxCrossEntropy(), got ${show(loss)}`)
   }
-  if (optimizer && typeof optimizer.update !== 'function' && typeof optimizer.minimize !== 'function') {
+  if (optimizer !== undefined && typeof optimizer.update !== 'function' && typeof optimizer.minimize !== 'function') {
     throw new PlanError(`${where}: optimizer must be one such as adam({ learningRate: 1e-3 }), got ${show(optimizer)}`)
   }
   // A limit of at least 0; none where it is not given.

@@ -1,7 +1,17 @@
 // What people hold in their hands: a network with its memory, behind a few methods. What they do is in src/training/.
 
 import { type Data, type Labels, type Numbers, copyRows, readRows } from '../data/batches'
-import { DataError, PlanError, checkArguments, checkNoPromise, checkOptions, flag, integer, show } from '../errors'
+import {
+  DataError,
+  PlanError,
+  callable,
+  checkArguments,
+  checkNoPromise,
+  checkOptions,
+  flag,
+  integer,
+  show,
+} from '../errors'
 import { probabilitiesOf } from '../metrics'
 import { rateOf as checkRate } from '../optimizers/optimizer'
 import type { Regions } from '../plan/layout'
@@ -240,8 +250,8 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     const core = open('step', this.#core)
     needTraining('step', core)
     const optimizer = needOptimizer('step', core)
-    if (evaluate !== undefined && typeof evaluate !== 'function') {
-      throw new PlanError(`step: wants nothing, or a function that fills gradients and returns the loss`)
+    if (evaluate !== undefined) {
+      callable('step', '', evaluate, 'nothing, or a function that fills gradients and returns the loss')
     }
     if (!evaluate && !optimizer.update) {
       throw new PlanError(
