@@ -189,10 +189,10 @@ function untilEnd(
   return scheduleOf(where, per, (t, run) => {
     const end = total ?? run
     if (end === undefined || end === Infinity) {
-      throw new PlanError(
-        `${where}: the length of the run is not ${end ? 'finite' : 'known'}; give total, in ${per}s ` +
-          `(fit knows it where the run ends and its data are arrays)`,
-      )
+      const why = end
+        ? 'the run has no end'
+        : 'the length of the run is not known, as for batches of an iterable, or outside fit'
+      throw new PlanError(`${where}: ${why}; give total, in ${per}s`)
     }
     return t < end ? rate(t, end) : final
   })
