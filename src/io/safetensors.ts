@@ -2,7 +2,7 @@
 // {"name": {"dtype": "F64", "shape": [...], "data_offsets": [begin, end]}}, then the bytes of the tensors.
 // https://github.com/huggingface/safetensors#format
 
-import { DataError, FileError, checkArguments, quote, readSafely, show } from '../errors'
+import { DataError, FileError, checkArguments, few, quote, readSafely, show } from '../errors'
 import { type Tensor, product } from '../tensor'
 
 /** A tensor as a file has it. Its values are decoded when they are asked for, so that others cost nothing. */
@@ -148,7 +148,7 @@ export function readSafetensors(bytes: Uint8Array): Map<string, StoredTensor> {
     }
     const decodable = Object.hasOwn(TYPES, dtype)
     if (decodable && product(shape) * TYPES[dtype].bytes !== end - begin) {
-      throw new FileError(`weights: ${quote(name)} of shape ${shapeText(shape)} has ${end - begin} bytes`)
+      throw new FileError(`weights: ${quote(name)} of shape (${few(shape)}) has ${end - begin} bytes`)
     }
     const values = bytes.subarray(start + begin, start + end)
     tensors.set(name, { dtype, shape, decodable, decode: () => decode(name, dtype, values) })
@@ -211,10 +211,6 @@ function decode(name: string, dtype: string, bytes: Uint8Array): Float64Array | 
 
 function unknownType(name: string, dtype: unknown): FileError {
   return new FileError(`weights: ${quote(name)} has type ${show(dtype)}; want ${Object.keys(TYPES).join(', ')}`)
-}
-
-function shapeText(shape: readonly number[]): string {
-  return `(${shape.slice(0, 8).join(', ')}${shape.length > 8 ? ', ...' : ''})`
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

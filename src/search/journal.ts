@@ -4,15 +4,13 @@ import * as fs from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { FileError } from '../errors'
 import { lock } from './lock'
-import { reasonOf } from './reason'
+import { clip, reasonOf, textOf } from './texts'
 
 /** The name in the first line, by which such a file is known. */
 const KIND = 'v128 search'
 const START = `{"kind":"${KIND}"`
 /** Half a first line, as a process leaves it that was killed, is known to be ours from here on. */
 const LEAST = '{"kind":"v'.length
-/** Characters of a setting in a message. */
-const WIDTH = 200
 
 /** The file of a search while it is open: no other process of this machine writes to it. */
 export interface Journal<Line> {
@@ -38,12 +36,12 @@ export function openJournal<Line extends { index: number }>(
       return action()
     } catch (cause) {
       if (cause instanceof FileError) throw cause
-      throw new FileError(`search: ${file}: ${what}: ${reasonOf(cause)}`, { cause })
+      throw new FileError(`search: ${clip(file)}: ${what}: ${reasonOf(cause)}`, { cause })
     }
   }
   return attempt('cannot be opened', () => {
     const stat = fs.statSync(file, { throwIfNoEntry: false })
-    if (stat && !stat.isFile()) throw refusal(file, stat.isDirectory() ? 'it is a folder' : 'it is no regular file')
+    if (stat && !stat.isFile()) throw notOurs(file, stat.isDirectory() ? 'it is a folder' : 'it is no regular file')
     // Before there is a lock beside it: what is not ours is left alone.
     if (stat) checkStart(file)
     else fs.mkdirSync(dirname(file), { recursive: true })
@@ -52,7 +50,7 @@ export function openJournal<Line extends { index: number }>(
     if (!('free' in held)) {
       const who = held.pid === process.pid ? 'this process' : `process ${held.pid}`
       throw new FileError(
-        `search: ${file}: ${who} is searching with this file already; wait until that has ended, or give another file`,
+        `search: ${clip(file)}: ${who} is searching with this file already; wait until that has ended, or give another file`,
       )
     }
     try {
@@ -79,8 +77,12 @@ function append(file: string, line: unknown): void {
   }
 }
 
-function refusal(file: string, why: string, cause?: unknown): FileError {
-  return new FileError(`search: ${file}: ${why}; give another file, or delete it to begin anew`, { cause })
+function notOurs(file: string, why = 'it is no file of a search, or line 1 is damaged'): FileError {
+  return new FileError(`search: ${clip(file)}: ${why}; give another file`)
+}
+
+function refusal(file: string, why: string): FileError {
+  return new FileError(`search: ${clip(file)}: ${why}; give another file, or delete it to begin anew`)
 }
 
 /** Throws unless a file begins as ours do, or is empty. */
@@ -89,9 +91,7 @@ function checkStart(file: string): void {
   const opened = fs.openSync(file, 'r')
   try {
     const text = start.toString('latin1', 0, fs.readSync(opened, start, 0, start.length, 0))
-    if (text !== '' && !(text.length >= LEAST && START.startsWith(text))) {
-      throw refusal(file, 'it is no file of a search, or line 1 is damaged')
-    }
+    if (text !== '' && !(text.length >= LEAST && START.startsWith(text))) throw notOurs(file)
   } finally {
     fs.closeSync(opened)
   }
@@ -103,7 +103,10 @@ function readLines<Line extends { index: number }>(
   setting: Record<string, unknown>,
   problemOf: (line: unknown) => string | undefined,
 ): { number: number; line: Line }[] {
-  const bytes = fs.existsSync(file) ? fs.readFileSync(file) : Buffer.alloc(0)
+  const exists = fs.existsSync(file)
+  // Again: what was made between the first look and the lock may be anybody's.
+  if (exists) checkStart(file)
+  const bytes = exists ? fs.readFileSync(file) : Buffer.alloc(0)
   const whole = bytes.lastIndexOf('\n') + 1
   const lines = bytes.toString('utf8', 0, whole).split('\n').slice(0, -1)
   const first = `${JSON.stringify({ kind: KIND, ...setting })}\n`
@@ -118,7 +121,7 @@ function readLines<Line extends { index: number }>(
 
   const found = parse(lines[0])
   if (typeof found !== 'object' || found === null || (found as { kind?: unknown }).kind !== KIND) {
-    throw refusal(file, 'it is no file of a search, or line 1 is damaged')
+    throw notOurs(file)
   }
   checkSetting(file, found as Record<string, unknown>, JSON.parse(first) as Record<string, unknown>)
   const trials: { number: number; line: Line }[] = []
@@ -155,19 +158,6 @@ function checkSetting(file: string, theirs: Record<string, unknown>, ours: Recor
   for (const key of new Set([...Object.keys(ours), ...Object.keys(theirs)])) {
     const [found, wanted] = [theirs, ours].map((setting) => textOf(setting[key]))
     if (found === wanted) continue
-    throw refusal(file, `it is of another search: its ${key} is ${clip(found)}, here ${clip(wanted)}`)
+    throw refusal(file, `it is of another search: its ${clip(key)} is ${clip(found)}, here ${clip(wanted)}`)
   }
-}
-
-/** A value as JSON: what a file holds may be nested too deeply for it. */
-export function textOf(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? 'not given'
-  } catch {
-    return 'nested too deeply'
-  }
-}
-
-export function clip(text: string): string {
-  return text.length > WIDTH ? `${text.slice(0, WIDTH)}...` : text
 }

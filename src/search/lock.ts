@@ -82,7 +82,8 @@ function claimsOf(path: string): Claim[] {
 
 /** Whether the process of a claim lives. Of another machine nothing can be known: its claims do not count. */
 function isAlive({ pid, started, host }: Claim): boolean {
-  if (host !== hostname()) return false
+  // A number below 1 is that of many processes.
+  if (host !== hostname() || !(pid > 0)) return false
   try {
     // Sends nothing: asks whether one could.
     process.kill(pid, 0)

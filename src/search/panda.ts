@@ -2,11 +2,24 @@
 // after it; a search with many trials at once is that of the caviar.
 
 import type { Data } from '../data/batches'
-import { PlanError, checkOptions, finite, integer, show } from '../errors'
+import {
+  PlanError,
+  callable,
+  checkArguments,
+  checkNoPromise,
+  checkOptions,
+  finite,
+  given,
+  integer,
+  readSafely,
+  show,
+} from '../errors'
 import type { AsyncBatches, Batches } from '../training/feed'
-import type { FitOptions } from '../training/options'
+import type { Progress } from '../training/history'
+import type { Callback, FitOptions } from '../training/options'
 import { forget, keepWeights } from '../training/state'
 import { type Model, coreOf } from '../model/model'
+import { checkSignal } from '../pause'
 import type { Schedule } from '../schedules'
 
 /** How panda trains, and when it changes the rate. */
@@ -27,8 +40,8 @@ export interface PandaOptions extends Pick<FitOptions, 'batch' | 'shuffle' | 'tr
   diverged?: number
   /** The run ends once the rate is below. A millionth of the first unless given. */
   minRate?: number
-  /** Called after each epoch. */
-  onEpoch?: (epoch: PandaEpoch) => void
+  /** Called after each epoch, and waited for if it gives a promise. */
+  onEpoch?: (epoch: PandaEpoch) => void | Promise<void>
 }
 
 /** A change of the rate, and why. */
@@ -97,11 +110,12 @@ export async function panda(
   options: PandaOptions,
 ): Promise<PandaResult> {
   const where = 'panda'
-  if (typeof create !== 'function') {
-    throw new PlanError(`${where}: wants a function (learningRate) => model first of all, got ${show(create)}`)
-  }
+  checkArguments(where, arguments, 3)
+  checkNoPromise(where, 'what comes first', create, 'it inside a function (learningRate) => model')
+  callable(where, '', create, 'a function (learningRate) => model first of all')
+  checkNoPromise(where, 'data', data)
   const settings = checkPanda(where, options)
-  const { validation, signal, onEpoch, onBatch, batch, shuffle, transform } = options
+  const { validation, signal, onEpoch, onBatch, batch, shuffle, transform } = settings
   const { patience, lower, raise, diverged, minRate } = settings
   let rate = settings.learningRate
   let asked = false
@@ -110,7 +124,7 @@ export async function panda(
     return rate
   }
 
-  const model = await create(schedule)
+  const model = checkModel(where, await create(schedule))
   const core = coreOf(where, model)
   const best = keepWeights(core)
   // The loss of a model that is out of range already is nothing to compare with.
@@ -138,7 +152,7 @@ export async function panda(
     const history = await model.fit(data, { ...fit, epochs: 1 })
     if (!asked) throw new PlanError(`${where}: create must hand the learningRate that it gets to the optimizer`)
     if (history.aborted) break
-    // A run that died tells no losses.
+    // A run that diverged may have ended before its epoch did.
     const [loss = NaN] = history.loss
     const [validationLoss = NaN] = history.validationLoss
     const [validationAccuracy = NaN] = history.validationAccuracy
@@ -169,7 +183,7 @@ export async function panda(
       good = -patience
     } else if (far || bad >= patience) {
       decide('lower', far ? `diverged: ${seen}` : `no new best in ${patience} epochs: ${seen}`, rate * lower)
-    } else if (raise > 1 && good >= patience) {
+    } else if (raise > 1 && good >= patience && Number.isFinite(rate * raise)) {
       proven = rate
       decide('raise', `${patience} new bests in a row: ${seen}`, rate * raise)
     } else if (better) {
@@ -178,27 +192,54 @@ export async function panda(
     if (decision && decision.action !== 'raise') restore()
     const result = { epoch, learningRate, loss, validationLoss, validationAccuracy, ...(decision && { decision }) }
     epochs.push(result)
-    onEpoch?.(result)
+    await onEpoch?.(result)
   }
   best.restore()
   const decisions = epochs.flatMap(({ decision }) => decision ?? [])
   return { model, epochs, decisions, bestEpoch, bestLoss, aborted: signal?.aborted ?? false }
 }
 
+/** Throws a PlanError unless that is a model, of whichever copy of the library. */
+function checkModel(where: string, model: Model): Model {
+  const methods = ['fit', 'evaluate', 'save', 'load'] as const
+  const is = readSafely(where, 'the model', () => methods.every((name) => typeof model?.[name] === 'function'))
+  if (is) return model
+  throw new PlanError(`${where}: create must give a model, got ${show(model)}`)
+}
+
+/** More epochs than any run has, and a patience that is none. */
+const MOST = 1_000_000
+
 function checkPanda(where: string, options: PandaOptions) {
   const names = ['validation', 'learningRate', 'epochs', 'patience', 'lower', 'raise', 'diverged', 'minRate', 'onEpoch']
-  checkOptions(where, options, [...names, 'batch', 'shuffle', 'transform', 'onBatch', 'signal'])
-  if (options.validation === undefined) throw new PlanError(`${where}: wants validation, whose loss it watches`)
-  const learningRate = finite(where, 'learningRate', options.learningRate, 0)
-  const lower = finite(where, 'lower', options.lower ?? 0.3, 0)
+  const read = checkOptions(where, options, [...names, 'batch', 'shuffle', 'transform', 'onBatch', 'signal'])
+  if (read.validation === undefined) throw new PlanError(`${where}: wants validation, whose loss it watches`)
+  checkNoPromise(where, 'validation', read.validation)
+  const learningRate = finite(where, 'learningRate', read.learningRate, 0)
+  const lower = finite(where, 'lower', read.lower ?? 0.3, 0)
   if (lower >= 1) throw new PlanError(`${where}: lower must be less than 1, got ${lower}`)
+  const onEpoch = given(read.onEpoch)
+  if (onEpoch !== undefined) callable(where, 'onEpoch', onEpoch, 'a function')
+  const onBatch = given(read.onBatch)
+  const callbacks = Array.isArray(onBatch)
+    ? Array.from(onBatch as Callback<Progress>[])
+    : [onBatch as Callback<Progress>]
+  const own = onBatch === undefined ? [] : callbacks
+  for (const one of own) callable(where, 'onBatch', one, 'a function, or a list of them')
   return {
+    validation: read.validation,
+    batch: read.batch,
+    shuffle: read.shuffle,
+    transform: read.transform,
+    onEpoch,
+    onBatch: own,
+    signal: checkSignal(where, read.signal),
     learningRate,
     lower,
-    epochs: integer(where, 'epochs', options.epochs, 1),
-    patience: integer(where, 'patience', options.patience ?? 2, 1),
-    raise: finite(where, 'raise', options.raise ?? 2, 1),
-    diverged: finite(where, 'diverged', options.diverged ?? 2, 1),
-    minRate: finite(where, 'minRate', options.minRate ?? learningRate * 1e-6, 0),
+    epochs: integer(where, 'epochs', read.epochs, 1, MOST),
+    patience: integer(where, 'patience', read.patience ?? 2, 1, MOST),
+    raise: finite(where, 'raise', read.raise ?? 2, 1),
+    diverged: finite(where, 'diverged', read.diverged ?? 2, 1),
+    minRate: finite(where, 'minRate', read.minRate ?? learningRate * 1e-6, 0),
   }
 }

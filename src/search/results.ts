@@ -2,7 +2,7 @@
 
 import { PlanError, checkArguments, checkNoPromise, checkOptions, integer, quote, readSafely, show } from '../errors'
 import { COLOR, circle, frame, line, linearTicks, log10, logTicks, text } from '../svg'
-import { textOf } from './journal'
+import { textOf } from './texts'
 import { type Choice, type Range, type Space, checkSpace, placeOf } from './space'
 import { type Round, type SearchResult, type TrialResult, problemOf } from './trials'
 

@@ -1,8 +1,7 @@
 // Hyperparameter search: many trials, each a set of hyperparameters with a seed, and which of them did best.
 
 import { FileError, PlanError, checkArguments, integer, show } from '../errors'
-import { type Journal, clip, openJournal, textOf } from './journal'
-import { reasonOf } from './reason'
+import { type Journal, openJournal } from './journal'
 import { type SearchOptions, type Settings, checkSearch } from './settings'
 import { type Space, type Trial, type Values, narrow } from './space'
 import { LAG, type Watched, addReport, goesOn, lastEpoch } from './stopping'
@@ -15,6 +14,7 @@ import {
   createRanking,
   problemOf,
 } from './trials'
+import { clip, reasonOf, textOf } from './texts'
 import type { Report, TrialWorker } from './workers'
 
 /**
@@ -244,7 +244,7 @@ function checkSame(file: string, number: number, trial: Trial, old: Trial): void
   const [ours, theirs] = [trial, old].map(({ seed, parameters }) => textOf({ seed, parameters }))
   if (ours === theirs) return
   throw new FileError(
-    `search: ${file}: line ${number}: trial ${trial.index} has ${clip(theirs)}, here it is ${clip(ours)}; ` +
+    `search: ${clip(file)}: line ${number}: trial ${trial.index} has ${clip(theirs)}, here it is ${clip(ours)}; ` +
       'give another file, or delete it to begin anew',
   )
 }

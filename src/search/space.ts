@@ -3,7 +3,7 @@
 // A place is a number from 0 to 1: where a value lies in its range, on the scale of the range. A trial draws its places
 // evenly, so a rate from logUniform(1e-4, 1) is as likely to lie between 1e-4 and 1e-3 as between 0.1 and 1.
 
-import { PlanError, checkArguments, finite, integer as checkInteger, quote, readSafely, show } from '../errors'
+import { PlanError, brief, checkArguments, finite, integer as checkInteger, quote, readSafely, show } from '../errors'
 import { exp, log } from '../kernels/math'
 import { createRandom } from '../random'
 
@@ -166,7 +166,7 @@ export function checkSpace<S extends Space>(where: string, space: S): S {
     if (!entries.length) throw new PlanError(`${where}: space must be an object such as ${example}, got ${show(space)}`)
     return Object.fromEntries(
       entries.map(([name, dimension]): [string, Range | Choice] => {
-        const at = `${where}: space.${quote(name).slice(1, -1)}`
+        const at = `${where}: space.${brief(name)}`
         const { kind, low, high, values, ...rest } = (dimension ?? {}) as unknown as Record<string, unknown>
         const isChoice = kind === 'choice'
         if (!isChoice && !(typeof kind === 'string' && Object.hasOwn(MAKERS, kind))) {

@@ -1,8 +1,8 @@
 // Where trials run, one at a time: in this thread, or in a worker thread.
 
 import { Worker } from 'node:worker_threads'
-import { PlanError, show } from '../errors'
-import { REASON, reasonOf } from './reason'
+import { PlanError } from '../errors'
+import { REASON, clip, reasonOf } from './texts'
 import type { Space, Trial } from './space'
 
 /**
@@ -90,7 +90,7 @@ export function workerThread(module: string): TrialWorker {
         worker = own
         const end = (why: string) => {
           if (worker === own) worker = undefined
-          reject(new PlanError(`search: worker ${show(module).slice(1, -1)}: ${why}`))
+          reject(new PlanError(`search: worker ${clip(module)}: ${why}`))
         }
         // For as long as the thread lives: it may also end between two trials.
         own.on('error', (error) => end(reasonOf(error)))

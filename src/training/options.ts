@@ -2,6 +2,7 @@
 
 import type { Data } from '../data/batches'
 import { PlanError, callable, checkOptions, given, finite, flag, integer, oneOf, readSafely, show } from '../errors'
+import { checkSignal } from '../pause'
 import type { Tensor } from '../tensor'
 import type { Core } from './core'
 import type { AsyncBatches, Batches } from './feed'
@@ -147,14 +148,6 @@ function checkEarlyStopping(core: Core, options: FitOptions['earlyStopping'], va
     monitor,
     restoreBest: flag(where, 'restoreBest', restoreBest),
   }
-}
-
-/** A signal that can end something; none where it is undefined or null. */
-export function checkSignal(where: string, signal: unknown): AbortSignal | undefined {
-  if (signal === undefined || signal === null) return undefined
-  const isSignal = () => typeof signal === 'object' && typeof (signal as AbortSignal).aborted === 'boolean'
-  if (readSafely(where, 'signal', isSignal)) return signal as AbortSignal
-  throw new PlanError(`${where}: signal must be that of an AbortController, got ${show(signal)}`)
 }
 
 /** What changes the inputs of a batch, if anything does. */

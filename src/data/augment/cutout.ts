@@ -1,4 +1,4 @@
-import { checkOptions, finite, pair } from '../../errors'
+import { checkArguments, checkOptions, finite, pair } from '../../errors'
 import { type Augmentation, type Fill, checkFill, fillChannels } from './augment'
 
 /**
@@ -7,10 +7,11 @@ import { type Augmentation, type Fill, checkFill, fillChannels } from './augment
  * with probability `p` (1 unless given).
  */
 export function cutout(options: { size: number | readonly [number, number]; p?: number; fill?: Fill }): Augmentation {
-  checkOptions('cutout', options, ['size', 'p', 'fill'])
-  const size = pair('cutout', 'size', options.size, 1)
-  const p = finite('cutout', 'p', options.p ?? 1, 0, 1)
-  const fill = checkFill('cutout', options.fill)
+  checkArguments('cutout', arguments, 1)
+  const read = checkOptions('cutout', options, ['size', 'p', 'fill'])
+  const size = pair('cutout', 'size', read.size, 1)
+  const p = finite('cutout', 'p', read.p ?? 1, 0, 1)
+  const fill = checkFill('cutout', read.fill)
   return {
     kind: 'cutout',
     config: { size, p, fill },
