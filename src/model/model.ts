@@ -270,8 +270,10 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * One step on n rows, n at most the batch: forward, loss, backward, step. Returns the loss before the step; should it
    * not be finite, no step is taken, and the model is as it was.
    */
-  trainStep(this: Model<Ability, D>, x: Numbers, y: Labels | Numbers): number {
-    checkArguments('trainStep', arguments, 2)
+  trainStep(this: Model<Ability, D>, x: Numbers, y: Labels | Numbers): number
+  trainStep(this: Model<Ability, D>, x: Numbers, y: Labels | Numbers, surplus?: unknown): number {
+    // `arguments` would be made anew in each step.
+    if (surplus !== undefined) checkArguments('trainStep', [x, y, surplus], 2)
     const core = open('trainStep', this.#core)
     needTraining('trainStep', core)
     needLoss('trainStep', core)
