@@ -161,6 +161,8 @@ interface Call {
   readonly args: readonly unknown[]
   /** Which argument holds the options; none unless given. */
   readonly options?: number
+  /** Members of arguments, by their path, such as '0.x', that are filled as well. */
+  readonly paths?: readonly string[]
 }
 
 type Function = (...args: unknown[]) => unknown
@@ -194,7 +196,7 @@ const CALLS: Readonly<Record<string, Call>> = {
   normalize: only({ mean: 0, std: 1 }),
   padChannels: only({ after: 1 }),
   relu: only(),
-  residual: { args: [relu(), relu(), {}], options: 2 },
+  residual: { args: [relu(), relu(), { names: {} }], options: 2, paths: ['2.names.body', '2.names.shortcut'] },
   sequential: { args: [relu(), relu()] },
   sigmoid: nothing,
   softmax: nothing,
@@ -228,12 +230,15 @@ const CALLS: Readonly<Record<string, Call>> = {
   warmup: { args: [2, 1] },
   createRandom: { args: [1, 2, 3] },
   times: { args: [2] },
-  splitData: { args: [{ x, y }, {}], options: 1 },
+  splitData: { args: [{ x, y }, {}], options: 1, paths: ['0.x', '0.y'] },
   ensemble: { args: [[{ predict: () => ({ shape: [1, 1], data: new Float64Array(1) }) }], {}], options: 1 },
   classificationReport: { args: [[[1]]] },
   decodeSafetensors: { args: [core.encodeSafetensors({ t: { shape: [2], data: new Float64Array(2) } })] },
   readSafetensors: { args: [core.encodeSafetensors({ t: { shape: [2], data: new Float64Array(2) } })] },
-  encodeSafetensors: { args: [{ t: { shape: [2], data: new Float64Array(2) } }] },
+  encodeSafetensors: {
+    args: [{ t: { shape: [2], data: new Float64Array(2) } }],
+    paths: ['0.t', '0.t.shape', '0.t.data'],
+  },
   createModel: { args: [dense(3), settings], options: 1 },
   describe: { args: [dense(3), settings], options: 1 },
 }
@@ -242,7 +247,7 @@ const CALLS: Readonly<Record<string, Call>> = {
 const MODEL_CALLS: Readonly<Record<string, Call>> = {
   activationStatistics: { args: [x, y, {}], options: 2 },
   averageWeights: { args: [{}], options: 0 },
-  babysit: { args: [{ x, y }, { steps: 1 }], options: 1 },
+  babysit: { args: [{ x, y }, { steps: 1 }], options: 1, paths: ['0.x', '0.y'] },
   gradientCheck: { args: [x, y, {}], options: 2 },
   snapshot: nothing,
   'model.forward': { args: [x, {}], options: 1 },
@@ -250,8 +255,18 @@ const MODEL_CALLS: Readonly<Record<string, Call>> = {
   'model.step': { args: [() => 1] },
   'model.trainStep': { args: [x, y] },
   'model.predict': { args: [x, {}], options: 1 },
-  'model.evaluate': { args: [{ x, y }, {}], options: 1 },
-  'model.fit': { args: [{ x, y }, {}], options: 1 },
+  'model.evaluate': { args: [{ x, y }, {}], options: 1, paths: ['0.x', '0.y'] },
+  'model.fit': {
+    args: [
+      { x, y },
+      { earlyStopping: { monitor: 'loss' }, validation: { x, y } },
+    ],
+    options: 1,
+    paths: [
+      ...['0.x', '0.y', '1.validation.x', '1.validation.y', '1.earlyStopping.patience', '1.earlyStopping.monitor'],
+      ...['1.earlyStopping.minDelta', '1.earlyStopping.restoreBest'],
+    ],
+  },
   'model.save': only(),
   'model.load': { args: [new Uint8Array(8), {}], options: 1 },
   'model.summary': nothing,
@@ -286,11 +301,12 @@ async function outcomeOf(action: () => unknown): Promise<unknown> {
   }
 }
 
-/** Fills one place of a call, an argument or an option, with a value. */
-function filled({ args, options }: Call, place: string, given: unknown): unknown[] {
-  const index = Number(place)
-  if (Number.isInteger(index)) return args.length ? [...args.slice(0, index), given, ...args.slice(index + 1)] : [given]
-  return args.with(options!, { ...(args[options!] as object), [place]: given }) as unknown[]
+/** `whole` with `value` where `path` leads, through copies of what lies on the way. */
+function replaced(whole: unknown, [key, ...path]: readonly string[], value: unknown): unknown {
+  if (key === undefined) return value
+  const inner = replaced((whole as Record<string, unknown>)[key], path, value)
+  if (Array.isArray(whole)) return Object.assign([...(whole as unknown[])], { [key]: inner })
+  return { ...(whole as object), [key]: inner }
 }
 
 const isOurs = (error: unknown) =>
@@ -340,11 +356,13 @@ async function everyPlace(
   runs: number,
   run: (what: string, args: unknown[]) => Promise<void>,
 ) {
-  const places = [...(row.args.length ? row.args.keys() : [0]), ...(await optionsOf(call, row))].map(String)
+  const { args, options, paths = [] } = row
+  const named = (await optionsOf(call, row)).map((option) => `${options}.${option}`)
+  const places = [...(args.length ? Object.keys(args) : ['0']), ...named, ...paths]
   const open = places.filter((place) => !KNOWN.has(`${name}.${place}`))
   if (!open.length) return
   const property = fc.asyncProperty(fc.constantFrom(...open), value, (place, key) =>
-    run(`${name}.${place} = ${key}`, filled(row, place, VALUES[key]())),
+    run(`${name}.${place} = ${key}`, replaced(args, place.split('.'), VALUES[key]()) as unknown[]),
   )
   await fc.assert(property, { seed: SEED, numRuns: runs * open.length, endOnFailure: true })
 }
