@@ -1,4 +1,4 @@
-import { PlanError, checkArguments, integer as checkInteger, show } from './errors'
+import { PlanError, checkArguments, integer as checkInteger, readSafely, show } from './errors'
 import { log } from './kernels/math'
 
 /** A stream of random numbers that is the same on every machine for the same seed. */
@@ -108,9 +108,11 @@ export function createRandom(seed: number, stream = 0, index = 0): Random {
 
 /** Throws unless values can be exchanged in it. */
 function checkList(values: unknown): void {
-  if (ArrayBuffer.isView(values) && 'length' in values) return
-  const { length } = (values ?? {}) as { length?: unknown }
-  const isList = typeof values === 'object' && Number.isInteger(length) && Number(length) >= 0
-  if (isList && Number(length) <= 4294967296 && !Object.isFrozen(values)) return
-  throw new PlanError(`random.shuffle: wants an array or a typed array, not frozen, got ${show(values)}`)
+  readSafely('random.shuffle', 'the list', () => {
+    if (ArrayBuffer.isView(values) && 'length' in values) return
+    const length: unknown = typeof values === 'object' && values !== null && 'length' in values && values.length
+    const isList = typeof length === 'number' && Number.isInteger(length) && length >= 0 && length <= 4294967296
+    if (isList && !Object.isFrozen(values)) return
+    throw new PlanError(`random.shuffle: wants an array or a typed array, not frozen, got ${show(values)}`)
+  })
 }

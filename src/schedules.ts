@@ -160,7 +160,7 @@ export function cosineDecay(options: Ending & { cycles?: number }): Schedule {
   const { initial, per } = timed('cosineDecay', options)
   const cycles = integer('cosineDecay', 'cycles', options.cycles ?? 1, 1)
   const { total } = options
-  if (total !== undefined) checkCycles(cycles, total, per)
+  if (total !== undefined) checkCycles(cycles, integer('cosineDecay', 'total', total, 1), per)
   return untilEnd('cosineDecay', per, total, 0, (t, end) => {
     checkCycles(cycles, end, per)
     // The last k with ⌊k · end / cycles⌋ at most t.

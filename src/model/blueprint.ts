@@ -119,6 +119,11 @@ export function planModel<D extends DType>(
   const dtype = oneOf(where, 'dtype', options.dtype ?? 'float64', ['float64', 'float32']) as D
   const backend = oneOf(where, 'backend', options.backend ?? 'auto', ['auto', 'wasm', 'js'])
   const inference = flag(where, 'inference', options.inference ?? false)
+  const wasm = given(options.wasm)
+  checkNoPromise(where, 'wasm', wasm)
+  if (wasm !== undefined && typeof wasm !== 'object') {
+    throw new PlanError(`${where}: wasm must be the bytes of v128's kernels, or a module of them, got ${show(wasm)}`)
+  }
   const settings = readSafely(where, 'options', () => checkSettings(where, options))
   const { loss, optimizer } = settings
   const frozen = readSafely(where, 'frozen', () => checkFrozen(where, options.frozen ?? []))
@@ -161,6 +166,7 @@ export function planModel<D extends DType>(
     dtype,
     batch,
     backend,
+    wasm,
     settings,
     loss: plannedLoss,
     memory,

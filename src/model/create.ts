@@ -33,7 +33,7 @@ export async function createModel<
   checkArguments('createModel', arguments, 2)
   const blueprint = planModel<D>('createModel', network, options)
   checkTotal(blueprint)
-  const engine = await createEngine(blueprint.dtype, blueprint.memory.total, blueprint.backend, options.wasm)
+  const engine = await createEngine(blueprint.dtype, blueprint.memory.total, blueprint.backend, blueprint.wasm)
   return modelOf(createCore(blueprint, engine), blueprint)
 }
 
