@@ -232,9 +232,9 @@ export function brief(name: string): string {
   return shorten(name, NAME_WIDTH)
 }
 
-/** The first of a few numbers, such as the sizes of a shape. */
-export function few(values: ArrayLike<number>): string {
-  const first = Array.from({ length: Math.min(values.length, MEMBERS) }, (_, i) => values[i]).join(', ')
+/** The first of a few numbers, such as the sizes of a shape, or of a few names. */
+export function few(values: ArrayLike<number | string>): string {
+  const first = Array.from({ length: Math.min(values.length, MEMBERS) }, (_, i) => brief(String(values[i]))).join(', ')
   return values.length > MEMBERS ? `${first}, ...` : first
 }
 

@@ -50,6 +50,8 @@ function detached<T extends Uint8Array | Float64Array>(values: T): T {
 
 const withGetter = (key: string) => Object.defineProperty({}, key, { get: fail, enumerable: true })
 
+const THEN = 'then'
+
 /** By name, so that a counterexample can be read; made anew each time, since some change when they are used. */
 const VALUES: Readonly<Record<string, () => unknown>> = {
   undefined: () => undefined,
@@ -126,7 +128,7 @@ const VALUES: Readonly<Record<string, () => unknown>> = {
   boxed: () => new String('no'),
   boxedNumber: () => new Number(3),
   promise: () => Promise.resolve(1),
-  thenable: () => Object.fromEntries([['then', 5]]),
+  thenable: () => ({ [THEN]: 5 }),
   function: () => () => 1,
   givesNothing: () => () => {},
   givesNaN: () => () => NaN,

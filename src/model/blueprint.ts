@@ -6,6 +6,7 @@ import {
   PlanError,
   checkNoPromise,
   checkOptions,
+  few,
   finite,
   flag,
   given,
@@ -140,9 +141,7 @@ export function planModel<D extends DType>(
   for (const name of frozen) {
     if (parameters.some((p) => p.name.startsWith(`${name}.`))) continue
     const names = [...new Set(parameters.map((p) => p.name.replace(/\..*/, '')))]
-    throw new PlanError(
-      `${where}: frozen: no parameter lies in a layer named ${show(name)}; there are ${names.join(', ')}`,
-    )
+    throw new PlanError(`${where}: frozen: no parameter lies in a layer named ${show(name)}; there are ${few(names)}`)
   }
   const program = programOf({ ...recorded, inputGradient: inference ? false : inputGradient })
   const { forward, backward, weight } = program

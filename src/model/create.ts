@@ -2,7 +2,7 @@
 
 import { createEngine } from '../engine/create'
 import type { Engine } from '../engine/engine'
-import { checkArguments } from '../errors'
+import { PlanError, checkArguments, quote } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
 import { countOf, trainedOf } from '../plan/layout'
 import type { Layer, Loss } from '../plan/plan'
@@ -132,16 +132,32 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
 function fill(core: Core, { constants, bytes }: Blueprint): void {
   const { engine, dtype, parameters, buffers, tensors, settings } = core
   for (const { place, values } of constants) {
-    viewOf(dtype, engine.buffer, place.pointer, place.bytes / bytes).set(values)
+    const data = viewOf(dtype, engine.buffer, place.pointer, place.bytes / bytes)
+    data.set(values)
+    checkStored('a number of the loss or of a layer', data, values)
   }
   const random = createRandom(settings.seed)
   for (const { name, options } of parameters) {
-    options.init.fill(tensors.parameters[name].data, options.fanIn, options.fanOut, random)
+    const { data } = tensors.parameters[name]
+    options.init.fill(data, options.fanIn, options.fanOut, random)
+    checkStored(quote(name), data, data)
   }
   for (const { name, initial } of buffers) {
     const { data } = tensors.buffers[name]
-    for (let i = 0; i < data.length; i++) {
-      data[i] = typeof initial === 'number' ? initial : initial[initial.length === 1 ? 0 : i]
-    }
+    const values = typeof initial === 'number' ? [initial] : initial
+    for (let i = 0; i < data.length; i++) data[i] = values[values.length === 1 ? 0 : i]
+    checkStored(quote(name), data, values)
+  }
+}
+
+/** Throws a PlanError where the precision of the model makes a number infinite, or 0 where it was not. */
+function checkStored(what: string, data: Tensor['data'], values: ArrayLike<number>): void {
+  for (let i = 0; i < data.length; i++) {
+    const value = values[values.length === 1 ? 0 : i]
+    if (Number.isFinite(data[i]) && (data[i] !== 0 || value === 0)) continue
+    const lost = Number.isFinite(value) ? `${value}, in ${data instanceof Float32Array ? 'float32' : 'float64'} ` : ''
+    throw new PlanError(
+      `createModel: ${what} begins with ${lost}${data[i]}, at ${i}; a model begins with finite numbers`,
+    )
   }
 }
