@@ -50,7 +50,8 @@ function detached<T extends Uint8Array | Float64Array>(values: T): T {
 
 const withGetter = (key: string) => Object.defineProperty({}, key, { get: fail, enumerable: true })
 
-const THEN = 'then'
+/** An object with one member, of any name. */
+const having = (name: string, value: unknown) => ({ [name]: value })
 
 /** By name, so that a counterexample can be read; made anew each time, since some change when they are used. */
 const VALUES: Readonly<Record<string, () => unknown>> = {
@@ -128,7 +129,7 @@ const VALUES: Readonly<Record<string, () => unknown>> = {
   boxed: () => new String('no'),
   boxedNumber: () => new Number(3),
   promise: () => Promise.resolve(1),
-  thenable: () => ({ [THEN]: 5 }),
+  thenable: () => having('then', 5),
   function: () => () => 1,
   givesNothing: () => () => {},
   givesNaN: () => () => NaN,

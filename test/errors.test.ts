@@ -22,7 +22,8 @@ function nested(levels: number): unknown[] {
 const circular: unknown[] = [1]
 circular.push(circular)
 
-const THEN = 'then'
+/** An object with one member, of any name. */
+const having = (name: string, value: unknown) => ({ [name]: value })
 const { proxy: revoked, revoke } = Proxy.revocable({}, {})
 revoke()
 
@@ -67,7 +68,7 @@ describe('show', () => {
     [new String('x'.repeat(1e7)), 'a String'],
     [new RangeError('too far'), 'RangeError("too far")'],
     [Promise.resolve(1), 'a promise (await it first)'],
-    [{ [THEN]: fail }, 'a promise (await it first)'],
+    [having('then', fail), 'a promise (await it first)'],
     [{ toJSON: fail, a: 1 }, '{"toJSON":a function,"a":1}'],
     [Object.defineProperty({}, 'a', { get: fail, enumerable: true }), '{"a":a getter}'],
     [new Proxy({}, { ownKeys: fail }), 'an object that cannot be read'],
@@ -212,7 +213,7 @@ describe('checks', () => {
     expect(() => checkNoPromise('f', 'the model', promise, 'createModel(...)')).toThrow(
       /^f: the model is a promise: await createModel\(\.\.\.\)$/,
     )
-    for (const value of [undefined, null, 5, {}, { [THEN]: 5 }, revoked, fail]) {
+    for (const value of [undefined, null, 5, {}, having('then', 5), revoked, fail]) {
       expect(() => checkNoPromise('f', 'the model', value)).not.toThrow()
     }
   })

@@ -191,7 +191,9 @@ group('a promise without await', () => {
 })
 
 group('what cannot be called', () => {
-  class Made {}
+  class Made {
+    kind = 'made'
+  }
   test.each<[action: () => unknown, message: RegExp]>([
     [() => sgd({ learningRate: Made }), /^sgd: learningRate must be a number of at least 0 or a schedule, got a class/],
     [() => minimize(Made, [1]), /^minimize: wants a function \(x, gradient\), got a class/],
