@@ -31,6 +31,7 @@ export {
 export { bytesPerValue } from './float'
 export { gemm } from './gemm'
 export { groupNormBackward, groupNormForward } from './group-norm'
+export { firstNotFinite, maxMagnitude } from './magnitude'
 export { maxoutBackward, maxoutForward } from './maxout'
 export { binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy, sumOfLabelWeights } from './losses'
 export { adam, momentum, nesterov, rmsprop } from './optimizers'

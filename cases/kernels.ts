@@ -671,6 +671,8 @@ export const kernelCases: readonly KernelCase[] = [
     { kernel: 'scale', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
     ...regularisationCases(count, 3),
     ...regularisationCases(2, count),
+    { kernel: 'firstNotFinite', name: `${count}`, args: (a) => [count, a.values(count)] },
+    { kernel: 'maxMagnitude', name: `${count}`, args: (a) => [count, a.values(count)] },
     { kernel: 'sumOfSquares', name: `${count}`, args: (a) => [count, a.values(count), a.scratch(64)] },
     meanSquaredErrorCase(count),
     meanSquaredErrorCase(count, false),

@@ -10,6 +10,7 @@ import { Floats, SHIFT } from './float'
 import { gemmKernels } from './gemm'
 import { groupNormKernels } from './group-norm'
 import { lossKernels } from './losses'
+import { magnitudeKernels } from './magnitude'
 import { maxoutKernels } from './maxout'
 import { optimizerKernels } from './optimizers'
 import { poolKernels } from './pool'
@@ -34,6 +35,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...gemmKernels(heap),
     ...groupNormKernels(heap),
     ...lossKernels(heap),
+    ...magnitudeKernels(heap),
     ...maxoutKernels(heap),
     ...optimizerKernels(heap),
     ...poolKernels(heap),
