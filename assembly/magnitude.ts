@@ -1,6 +1,9 @@
-// How large values are: whether all of them are finite, and which is the largest.
+// How large values are: whether all of them are finite, which is the largest, how long they are as a vector.
 
+import { scaleFor } from '../src/kernels/math'
+import { scale } from './elementwise'
 import { LANES, SIZE } from './float'
+import { carefulDot, sumOfSquares } from './reduce'
 
 /**
  * The index of the first of `count` values that is NaN or infinite; -1 where all are finite. x - x is 0 for a finite
@@ -47,4 +50,43 @@ export function maxMagnitude(count: i32, x: usize): Float {
     x += SIZE
   }
   return largest
+}
+
+/** Below it, squares of float64 may have lost digits. */
+const LEAST_SQUARES: f64 = 1e-280
+
+/**
+ * The Euclidean norm of x, by the sum of its squares; where that is too large or too small for float64, scaled by a
+ * power of two before. Infinite where a value is, and NaN where one is.
+ */
+export function norm(count: i32, x: usize): f64 {
+  const squares = sumOfSquares(count, x)
+  if ((squares > LEAST_SQUARES && squares < Infinity) || squares != squares) return sqrt(squares)
+  const largest = <f64>maxMagnitude(count, x)
+  if (largest == 0 || largest == Infinity) return largest
+  const factor = scaleFor(largest)
+  return sqrt(carefulDot(count, factor, x, x)) / factor
+}
+
+/** limit / norm below which a factor would have few digits in float32, or none. */
+const FAR: f64 = 1e-30
+/** The power of two by which so long a vector is shortened first, as often as it needs. */
+const SHORTER: f64 = 5.421010862427522e-20
+
+/**
+ * Scales each row of x (rows x size) whose norm is above `limit` down to it. Rows with a value that is not finite
+ * have no direction, and stay.
+ */
+export function limitRowNorms(rows: i32, size: i32, limit: Float, x: usize): void {
+  for (; rows > 0; --rows) {
+    let length = norm(size, x)
+    if (length > limit && (length < Infinity || maxMagnitude(size, x) < Infinity)) {
+      while (<f64>limit < FAR * length) {
+        scale(size, <Float>SHORTER, x)
+        length = norm(size, x)
+      }
+      if (length > limit) scale(size, <Float>(<f64>limit / length), x)
+    }
+    x += <usize>size * SIZE
+  }
 }

@@ -8,7 +8,7 @@ import { poolRow, poolWide } from '../src/kernels/conv-geometry'
 import { fill } from './elementwise'
 import { LANES, SIZE } from './float'
 import { addPlaces, evens, gather, odds, splatPlace, storePlaces, zipHigh, zipLow } from './lanes'
-import { accumulate, clearLanes, totalOfLanes } from './reduce'
+import { Values, total } from './reduce'
 
 /**
  * Whether windows are 2 x 2 side by side, all of them whole: no row needs scratch. At the odd tail of a row comes a
@@ -320,6 +320,47 @@ function sumOf(count: i32, step: usize, at: usize): v128 {
   return sum
 }
 
+/** Values that are summed one after the other; of longer windows, halves are. */
+const LONGEST: i32 = 64
+
+/** Whether any side of the windows is longer than LONGEST, as types, so that the usual ones get code of their own. */
+type Short = u8
+type Long = u16
+
+@inline
+function isLong<T>(): bool {
+  return sizeof<T>() == sizeof<Long>()
+}
+
+/** As sumOf(), of any number of vectors. */
+function longSum(count: i32, step: usize, at: usize): v128 {
+  if (count <= LONGEST) return sumOf(count, step, at)
+  const half = count >> 1
+  return v128.add<Float>(longSum(half, step, at), longSum(count - half, step, at + <usize>half * step))
+}
+
+/** As longSum(), of single values. */
+function longSumOfOne(count: i32, step: usize, at: usize): Float {
+  if (count > LONGEST) {
+    const half = count >> 1
+    return longSumOfOne(half, step, at) + longSumOfOne(count - half, step, at + <usize>half * step)
+  }
+  let sum: Float = 0
+  for (; count > 0; --count, at += step) sum += load<Float>(at)
+  return sum
+}
+
+/** As longSum(), of neighbours from each of LANES places `stride` apart. */
+function longSumStrided(count: i32, stride: i32, at: usize): v128 {
+  if (count > LONGEST) {
+    const half = count >> 1
+    return v128.add<Float>(longSumStrided(half, stride, at), longSumStrided(count - half, stride, at + <usize>half * SIZE))
+  }
+  let sum = v128.splat<Float>(0)
+  for (; count > 0; --count, at += SIZE) sum = v128.add<Float>(sum, loadStrided(stride, at))
+  return sum
+}
+
 /** What each window of a row counts, as values. */
 function countColumns(w: i32, ow: i32, wide: i32, kw: i32, sw: i32, pw: i32, countPad: i32, counts: usize): void {
   for (let j = 0; j < wide; ++j) {
@@ -330,7 +371,8 @@ function countColumns(w: i32, ow: i32, wide: i32, kw: i32, sw: i32, pw: i32, cou
 
 /**
  * y = the mean of each window; with countPad the zeros around the image count, as far as the padding goes. The sums of
- * the columns of a window, top to bottom, are added from left to right. scratch: poolScratch() bytes.
+ * the columns of a window, top to bottom, are added from left to right, in both directions
+ * by halves where they are more than LONGEST. scratch: poolScratch() bytes.
  */
 export function avgPool2dForward(
   planes: i32, h: i32, w: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, countPad: i32,
@@ -356,6 +398,19 @@ export function avgPool2dForward(
     }
     return
   }
+  if (max(kh, kw) > LONGEST) {
+    means<Long>(planes, h, w, oh, ow, kh, kw, sh, sw, ph, pw, countPad, x, scratch, y)
+  } else {
+    means<Short>(planes, h, w, oh, ow, kh, kw, sh, sw, ph, pw, countPad, x, scratch, y)
+  }
+}
+
+/** avgPool2dForward of windows of any shape. */
+function means<T>(
+  planes: i32, h: i32, w: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, countPad: i32,
+  x: usize, scratch: usize, y: usize,
+): void {
+  const width = <usize>w * SIZE
   const wide = poolWide(ow, <i32>SIZE)
   const length = poolRow(w, ow, kw, sw, pw, <i32>SIZE)
   const counts = scratch + <usize>length * SIZE
@@ -369,19 +424,23 @@ export function avgPool2dForward(
       const sums = scratch + <usize>pw * SIZE
       let column: usize = 0
       for (; column + 16 <= width; column += 16) {
-        v128.store(sums + column, sumOf(rows, width, from + column))
+        const at = from + column
+        v128.store(sums + column, isLong<T>() ? longSum(rows, width, at) : sumOf(rows, width, at))
       }
       for (; column < width; column += SIZE) {
         let sum: Float = 0
         let at = from + column
-        for (let row = 0; row < rows; ++row, at += width) sum += load<Float>(at)
+        if (isLong<T>()) sum = longSumOfOne(rows, width, at)
+        else for (let row = 0; row < rows; ++row, at += width) sum += load<Float>(at)
         store<Float>(sums + column, sum)
       }
       const counts2 = v128.splat<Float>(<Float>counted(i, h, kh, sh, ph, countPad))
       for (let j = 0; j < ow; j += LANES) {
         let at = scratch + <usize>(j * sw) * SIZE
         let sum: v128
-        if (sw == 1) {
+        if (isLong<T>()) {
+          sum = sw == 1 ? longSum(kw, SIZE, at) : longSumStrided(kw, sw, at)
+        } else if (sw == 1) {
           sum = sumOf(kw, SIZE, at)
         } else {
           sum = v128.splat<Float>(0)
@@ -450,6 +509,19 @@ export function avgPool2dBackward(
     }
     return
   }
+  if (max(kh, kw) > LONGEST) {
+    spreadMeans<Long>(planes, h, w, oh, ow, kh, kw, sh, sw, ph, pw, countPad, dy, scratch, dx)
+  } else {
+    spreadMeans<Short>(planes, h, w, oh, ow, kh, kw, sh, sw, ph, pw, countPad, dy, scratch, dx)
+  }
+}
+
+/** avgPool2dBackward of windows of any shape. */
+function spreadMeans<T>(
+  planes: i32, h: i32, w: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, countPad: i32,
+  dy: usize, scratch: usize, dx: usize,
+): void {
+  const width = <usize>w * SIZE
   const length = poolRow(w, ow, kw, sw, pw, <i32>SIZE)
   const counts = scratch + <usize>length * SIZE
   const spread = scratch + <usize>(kw - 1) * SIZE
@@ -481,7 +553,8 @@ export function avgPool2dBackward(
       for (; column + 16 <= width; column += 16) {
         let sum = v128.splat<Float>(0)
         let at = windows + column
-        for (let k = 0; k < kw; ++k, at += SIZE) sum = v128.add<Float>(sum, v128.load(at))
+        if (isLong<T>()) sum = longSum(kw, SIZE, at)
+        else for (let k = 0; k < kw; ++k, at += SIZE) sum = v128.add<Float>(sum, v128.load(at))
         at = from + column
         let row = top
         for (; row < fresh; ++row, at += width) v128.store(at, v128.add<Float>(v128.load(at), sum))
@@ -490,7 +563,8 @@ export function avgPool2dBackward(
       for (; column < width; column += SIZE) {
         let sum: Float = 0
         let at = windows + column
-        for (let k = 0; k < kw; ++k, at += SIZE) sum += load<Float>(at)
+        if (isLong<T>()) sum = longSumOfOne(kw, SIZE, at)
+        else for (let k = 0; k < kw; ++k, at += SIZE) sum += load<Float>(at)
         at = from + column
         let row = top
         for (; row < fresh; ++row, at += width) store<Float>(at, load<Float>(at) + sum)
@@ -502,12 +576,10 @@ export function avgPool2dBackward(
   }
 }
 
-/** y = the mean of each plane of `size` values. scratch: 64 bytes. */
-export function globalAvgPool2dForward(planes: i32, size: i32, x: usize, scratch: usize, y: usize): void {
+/** y = the mean of each plane of `size` values. */
+export function globalAvgPool2dForward(planes: i32, size: i32, x: usize, y: usize): void {
   for (let plane = 0; plane < planes; ++plane) {
-    clearLanes(scratch)
-    accumulate(size, x, scratch)
-    store<Float>(y, totalOfLanes(scratch) / <Float>size)
+    store<Float>(y, <Float>(total<Values>(1, size, 0, x, 0, 0) / <f64>size))
     x += <usize>size * SIZE
     y += SIZE
   }

@@ -15,7 +15,7 @@
 //
 // Legend: `size` is that of a tile of inputs, `outputs` that of its outputs, the border is how much wider the first is.
 
-import { MR, ceilDivide } from '../src/kernels/blocking'
+import { KC, MR, SUM_STEPS, ceilDivide } from '../src/kernels/blocking'
 import {
   PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize,
   winogradTiles,
@@ -156,8 +156,13 @@ export function winogradProduct(
           let to = m + <usize>e * mPlace
           let sliver = v + <usize>e * vPlace
           for (let j = 0; j < columns; j += NR) {
-            tile(c, 1, panel, sliver, scratch + ZEROS, to, <usize>columns * SIZE)
-            sliver += <usize>c * SLIVER_ROW
+            let from = panel
+            for (let p = 0; p < c; p += KC) {
+              const kc = min(KC, c - p)
+              tile(kc, i32(p == 0), from, sliver, scratch + ZEROS, to, <usize>columns * SIZE)
+              from += <usize>(kc * MR) * 16
+              sliver += <usize>kc * SLIVER_ROW
+            }
             to += SLIVER_ROW
           }
           panel += <usize>(c * MR) * 16
@@ -215,8 +220,11 @@ export function winogradWeight(
   const g = turned ? right : left
   const vWidth = turned ? MR : NR
   const gWidth = turned ? NR : MR
+  const place = <usize>(panels * MR) * duRow
+  // Chunks that are in dU; it is added to dw before they are so many that a sum of theirs would lose digits.
+  let chunks = 0
   fillConstants(size, scratch)
-  memory.fill(du, 0, <usize>(places * panels * MR) * duRow)
+  memory.fill(du, 0, <usize>places * place)
   memory.fill(source, 0, dySource - source + <usize>(images * f) * dyPlaneBytes)
   for (let image = 0; image < n; image += images) {
     const count = min(images, n - image)
@@ -235,6 +243,12 @@ export function winogradWeight(
     }
     for (let first = 0; first < count * tiles; first += chunk) {
       const used = min(chunk, count * tiles - first)
+      if (chunks == SUM_STEPS) {
+        addWeightGradients(size, turned ? c : f, turned ? f : c, i32(turned), du, duRow, place, scratch, dw)
+        memory.fill(du, 0, <usize>places * place)
+        chunks = 0
+      }
+      chunks += 1
       fillTable(outputs, first, used, used, oh, ow, c * plane, width, f * dyPlane, width - border, table)
 
       // V: v[place][channel / vWidth][tile][channel % vWidth], and G the same of filters.
@@ -283,6 +297,5 @@ export function winogradWeight(
       }
     }
   }
-  const place = <usize>(panels * MR) * duRow
   addWeightGradients(size, turned ? c : f, turned ? f : c, i32(turned), du, duRow, place, scratch, dw)
 }

@@ -96,7 +96,6 @@ export function hinge(options: { margin?: number } = {}): Loss {
     plan(x, plan) {
       wantScores('hinge', x)
       const target = plan.pinned(4 * plan.batch)
-      plan.scratch(64)
       return {
         targets: 'labels',
         target,
@@ -109,7 +108,6 @@ export function hinge(options: { margin?: number } = {}): Loss {
             margin,
             x.data,
             target.pointer,
-            plan.scratchPointer,
             gradient ? x.gradient : 0,
           ),
       }

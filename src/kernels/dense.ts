@@ -1,6 +1,7 @@
 // Twin of assembly/dense.ts.
 import { F, SHIFT, type Heap } from './float'
 import { gemmKernels } from './gemm'
+import { total, values } from './reduce'
 
 export const denseKernels = (heap: Heap) => {
   const { f } = heap
@@ -25,8 +26,8 @@ export const denseKernels = (heap: Heap) => {
       if (!db) return
       const from = dy >>> SHIFT
       const to = db >>> SHIFT
-      for (let i = 0; i < n; i++) {
-        for (let j = 0; j < outputs; j++) f[to + j] = F(f[to + j] + f[from + i * outputs + j])
+      for (let j = 0; j < outputs; j++) {
+        f[to + j] = f[to + j] + F(total(heap, values, n, 1, outputs, from + j, 0, 0))
       }
     },
   }

@@ -14,7 +14,7 @@ import { magnitudeKernels } from './magnitude'
 import { maxoutKernels } from './maxout'
 import { optimizerKernels } from './optimizers'
 import { poolKernels } from './pool'
-import { reduceKernels } from './reduce'
+import { SUMS, reduceKernels } from './reduce'
 import { regularisationKernels } from './regularisation'
 import { softmaxKernels } from './softmax'
 
@@ -23,7 +23,13 @@ export type Kernels = Awaited<ReturnType<typeof import('#kernels').instantiate>>
 
 /** All kernels over `buffer`. The type holds it to the exports of the compiled module: a missing twin does not compile. */
 export function createTwin(buffer: ArrayBuffer): Kernels {
-  const heap = { f: new Floats(buffer), i32: new Int32Array(buffer), pick: new Floats(2) }
+  const heap = {
+    f: new Floats(buffer),
+    i32: new Int32Array(buffer),
+    lanes: new Floats(SUMS),
+    more: new Floats(SUMS),
+    pick: new Floats(2),
+  }
   return {
     bytesPerValue: () => 1 << SHIFT,
     ...activationKernels(heap),

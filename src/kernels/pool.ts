@@ -1,6 +1,9 @@
 // Twin of assembly/pool.ts.
 import { F, SHIFT, type Heap } from './float'
-import { accumulate, clearLanes, totalOfLanes } from './reduce'
+import { total, values } from './reduce'
+
+/** Values that are summed one after the other; of longer windows, halves are. */
+const LONGEST = 64
 
 export const poolKernels = (heap: Heap) => {
   const { f, i32 } = heap
@@ -10,6 +13,30 @@ export const poolKernels = (heap: Heap) => {
     const begin = o * stride - pad
     const end = begin + k
     return countPad ? Math.min(end, size + pad) - begin : Math.min(end, size) - Math.max(begin, 0)
+  }
+
+  /** The sum of `count` values `step` apart, by halves where they are many. */
+  function sumOf(count: number, step: number, x: number): number {
+    if (count > LONGEST) {
+      const half = count >> 1
+      return F(sumOf(half, step, x) + sumOf(count - half, step, x + half * step))
+    }
+    let sum = 0
+    for (; count > 0; count--, x += step) sum = F(sum + f[x])
+    return sum
+  }
+
+  /** The sums of `count` columns of a window, from `first` on, of which there are those from 0 to w. */
+  function sumOfColumns(count: number, first: number, w: number, rows: number, x: number): number {
+    if (count > LONGEST) {
+      const half = count >> 1
+      return F(sumOfColumns(half, first, w, rows, x) + sumOfColumns(count - half, first + half, w, rows, x))
+    }
+    let sum = 0
+    for (let column = Math.max(0, first); column < Math.min(w, first + count); column++) {
+      sum = F(sum + sumOf(rows, w, x + column))
+    }
+    return sum
   }
 
   return {
@@ -72,14 +99,7 @@ export const poolKernels = (heap: Heap) => {
           const bottom = Math.min(h, i * sh - ph + kh)
           const rows = counted(i, h, kh, sh, ph, countPad)
           for (let j = 0; j < ow; j++) {
-            const right = Math.min(w, j * sw - pw + kw)
-            let total = 0
-            for (let column = Math.max(0, j * sw - pw); column < right; column++) {
-              let sum = 0
-              for (let row = top; row < bottom; row++) sum = F(sum + f[x + row * w + column])
-              total = F(total + sum)
-            }
-            f[y++] = total / F(rows * counted(j, w, kw, sw, pw, countPad))
+            f[y++] = sumOfColumns(kw, j * sw - pw, w, bottom - top, x + top * w) / F(rows * counted(j, w, kw, sw, pw, countPad))
           }
         }
       }
@@ -97,27 +117,32 @@ export const poolKernels = (heap: Heap) => {
           const top = Math.max(0, i * sh - ph)
           const bottom = Math.min(h, i * sh - ph + kh)
           const rows = counted(i, h, kh, sh, ph, countPad)
-          for (let column = 0; column < w; column++) {
-            // Windows from the first that ends behind the column to the last that begins at or before it.
-            const last = Math.min(ow - 1, Math.floor((column + pw) / sw))
+          /** Of the windows that begin at `count` places, from `first` on, by halves as a window. */
+          const sumOfWindows = (count: number, first: number): number => {
+            if (count > LONGEST) {
+              const half = count >> 1
+              return F(sumOfWindows(half, first) + sumOfWindows(count - half, first + half))
+            }
+            const last = Math.min(ow - 1, Math.floor((first + count - 1) / sw))
             let sum = 0
-            for (let j = Math.max(0, Math.floor((column + pw - kw) / sw) + 1); j <= last; j++) {
+            for (let j = Math.max(0, Math.ceil(first / sw)); j <= last; j++) {
               sum = F(sum + F(f[dy + j] / F(rows * counted(j, w, kw, sw, pw, countPad))))
             }
+            return sum
+          }
+          for (let column = 0; column < w; column++) {
+            const sum = sumOfWindows(kw, column + pw - kw + 1)
             for (let at = dx + top * w + column; at < dx + bottom * w; at += w) f[at] = f[at] + sum
           }
         }
       }
     },
 
-    globalAvgPool2dForward(planes: number, size: number, x: number, scratch: number, y: number): void {
+    globalAvgPool2dForward(planes: number, size: number, x: number, y: number): void {
       x >>>= SHIFT
       y >>>= SHIFT
-      const lanes = scratch >>> SHIFT
       for (let plane = 0; plane < planes; plane++) {
-        clearLanes(heap, lanes)
-        accumulate(heap, size, x + plane * size, lanes)
-        f[y + plane] = totalOfLanes(heap, lanes) / F(size)
+        f[y + plane] = total(heap, values, 1, size, 0, x + plane * size, 0, 0) / size
       }
     },
 

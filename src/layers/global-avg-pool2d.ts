@@ -9,13 +9,12 @@ export function globalAvgPool2d(): Layer {
     config: {},
     plan(x, plan) {
       const [c, h, w] = imageShape(x, plan)
-      plan.scratch(64)
       const y = plan.value([c])
       return {
         y,
         flops: x.size,
         forward(n) {
-          plan.kernels.globalAvgPool2dForward(n * c, h * w, x.data, plan.scratchPointer, y.data)
+          plan.kernels.globalAvgPool2dForward(n * c, h * w, x.data, y.data)
         },
         backward(n) {
           if (plan.wants(x)) plan.kernels.globalAvgPool2dBackward(n * c, h * w, y.gradient, x.gradient)

@@ -831,14 +831,11 @@ export class Model<Can extends Ability = Ability> implements Trainable {
     const { plan, count, limited } = this
     this.addDecay()
     if (clipValue !== Infinity) plan.kernels.clamp(count, clipValue, plan.gradientsPointer)
-    if (clipNorm !== Infinity) {
-      const norm = Math.sqrt(plan.kernels.sumOfSquares(count, plan.gradientsPointer, plan.scratchPointer))
-      if (norm > clipNorm) plan.kernels.scale(count, clipNorm / norm, plan.gradientsPointer)
-    }
+    if (clipNorm !== Infinity) plan.kernels.limitRowNorms(1, count, clipNorm, plan.gradientsPointer)
     if (count) optimizer.update?.(this.vector, rate, this.steps + 1)
     for (let i = 0; i < limited.length && plan.regularises; i++) {
       const { rows, size, pointer } = limited[i]
-      plan.kernels.limitRowNorms(rows, size, maxNorm, plan.scratchPointer, pointer)
+      plan.kernels.limitRowNorms(rows, size, maxNorm, pointer)
     }
     this.endStep(rate)
   }
@@ -871,8 +868,8 @@ export class Model<Can extends Ability = Ability> implements Trainable {
     const { plan, decayed } = this
     if (!plan.regularises) return 0
     let sum = 0
-    if (l2) sum += 0.5 * l2 * plan.kernels.sumOfSquares(decayed, plan.parametersPointer, plan.scratchPointer)
-    if (l1) sum += l1 * plan.kernels.sumOfMagnitudes(decayed, plan.parametersPointer, plan.scratchPointer)
+    if (l2) sum += 0.5 * l2 * plan.kernels.sumOfSquares(decayed, plan.parametersPointer)
+    if (l1) sum += l1 * plan.kernels.sumOfMagnitudes(decayed, plan.parametersPointer)
     return sum
   }
 

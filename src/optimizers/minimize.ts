@@ -69,7 +69,7 @@ export async function minimize(
     if (typeof value === 'number') return value
     throw new DataError(`minimize: the function must return its value, a number, got ${show(value)}`)
   })
-  const gradientNorm = Math.sqrt(kernels.sumOfSquares(count, parameters.dx, ALIGN))
+  const gradientNorm = kernels.norm(count, parameters.dx)
   return {
     x: x.slice(),
     value: numbers[VALUE],
