@@ -9,7 +9,7 @@
 import { BATCH_NORM_STRIP, SUM_STEPS } from '../src/kernels/blocking'
 import { LANES, SIZE } from './float'
 import {
-  FIRST_VALUES, sumGradients, gradientRows, inverseDeviation, inverseDeviationOf, isNear, moments,
+  FIRST_VALUES, MOST_SHIFT, sumGradients, gradientRows, inverseDeviation, inverseDeviationOf, isNear, moments,
   normalizeColumns, normalizeRows, storeMoments,
 } from './norm'
 
@@ -44,17 +44,18 @@ function keepStatistics(
   store<Float>(invStd, inverseDeviationOf(epsilon, out))
 }
 
-/** totals += the sums of a block, as float64. */
-function addBlock(width: usize, sums: usize, totals: usize): void {
+/** totals += the sums of a block, as float64; = the sums, for the first block. */
+function addBlock(first: bool, width: usize, sums: usize, totals: usize): void {
   for (let at: usize = 0; at < width; at += 16, sums += 16) {
+    const s = v128.load(sums)
     if (LANES == 2) {
-      v128.store(totals, f64x2.add(v128.load(totals), v128.load(sums)))
+      v128.store(totals, first ? s : f64x2.add(v128.load(totals), s))
       totals += 16
     } else {
-      const s = v128.load(sums)
-      v128.store(totals, f64x2.add(v128.load(totals), f64x2.promote_low_f32x4(s)))
-      const t = f64x2.promote_low_f32x4(v128.shuffle<i64>(s, s, 1, 1))
-      v128.store(totals, f64x2.add(v128.load(totals, 16), t), 16)
+      const low = f64x2.promote_low_f32x4(s)
+      const high = f64x2.promote_low_f32x4(v128.shuffle<i64>(s, s, 1, 1))
+      v128.store(totals, first ? low : f64x2.add(v128.load(totals), low))
+      v128.store(totals, first ? high : f64x2.add(v128.load(totals, 16), high), 16)
       totals += 32
     }
   }
@@ -99,14 +100,31 @@ function beginColumnMoments(
 function accumulateColumnMoments(
   n: i32, width: usize, stride: usize, shift: usize, x: usize, sums: usize, squares: usize,
 ): void {
-  for (; n >= ROWS; n -= ROWS, x += <usize>ROWS * stride) {
+  // Eight rows at a time, so that the sums are seldom loaded and stored.
+  for (; n > 0; n -= 8, x += 8 * stride) {
     let at: usize = 0
     for (; at + 16 <= width; at += 16) {
       const shifts = v128.load(shift + at)
+      let s = v128.load(sums + at)
+      let q = v128.load(squares + at)
       let from = x + at
+      if (n < 8) {
+        for (let row = 0; row < n; ++row, from += stride) {
+          const d = v128.sub<Float>(v128.load(from), shifts)
+          s = v128.add<Float>(s, d)
+          q = v128.add<Float>(q, v128.mul<Float>(d, d))
+        }
+        v128.store(sums + at, s)
+        v128.store(squares + at, q)
+        continue
+      }
       let d = v128.sub<Float>(v128.load(from), shifts)
-      let s = v128.add<Float>(v128.load(sums + at), d)
-      let q = v128.add<Float>(v128.load(squares + at), v128.mul<Float>(d, d))
+      s = v128.add<Float>(s, d)
+      q = v128.add<Float>(q, v128.mul<Float>(d, d))
+      from += stride
+      d = v128.sub<Float>(v128.load(from), shifts)
+      s = v128.add<Float>(s, d)
+      q = v128.add<Float>(q, v128.mul<Float>(d, d))
       from += stride
       d = v128.sub<Float>(v128.load(from), shifts)
       s = v128.add<Float>(s, d)
@@ -117,22 +135,27 @@ function accumulateColumnMoments(
       q = v128.add<Float>(q, v128.mul<Float>(d, d))
       from += stride
       d = v128.sub<Float>(v128.load(from), shifts)
-      v128.store(sums + at, v128.add<Float>(s, d))
-      v128.store(squares + at, v128.add<Float>(q, v128.mul<Float>(d, d)))
+      s = v128.add<Float>(s, d)
+      q = v128.add<Float>(q, v128.mul<Float>(d, d))
+      from += stride
+      d = v128.sub<Float>(v128.load(from), shifts)
+      s = v128.add<Float>(s, d)
+      q = v128.add<Float>(q, v128.mul<Float>(d, d))
+      from += stride
+      d = v128.sub<Float>(v128.load(from), shifts)
+      s = v128.add<Float>(s, d)
+      q = v128.add<Float>(q, v128.mul<Float>(d, d))
+      from += stride
+      d = v128.sub<Float>(v128.load(from), shifts)
+      s = v128.add<Float>(s, d)
+      q = v128.add<Float>(q, v128.mul<Float>(d, d))
+      v128.store(sums + at, s)
+      v128.store(squares + at, q)
     }
     for (; at < width; at += SIZE) {
       let from = x + at
-      for (let row = 0; row < ROWS; ++row, from += stride) addMoment(shift + at, from, sums + at, squares + at)
+      for (let row = min(n, 8); row > 0; --row, from += stride) addMoment(shift + at, from, sums + at, squares + at)
     }
-  }
-  for (; n > 0; --n, x += stride) {
-    let at: usize = 0
-    for (; at + 16 <= width; at += 16) {
-      const d = v128.sub<Float>(v128.load(x + at), v128.load(shift + at))
-      v128.store(sums + at, v128.add<Float>(v128.load(sums + at), d))
-      v128.store(squares + at, v128.add<Float>(v128.load(squares + at), v128.mul<Float>(d, d)))
-    }
-    for (; at < width; at += SIZE) addMoment(shift + at, x + at, sums + at, squares + at)
   }
 }
 
@@ -155,10 +178,9 @@ function varianceOfPair(inverseM: v128, d: v128, totals: usize): v128 {
 }
 
 @inline
-/** isNear() of a pair, lane by lane. */
-function pairIsNear(d: v128, variance: v128): v128 {
-  const near = f64x2.le(f64x2.mul(d, d), f64x2.mul(f64x2.splat(32), variance))
-  return v128.and(near, f64x2.lt(variance, f64x2.splat(Infinity)))
+/** isNear() of a pair, lane by lane, but for a variance that is infinite. */
+function pairIsNear(d: v128, variance: v128, most: v128): v128 {
+  return f64x2.le(f64x2.mul(d, d), f64x2.mul(most, variance))
 }
 
 /** keepStatistics() of the features of a strip, from the totals of x - shift and of its squares. */
@@ -179,6 +201,8 @@ function keepColumnStatistics(
   const totals = scratch + TOTALS_AT
   const squares = scratch + SECOND_TOTALS_AT
   const shift = scratch + SHIFTS_AT
+  // By way of memory: V8 builds a constant that it knows anew in every round of a loop.
+  v128.store(scratch, f64x2.splat(MOST_SHIFT), 32)
   let at: usize = 0
   while (at < width) {
     let end = min(at + 16, width)
@@ -187,27 +211,30 @@ function keepColumnStatistics(
       const shifts = v128.load(shift + at)
       let d = meanOfPair(inverseM, totals + wide)
       let variance = varianceOfPair(inverseM, d, squares + wide)
-      let near = pairIsNear(d, variance)
+      const most = v128.load(scratch, 32)
+      let near = pairIsNear(d, variance, most)
       let average: v128
       if (LANES == 2) {
         average = f64x2.add(shifts, d)
       } else {
         const d1 = meanOfPair(inverseM, totals + wide + 16)
         const variance1 = varianceOfPair(inverseM, d1, squares + wide + 16)
-        near = v128.and(near, pairIsNear(d1, variance1))
+        near = v128.and(near, pairIsNear(d1, variance1, most))
         const low = f64x2.add(f64x2.promote_low_f32x4(shifts), d)
         const high = f64x2.add(f64x2.promote_low_f32x4(v128.shuffle<i64>(shifts, shifts, 1, 1)), d1)
         average = v128.shuffle<i64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2)
         variance = v128.shuffle<i64>(f32x4.demote_f64x2_zero(variance), f32x4.demote_f64x2_zero(variance1), 0, 2)
       }
-      if (i64x2.all_true(near)) {
+      // 0 where the variance is infinite.
+      const inverses = v128.div<Float>(one, v128.sqrt<Float>(v128.add<Float>(variance, epsilons)))
+      if (i64x2.all_true(near) && (LANES == 2 ? i64x2.all_true(inverses) : i32x4.all_true(inverses))) {
         const seen = correct ? v128.div<Float>(v128.mul<Float>(variance, ms), less) : variance
         const oldMean = v128.mul<Float>(momenta, v128.load(runningMean + at))
         const oldVar = v128.mul<Float>(momenta, v128.load(runningVar + at))
         v128.store(runningMean + at, v128.add<Float>(oldMean, v128.mul<Float>(rests, average)))
         v128.store(runningVar + at, v128.add<Float>(oldVar, v128.mul<Float>(rests, seen)))
         v128.store(mean + at, average)
-        v128.store(invStd + at, v128.div<Float>(one, v128.sqrt<Float>(v128.add<Float>(variance, epsilons))))
+        v128.store(invStd + at, inverses)
         at = end
       }
     }
@@ -250,14 +277,14 @@ export function batchNormForward(
       const shift = scratch + SHIFTS_AT
       const sums = scratch + SUMS_AT
       const squares = scratch + SECONDS_AT
-      memory.fill(scratch + TOTALS_AT, 0, 2 * WIDE)
       let row = min(n, FIRST_VALUES)
       beginColumnMoments(row, width, stride, shift, strip, sums, squares)
-      for (let end = SUM_STEPS; row < n || end == SUM_STEPS; end += SUM_STEPS) {
+      for (let end = SUM_STEPS; ; end += SUM_STEPS) {
         accumulateColumnMoments(min(n, end) - row, width, stride, shift, strip + <usize>row * stride, sums, squares)
-        addBlock(width, sums, scratch + TOTALS_AT)
-        addBlock(width, squares, scratch + SECOND_TOTALS_AT)
-        row = min(n, end)
+        addBlock(end == SUM_STEPS, width, sums, scratch + TOTALS_AT)
+        addBlock(end == SUM_STEPS, width, squares, scratch + SECOND_TOTALS_AT)
+        if (end >= n) break
+        row = end
         memory.fill(sums, 0, 2 * STRIP)
       }
       keepColumnStatistics(
@@ -370,7 +397,6 @@ export function batchNormBackward(
     const products = scratch + SECONDS_AT
     for (let at: usize = 0; at < stride; at += STRIP) {
       const width = min(STRIP, stride - at)
-      memory.fill(scratch + TOTALS_AT, 0, 2 * WIDE)
       for (let row = 0; row < n; row += SUM_STEPS) {
         memory.fill(sums, 0, 2 * STRIP)
         for (let i = row; i < min(n, row + SUM_STEPS); i += ROWS) {
@@ -380,8 +406,8 @@ export function batchNormBackward(
             dy + offset, sums, products,
           )
         }
-        addBlock(width, sums, scratch + TOTALS_AT)
-        addBlock(width, products, scratch + SECOND_TOTALS_AT)
+        addBlock(row == 0, width, sums, scratch + TOTALS_AT)
+        addBlock(row == 0, width, products, scratch + SECOND_TOTALS_AT)
       }
       for (let j: usize = 0; j < width; j += SIZE) {
         const inverse = load<Float>(invStd + at + j)

@@ -58,66 +58,79 @@ export function groupNormForward(
 }
 
 /**
- * One row of features: dbeta += dy; dgamma += dy * (x - mean) * invStd; and with g = gamma * dy, the sums of g and of
- * g * (x - mean) to `out` as float64, in the order of reduce.ts but for a tail of single values, at the end.
+ * Of a run of features in whole groups of four vectors: dbeta += dy; dgamma += dy * (x - mean) * invStd; and with
+ * g = gamma * dy, the sums of g and of g * (x - mean), added to those at `out` as float64.
  */
 function accumulateFeatures(
-  count: i32, mean: Float, invStd: Float, x: usize, gamma: usize, dy: usize, dgamma: usize, dbeta: usize, out: usize,
+  run: i32, mean: Float, invStd: Float, x: usize, gamma: usize, dy: usize, dgamma: usize, dbeta: usize, out: usize,
 ): void {
   const means = v128.splat<Float>(mean)
   const inverses = v128.splat<Float>(invStd)
-  const zero = v128.splat<Float>(0)
-  let sum: f64 = 0
-  let product: f64 = 0
-  while (count >= SUMS) {
-    let run = min(count, RUN) & -SUMS
-    count -= run
-    let s0 = zero
-    let s1 = zero
-    let s2 = zero
-    let s3 = zero
-    let q0 = zero
-    let q1 = zero
-    let q2 = zero
-    let q3 = zero
-    for (; run > 0; run -= SUMS) {
-      let d = v128.sub<Float>(v128.load(x), means)
-      let e = v128.load(dy)
-      let g = v128.mul<Float>(v128.load(gamma), e)
-      s0 = v128.add<Float>(s0, g)
-      q0 = v128.add<Float>(q0, v128.mul<Float>(g, d))
-      v128.store(dgamma, v128.add<Float>(v128.load(dgamma), v128.mul<Float>(e, v128.mul<Float>(d, inverses))))
-      v128.store(dbeta, v128.add<Float>(v128.load(dbeta), e))
-      d = v128.sub<Float>(v128.load(x, 16), means)
-      e = v128.load(dy, 16)
-      g = v128.mul<Float>(v128.load(gamma, 16), e)
-      s1 = v128.add<Float>(s1, g)
-      q1 = v128.add<Float>(q1, v128.mul<Float>(g, d))
-      v128.store(dgamma, v128.add<Float>(v128.load(dgamma, 16), v128.mul<Float>(e, v128.mul<Float>(d, inverses))), 16)
-      v128.store(dbeta, v128.add<Float>(v128.load(dbeta, 16), e), 16)
-      d = v128.sub<Float>(v128.load(x, 32), means)
-      e = v128.load(dy, 32)
-      g = v128.mul<Float>(v128.load(gamma, 32), e)
-      s2 = v128.add<Float>(s2, g)
-      q2 = v128.add<Float>(q2, v128.mul<Float>(g, d))
-      v128.store(dgamma, v128.add<Float>(v128.load(dgamma, 32), v128.mul<Float>(e, v128.mul<Float>(d, inverses))), 32)
-      v128.store(dbeta, v128.add<Float>(v128.load(dbeta, 32), e), 32)
-      d = v128.sub<Float>(v128.load(x, 48), means)
-      e = v128.load(dy, 48)
-      g = v128.mul<Float>(v128.load(gamma, 48), e)
-      s3 = v128.add<Float>(s3, g)
-      q3 = v128.add<Float>(q3, v128.mul<Float>(g, d))
-      v128.store(dgamma, v128.add<Float>(v128.load(dgamma, 48), v128.mul<Float>(e, v128.mul<Float>(d, inverses))), 48)
-      v128.store(dbeta, v128.add<Float>(v128.load(dbeta, 48), e), 48)
-      x += 64
-      dy += 64
-      gamma += 64
-      dgamma += 64
-      dbeta += 64
-    }
-    sum += totalOf(s0, s1, s2, s3)
-    product += totalOf(q0, q1, q2, q3)
+  let s0 = v128.splat<Float>(0)
+  let s1 = s0
+  let s2 = s0
+  let s3 = s0
+  let q0 = s0
+  let q1 = s0
+  let q2 = s0
+  let q3 = s0
+  for (; run > 0; run -= SUMS) {
+    let d = v128.sub<Float>(v128.load(x), means)
+    let e = v128.load(dy)
+    let g = v128.mul<Float>(v128.load(gamma), e)
+    s0 = v128.add<Float>(s0, g)
+    q0 = v128.add<Float>(q0, v128.mul<Float>(g, d))
+    v128.store(dgamma, v128.add<Float>(v128.load(dgamma), v128.mul<Float>(e, v128.mul<Float>(d, inverses))))
+    v128.store(dbeta, v128.add<Float>(v128.load(dbeta), e))
+    d = v128.sub<Float>(v128.load(x, 16), means)
+    e = v128.load(dy, 16)
+    g = v128.mul<Float>(v128.load(gamma, 16), e)
+    s1 = v128.add<Float>(s1, g)
+    q1 = v128.add<Float>(q1, v128.mul<Float>(g, d))
+    v128.store(dgamma, v128.add<Float>(v128.load(dgamma, 16), v128.mul<Float>(e, v128.mul<Float>(d, inverses))), 16)
+    v128.store(dbeta, v128.add<Float>(v128.load(dbeta, 16), e), 16)
+    d = v128.sub<Float>(v128.load(x, 32), means)
+    e = v128.load(dy, 32)
+    g = v128.mul<Float>(v128.load(gamma, 32), e)
+    s2 = v128.add<Float>(s2, g)
+    q2 = v128.add<Float>(q2, v128.mul<Float>(g, d))
+    v128.store(dgamma, v128.add<Float>(v128.load(dgamma, 32), v128.mul<Float>(e, v128.mul<Float>(d, inverses))), 32)
+    v128.store(dbeta, v128.add<Float>(v128.load(dbeta, 32), e), 32)
+    d = v128.sub<Float>(v128.load(x, 48), means)
+    e = v128.load(dy, 48)
+    g = v128.mul<Float>(v128.load(gamma, 48), e)
+    s3 = v128.add<Float>(s3, g)
+    q3 = v128.add<Float>(q3, v128.mul<Float>(g, d))
+    v128.store(dgamma, v128.add<Float>(v128.load(dgamma, 48), v128.mul<Float>(e, v128.mul<Float>(d, inverses))), 48)
+    v128.store(dbeta, v128.add<Float>(v128.load(dbeta, 48), e), 48)
+    x += 64
+    dy += 64
+    gamma += 64
+    dgamma += 64
+    dbeta += 64
   }
+  store<f64>(out, load<f64>(out) + totalOf(s0, s1, s2, s3))
+  store<f64>(out, load<f64>(out, 8) + totalOf(q0, q1, q2, q3), 8)
+}
+
+/** The same for a row of any length; its sums replace those at `out`. What fills no four vectors is added at the end. */
+function sumFeatures(
+  count: i32, mean: Float, invStd: Float, x: usize, gamma: usize, dy: usize, dgamma: usize, dbeta: usize, out: usize,
+): void {
+  v128.store(out, v128.splat<Float>(0))
+  while (count >= SUMS) {
+    const run = min(count, RUN) & -SUMS
+    const bytes = <usize>run * SIZE
+    accumulateFeatures(run, mean, invStd, x, gamma, dy, dgamma, dbeta, out)
+    count -= run
+    x += bytes
+    gamma += bytes
+    dy += bytes
+    dgamma += bytes
+    dbeta += bytes
+  }
+  let sum = load<f64>(out)
+  let product = load<f64>(out, 8)
   for (; count > 0; --count) {
     const d: Float = load<Float>(x) - mean
     const e = load<Float>(dy)
@@ -200,7 +213,7 @@ export function groupNormBackward(
       let sum: f64 = 0
       let product: f64 = 0
       if (hw == 1) {
-        accumulateFeatures(channels, average, inverse, x, gamma + at, dy, toGamma + at, toBeta + at, scratch)
+        sumFeatures(channels, average, inverse, x, gamma + at, dy, toGamma + at, toBeta + at, scratch)
         sum = load<f64>(scratch)
         product = load<f64>(scratch, 8)
       } else {

@@ -85,7 +85,9 @@ export function limitRowNorms(rows: i32, size: i32, limit: Float, x: usize): voi
         scale(size, <Float>SHORTER, x)
         length = norm(size, x)
       }
-      if (length > limit) scale(size, <Float>(<f64>limit / length), x)
+      // Of a row that is longer by less than a rounding it is 1.
+      const factor = <Float>(<f64>limit / length)
+      if (factor < 1) scale(size, factor, x)
     }
     x += <usize>size * SIZE
   }

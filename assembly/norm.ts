@@ -13,6 +13,7 @@ const SCALE: usize = 16
 
 /** The sums of x - shift and of (x - shift)^2 of a block of reduce.ts, added to those at `out`. */
 function accumulateMoments(rows: i32, hw: i32, shifts: v128, stride: usize, x: usize, out: usize): void {
+  const mask = maskFirst(hw & (LANES - 1))
   const zero = v128.splat<Float>(0)
   let s0 = zero
   let s1 = zero
@@ -40,6 +41,7 @@ function accumulateMoments(rows: i32, hw: i32, shifts: v128, stride: usize, x: u
       q3 = v128.add<Float>(q3, v128.mul<Float>(d, d))
       from += 64
     }
+    if (left == 0) continue
     if (left >= LANES) {
       let d = v128.sub<Float>(v128.load(from), shifts)
       s0 = v128.add<Float>(s0, d)
@@ -58,7 +60,7 @@ function accumulateMoments(rows: i32, hw: i32, shifts: v128, stride: usize, x: u
       left &= LANES - 1
     }
     if (left > 0) {
-      const d = v128.and(v128.sub<Float>(loadFirst(left, from), shifts), maskFirst(left))
+      const d = v128.and(v128.sub<Float>(loadFirst(left, from), shifts), mask)
       s3 = v128.add<Float>(s3, d)
       q3 = v128.add<Float>(q3, v128.mul<Float>(d, d))
     }
@@ -70,7 +72,7 @@ function accumulateMoments(rows: i32, hw: i32, shifts: v128, stride: usize, x: u
 /** The sums of x - shift and of (x - shift)^2, for n rows of one channel, to `out`; stride in bytes. */
 function sumMoments(n: i32, hw: i32, shift: Float, stride: usize, x: usize, out: usize): void {
   const shifts = v128.splat<Float>(shift)
-  const together = rowsOfBlock(hw)
+  const together = rowsOfBlock(n, hw)
   v128.store(out, v128.splat<Float>(0))
   for (; n > 0; n -= together, x += <usize>together * stride) {
     for (let at = 0; at < hw; at += RUN) {
@@ -83,9 +85,12 @@ function sumMoments(n: i32, hw: i32, shift: Float, stride: usize, x: usize, out:
 export const FIRST_VALUES: i32 = 4
 const MOST_FIRST_VALUES: i32 = 256
 
-/** Whether the difference d of a mean from its shift is so small that E[(x-s)^2] - d^2 loses few digits. */
+/** So many times the variance may the square of d, the difference of a mean from its shift, be. */
+export const MOST_SHIFT: f64 = 32
+
+/** Whether d is so small that E[(x-s)^2] - d^2 loses few digits. */
 export function isNear(d: f64, variance: f64): bool {
-  return d * d <= 32 * variance && variance < Infinity
+  return d * d <= MOST_SHIFT * variance && variance < Infinity
 }
 
 /**
@@ -97,7 +102,7 @@ export function isNear(d: f64, variance: f64): bool {
  */
 export function moments(n: i32, hw: i32, stride: usize, x: usize, out: usize): void {
   const inverseM: f64 = 1 / (<f64>n * <f64>hw)
-  const rows = min(n, (FIRST_VALUES + hw - 1) / hw)
+  const rows = hw < FIRST_VALUES ? min(n, (FIRST_VALUES + hw - 1) / hw) : 1
   const count = min(hw, MOST_FIRST_VALUES)
   let shift: Float = <Float>(total<Values>(rows, count, stride, x, 0, 0) / <f64>(rows * count))
   sumMoments(n, hw, shift, stride, x, out)
@@ -287,6 +292,7 @@ function accumulateGradients(
       from += 64
       grad += 64
     }
+    if (left == 0) continue
     if (left >= LANES) {
       let d = v128.sub<Float>(v128.load(from), means)
       let g = v128.andnot(v128.load(grad), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
@@ -310,7 +316,8 @@ function accumulateGradients(
       left &= LANES - 1
     }
     if (left > 0) {
-      const d = v128.and(v128.sub<Float>(loadFirst(left, from), means), maskFirst(left))
+      // The lanes of dy past the end are 0, and add nothing.
+      const d = v128.sub<Float>(loadFirst(left, from), means)
       const g = v128.andnot(loadFirst(left, grad), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
       s3 = v128.add<Float>(s3, g)
       q3 = v128.add<Float>(q3, v128.mul<Float>(g, d))
@@ -331,7 +338,7 @@ export function sumGradients(
   const means = v128.splat<Float>(mean)
   const scales = v128.splat<Float>(scale)
   const thresholds = v128.splat<Float>(threshold)
-  const together = rowsOfBlock(hw)
+  const together = rowsOfBlock(n, hw)
   v128.store(out, v128.splat<Float>(0))
   for (; n > 0; n -= together) {
     for (let at = 0; at < hw; at += RUN) {

@@ -25,7 +25,7 @@ export const BLOCK_OFFSET: i32 = EDGE_OFFSET + 16 * MR * NV
 export const GEMM_SCRATCH: i32 = BLOCK_OFFSET + 16 * KC * BLOCK_VECTORS
 
 /** Additions in a row, in one precision, before a partial sum is added to a total in float64: see reduce.ts. */
-export const SUM_STEPS: i32 = 128
+export const SUM_STEPS: i32 = 512
 
 /** Bytes of scratch of e^x: constants, two times four vectors, an odd tail. */
 export const EXP_SCRATCH: i32 = 512

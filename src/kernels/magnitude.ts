@@ -54,7 +54,7 @@ export const magnitudeKernels = (heap: Heap) => {
           scale(size, SHORTER, x)
           length = norm(size, x)
         }
-        if (length > limit) scale(size, F(limit / length), x)
+        if (F(limit / length) < 1) scale(size, F(limit / length), x)
       }
     },
   }
