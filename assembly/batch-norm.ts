@@ -10,7 +10,7 @@ import { BATCH_NORM_STRIP, SUM_STEPS } from '../src/kernels/blocking'
 import { LANES, SIZE } from './float'
 import {
   FIRST_VALUES, MOST_SHIFT, sumGradients, gradientRows, inverseDeviation, inverseDeviationOf, isNear, moments,
-  normalizeColumns, normalizeRows, storeMoments,
+  normalizeRows, storeMoments,
 } from './norm'
 
 /** Rows of features that are summed together, so that what belongs to a feature is loaded once for all of them. */
@@ -19,12 +19,14 @@ const ROWS: i32 = 4
 const STRIP: usize = BATCH_NORM_STRIP
 /** Bytes of a strip as float64. */
 const WIDE: usize = (STRIP / SIZE) * 8
+/** Keeps values of the same feature out of the same set of the cache. */
+const APART: usize = 1088
 /** Offsets in scratch. */
 const SUMS_AT: usize = 64
-const SECONDS_AT: usize = SUMS_AT + STRIP
-const TOTALS_AT: usize = SECONDS_AT + STRIP
+const SECONDS_AT: usize = SUMS_AT + STRIP + APART
+const SHIFTS_AT: usize = SECONDS_AT + STRIP + APART
+const TOTALS_AT: usize = SHIFTS_AT + STRIP
 const SECOND_TOTALS_AT: usize = TOTALS_AT + WIDE
-const SHIFTS_AT: usize = SECOND_TOTALS_AT + WIDE
 
 /**
  * What becomes of the moments of one channel in `out` (see norm.ts): mean and invStd, and
@@ -61,28 +63,30 @@ function addBlock(first: bool, width: usize, sums: usize, totals: usize): void {
   }
 }
 
-/** shifts = the means of the first n rows; sums, squares = those of accumulateColumnMoments for them. */
+/** shifts = the means of the first n <= 4 rows; sums, squares = those of accumulateColumnMoments for them. */
 function beginColumnMoments(
   n: i32, width: usize, stride: usize, shift: usize, x: usize, sums: usize, squares: usize,
 ): void {
-  const divisors = v128.splat<Float>(<Float>n)
   let at: usize = 0
-  for (; at + 16 <= width; at += 16) {
-    let sum = v128.splat<Float>(0)
-    let s = sum
-    let q = sum
-    let from = x + at
-    for (let row = 0; row < n; ++row, from += stride) sum = v128.add<Float>(sum, v128.load(from))
-    const shifts = v128.div<Float>(sum, divisors)
-    from = x + at
-    for (let row = 0; row < n; ++row, from += stride) {
-      const d = v128.sub<Float>(v128.load(from), shifts)
-      s = v128.add<Float>(s, d)
-      q = v128.add<Float>(q, v128.mul<Float>(d, d))
+  if (n == 4) {
+    const quarter = v128.splat<Float>(0.25)
+    for (; at + 16 <= width; at += 16) {
+      const from = x + at
+      const x0 = v128.load(from)
+      const x1 = v128.load(from + stride)
+      const x2 = v128.load(from + 2 * stride)
+      const x3 = v128.load(from + 3 * stride)
+      const sum = v128.add<Float>(v128.add<Float>(v128.add<Float>(x0, x1), x2), x3)
+      const shifts = v128.mul<Float>(sum, quarter)
+      const d0 = v128.sub<Float>(x0, shifts)
+      const d1 = v128.sub<Float>(x1, shifts)
+      const d2 = v128.sub<Float>(x2, shifts)
+      const d3 = v128.sub<Float>(x3, shifts)
+      const q = v128.add<Float>(v128.mul<Float>(d0, d0), v128.mul<Float>(d1, d1))
+      v128.store(shift + at, shifts)
+      v128.store(sums + at, v128.add<Float>(v128.add<Float>(v128.add<Float>(d0, d1), d2), d3))
+      v128.store(squares + at, v128.add<Float>(v128.add<Float>(q, v128.mul<Float>(d2, d2)), v128.mul<Float>(d3, d3)))
     }
-    v128.store(shift + at, shifts)
-    v128.store(sums + at, s)
-    v128.store(squares + at, q)
   }
   for (; at < width; at += SIZE) {
     let sum: Float = 0
@@ -100,61 +104,41 @@ function beginColumnMoments(
 function accumulateColumnMoments(
   n: i32, width: usize, stride: usize, shift: usize, x: usize, sums: usize, squares: usize,
 ): void {
-  // Eight rows at a time, so that the sums are seldom loaded and stored.
-  for (; n > 0; n -= 8, x += 8 * stride) {
+  for (; n > 0; n -= ROWS, x += <usize>ROWS * stride) {
     let at: usize = 0
     for (; at + 16 <= width; at += 16) {
       const shifts = v128.load(shift + at)
-      let s = v128.load(sums + at)
-      let q = v128.load(squares + at)
       let from = x + at
-      if (n < 8) {
-        for (let row = 0; row < n; ++row, from += stride) {
-          const d = v128.sub<Float>(v128.load(from), shifts)
+      let d = v128.sub<Float>(v128.load(from), shifts)
+      let s = v128.add<Float>(v128.load(sums + at), d)
+      let q = v128.add<Float>(v128.load(squares + at), v128.mul<Float>(d, d))
+      if (n >= ROWS) {
+        from += stride
+        d = v128.sub<Float>(v128.load(from), shifts)
+        s = v128.add<Float>(s, d)
+        q = v128.add<Float>(q, v128.mul<Float>(d, d))
+        from += stride
+        d = v128.sub<Float>(v128.load(from), shifts)
+        s = v128.add<Float>(s, d)
+        q = v128.add<Float>(q, v128.mul<Float>(d, d))
+        from += stride
+        d = v128.sub<Float>(v128.load(from), shifts)
+        s = v128.add<Float>(s, d)
+        q = v128.add<Float>(q, v128.mul<Float>(d, d))
+      } else {
+        for (let row = n; row > 1; --row) {
+          from += stride
+          d = v128.sub<Float>(v128.load(from), shifts)
           s = v128.add<Float>(s, d)
           q = v128.add<Float>(q, v128.mul<Float>(d, d))
         }
-        v128.store(sums + at, s)
-        v128.store(squares + at, q)
-        continue
       }
-      let d = v128.sub<Float>(v128.load(from), shifts)
-      s = v128.add<Float>(s, d)
-      q = v128.add<Float>(q, v128.mul<Float>(d, d))
-      from += stride
-      d = v128.sub<Float>(v128.load(from), shifts)
-      s = v128.add<Float>(s, d)
-      q = v128.add<Float>(q, v128.mul<Float>(d, d))
-      from += stride
-      d = v128.sub<Float>(v128.load(from), shifts)
-      s = v128.add<Float>(s, d)
-      q = v128.add<Float>(q, v128.mul<Float>(d, d))
-      from += stride
-      d = v128.sub<Float>(v128.load(from), shifts)
-      s = v128.add<Float>(s, d)
-      q = v128.add<Float>(q, v128.mul<Float>(d, d))
-      from += stride
-      d = v128.sub<Float>(v128.load(from), shifts)
-      s = v128.add<Float>(s, d)
-      q = v128.add<Float>(q, v128.mul<Float>(d, d))
-      from += stride
-      d = v128.sub<Float>(v128.load(from), shifts)
-      s = v128.add<Float>(s, d)
-      q = v128.add<Float>(q, v128.mul<Float>(d, d))
-      from += stride
-      d = v128.sub<Float>(v128.load(from), shifts)
-      s = v128.add<Float>(s, d)
-      q = v128.add<Float>(q, v128.mul<Float>(d, d))
-      from += stride
-      d = v128.sub<Float>(v128.load(from), shifts)
-      s = v128.add<Float>(s, d)
-      q = v128.add<Float>(q, v128.mul<Float>(d, d))
       v128.store(sums + at, s)
       v128.store(squares + at, q)
     }
     for (; at < width; at += SIZE) {
       let from = x + at
-      for (let row = min(n, 8); row > 0; --row, from += stride) addMoment(shift + at, from, sums + at, squares + at)
+      for (let row = min(n, ROWS); row > 0; --row, from += stride) addMoment(shift + at, from, sums + at, squares + at)
     }
   }
 }
@@ -251,6 +235,73 @@ function keepColumnStatistics(
   }
 }
 
+/** The totals and shifts of the features of a strip, to scratch. */
+function columnTotals(n: i32, width: usize, stride: usize, x: usize, scratch: usize): void {
+  const shift = scratch + SHIFTS_AT
+  const sums = scratch + SUMS_AT
+  const squares = scratch + SECONDS_AT
+  let row = min(n, FIRST_VALUES)
+  beginColumnMoments(row, width, stride, shift, x, sums, squares)
+  for (let end = SUM_STEPS; ; end += SUM_STEPS) {
+    accumulateColumnMoments(min(n, end) - row, width, stride, shift, x + <usize>row * stride, sums, squares)
+    addBlock(end == SUM_STEPS, width, sums, scratch + TOTALS_AT)
+    addBlock(end == SUM_STEPS, width, squares, scratch + SECOND_TOTALS_AT)
+    if (end >= n) return
+    row = end
+    memory.fill(sums, 0, STRIP)
+    memory.fill(squares, 0, STRIP)
+  }
+}
+
+/** y = max(floor, (x - mean) * scale + beta) for n rows of features. */
+function normalizeStrip(
+  n: i32, width: usize, stride: usize, floor: Float, x: usize, mean: usize, scale: usize, beta: usize, y: usize,
+): void {
+  const floors = v128.splat<Float>(floor)
+  const step = <usize>ROWS * stride
+  for (; n > 0; n -= ROWS, x += step, y += step) {
+    let at: usize = 0
+    for (; at + 16 <= width; at += 16) {
+      const means = v128.load(mean + at)
+      const scales = v128.load(scale + at)
+      const betas = v128.load(beta + at)
+      let from = x + at
+      let to = y + at
+      let z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
+      v128.store(to, v128.pmax<Float>(z, floors))
+      if (n >= ROWS) {
+        from += stride
+        to += stride
+        z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
+        v128.store(to, v128.pmax<Float>(z, floors))
+        from += stride
+        to += stride
+        z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
+        v128.store(to, v128.pmax<Float>(z, floors))
+        from += stride
+        to += stride
+        z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
+        v128.store(to, v128.pmax<Float>(z, floors))
+      } else {
+        for (let row = n; row > 1; --row) {
+          from += stride
+          to += stride
+          z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
+          v128.store(to, v128.pmax<Float>(z, floors))
+        }
+      }
+    }
+    for (; at < width; at += SIZE) {
+      let from = x + at
+      let to = y + at
+      for (let row = min(n, ROWS); row > 0; --row, from += stride, to += stride) {
+        const z: Float = (load<Float>(from) - load<Float>(mean + at)) * load<Float>(scale + at) + load<Float>(beta + at)
+        store<Float>(to, z < floor ? floor : z)
+      }
+    }
+  }
+}
+
 /**
  * y = gamma * (x - mean) / sqrt(variance + epsilon) + beta.
  * Training: mean and variance of the batch, kept in mean and invStd for backward; running = momentum * running +
@@ -271,28 +322,22 @@ export function batchNormForward(
     }
   }
   if (hw == 1) {
-    for (let at: usize = 0; training && at < stride; at += STRIP) {
+    for (let at: usize = 0; at < stride; at += STRIP) {
       const width = min(STRIP, stride - at)
       const strip = x + at
-      const shift = scratch + SHIFTS_AT
-      const sums = scratch + SUMS_AT
-      const squares = scratch + SECONDS_AT
-      let row = min(n, FIRST_VALUES)
-      beginColumnMoments(row, width, stride, shift, strip, sums, squares)
-      for (let end = SUM_STEPS; ; end += SUM_STEPS) {
-        accumulateColumnMoments(min(n, end) - row, width, stride, shift, strip + <usize>row * stride, sums, squares)
-        addBlock(end == SUM_STEPS, width, sums, scratch + TOTALS_AT)
-        addBlock(end == SUM_STEPS, width, squares, scratch + SECOND_TOTALS_AT)
-        if (end >= n) break
-        row = end
-        memory.fill(sums, 0, 2 * STRIP)
+      if (training) {
+        columnTotals(n, width, stride, strip, scratch)
+        keepColumnStatistics(
+          n, width, stride, unbiased, epsilon, momentum, rest, strip, scratch,
+          runningMean + at, runningVar + at, mean + at, invStd + at,
+        )
       }
-      keepColumnStatistics(
-        n, width, stride, unbiased, epsilon, momentum, rest, strip, scratch,
-        runningMean + at, runningVar + at, mean + at, invStd + at,
-      )
+      const scale = scratch + SUMS_AT
+      for (let j: usize = 0; j < width; j += SIZE) {
+        store<Float>(scale + j, load<Float>(gamma + at + j) * load<Float>(invStd + at + j))
+      }
+      normalizeStrip(n, width, stride, floor, strip, mean + at, scale, beta + at, y + at)
     }
-    normalizeColumns(n, c, 1, floor, x, mean, invStd, gamma, beta, y)
     return
   }
   for (let channel = 0; channel < c; ++channel) {
@@ -327,10 +372,11 @@ function accumulateColumnGradients(
     const thresholds = relu ? v128.neg<Float>(v128.load(beta + at)) : v128.splat<Float>(NaN)
     let s = v128.load(sums + at)
     let q = v128.load(products + at)
-    let offset = at
-    for (let row = 0; row < n; ++row, offset += stride) {
-      const d = v128.sub<Float>(v128.load(x + offset), means)
-      const g = v128.andnot(v128.load(dy + offset), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
+    let from = x + at
+    let grad = dy + at
+    for (let row = n; row > 0; --row, from += stride, grad += stride) {
+      const d = v128.sub<Float>(v128.load(from), means)
+      const g = v128.andnot(v128.load(grad), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
       s = v128.add<Float>(s, g)
       q = v128.add<Float>(q, v128.mul<Float>(g, d))
     }
@@ -363,12 +409,14 @@ function gradientColumns(
     const thresholds = relu ? v128.neg<Float>(v128.load(beta + at)) : v128.splat<Float>(NaN)
     const bs = v128.load(b + at)
     const ks = v128.load(k + at)
-    let offset = at
-    for (let row = 0; row < n; ++row, offset += stride) {
-      const d = v128.sub<Float>(v128.load(x + offset), means)
-      const g = v128.andnot(v128.load(dy + offset), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
+    let from = x + at
+    let grad = dy + at
+    let to = dx + at
+    for (let row = n; row > 0; --row, from += stride, grad += stride, to += stride) {
+      const d = v128.sub<Float>(v128.load(from), means)
+      const g = v128.andnot(v128.load(grad), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
       const rest = v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))
-      v128.store(dx + offset, v128.mul<Float>(scales, rest))
+      v128.store(to, v128.mul<Float>(scales, rest))
     }
   }
   for (; at < width; at += SIZE) {
@@ -398,7 +446,8 @@ export function batchNormBackward(
     for (let at: usize = 0; at < stride; at += STRIP) {
       const width = min(STRIP, stride - at)
       for (let row = 0; row < n; row += SUM_STEPS) {
-        memory.fill(sums, 0, 2 * STRIP)
+        memory.fill(sums, 0, STRIP)
+        memory.fill(products, 0, STRIP)
         for (let i = row; i < min(n, row + SUM_STEPS); i += ROWS) {
           const offset = <usize>i * stride + at
           accumulateColumnGradients(

@@ -5,7 +5,7 @@
 import { NORM_SCRATCH, SUM_STEPS } from '../src/kernels/blocking'
 import { add } from './elementwise'
 import { LANES, SIZE } from './float'
-import { sumGradients, inverseDeviationOf, moments, normalizeColumns, normalizeRows } from './norm'
+import { inverseDeviationOf, moments, normalizeRows, sumGradients } from './norm'
 import { RUN, SUMS, totalOf } from './reduce'
 
 /** Four vectors of the same value. */
@@ -36,9 +36,7 @@ export function groupNormForward(
       store<Float>(mean, average)
       store<Float>(invStd, inverse)
       if (hw == 1) {
-        storeForAll(average, scratch)
-        storeForAll(inverse, scratch + 64)
-        normalizeColumns(1, channels, 0, -Infinity, x, scratch, scratch + 64, gamma + at, beta + at, y)
+        normalizeFeatures(channels, average, inverse, x, gamma + at, beta + at, y)
         const row = <usize>channels * SIZE
         at += row
         x += row
@@ -57,12 +55,39 @@ export function groupNormForward(
   }
 }
 
+/** y = (x - mean) * (gamma * invStd) + beta for one row of features. */
+function normalizeFeatures(count: i32, mean: Float, invStd: Float, x: usize, gamma: usize, beta: usize, y: usize): void {
+  const means = v128.splat<Float>(mean)
+  const inverses = v128.splat<Float>(invStd)
+  for (; count >= 2 * LANES; count -= 2 * LANES) {
+    let s = v128.mul<Float>(v128.load(gamma), inverses)
+    let d = v128.sub<Float>(v128.load(x), means)
+    v128.store(y, v128.add<Float>(v128.mul<Float>(d, s), v128.load(beta)))
+    s = v128.mul<Float>(v128.load(gamma, 16), inverses)
+    d = v128.sub<Float>(v128.load(x, 16), means)
+    v128.store(y, v128.add<Float>(v128.mul<Float>(d, s), v128.load(beta, 16)), 16)
+    gamma += 32
+    beta += 32
+    x += 32
+    y += 32
+  }
+  for (; count > 0; --count) {
+    const scale: Float = load<Float>(gamma) * invStd
+    store<Float>(y, (load<Float>(x) - mean) * scale + load<Float>(beta))
+    gamma += SIZE
+    beta += SIZE
+    x += SIZE
+    y += SIZE
+  }
+}
+
+@inline
 /**
  * Of a run of features in whole groups of four vectors: dbeta += dy; dgamma += dy * (x - mean) * invStd; and with
  * g = gamma * dy, the sums of g and of g * (x - mean), added to those at `out` as float64.
  */
 function accumulateFeatures(
-  run: i32, mean: Float, invStd: Float, x: usize, gamma: usize, dy: usize, dgamma: usize, dbeta: usize, out: usize,
+  run: i32, mean: Float, invStd: Float, x: usize, gamma: usize, dy: usize, out: usize, dgamma: usize, dbeta: usize,
 ): void {
   const means = v128.splat<Float>(mean)
   const inverses = v128.splat<Float>(invStd)
@@ -121,7 +146,7 @@ function sumFeatures(
   while (count >= SUMS) {
     const run = min(count, RUN) & -SUMS
     const bytes = <usize>run * SIZE
-    accumulateFeatures(run, mean, invStd, x, gamma, dy, dgamma, dbeta, out)
+    accumulateFeatures(run, mean, invStd, x, gamma, dy, out, dgamma, dbeta)
     count -= run
     x += bytes
     gamma += bytes
@@ -157,17 +182,32 @@ function gradientFeatures(
   const inverses = v128.splat<Float>(invStd)
   const bs = v128.splat<Float>(b)
   const ks = v128.splat<Float>(k)
-  for (; count >= 2 * LANES; count -= 2 * LANES) {
+  for (; count >= 4 * LANES; count -= 4 * LANES) {
     let g = v128.mul<Float>(v128.load(gamma), v128.load(dy))
     let d = v128.sub<Float>(v128.load(x), means)
     v128.store(dx, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))))
     g = v128.mul<Float>(v128.load(gamma, 16), v128.load(dy, 16))
     d = v128.sub<Float>(v128.load(x, 16), means)
     v128.store(dx, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))), 16)
-    gamma += 32 * step
-    x += 32
-    dy += 32
-    dx += 32
+    g = v128.mul<Float>(v128.load(gamma, 32), v128.load(dy, 32))
+    d = v128.sub<Float>(v128.load(x, 32), means)
+    v128.store(dx, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))), 32)
+    g = v128.mul<Float>(v128.load(gamma, 48), v128.load(dy, 48))
+    d = v128.sub<Float>(v128.load(x, 48), means)
+    v128.store(dx, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))), 48)
+    gamma += 64 * step
+    x += 64
+    dy += 64
+    dx += 64
+  }
+  for (; count >= LANES; count -= LANES) {
+    const g = v128.mul<Float>(v128.load(gamma), v128.load(dy))
+    const d = v128.sub<Float>(v128.load(x), means)
+    v128.store(dx, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))))
+    gamma += 16 * step
+    x += 16
+    dy += 16
+    dx += 16
   }
   for (; count > 0; --count) {
     const g: Float = load<Float>(gamma) * load<Float>(dy)

@@ -62,6 +62,7 @@ export function gather(x: usize, stride: usize): v128 {
   return v128.load32_lane(x + 3 * stride, values, 3)
 }
 
+@inline
 /** The first `count` < LANES of the values at x, and zeros; reads no more. */
 export function loadFirst(count: i32, x: usize): v128 {
   if (LANES == 2) return v128.load64_zero(x)

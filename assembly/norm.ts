@@ -198,54 +198,6 @@ export function normalizeRows(
   }
 }
 
-/**
- * y = max(floor, (x - mean) * (gamma * invStd) + beta) for n rows of c features. mean and invStd: one for each
- * feature, or, with `step` 0 instead of 1, four vectors of the same one for all.
- */
-export function normalizeColumns(
-  n: i32, c: i32, step: usize, floor: Float, x: usize, mean: usize, invStd: usize, gamma: usize, beta: usize, y: usize,
-): void {
-  const floors = v128.splat<Float>(floor)
-  for (; n > 0; --n) {
-    let averages = mean
-    let inverses = invStd
-    let scales = gamma
-    let shifts = beta
-    let count = c
-    for (; count >= 4 * LANES; count -= 4 * LANES) {
-      let s = v128.mul<Float>(v128.load(scales), v128.load(inverses))
-      let d = v128.sub<Float>(v128.load(x), v128.load(averages))
-      v128.store(y, v128.pmax<Float>(v128.add<Float>(v128.mul<Float>(d, s), v128.load(shifts)), floors))
-      s = v128.mul<Float>(v128.load(scales, 16), v128.load(inverses, 16))
-      d = v128.sub<Float>(v128.load(x, 16), v128.load(averages, 16))
-      v128.store(y, v128.pmax<Float>(v128.add<Float>(v128.mul<Float>(d, s), v128.load(shifts, 16)), floors), 16)
-      s = v128.mul<Float>(v128.load(scales, 32), v128.load(inverses, 32))
-      d = v128.sub<Float>(v128.load(x, 32), v128.load(averages, 32))
-      v128.store(y, v128.pmax<Float>(v128.add<Float>(v128.mul<Float>(d, s), v128.load(shifts, 32)), floors), 32)
-      s = v128.mul<Float>(v128.load(scales, 48), v128.load(inverses, 48))
-      d = v128.sub<Float>(v128.load(x, 48), v128.load(averages, 48))
-      v128.store(y, v128.pmax<Float>(v128.add<Float>(v128.mul<Float>(d, s), v128.load(shifts, 48)), floors), 48)
-      averages += 64 * step
-      inverses += 64 * step
-      scales += 64
-      shifts += 64
-      x += 64
-      y += 64
-    }
-    for (; count > 0; --count) {
-      const scale: Float = load<Float>(scales) * load<Float>(inverses)
-      const z: Float = (load<Float>(x) - load<Float>(averages)) * scale + load<Float>(shifts)
-      store<Float>(y, z < floor ? floor : z)
-      averages += SIZE * step
-      inverses += SIZE * step
-      scales += SIZE
-      shifts += SIZE
-      x += SIZE
-      y += SIZE
-    }
-  }
-}
-
 /** The sums of sumGradients() of a block of reduce.ts, added to those at `out`. */
 function accumulateGradients(
   rows: i32, hw: i32, means: v128, scales: v128, thresholds: v128, masked: bool, stride: usize, x: usize, dy: usize,

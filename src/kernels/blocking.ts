@@ -35,9 +35,9 @@ export const SOFTMAX_SCRATCH: i32 = EXP_SCRATCH
 export const BINARY_SCRATCH: i32 = 1024
 
 /** Bytes of a row of features that batch norm takes at a time. */
-export const BATCH_NORM_STRIP: i32 = 1024
+export const BATCH_NORM_STRIP: i32 = 4096
 /** Bytes of scratch of batch norm and group norm: sums, and of a strip two sums, their totals in float64, shifts. */
-export const NORM_SCRATCH: i32 = 64 + 7 * BATCH_NORM_STRIP
+export const NORM_SCRATCH: i32 = 64 + 2 * 1088 + 7 * BATCH_NORM_STRIP
 
 /** a / b rounded up, for positive integers. */
 export function ceilDivide(a: i32, b: i32): i32 {
