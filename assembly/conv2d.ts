@@ -89,65 +89,62 @@ function packColumns(
   }
 }
 
+@inline
 /**
- * y = start + the sum of a[t] * x[offsets[t]], in blocks of KC as a matrix product; four vectors of neighbours at a time,
- * then single ones.
+ * y = start + the sum of a[t] * x[offsets[t]], in order, or y += that sum unless `fresh`; four vectors of neighbours at a
+ * time, then single ones.
  */
 function productOfRow(
-  k: i32, width: i32, a: usize, start: Float, source: usize, offsets: usize, y: usize,
+  k: i32, width: i32, fresh: i32, a: usize, start: Float, source: usize, offsets: usize, y: usize,
 ): void {
   const begin = v128.splat<Float>(start)
-  const zero = v128.splat<Float>(0)
   let column = 0
   for (; column + 4 * LANES <= width; column += 4 * LANES) {
     const base = source + <usize>column * SIZE
-    const to = y + <usize>column * SIZE
     let s0 = begin
     let s1 = begin
     let s2 = begin
     let s3 = begin
-    for (let p = 0; p < k; p += KC) {
-      for (let t = p; t < min(k, p + KC); ++t) {
-        const x = base + load<i32>(offsets + 4 * t)
-        const w = v128.splat<Float>(load<Float>(a + <usize>t * SIZE))
-        s0 = v128.add<Float>(s0, v128.mul<Float>(w, v128.load(x)))
-        s1 = v128.add<Float>(s1, v128.mul<Float>(w, v128.load(x, 16)))
-        s2 = v128.add<Float>(s2, v128.mul<Float>(w, v128.load(x, 32)))
-        s3 = v128.add<Float>(s3, v128.mul<Float>(w, v128.load(x, 48)))
-      }
-      v128.store(to, p ? v128.add<Float>(v128.load(to), s0) : s0)
-      v128.store(to, p ? v128.add<Float>(v128.load(to, 16), s1) : s1, 16)
-      v128.store(to, p ? v128.add<Float>(v128.load(to, 32), s2) : s2, 32)
-      v128.store(to, p ? v128.add<Float>(v128.load(to, 48), s3) : s3, 48)
-      s0 = s1 = s2 = s3 = zero
+    for (let t = 0; t < k; ++t) {
+      const x = base + load<i32>(offsets + 4 * t)
+      const w = v128.splat<Float>(load<Float>(a + <usize>t * SIZE))
+      s0 = v128.add<Float>(s0, v128.mul<Float>(w, v128.load(x)))
+      s1 = v128.add<Float>(s1, v128.mul<Float>(w, v128.load(x, 16)))
+      s2 = v128.add<Float>(s2, v128.mul<Float>(w, v128.load(x, 32)))
+      s3 = v128.add<Float>(s3, v128.mul<Float>(w, v128.load(x, 48)))
     }
+    const to = y + <usize>column * SIZE
+    if (!fresh) {
+      s0 = v128.add<Float>(v128.load(to), s0)
+      s1 = v128.add<Float>(v128.load(to, 16), s1)
+      s2 = v128.add<Float>(v128.load(to, 32), s2)
+      s3 = v128.add<Float>(v128.load(to, 48), s3)
+    }
+    v128.store(to, s0)
+    v128.store(to, s1, 16)
+    v128.store(to, s2, 32)
+    v128.store(to, s3, 48)
   }
   while (column < width) {
-    // The last vector ends with the row, and may write some results twice.
-    const vector = width >= LANES
+    // A fresh row's last vector ends with it, and may write some results twice.
+    const vector = fresh ? width >= LANES : column + LANES <= width
     if (vector) column = min(column, width - LANES)
     const base = source + <usize>column * SIZE
     const to = y + <usize>column * SIZE
     if (vector) {
       let sum = begin
-      for (let p = 0; p < k; p += KC) {
-        for (let t = p; t < min(k, p + KC); ++t) {
-          const w = v128.splat<Float>(load<Float>(a + <usize>t * SIZE))
-          sum = v128.add<Float>(sum, v128.mul<Float>(w, v128.load(base + load<i32>(offsets + 4 * t))))
-        }
-        v128.store(to, p ? v128.add<Float>(v128.load(to), sum) : sum)
-        sum = zero
+      for (let t = 0; t < k; ++t) {
+        const w = v128.splat<Float>(load<Float>(a + <usize>t * SIZE))
+        sum = v128.add<Float>(sum, v128.mul<Float>(w, v128.load(base + load<i32>(offsets + 4 * t))))
       }
+      v128.store(to, fresh ? sum : v128.add<Float>(v128.load(to), sum))
       column += LANES
     } else {
       let sum = start
-      for (let p = 0; p < k; p += KC) {
-        for (let t = p; t < min(k, p + KC); ++t) {
-          sum += load<Float>(a + <usize>t * SIZE) * load<Float>(base + load<i32>(offsets + 4 * t))
-        }
-        store<Float>(to, p ? load<Float>(to) + sum : sum)
-        sum = 0
+      for (let t = 0; t < k; ++t) {
+        sum += load<Float>(a + <usize>t * SIZE) * load<Float>(base + load<i32>(offsets + 4 * t))
       }
+      store<Float>(to, fresh ? sum : load<Float>(to) + sum)
       column += 1
     }
   }
@@ -161,12 +158,16 @@ function productWithColumns(
   const pixels = height * width
   if (m < MR) {
     // Too few filters for a tile, above all in depthwise convolutions: no packing, a row at a time.
-    for (let i = 0; i < m; ++i) {
-      const start: Float = bias ? load<Float>(bias + <usize>i * SIZE) : 0
-      for (let row = 0; row < height; ++row) {
-        const from = source + <usize>(row * sourceWidth) * SIZE
-        productOfRow(k, width, a + <usize>(i * k) * SIZE, start, from, offsets, out)
-        out += <usize>width * SIZE
+    for (let p = 0; p < k; p += KC) {
+      let to = out
+      for (let i = 0; i < m; ++i) {
+        const start: Float = bias && p == 0 ? load<Float>(bias + <usize>i * SIZE) : 0
+        for (let row = 0; row < height; ++row) {
+          const from = source + <usize>(row * sourceWidth) * SIZE
+          const weights = a + <usize>(i * k + p) * SIZE
+          productOfRow(min(k - p, KC), width, i32(p == 0), weights, start, from, offsets + 4 * p, to)
+          to += <usize>width * SIZE
+        }
       }
     }
     return
@@ -179,7 +180,7 @@ function productWithColumns(
       for (let i = 0; i < m; i += MR) {
         const rows = min(MR, m - i)
         packPanel(rows, kc, a + <usize>(i * k + p) * SIZE, k, 1, scratch)
-        if (p == 0) setStart(rows, bias ? bias + <usize>i * SIZE : 0, scratch)
+        setStart(rows, bias && p == 0 ? bias + <usize>i * SIZE : 0, scratch)
         panelTimesBlock(rows, columns, kc, i32(p == 0), scratch, out + <usize>(i * pixels + j) * SIZE, pixels)
       }
     }
@@ -530,6 +531,7 @@ export function conv2dBackwardWeight(
   }
   // Blocks of pixels are added to dw one after the other; of many images, some at a time are added up on their own.
   const images = imagesTogether(ceilDivide(pixels, KC))
+  setStart(0, 0, scratch)
   const size = fg * taps
   for (let g = 0; g < groups; ++g) {
     const dwGroup = dweight + <usize>(g * size) * SIZE

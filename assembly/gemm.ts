@@ -10,8 +10,8 @@ import { add } from './elementwise'
 import { BLOCK_COLUMNS, NR, SIZE, SLIVER_ROW } from './float'
 
 /**
- * One tile: MR x NR values of C, in eight vectors, += panel (kc x MR, splatted) times sliver (kc x NR), summed on its
- * own and then added. `fresh`: C is not read, its rows begin at the MR splats of `start`. ldc in bytes.
+ * One tile: MR x NR values of C, in eight vectors, += panel (kc x MR, splatted) times sliver (kc x NR), summed from the
+ * MR splats of `start` on and then added; `fresh`: C is not read but replaced. ldc in bytes.
  *
  * Four rows by two vectors: 8 sums, 2 of B, 4 of A and a temporary are the 15 registers that V8 allocates. TurboFan
  * hoists loads to the top of a basic block, and then spills; the exits between the steps are never taken (ldc is a
@@ -22,15 +22,14 @@ export function tile(kc: i32, fresh: i32, panel: usize, sliver: usize, start: us
   const c2 = c1 + ldc
   const c3 = c2 + ldc
   let a: v128, b0: v128, b1: v128
-  let c00: v128, c01: v128, c10: v128, c11: v128, c20: v128, c21: v128, c30: v128, c31: v128
-  if (fresh) {
-    c00 = c01 = v128.load(start)
-    c10 = c11 = v128.load(start, 16)
-    c20 = c21 = v128.load(start, 32)
-    c30 = c31 = v128.load(start, 48)
-  } else {
-    c00 = c01 = c10 = c11 = c20 = c21 = c30 = c31 = v128.splat<Float>(0)
-  }
+  let c00 = v128.load(start)
+  let c01 = c00
+  let c10 = v128.load(start, 16)
+  let c11 = c10
+  let c20 = v128.load(start, 32)
+  let c21 = c20
+  let c30 = v128.load(start, 48)
+  let c31 = c30
   let k = kc
   while (k >= 4) {
     b0 = v128.load(sliver, 0)
@@ -199,7 +198,7 @@ export function packPanel(rows: i32, kc: i32, a: usize, aRow: i32, aColumn: i32,
   }
 }
 
-/** Sets what the rows of a fresh tile begin with: `bias` of each row, or zero. */
+/** Sets what the sums of the rows of a tile begin with: `bias` of each row, or zero. */
 export function setStart(rows: i32, bias: usize, scratch: usize): void {
   for (let i = 0; i < MR; ++i) {
     const value: Float = bias && i < rows ? load<Float>(bias + <usize>i * SIZE) : 0

@@ -148,6 +148,7 @@ export function winogradProduct(
         }
       }
 
+      const block = min(c, KC)
       // MR filters at a time, so that their products are still in the cache when they become outputs.
       const mPlace = placeStride(MR * columns * <i32>SIZE)
       let panel = u
@@ -156,13 +157,12 @@ export function winogradProduct(
           let to = m + <usize>e * mPlace
           let sliver = v + <usize>e * vPlace
           for (let j = 0; j < columns; j += NR) {
-            let from = panel
-            for (let p = 0; p < c; p += KC) {
-              const kc = min(KC, c - p)
-              tile(kc, i32(p == 0), from, sliver, scratch + ZEROS, to, <usize>columns * SIZE)
-              from += <usize>(kc * MR) * 16
-              sliver += <usize>kc * SLIVER_ROW
+            tile(block, 1, panel, sliver, scratch + ZEROS, to, <usize>columns * SIZE)
+            for (let p = KC; p < c; p += KC) {
+              const from = panel + <usize>(p * MR) * 16
+              tile(min(KC, c - p), 0, from, sliver + <usize>p * SLIVER_ROW, scratch + ZEROS, to, <usize>columns * SIZE)
             }
+            sliver += <usize>c * SLIVER_ROW
             to += SLIVER_ROW
           }
           panel += <usize>(c * MR) * 16
@@ -289,7 +289,7 @@ export function winogradWeight(
           let sliver = right + <usize>e * rightPlace
           let to = du + <usize>((e * panels + i) * MR) * duRow
           for (let j = 0; j < slivers; ++j) {
-            tile(used, 0, panel, sliver, 0, to, duRow)
+            tile(used, 0, panel, sliver, scratch + ZEROS, to, duRow)
             sliver += <usize>used * SLIVER_ROW
             to += SLIVER_ROW
           }
