@@ -310,54 +310,35 @@ function counted(o: i32, size: i32, k: i32, stride: i32, pad: i32, countPad: i32
   return countPad ? min(end, size + pad) - begin : min(end, size) - max(begin, 0)
 }
 
+/** Values of a side of a window that are summed one after the other; more in blocks of as many. */
+const LONGEST: i32 = 256
+
 @inline
 /** The sum of `count` vectors `step` bytes apart, from 0 on; without a loop for up to three, the usual ones. */
 function sumOf(count: i32, step: usize, at: usize): v128 {
   let sum = v128.add<Float>(v128.splat<Float>(0), v128.load(at))
   if (count > 1) sum = v128.add<Float>(sum, v128.load(at + step))
   if (count > 2) sum = v128.add<Float>(sum, v128.load(at + 2 * step))
-  for (let i = 3; i < count; ++i) sum = v128.add<Float>(sum, v128.load(at + <usize>i * step))
+  for (let i = 3; i < min(count, LONGEST); ++i) sum = v128.add<Float>(sum, v128.load(at + <usize>i * step))
+  for (let begin = LONGEST; begin < count; begin += LONGEST) {
+    let block = v128.splat<Float>(0)
+    for (let i = begin; i < min(count, begin + LONGEST); ++i) {
+      block = v128.add<Float>(block, v128.load(at + <usize>i * step))
+    }
+    sum = v128.add<Float>(sum, block)
+  }
   return sum
 }
-
-/** Values that are summed one after the other; of longer windows, halves are. */
-const LONGEST: i32 = 64
-
-/** Whether any side of the windows is longer than LONGEST, as types, so that the usual ones get code of their own. */
-type Short = u8
-type Long = u16
 
 @inline
-function isLong<T>(): bool {
-  return sizeof<T>() == sizeof<Long>()
-}
-
-/** As sumOf(), of any number of vectors. */
-function longSum(count: i32, step: usize, at: usize): v128 {
-  if (count <= LONGEST) return sumOf(count, step, at)
-  const half = count >> 1
-  return v128.add<Float>(longSum(half, step, at), longSum(count - half, step, at + <usize>half * step))
-}
-
-/** As longSum(), of single values. */
-function longSumOfOne(count: i32, step: usize, at: usize): Float {
-  if (count > LONGEST) {
-    const half = count >> 1
-    return longSumOfOne(half, step, at) + longSumOfOne(count - half, step, at + <usize>half * step)
-  }
+/** The same of single values. */
+function sumOfOne(count: i32, step: usize, at: usize): Float {
   let sum: Float = 0
-  for (; count > 0; --count, at += step) sum += load<Float>(at)
-  return sum
-}
-
-/** As longSum(), of neighbours from each of LANES places `stride` apart. */
-function longSumStrided(count: i32, stride: i32, at: usize): v128 {
-  if (count > LONGEST) {
-    const half = count >> 1
-    return v128.add<Float>(longSumStrided(half, stride, at), longSumStrided(count - half, stride, at + <usize>half * SIZE))
+  for (let begin = 0; begin < count; begin += LONGEST) {
+    let block: Float = 0
+    for (let i = begin; i < min(count, begin + LONGEST); ++i, at += step) block += load<Float>(at)
+    sum += block
   }
-  let sum = v128.splat<Float>(0)
-  for (; count > 0; --count, at += SIZE) sum = v128.add<Float>(sum, loadStrided(stride, at))
   return sum
 }
 
@@ -371,8 +352,8 @@ function countColumns(w: i32, ow: i32, wide: i32, kw: i32, sw: i32, pw: i32, cou
 
 /**
  * y = the mean of each window; with countPad the zeros around the image count, as far as the padding goes. The sums of
- * the columns of a window, top to bottom, are added from left to right, in both directions
- * by halves where they are more than LONGEST. scratch: poolScratch() bytes.
+ * the columns of a window, top to bottom, are added from left to right, in blocks of
+ * LONGEST. scratch: poolScratch() bytes.
  */
 export function avgPool2dForward(
   planes: i32, h: i32, w: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, countPad: i32,
@@ -398,19 +379,6 @@ export function avgPool2dForward(
     }
     return
   }
-  if (max(kh, kw) > LONGEST) {
-    means<Long>(planes, h, w, oh, ow, kh, kw, sh, sw, ph, pw, countPad, x, scratch, y)
-  } else {
-    means<Short>(planes, h, w, oh, ow, kh, kw, sh, sw, ph, pw, countPad, x, scratch, y)
-  }
-}
-
-/** avgPool2dForward of windows of any shape. */
-function means<T>(
-  planes: i32, h: i32, w: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, countPad: i32,
-  x: usize, scratch: usize, y: usize,
-): void {
-  const width = <usize>w * SIZE
   const wide = poolWide(ow, <i32>SIZE)
   const length = poolRow(w, ow, kw, sw, pw, <i32>SIZE)
   const counts = scratch + <usize>length * SIZE
@@ -424,27 +392,26 @@ function means<T>(
       const sums = scratch + <usize>pw * SIZE
       let column: usize = 0
       for (; column + 16 <= width; column += 16) {
-        const at = from + column
-        v128.store(sums + column, isLong<T>() ? longSum(rows, width, at) : sumOf(rows, width, at))
+        v128.store(sums + column, sumOf(rows, width, from + column))
       }
       for (; column < width; column += SIZE) {
-        let sum: Float = 0
-        let at = from + column
-        if (isLong<T>()) sum = longSumOfOne(rows, width, at)
-        else for (let row = 0; row < rows; ++row, at += width) sum += load<Float>(at)
-        store<Float>(sums + column, sum)
+        store<Float>(sums + column, sumOfOne(rows, width, from + column))
       }
       const counts2 = v128.splat<Float>(<Float>counted(i, h, kh, sh, ph, countPad))
       for (let j = 0; j < ow; j += LANES) {
         let at = scratch + <usize>(j * sw) * SIZE
         let sum: v128
-        if (isLong<T>()) {
-          sum = sw == 1 ? longSum(kw, SIZE, at) : longSumStrided(kw, sw, at)
-        } else if (sw == 1) {
+        if (sw == 1) {
           sum = sumOf(kw, SIZE, at)
         } else {
           sum = v128.splat<Float>(0)
-          for (let k = 0; k < kw; ++k, at += SIZE) sum = v128.add<Float>(sum, loadStrided(sw, at))
+          for (let begin = 0; begin < kw; begin += LONGEST) {
+            let block = v128.splat<Float>(0)
+            for (let k = begin; k < min(kw, begin + LONGEST); ++k, at += SIZE) {
+              block = v128.add<Float>(block, loadStrided(sw, at))
+            }
+            sum = v128.add<Float>(sum, block)
+          }
         }
         const mean = v128.div<Float>(sum, v128.mul<Float>(counts2, v128.load(counts + <usize>j * SIZE)))
         const left = ow - j
@@ -509,19 +476,6 @@ export function avgPool2dBackward(
     }
     return
   }
-  if (max(kh, kw) > LONGEST) {
-    spreadMeans<Long>(planes, h, w, oh, ow, kh, kw, sh, sw, ph, pw, countPad, dy, scratch, dx)
-  } else {
-    spreadMeans<Short>(planes, h, w, oh, ow, kh, kw, sh, sw, ph, pw, countPad, dy, scratch, dx)
-  }
-}
-
-/** avgPool2dBackward of windows of any shape. */
-function spreadMeans<T>(
-  planes: i32, h: i32, w: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, countPad: i32,
-  dy: usize, scratch: usize, dx: usize,
-): void {
-  const width = <usize>w * SIZE
   const length = poolRow(w, ow, kw, sw, pw, <i32>SIZE)
   const counts = scratch + <usize>length * SIZE
   const spread = scratch + <usize>(kw - 1) * SIZE
@@ -553,19 +507,19 @@ function spreadMeans<T>(
       for (; column + 16 <= width; column += 16) {
         let sum = v128.splat<Float>(0)
         let at = windows + column
-        if (isLong<T>()) sum = longSum(kw, SIZE, at)
-        else for (let k = 0; k < kw; ++k, at += SIZE) sum = v128.add<Float>(sum, v128.load(at))
+        for (let begin = 0; begin < kw; begin += LONGEST) {
+          let block = v128.splat<Float>(0)
+          for (let k = begin; k < min(kw, begin + LONGEST); ++k, at += SIZE) block = v128.add<Float>(block, v128.load(at))
+          sum = v128.add<Float>(sum, block)
+        }
         at = from + column
         let row = top
         for (; row < fresh; ++row, at += width) v128.store(at, v128.add<Float>(v128.load(at), sum))
         for (; row < bottom; ++row, at += width) v128.store(at, sum)
       }
       for (; column < width; column += SIZE) {
-        let sum: Float = 0
-        let at = windows + column
-        if (isLong<T>()) sum = longSumOfOne(kw, SIZE, at)
-        else for (let k = 0; k < kw; ++k, at += SIZE) sum += load<Float>(at)
-        at = from + column
+        const sum = sumOfOne(kw, SIZE, windows + column)
+        let at = from + column
         let row = top
         for (; row < fresh; ++row, at += width) store<Float>(at, load<Float>(at) + sum)
         for (; row < bottom; ++row, at += width) store<Float>(at, sum)

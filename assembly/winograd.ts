@@ -221,7 +221,7 @@ export function winogradWeight(
   const vWidth = turned ? MR : NR
   const gWidth = turned ? NR : MR
   const place = <usize>(panels * MR) * duRow
-  // Chunks that are in dU; it is added to dw before they are so many that a sum of theirs would lose digits.
+  // Chunks that are in dU, which is added to dw before they are so many that their sum would lose digits.
   let chunks = 0
   fillConstants(size, scratch)
   memory.fill(du, 0, <usize>places * place)
@@ -243,12 +243,6 @@ export function winogradWeight(
     }
     for (let first = 0; first < count * tiles; first += chunk) {
       const used = min(chunk, count * tiles - first)
-      if (chunks == SUM_STEPS) {
-        addWeightGradients(size, turned ? c : f, turned ? f : c, i32(turned), du, duRow, place, scratch, dw)
-        memory.fill(du, 0, <usize>places * place)
-        chunks = 0
-      }
-      chunks += 1
       fillTable(outputs, first, used, used, oh, ow, c * plane, width, f * dyPlane, width - border, table)
 
       // V: v[place][channel / vWidth][tile][channel % vWidth], and G the same of filters.
@@ -295,7 +289,12 @@ export function winogradWeight(
           }
         }
       }
+      chunks += 1
+      const isLast = image + count == n && first + used == count * tiles
+      if (chunks < SUM_STEPS && !isLast) continue
+      addWeightGradients(size, turned ? c : f, turned ? f : c, i32(turned), du, duRow, place, scratch, dw)
+      memory.fill(du, 0, <usize>places * place)
+      chunks = 0
     }
   }
-  addWeightGradients(size, turned ? c : f, turned ? f : c, i32(turned), du, duRow, place, scratch, dw)
 }

@@ -709,13 +709,11 @@ export function prepare({ args }: KernelCase, bytes: 8 | 4, seed = 1): Call {
   let end = 64
   const writers: ((buffer: ArrayBuffer, random: ReturnType<typeof createRandom>) => void)[] = []
   const spans: [number, number][] = []
-  const place = (size: number, write?: (typeof writers)[number]): number => {
+  const place = (size: number, write: (typeof writers)[number]): number => {
     const pointer = end
     end = Math.ceil((end + size) / 64) * 64
-    if (write) {
-      writers.push(write)
-      spans.push([pointer, Math.ceil(size / 4)])
-    }
+    writers.push(write)
+    spans.push([pointer, Math.ceil(size / 4)])
     return pointer
   }
   const floats = (count: number, draw: (random: ReturnType<typeof createRandom>) => number): number => {
@@ -738,7 +736,13 @@ export function prepare({ args }: KernelCase, bytes: 8 | 4, seed = 1): Call {
     positive: (count) => floats(count, (random) => random.uniform() + 0.1),
     integers,
     integersOut: (count) => integers(count, 1000),
-    scratch: (size) => place(size),
+    // Full of NaN, so that nothing is read before it is written.
+    scratch(size) {
+      const pointer = end
+      end = Math.ceil((end + size) / 64) * 64
+      writers.push((buffer) => new Uint8Array(buffer, pointer, size).fill(255))
+      return pointer
+    },
   })
   return {
     args: list,

@@ -266,7 +266,9 @@ export const conv2dKernels = (heap: Heap) => {
               for (let filter = 0; filter < fg; filter++) {
                 copyInside(heap, oh, ow, -top, -left, 1, 1, planeH, planeW, dyGroup + filter * oh * ow, source + filter * planeH * planeW)
               }
-              productWithColumns(cg, taps, rows, columns, planeW, turned, 0, source, table, out)
+              // No tap may reach a phase.
+              if (taps === 0) f.fill(0, out, out + cg * rows * columns)
+              else productWithColumns(cg, taps, rows, columns, planeW, turned, 0, source, table, out)
               if (single) continue
               let from = phase
               for (let channel = 0; channel < cg; channel++) {

@@ -2,8 +2,8 @@
 import { F, SHIFT, type Heap } from './float'
 import { total, values } from './reduce'
 
-/** Values that are summed one after the other; of longer windows, halves are. */
-const LONGEST = 64
+/** Values of a side of a window that are summed one after the other; more in blocks of as many. */
+const LONGEST = 256
 
 export const poolKernels = (heap: Heap) => {
   const { f, i32 } = heap
@@ -15,26 +15,13 @@ export const poolKernels = (heap: Heap) => {
     return countPad ? Math.min(end, size + pad) - begin : Math.min(end, size) - Math.max(begin, 0)
   }
 
-  /** The sum of `count` values `step` apart, by halves where they are many. */
+  /** The sum of `count` values `step` apart, in blocks. */
   function sumOf(count: number, step: number, x: number): number {
-    if (count > LONGEST) {
-      const half = count >> 1
-      return F(sumOf(half, step, x) + sumOf(count - half, step, x + half * step))
-    }
     let sum = 0
-    for (; count > 0; count--, x += step) sum = F(sum + f[x])
-    return sum
-  }
-
-  /** The sums of `count` columns of a window, from `first` on, of which there are those from 0 to w. */
-  function sumOfColumns(count: number, first: number, w: number, rows: number, x: number): number {
-    if (count > LONGEST) {
-      const half = count >> 1
-      return F(sumOfColumns(half, first, w, rows, x) + sumOfColumns(count - half, first + half, w, rows, x))
-    }
-    let sum = 0
-    for (let column = Math.max(0, first); column < Math.min(w, first + count); column++) {
-      sum = F(sum + sumOf(rows, w, x + column))
+    for (let begin = 0; begin < count; begin += LONGEST) {
+      let block = 0
+      for (let i = begin; i < Math.min(count, begin + LONGEST); i++, x += step) block = F(block + f[x])
+      sum = F(sum + block)
     }
     return sum
   }
@@ -99,7 +86,17 @@ export const poolKernels = (heap: Heap) => {
           const bottom = Math.min(h, i * sh - ph + kh)
           const rows = counted(i, h, kh, sh, ph, countPad)
           for (let j = 0; j < ow; j++) {
-            f[y++] = sumOfColumns(kw, j * sw - pw, w, bottom - top, x + top * w) / F(rows * counted(j, w, kw, sw, pw, countPad))
+            const left = j * sw - pw
+            let sum = 0
+            for (let begin = left; begin < left + kw; begin += LONGEST) {
+              const end = Math.min(w, left + kw, begin + LONGEST)
+              let block = 0
+              for (let column = Math.max(0, begin); column < end; column++) {
+                block = F(block + sumOf(bottom - top, w, x + top * w + column))
+              }
+              sum = F(sum + block)
+            }
+            f[y++] = sum / F(rows * counted(j, w, kw, sw, pw, countPad))
           }
         }
       }
@@ -117,21 +114,17 @@ export const poolKernels = (heap: Heap) => {
           const top = Math.max(0, i * sh - ph)
           const bottom = Math.min(h, i * sh - ph + kh)
           const rows = counted(i, h, kh, sh, ph, countPad)
-          /** Of the windows that begin at `count` places, from `first` on, by halves as a window. */
-          const sumOfWindows = (count: number, first: number): number => {
-            if (count > LONGEST) {
-              const half = count >> 1
-              return F(sumOfWindows(half, first) + sumOfWindows(count - half, first + half))
-            }
-            const last = Math.min(ow - 1, Math.floor((first + count - 1) / sw))
-            let sum = 0
-            for (let j = Math.max(0, Math.ceil(first / sw)); j <= last; j++) {
-              sum = F(sum + F(f[dy + j] / F(rows * counted(j, w, kw, sw, pw, countPad))))
-            }
-            return sum
-          }
           for (let column = 0; column < w; column++) {
-            const sum = sumOfWindows(kw, column + pw - kw + 1)
+            // The places from the first at which a window that ends behind the column can begin to the column itself.
+            let sum = 0
+            for (let begin = column + pw - kw + 1; begin <= column + pw; begin += LONGEST) {
+              const last = Math.min(ow - 1, Math.floor(Math.min(column + pw, begin + LONGEST - 1) / sw))
+              let block = 0
+              for (let j = Math.max(0, Math.ceil(begin / sw)); j <= last; j++) {
+                block = F(block + F(f[dy + j] / F(rows * counted(j, w, kw, sw, pw, countPad))))
+              }
+              sum = F(sum + block)
+            }
             for (let at = dx + top * w + column; at < dx + bottom * w; at += w) f[at] = f[at] + sum
           }
         }
