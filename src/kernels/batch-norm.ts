@@ -1,15 +1,9 @@
 // Twin of assembly/batch-norm.ts.
 import { F, SHIFT, type Heap } from './float'
-import {
-  type Moments, type Sums, sumGradients, gradientRow, inverseDeviation, inverseDeviationOf, normKernels,
-  normalizeRow,
-} from './norm'
+import { gradientRow, inverseDeviation, inverseDeviationOf, moments, normalizeRow, sumGradients } from './norm'
 
 export const batchNormKernels = (heap: Heap) => {
-  const { f } = heap
-  const { moments } = normKernels(heap)
-  const batch: Moments = { mean: 0, variance: 0, scale: 1 }
-  const sums: Sums = { first: 0, second: 0 }
+  const { f, out } = heap
 
   return {
     batchNormForward(
@@ -37,10 +31,10 @@ export const batchNormKernels = (heap: Heap) => {
         let average = f[runningMean + channel]
         let inverse: number
         if (training) {
-          moments(n, hw, stride, x + at, batch)
-          average = F(batch.mean)
-          inverse = inverseDeviationOf(epsilon, batch)
-          const variance = F(batch.variance / (batch.scale * batch.scale))
+          moments(heap, n, hw, stride, x + at)
+          average = F(out[0])
+          inverse = inverseDeviationOf(epsilon, out)
+          const variance = F(out[1] / (out[2] * out[2]))
           const seen = unbiased && n * hw > 1 ? F(F(variance * m) / F(m - 1)) : variance
           f[runningMean + channel] = F(momentum * f[runningMean + channel]) + F(rest * average)
           f[runningVar + channel] = F(momentum * f[runningVar + channel]) + F(rest * seen)
@@ -79,9 +73,12 @@ export const batchNormKernels = (heap: Heap) => {
         const inverse = f[invStd + channel]
         const scale = F(f[gamma + channel] * inverse)
         const threshold = relu ? -f[beta + channel] : NaN
-        sumGradients(heap, n, hw, average, scale, threshold, stride, x + at, dy + at, sums)
-        const sum = F(sums.first)
-        const product = F(sums.second)
+        out[0] = average
+        out[1] = scale
+        out[2] = threshold
+        sumGradients(heap, n, hw, stride, x + at, dy + at)
+        const sum = F(out[0])
+        const product = F(out[1])
         if (dgamma) {
           f[dgamma + channel] = f[dgamma + channel] + F(product * inverse)
           f[dbeta + channel] = f[dbeta + channel] + sum

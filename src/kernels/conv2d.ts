@@ -10,7 +10,7 @@ import { total, values } from './reduce'
 import { winogradKernels } from './winograd'
 
 export const conv2dKernels = (heap: Heap) => {
-  const { f, i32 } = heap
+  const { f, i32, out } = heap
   const { winogradProduct, winogradWeight } = winogradKernels(heap)
 
   /** `start` plus the products of k weights, from a on, with the source values at the offsets, from `table` on. */
@@ -294,8 +294,8 @@ export const conv2dKernels = (heap: Heap) => {
       if (dbias) {
         for (let filter = 0; filter < filters; filter++) {
           const at = (dbias >>> SHIFT) + filter
-          const sum = total(heap, values, n, pixels, filters * pixels, (dy >>> SHIFT) + filter * pixels, 0, 0)
-          f[at] = f[at] + F(sum)
+          total(heap, values, n, pixels, filters * pixels, (dy >>> SHIFT) + filter * pixels, 0, 0)
+          f[at] = f[at] + F(out[0])
         }
       }
       if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {

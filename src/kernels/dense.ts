@@ -4,7 +4,7 @@ import { gemmKernels } from './gemm'
 import { total, values } from './reduce'
 
 export const denseKernels = (heap: Heap) => {
-  const { f } = heap
+  const { f, out } = heap
   const { gemm } = gemmKernels(heap)
   return {
     denseForward(n: number, inputs: number, outputs: number, x: number, w: number, bias: number, scratch: number, y: number): void {
@@ -27,7 +27,8 @@ export const denseKernels = (heap: Heap) => {
       const from = dy >>> SHIFT
       const to = db >>> SHIFT
       for (let j = 0; j < outputs; j++) {
-        f[to + j] = f[to + j] + F(total(heap, values, n, 1, outputs, from + j, 0, 0))
+        total(heap, values, n, 1, outputs, from + j, 0, 0)
+        f[to + j] = f[to + j] + F(out[0])
       }
     },
   }

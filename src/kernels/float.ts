@@ -19,6 +19,8 @@ export interface Heap {
   /** The partial sums of reduce.ts, four vectors, and as many again for a second sum beside the first. */
   lanes: Float64Array | Float32Array
   more: Float64Array | Float32Array
+  /** What sums give back: V8 would box a number that a function returns. */
+  out: Float64Array
   /**
    * For a choice that data make: pick[Number(condition)] of two values costs less than a branch that is mispredicted
    * every other time (a batch norm with ReLU took 1.5 times as long).

@@ -1,21 +1,17 @@
 // Twin of assembly/group-norm.ts.
 import { NORM_SCRATCH, SUM_STEPS } from './blocking'
 import { F, SHIFT, type Heap } from './float'
-import {
-  type Moments, type Sums, sumGradients, gradientRow, inverseDeviationOf, normKernels, normalizeRow,
-} from './norm'
-import { RUN, SUMS, totalOf } from './reduce'
+import { gradientRow, inverseDeviationOf, moments, normalizeRow, sumGradients } from './norm'
+import { RUN, SUMS, takeTotal } from './reduce'
 
 export const groupNormKernels = (heap: Heap) => {
-  const { f, lanes, more } = heap
-  const { moments } = normKernels(heap)
-  const group: Moments = { mean: 0, variance: 0, scale: 1 }
-  const totals: Sums = { first: 0, second: 0 }
+  const { f, lanes, more, out } = heap
 
+  /** out = the sums of gamma * dy and of gamma * dy * (x - mean) of one row; dgamma and dbeta += what it adds to them. */
   function addFeatures(
     count: number, mean: number, invStd: number, x: number, gamma: number, dy: number, dgamma: number, dbeta: number,
   ): void {
-    totals.first = totals.second = 0
+    out[0] = out[1] = 0
     lanes.fill(0)
     more.fill(0)
     const whole = count & -SUMS
@@ -25,26 +21,26 @@ export const groupNormKernels = (heap: Heap) => {
       const g = F(f[gamma + j] * e)
       if (j < whole) {
         if (j > 0 && j % RUN === 0) {
-          totals.first += totalOf(lanes)
-          totals.second += totalOf(more)
+          takeTotal(lanes, out, 0)
+          takeTotal(more, out, 1)
         }
         const lane = j & (SUMS - 1)
         lanes[lane] = F(lanes[lane] + g)
         more[lane] = F(more[lane] + F(g * d))
       } else {
         if (j === whole) {
-          totals.first += totalOf(lanes)
-          totals.second += totalOf(more)
+          takeTotal(lanes, out, 0)
+          takeTotal(more, out, 1)
         }
-        totals.first += g
-        totals.second += g * d
+        out[0] += g
+        out[1] += g * d
       }
       f[dgamma + j] = f[dgamma + j] + F(e * F(d * invStd))
       f[dbeta + j] = f[dbeta + j] + e
     }
     if (whole === count) {
-      totals.first += totalOf(lanes)
-      totals.second += totalOf(more)
+      takeTotal(lanes, out, 0)
+      takeTotal(more, out, 1)
     }
   }
 
@@ -68,9 +64,9 @@ export const groupNormKernels = (heap: Heap) => {
       const channels = c / groups
       const size = channels * hw
       for (let i = 0; i < n * groups; i++, x += size, y += size) {
-        moments(1, size, 0, x, group)
-        const average = F(group.mean)
-        const inverse = inverseDeviationOf(epsilon, group)
+        moments(heap, 1, size, 0, x)
+        const average = F(out[0])
+        const inverse = inverseDeviationOf(epsilon, out)
         f[mean + i] = average
         f[invStd + i] = inverse
         const from = (i % groups) * channels
@@ -117,13 +113,16 @@ export const groupNormKernels = (heap: Heap) => {
         let product = 0
         if (hw === 1) {
           addFeatures(size, average, inverse, x, gamma + from, dy, toGamma + from, toBeta + from)
-          sum = totals.first
-          product = totals.second
+          sum = out[0]
+          product = out[1]
         } else {
           for (let j = 0; j < channels; j++) {
-            sumGradients(heap, 1, hw, average, 0, NaN, 0, x + j * hw, dy + j * hw, totals)
-            const s = totals.first
-            const p = totals.second
+            out[0] = average
+            out[1] = 0
+            out[2] = NaN
+            sumGradients(heap, 1, hw, 0, x + j * hw, dy + j * hw)
+            const s = out[0]
+            const p = out[1]
             f[toBeta + from + j] = f[toBeta + from + j] + F(s)
             f[toGamma + from + j] = f[toGamma + from + j] + F(F(p) * inverse)
             sum += f[gamma + from + j] * s

@@ -28,6 +28,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     i32: new Int32Array(buffer),
     lanes: new Floats(SUMS),
     more: new Floats(SUMS),
+    out: new Float64Array(3),
     pick: new Floats(2),
   }
   return {

@@ -4,13 +4,13 @@ import { expNonPositive } from './exp'
 import { F, SHIFT, type Heap } from './float'
 import { log1pOfUnit } from './log1p'
 import { log } from './math'
-import { RUN, SUMS, deviations, total, totalOf, values } from './reduce'
+import { RUN, SUMS, deviations, takeTotal, total, values } from './reduce'
 
 // A row of terms that are made one after the other is summed as one of reduce.ts, but for a tail of less than SUMS terms,
 // which are added to the total one by one.
 
 export const lossKernels = (heap: Heap) => {
-  const { f, i32, lanes } = heap
+  const { f, i32, lanes, out } = heap
 
   return {
     sumOfLabelWeights(n: number, labels: number, weights: number): number {
@@ -33,19 +33,27 @@ export const lossKernels = (heap: Heap) => {
       const kept = F(1 - smoothing)
       const spread = F(smoothing / F(classes))
       const share = F(-spread / divisor)
-      const spreadSum = smoothing ? spread * total(heap, values, 1, classes, 0, weights, 0, 0) : 0
+      let spreadSum = 0
+      if (smoothing) {
+        total(heap, values, 1, classes, 0, weights, 0, 0)
+        spreadSum = spread * out[0]
+      }
       let loss = 0
       for (let i = 0; i < n; i++) {
         let largest = f[z]
         for (let j = 1; j < classes; j++) if (f[z + j] > largest) largest = f[z + j]
         const e = dz || (scratch + SOFTMAX_SCRATCH) >>> SHIFT
         for (let j = 0; j < classes; j++) f[e + j] = expNonPositive(F(f[z + j] - largest))
-        const sum = total(heap, values, 1, classes, 0, e, 0, 0)
+        total(heap, values, 1, classes, 0, e, 0, 0)
+        const sum = out[0]
         const label = i32[labels + i]
         const q = weights ? kept * f[weights + label] : kept
         const mass = q + spreadSum
         loss += mass * log(sum) - q * (f[z + label] - largest)
-        if (smoothing) loss -= spread * total(heap, deviations, 1, classes, 0, weights, z, largest)
+        if (smoothing) {
+          total(heap, deviations, 1, classes, 0, weights, z, largest)
+          loss -= spread * out[0]
+        }
         if (dz) {
           const factor = F(mass / (sum * divisor))
           for (let j = 0; j < classes; j++) {
@@ -70,7 +78,7 @@ export const lossKernels = (heap: Heap) => {
       const factor = F(1 / divisor)
       const gradients = dz
       const whole = classes & -SUMS
-      let sum = 0
+      out[0] = 0
       lanes.fill(0)
       for (let i = 0; i < n; i++) {
         const label = i32[labels + i]
@@ -80,17 +88,17 @@ export const lossKernels = (heap: Heap) => {
         f[z + label] = -Infinity
         let actives = 0
         for (let j = 0; j < classes; j++) {
-          if (j === whole || (j & (RUN - 1)) === 0) sum += totalOf(lanes)
+          if (j === whole || (j & (RUN - 1)) === 0) takeTotal(lanes, out, 0)
           const m = F(f[z + j] + shift)
           const term = m < 0 ? 0 : m
           const lane = j & (SUMS - 1)
           if (j < whole) lanes[lane] = F(lanes[lane] + term)
-          else sum += term
+          else out[0] += term
           if (!dz) continue
           if (m > 0) actives++
           f[dz + j] = m > 0 ? factor : 0
         }
-        sum += totalOf(lanes)
+        takeTotal(lanes, out, 0)
         f[z + label] = right
         if (dz) {
           f[dz + label] = -F(actives * factor)
@@ -98,7 +106,7 @@ export const lossKernels = (heap: Heap) => {
         }
         z += classes
       }
-      const loss = sum / divisor
+      const loss = out[0] / divisor
       if (loss !== loss && dz) f.fill(NaN, gradients, dz)
       return loss
     },
@@ -111,22 +119,22 @@ export const lossKernels = (heap: Heap) => {
       dz >>>= SHIFT
       const factor = F(2 / divisor)
       const whole = count & -SUMS
-      let sum = 0
+      out[0] = 0
       lanes.fill(0)
       for (let i = 0; i < count; i++) {
-        if (i === whole || (i & (RUN - 1)) === 0) sum += totalOf(lanes)
+        if (i === whole || (i & (RUN - 1)) === 0) takeTotal(lanes, out, 0)
         const d = F(f[z + i] - f[target + i])
         const lane = i & (SUMS - 1)
         if (i < whole) lanes[lane] = F(lanes[lane] + F(d * d))
-        else sum += d * d
+        else out[0] += d * d
         if (dz) f[dz + i] = factor * d
       }
-      sum += totalOf(lanes)
-      if (SHIFT === 2 && !(sum < Infinity)) {
-        sum = 0
-        for (let i = 0; i < count; i++) sum += (f[z + i] - f[target + i]) * (f[z + i] - f[target + i])
+      takeTotal(lanes, out, 0)
+      if (SHIFT === 2 && !(out[0] < Infinity)) {
+        out[0] = 0
+        for (let i = 0; i < count; i++) out[0] += (f[z + i] - f[target + i]) * (f[z + i] - f[target + i])
       }
-      return sum / divisor
+      return out[0] / divisor
     },
 
     binaryCrossEntropy(
@@ -136,10 +144,10 @@ export const lossKernels = (heap: Heap) => {
       target >>>= SHIFT
       dz >>>= SHIFT
       const factor = F(1 / divisor)
-      let sum = 0
+      out[0] = 0
       lanes.fill(0)
       for (let i = 0; i < count; i++) {
-        if ((i & (RUN - 1)) === 0) sum += totalOf(lanes)
+        if ((i & (RUN - 1)) === 0) takeTotal(lanes, out, 0)
         const x = f[z + i]
         const t = f[target + i]
         const e = expNonPositive(-Math.abs(x))
@@ -148,7 +156,8 @@ export const lossKernels = (heap: Heap) => {
         lanes[lane] = F(lanes[lane] + F(hinge + log1pOfUnit(e)))
         if (dz) f[dz + i] = F(F((x < 0 ? e : 1) / F(1 + e)) - t) * factor
       }
-      return (sum + totalOf(lanes)) / divisor
+      takeTotal(lanes, out, 0)
+      return out[0] / divisor
     },
   }
 }

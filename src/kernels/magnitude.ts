@@ -1,15 +1,14 @@
 // Twin of assembly/magnitude.ts.
 import { F, SHIFT, type Heap } from './float'
 import { scaleFor } from './math'
-import { carefulDot, reduceKernels } from './reduce'
+import { carefulDot, dot } from './reduce'
 
 const LEAST_SQUARES = 1e-280
 const FAR = 1e-30
 const SHORTER = 5.421010862427522e-20
 
 export const magnitudeKernels = (heap: Heap) => {
-  const { f } = heap
-  const { sumOfSquares } = reduceKernels(heap)
+  const { f, out } = heap
 
   function maxMagnitude(count: number, x: number): number {
     x >>>= SHIFT
@@ -22,12 +21,14 @@ export const magnitudeKernels = (heap: Heap) => {
   }
 
   function norm(count: number, x: number): number {
-    const squares = sumOfSquares(count, x)
+    dot(heap, count, x >>> SHIFT, x >>> SHIFT)
+    const squares = out[0]
     if ((squares > LEAST_SQUARES && squares < Infinity) || squares !== squares) return Math.sqrt(squares)
     const largest = maxMagnitude(count, x)
     if (largest === 0 || largest === Infinity) return largest
     const factor = scaleFor(largest)
-    return Math.sqrt(carefulDot(heap, count, factor, x >>> SHIFT, x >>> SHIFT)) / factor
+    carefulDot(heap, count, factor, x >>> SHIFT, x >>> SHIFT)
+    return Math.sqrt(out[0]) / factor
   }
 
   function scale(count: number, factor: number, x: number): void {

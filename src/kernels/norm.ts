@@ -2,35 +2,22 @@
 import { SUM_STEPS } from './blocking'
 import { F, LANES, type Heap } from './float'
 import { scaleFor } from './math'
-import { RUN, laneOf, stepsOf, total, totalOf, values } from './reduce'
+import { RUN, laneOf, stepsOf, takeTotal, total, values } from './reduce'
 
-/** Two sums of a channel. */
-export interface Sums {
-  first: number
-  second: number
-}
-
-/** Mean and variance of a channel: that of its values times the scale, which is 1 unless it would overflow. */
-export interface Moments {
-  mean: number
-  variance: number
-  scale: number
-}
-
-function sumMoments(
-  { f, lanes, more }: Heap, n: number, hw: number, shift: number, stride: number, x: number, out: Sums,
-): void {
-  out.first = out.second = 0
+/** out = the sums of x - shift and of (x - shift)^2; the shift, too, is in out, at 2, where V8 does not box it. */
+function sumMoments({ f, lanes, more, out }: Heap, n: number, hw: number, stride: number, x: number): void {
+  const shift = out[2]
+  let room = SUM_STEPS
+  out[0] = out[1] = 0
   lanes.fill(0)
   more.fill(0)
-  let room = SUM_STEPS
   for (; n > 0; n--, x += stride) {
     for (let at = 0; at < hw; at += RUN) {
       const run = Math.min(hw - at, RUN)
       const steps = stepsOf(run)
       if (steps > room) {
-        out.first += totalOf(lanes)
-        out.second += totalOf(more)
+        takeTotal(lanes, out, 0)
+        takeTotal(more, out, 1)
         room = SUM_STEPS
       }
       room -= steps
@@ -44,77 +31,76 @@ function sumMoments(
       }
     }
   }
-  out.first += totalOf(lanes)
-  out.second += totalOf(more)
+  takeTotal(lanes, out, 0)
+  takeTotal(more, out, 1)
 }
 
 const FIRST_VALUES = 4
 const MOST_FIRST_VALUES = 256
+const MOST_SHIFT = 32
 
-export const normKernels = (heap: Heap) => {
-  const { f } = heap
-  const sums: Sums = { first: 0, second: 0 }
+/** out = mean, variance and scale. */
+export function moments(heap: Heap, n: number, hw: number, stride: number, x: number): void {
+  const { out } = heap
+  const inverseM = 1 / (n * hw)
+  const rows = hw < FIRST_VALUES ? Math.min(n, Math.ceil(FIRST_VALUES / hw)) : 1
+  const count = Math.min(hw, MOST_FIRST_VALUES)
+  total(heap, values, rows, count, stride, x, 0, 0)
+  out[2] = F(out[0] / (rows * count))
+  sumMoments(heap, n, hw, stride, x)
+  let d = out[0] * inverseM
+  let variance = out[1] * inverseM - d * d
+  if (!(d * d <= MOST_SHIFT * variance && variance < Infinity)) {
+    out[2] = F(out[2] + d)
+    sumMoments(heap, n, hw, stride, x)
+    d = out[0] * inverseM
+    variance = out[1] * inverseM - d * d
+    if (!(variance < Infinity)) {
+      scaledMoments(heap, n, hw, stride, x)
+      return
+    }
+  }
+  out[0] = out[2] + d
+  out[1] = variance < 0 ? 0 : variance
+  out[2] = 1
+}
 
-  function scaledMoments(n: number, hw: number, stride: number, x: number, out: Moments): void {
-    let largest = 0
+function scaledMoments({ f, out }: Heap, n: number, hw: number, stride: number, x: number): void {
+  let largest = 0
+  for (let i = 0; i < n; i++) {
+    for (let at = x + i * stride; at < x + i * stride + hw; at++) {
+      if (Math.abs(f[at]) > largest) largest = Math.abs(f[at])
+    }
+  }
+  const scale = scaleFor(largest)
+  let mean = 0
+  let variance = 0
+  for (let pass = 0; pass < 2; pass++) {
+    let sum = 0
     for (let i = 0; i < n; i++) {
+      let part = 0
       for (let at = x + i * stride; at < x + i * stride + hw; at++) {
-        if (Math.abs(f[at]) > largest) largest = Math.abs(f[at])
+        const d = f[at] * scale - mean
+        part += pass ? d * d : d
       }
+      sum += part
     }
-    const scale = scaleFor(largest)
-    let mean = 0
-    let variance = 0
-    for (let pass = 0; pass < 2; pass++) {
-      let sum = 0
-      for (let i = 0; i < n; i++) {
-        let part = 0
-        for (let at = x + i * stride; at < x + i * stride + hw; at++) {
-          const d = f[at] * scale - mean
-          part += pass ? d * d : d
-        }
-        sum += part
-      }
-      if (pass) variance = sum / (n * hw)
-      else mean = sum / (n * hw)
-    }
-    out.mean = mean / scale
-    out.variance = variance
-    out.scale = scale
+    if (pass) variance = sum / (n * hw)
+    else mean = sum / (n * hw)
   }
-
-  return {
-    moments(n: number, hw: number, stride: number, x: number, out: Moments): void {
-      const inverseM = 1 / (n * hw)
-      const rows = Math.min(n, Math.ceil(FIRST_VALUES / hw))
-      const count = Math.min(hw, MOST_FIRST_VALUES)
-      let shift = F(total(heap, values, rows, count, stride, x, 0, 0) / (rows * count))
-      sumMoments(heap, n, hw, shift, stride, x, sums)
-      let d = sums.first * inverseM
-      let variance = sums.second * inverseM - d * d
-      if (!(d * d <= 32 * variance && variance < Infinity)) {
-        shift = F(shift + d)
-        sumMoments(heap, n, hw, shift, stride, x, sums)
-        d = sums.first * inverseM
-        variance = sums.second * inverseM - d * d
-        if (!(variance < Infinity)) {
-          scaledMoments(n, hw, stride, x, out)
-          return
-        }
-      }
-      out.mean = shift + d
-      out.variance = variance < 0 ? 0 : variance
-      out.scale = 1
-    },
-  }
+  out[0] = mean / scale
+  out[1] = variance
+  out[2] = scale
 }
 
 export function inverseDeviation(variance: number, epsilon: number): number {
   return F(1 / F(Math.sqrt(F(variance + epsilon))))
 }
 
-export function inverseDeviationOf(epsilon: number, { variance, scale }: Moments): number {
-  return F(inverseDeviation(F(variance), F(epsilon * scale * scale)) * scale)
+/** Of what moments() leaves in out. */
+export function inverseDeviationOf(epsilon: number, out: Heap['out']): number {
+  const scaled = F(1 / F(Math.sqrt(F(F(out[1]) + F(epsilon * out[2] * out[2])))))
+  return F(scaled * out[2])
 }
 
 /** y = max(floor, (x - mean) * scale + beta) for one row. */
@@ -129,22 +115,25 @@ export function normalizeRow(
   }
 }
 
+/** out = the sums of dy and of dy * (x - mean); before, it holds mean, scale and threshold, for V8 would box them. */
 export function sumGradients(
-  { f, pick, lanes, more }: Heap, n: number, hw: number, mean: number, scale: number, threshold: number,
-  stride: number, x: number, dy: number, out: Sums,
+  { f, pick, lanes, more, out }: Heap, n: number, hw: number, stride: number, x: number, dy: number,
 ): void {
+  const mean = out[0]
+  const scale = out[1]
+  const threshold = out[2]
+  let room = SUM_STEPS
   pick[0] = 0
-  out.first = out.second = 0
+  out[0] = out[1] = 0
   lanes.fill(0)
   more.fill(0)
-  let room = SUM_STEPS
   for (; n > 0; n--, x += stride, dy += stride) {
     for (let at = 0; at < hw; at += RUN) {
       const run = Math.min(hw - at, RUN)
       const steps = stepsOf(run)
       if (steps > room) {
-        out.first += totalOf(lanes)
-        out.second += totalOf(more)
+        takeTotal(lanes, out, 0)
+        takeTotal(more, out, 1)
         room = SUM_STEPS
       }
       room -= steps
@@ -159,8 +148,8 @@ export function sumGradients(
       }
     }
   }
-  out.first += totalOf(lanes)
-  out.second += totalOf(more)
+  takeTotal(lanes, out, 0)
+  takeTotal(more, out, 1)
 }
 
 /** dx = outer * (inner * dy - b - (x - mean) * k) for one row, dy without what is below the threshold, as above. */

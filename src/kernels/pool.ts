@@ -6,7 +6,7 @@ import { total, values } from './reduce'
 const LONGEST = 256
 
 export const poolKernels = (heap: Heap) => {
-  const { f, i32 } = heap
+  const { f, i32, out } = heap
 
   /** Places that a window counts along one axis. */
   function counted(o: number, size: number, k: number, stride: number, pad: number, countPad: number): number {
@@ -135,7 +135,8 @@ export const poolKernels = (heap: Heap) => {
       x >>>= SHIFT
       y >>>= SHIFT
       for (let plane = 0; plane < planes; plane++) {
-        f[y + plane] = total(heap, values, 1, size, 0, x + plane * size, 0, 0) / size
+        total(heap, values, 1, size, 0, x + plane * size, 0, 0)
+        f[y + plane] = out[0] / size
       }
     },
 

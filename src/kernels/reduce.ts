@@ -17,14 +17,14 @@ export function laneOf(i: number, whole: number): number {
   return i < whole ? i & (SUMS - 1) : i - whole + 3 * LANES
 }
 
-/** The total of the partial sums of a block, which it sets to 0. */
-export function totalOf(lanes: Heap['lanes']): number {
+/** out[to] += the total of the partial sums of a block, which it sets to 0. */
+export function takeTotal(lanes: Heap['lanes'], out: Heap['out'], to: number): void {
   let sum = 0
   for (let l = 0; l < LANES; l++) {
     sum += F(F(lanes[l] + lanes[l + LANES]) + F(lanes[l + 2 * LANES] + lanes[l + 3 * LANES]))
   }
+  out[to] += sum
   lanes.fill(0)
-  return sum
 }
 
 // Below, pointers are heap indices.
@@ -64,48 +64,64 @@ export const deviations: Add = ({ f, lanes }, run, x, y, p) => {
   }
 }
 
+/** out[0] = the sum. */
 export function total(
   heap: Heap, add: Add, rows: number, count: number, stride: number, x: number, y: number, p: number,
-): number {
-  let sum = 0
+): void {
+  const { lanes, out } = heap
   let room = SUM_STEPS
-  heap.lanes.fill(0)
+  out[0] = 0
+  lanes.fill(0)
   for (; rows > 0; rows--, x += stride) {
     for (let at = 0; at < count; at += RUN) {
       const run = Math.min(count - at, RUN)
       const steps = stepsOf(run)
       if (steps > room) {
-        sum += totalOf(heap.lanes)
+        takeTotal(lanes, out, 0)
         room = SUM_STEPS
       }
       room -= steps
       add(heap, run, x + at, y + at, p)
     }
   }
-  return sum + totalOf(heap.lanes)
+  takeTotal(lanes, out, 0)
 }
 
-export function carefulDot({ f }: Heap, count: number, scale: number, a: number, b: number): number {
-  let sum = 0
+/** out[0] = the sum of (a scale) (b scale). */
+export function carefulDot({ f, out }: Heap, count: number, scale: number, a: number, b: number): void {
+  out[0] = 0
   for (let at = 0; at < count; at += RUN) {
     let part = 0
     for (let i = at; i < Math.min(at + RUN, count); i++) part += f[a + i] * scale * (f[b + i] * scale)
-    sum += part
+    out[0] += part
   }
-  return sum
 }
 
 const LEAST_SINGLE = 1e-25
 
+/** out[0] = the sum of products of a and b. */
+export function dot(heap: Heap, count: number, a: number, b: number): void {
+  total(heap, products, 1, count, 0, a, b, 0)
+  const magnitude = Math.abs(heap.out[0])
+  if (SHIFT === 2 && !(magnitude > LEAST_SINGLE && magnitude < Infinity)) carefulDot(heap, count, 1, a, b)
+}
+
 export const reduceKernels = (heap: Heap) => {
-  function dot(count: number, a: number, b: number): number {
-    const sum = total(heap, products, 1, count, 0, a >>> SHIFT, b >>> SHIFT, 0)
-    if (SHIFT === 3 || (Math.abs(sum) > LEAST_SINGLE && Math.abs(sum) < Infinity)) return sum
-    return carefulDot(heap, count, 1, a >>> SHIFT, b >>> SHIFT)
-  }
+  const { out } = heap
   return {
-    dot,
-    sumOfSquares: (count: number, x: number): number => dot(count, x, x),
-    sumOfMagnitudes: (count: number, x: number): number => total(heap, magnitudes, 1, count, 0, x >>> SHIFT, 0, 0),
+    dot(count: number, a: number, b: number): number {
+      dot(heap, count, a >>> SHIFT, b >>> SHIFT)
+      return out[0]
+    },
+
+    sumOfSquares(count: number, x: number): number {
+      dot(heap, count, x >>> SHIFT, x >>> SHIFT)
+      return out[0]
+    },
+
+    sumOfMagnitudes(count: number, x: number): number {
+      total(heap, magnitudes, 1, count, 0, x >>> SHIFT, 0, 0)
+      return out[0]
+    },
   }
 }

@@ -5,11 +5,14 @@ import { F, SHIFT, type Heap } from './float'
 import { products, total, values } from './reduce'
 
 export const softmaxKernels = (heap: Heap) => {
-  const { f } = heap
+  const { f, out } = heap
 
   /** The sum over channels, in the order of the kernel: a row of features as in reduce.ts, blocks one by one else. */
   function sumOf(c: number, hw: number, x: number): number {
-    if (hw === 1) return F(total(heap, values, 1, c, 0, x, 0, 0))
+    if (hw === 1) {
+      total(heap, values, 1, c, 0, x, 0, 0)
+      return F(out[0])
+    }
     let sum = 0
     for (let begin = 0; begin < c; begin += SUM_STEPS) {
       let block = 0
@@ -20,7 +23,10 @@ export const softmaxKernels = (heap: Heap) => {
   }
 
   function sumOfProducts(c: number, hw: number, x: number, y: number): number {
-    if (hw === 1) return F(total(heap, products, 1, c, 0, x, y, 0))
+    if (hw === 1) {
+      total(heap, products, 1, c, 0, x, y, 0)
+      return F(out[0])
+    }
     let sum = 0
     for (let begin = 0; begin < c; begin += SUM_STEPS) {
       let block = 0
