@@ -12,8 +12,8 @@ export interface Engine {
   readonly buffer: ArrayBuffer
   /**
    * Empties every view of the memory (their length is 0 from then on), and lets go of it. The memory of a WebAssembly
-   * engine is freed when nobody refers to its kernels any more and they are collected; that of the other one at once,
-   * where the host can do that. A second call does nothing.
+   * engine is freed when its kernels and all views, for V8 the empty ones too, were dropped and are collected; that of
+   * the other one at once, where the host can do that. A second call does nothing.
    */
   close(): void
 }

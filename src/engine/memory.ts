@@ -1,4 +1,4 @@
-// The memories that live in this program, and what to say where the host gives no more.
+// The memories that live in this thread, and what to say where the host gives no more.
 
 import { PlanError } from '../errors'
 
@@ -10,7 +10,7 @@ interface Memory {
 const live = new Set<Memory>()
 let registry: FinalizationRegistry<Memory> | undefined
 
-/** How many memories live in this program, and their bytes. */
+/** How many memories live in this thread, and their bytes. */
 export function liveMemories(): { count: number; bytes: number } {
   let bytes = 0
   for (const memory of live) bytes += memory.bytes
@@ -34,22 +34,10 @@ export function forget(memory: Memory): void {
   registry?.unregister(memory)
 }
 
-/** After so many milliseconds each, memory that the host did not give is asked for again. */
-const AGAIN = [0, 10, 100]
-
-/**
- * What `create` returns for so many bytes. What the program has just dropped is collected only once it waits, so where
- * there is no memory it waits, and asks again. Throws a PlanError that says what can be done.
- */
-export async function allocate<T>(bytes: number, create: (bytes: number) => T): Promise<T> {
-  for (const milliseconds of AGAIN) {
-    try {
-      return create(bytes)
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, milliseconds))
-    }
-  }
+/** What `create` returns for so many bytes. Throws a PlanError that says what can be done where the host has no more. */
+export function allocate<T>(bytes: number, create: (bytes: number) => T): T {
   try {
+    // Hosts collect what was dropped before they refuse: waiting and asking again gave nothing, in none of them.
     return create(bytes)
   } catch (cause) {
     throw new PlanError(`createModel: this host gives no memory of ${mebibytes(bytes)}${cure(create)}`, { cause })
@@ -61,16 +49,16 @@ const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
 function cure(create: (bytes: number) => unknown): string {
   const { count: models, bytes } = liveMemories()
   const others =
-    `${models} ${models === 1 ? 'model lives' : 'models live'} in this program, with ${mebibytes(bytes)}: call close() ` +
-    'of those that are not needed, or drop them and all views of their parameters, and they are collected'
+    `${models} ${models === 1 ? 'model lives' : 'models live'} in this thread, with ${mebibytes(bytes)}: close() those ` +
+    'that are not needed, or drop them, and drop every view of their parameters; then their memory is collected'
   try {
     create(1)
-    // There is room for a small one.
+    // So it is the size.
     return `; a smaller batch or dtype 'float32' needs less${models ? `. ${others}` : ''}`
   } catch {
     return (
-      `, nor any other. ${others}. Each memory of WebAssembly takes about 10 GiB of the addresses that a program has, ` +
-      "however small it is; one of backend: 'js' takes its own size only"
+      `, nor any other. ${others}. A memory of WebAssembly takes 8 to 10 GiB of the addresses of its process, however ` +
+      "small it is, and workers take from the same; one of backend: 'js' takes its own size"
     )
   }
 }

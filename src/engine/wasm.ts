@@ -35,7 +35,7 @@ export async function createWasmEngine(dtype: DType, bytes: number, source?: Was
   if (typeof WebAssembly !== 'object') throw new TypeError('WebAssembly is not defined')
   const hint = `; import it from ${entryOf(dtype)}`
   const module = source ?? (await compile(dtype))
-  const memory = await allocate(bytes, (size) => {
+  const memory = allocate(bytes, (size) => {
     const pages = Math.ceil(size / PAGE)
     return new WebAssembly.Memory({ initial: pages, maximum: pages })
   })
