@@ -15,7 +15,6 @@ import {
   readSafely,
   show,
 } from '../errors'
-import { SUMS } from '../kernels/blocking'
 import type { Optimizer } from '../optimizers/optimizer'
 import { type Contents, type Regions, layOut } from '../plan/layout'
 import { type Layer, type Loss, Plan, type Row } from '../plan/plan'
@@ -152,8 +151,7 @@ export function planModel<D extends DType>(
     bytes: plan.bytes,
     inference,
     optimizerSlots: optimizer?.slots.length ?? 0,
-    // For the norms of weights and gradients, should no call ask for as much.
-    scratch: calls.reduce((most, call) => Math.max(most, call.scratch ?? 0), SUMS),
+    scratch: calls.reduce((most, call) => Math.max(most, call.scratch ?? 0), 0),
   }
   const { memory, pointers } = layOut(contents)
   const rows = recorded.rows.map(({ layer, row }): Row => {

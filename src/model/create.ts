@@ -103,7 +103,6 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
       dx: pointers.gradients,
       slots: (optimizer?.slots ?? []).map((_, i) => pointers.optimizer + i * memory.parameters),
       numbers: new Float64Array(optimizer?.numbers ?? 0),
-      scratch: pointers.scratch,
     },
     limited: decaying
       .filter(() => maxNorm !== Infinity)

@@ -416,7 +416,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     const core = this.#core
     if (core.closed) return
     core.closed = true
-    core.engine.close?.()
+    core.engine.close()
   }
 
   #firstRows(cache: (Tensor<D> | undefined)[], value: Value, pointer: number, n: number): Tensor<D> {

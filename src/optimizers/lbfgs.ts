@@ -84,15 +84,15 @@ export function lbfgs(options: LbfgsOptions = {}): Optimizer {
 
 /** One iteration; false once there is nothing to gain. x, dx and the loss are up to date before and after. */
 function iterate(p: Parameters, places: number, rate: number, tolerance: number, evaluate: () => number): boolean {
-  const { kernels, count, numbers, slots, x, dx, scratch } = p
+  const { kernels, count, numbers, slots, x, dx } = p
   const value = numbers[VALUE]
-  const squares = kernels.sumOfSquares(count, dx, scratch)
+  const squares = kernels.sumOfSquares(count, dx)
   const norm = Math.sqrt(squares)
   // Written so that a NaN ends it too.
   if (!(norm > tolerance && norm < Infinity && Math.abs(value) < Infinity)) return false
   const d = slots[2 * places]
   setDirection(p, places, d)
-  let slope = kernels.dot(count, dx, d, scratch)
+  let slope = kernels.dot(count, dx, d)
   if (!(slope < 0)) {
     numbers[PAIRS] = 0
     setDirection(p, places, d)
@@ -112,10 +112,10 @@ function iterate(p: Parameters, places: number, rate: number, tolerance: number,
   numbers[ITERATIONS]++
   kernels.addScaledTo(count, -1, x, s, s)
   kernels.addScaledTo(count, -1, dx, y, y)
-  const sy = kernels.dot(count, s, y, scratch)
-  const yy = kernels.sumOfSquares(count, y, scratch)
+  const sy = kernels.dot(count, s, y)
+  const yy = kernels.sumOfSquares(count, y)
   // Positive but for rounding, by the condition on the slope; the measure is free of units.
-  if (sy > 1e-10 * Math.sqrt(kernels.sumOfSquares(count, s, scratch) * yy)) {
+  if (sy > 1e-10 * Math.sqrt(kernels.sumOfSquares(count, s) * yy)) {
     numbers[SCALE] = sy / yy
     numbers[FIXED + next] = sy
     numbers[NEXT] = (next + 1) % places
@@ -125,20 +125,20 @@ function iterate(p: Parameters, places: number, rate: number, tolerance: number,
 }
 
 /** d = -H dx by the two loops of algorithm 7.4; -dx without any pairs. */
-function setDirection({ kernels, count, numbers, slots, dx, scratch }: Parameters, places: number, d: number): void {
+function setDirection({ kernels, count, numbers, slots, dx }: Parameters, places: number, d: number): void {
   const pairs = numbers[PAIRS]
   const newest = numbers[NEXT] - 1 + places
   kernels.copyBlocks(1, count, 0, 0, dx, d)
   for (let i = 0; i < pairs; i++) {
     const at = (newest - i) % places
-    const alpha = kernels.dot(count, slots[at], d, scratch) / numbers[FIXED + at]
+    const alpha = kernels.dot(count, slots[at], d) / numbers[FIXED + at]
     numbers[FIXED + places + at] = alpha
     kernels.addScaled(count, -alpha, slots[places + at], d)
   }
   kernels.scale(count, pairs ? -numbers[SCALE] : -1, d)
   for (let i = pairs - 1; i >= 0; i--) {
     const at = (newest - i) % places
-    const beta = kernels.dot(count, slots[places + at], d, scratch) / numbers[FIXED + at]
+    const beta = kernels.dot(count, slots[places + at], d) / numbers[FIXED + at]
     kernels.addScaled(count, -(numbers[FIXED + places + at] + beta), slots[at], d)
   }
 }
@@ -218,7 +218,7 @@ function search(
 function look(p: Parameters, d: number, start: number, t: number, evaluate: () => number): void {
   p.kernels.addScaledTo(p.count, t, start, d, p.x)
   p.numbers[VALUE] = evaluate()
-  p.numbers[SLOPE] = p.kernels.dot(p.count, p.dx, d, p.scratch)
+  p.numbers[SLOPE] = p.kernels.dot(p.count, p.dx, d)
   p.numbers[EVALUATIONS]++
 }
 

@@ -188,10 +188,10 @@ function rightOf({ loss, classes, tensors, labels, values, output }: Core, n: nu
 export function decayLoss(core: Core): number {
   const { l2, l1 } = core.settings
   if (!core.regularises || !(l2 || l1)) return 0
-  const { kernels, decayed, x, scratch } = core.vector
+  const { kernels, decayed, x } = core.vector
   let sum = 0
-  if (l2) sum += 0.5 * l2 * kernels.sumOfSquares(decayed, x, scratch)
-  if (l1) sum += l1 * kernels.sumOfMagnitudes(decayed, x, scratch)
+  if (l2) sum += 0.5 * l2 * kernels.sumOfSquares(decayed, x)
+  if (l1) sum += l1 * kernels.sumOfMagnitudes(decayed, x)
   return sum
 }
 
@@ -209,21 +209,21 @@ export function addDecay(core: Core): void {
 /** Whether the step was taken: not where the norm of the gradients, which clipNorm wants, is not finite. */
 export function applyGradients(core: Core, optimizer: Optimizer, rate: number): boolean {
   const { clipNorm, clipValue, maxNorm } = core.settings
-  const { kernels, count, dx, scratch } = core.vector
+  const { kernels, count, dx } = core.vector
   addDecay(core)
   if (clipValue !== Infinity) kernels.clamp(count, clipValue, dx)
   if (clipNorm !== Infinity) {
-    const norm = Math.sqrt(kernels.sumOfSquares(count, dx, scratch))
+    const norm = kernels.norm(count, dx)
     if (!Number.isFinite(norm)) {
       core.allGradients.fill(0)
       return false
     }
-    if (norm > clipNorm) kernels.scale(count, clipNorm / norm, dx)
+    if (norm > clipNorm) kernels.limitRowNorms(1, count, clipNorm, dx)
   }
   if (count) optimizer.update?.(core.vector, rate, core.counters.steps + 1)
   for (let i = 0; i < core.limited.length && core.regularises; i++) {
     const { rows, size, pointer } = core.limited[i]
-    kernels.limitRowNorms(rows, size, maxNorm, scratch, pointer)
+    kernels.limitRowNorms(rows, size, maxNorm, pointer)
   }
   endStep(core, rate)
   return true
