@@ -1,9 +1,4 @@
 // Where WebAssembly does not compile, models run on the twin, and the library says so once.
-<<<<<<< HEAD
-import type { createModel as Create } from '../src/model/create'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { dense } from '../src/entries/index'
-=======
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,9 +7,9 @@ import { build } from 'esbuild'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createEngine } from '../src/engine/create'
 import { liveMemories } from '../src/engine/memory'
-import { type createModel as Create, dense } from '../src/entries/index'
+import type { createModel as Create } from '../src/model/create'
+import { dense } from '../src/entries/index'
 import { PlanError } from '../src/errors'
->>>>>>> build
 
 const options = { input: [2], batch: 1 }
 let warn: ReturnType<typeof vi.spyOn>
