@@ -1,3 +1,5 @@
+import { PlanError, given, readSafely, show } from './errors'
+
 /** Pauses of a long computation, in which other events run: a page stays alive, a signal gets through. */
 export interface Pauses {
   /** Whether it is time for one. */
@@ -49,4 +51,23 @@ export function createPauses(milliseconds: number): Pauses {
     },
     close: () => channel?.port1.close(),
   }
+}
+
+/** `signal` if it is an AbortSignal, of whichever realm; undefined where it is off; else a PlanError. */
+export function checkSignal(where: string, signal: unknown): AbortSignal | undefined {
+  const value = given(signal) as AbortSignal | undefined
+  return readSafely(where, 'signal', () => {
+    if (value === undefined) return undefined
+    const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>
+    if (
+      typeof aborted === 'boolean' &&
+      typeof addEventListener === 'function' &&
+      typeof removeEventListener === 'function'
+    ) {
+      return value
+    }
+    throw new PlanError(
+      `${where}: signal must be an AbortSignal, such as new AbortController().signal, got ${show(signal)}`,
+    )
+  })
 }

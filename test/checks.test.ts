@@ -1,10 +1,11 @@
 // activationStatistics and babysit: right numbers, mistakes found, the model left as it was.
+import { createModel } from '../src/model/create'
+import type { Layer } from '../src/plan/plan'
 import { activationStatistics } from '../src/study/statistics'
 import { describe, expect, test } from 'vitest'
 import {
   type Data,
   DataError,
-  type Layer,
   type ModelOptions,
   PlanError,
   adam,
@@ -13,7 +14,6 @@ import {
   constant,
   conv2d,
   cosineDecay,
-  createModel,
   createRandom,
   dense,
   dropout,
@@ -148,7 +148,7 @@ describe('activationStatistics', () => {
   })
 
   test('histograms count all values, those beyond the ends in the outer bins', async () => {
-    const model = await make(sequential(dense(50), relu()))
+    const model = await make(sequential(dense(50), relu(), dense(3)))
     const [first, second] = activationStatistics(model, data.x, undefined, { bins: 10 })
     for (const { activations } of [first, second]) {
       const { counts, low, high } = activations.histogram!

@@ -7,7 +7,8 @@ import { build } from 'esbuild'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createEngine } from '../src/engine/create'
 import { liveMemories } from '../src/engine/memory'
-import { type createModel as Create, dense } from '../src/entries/index'
+import type { createModel as Create } from '../src/model/create'
+import { dense } from '../src/entries/index'
 import { PlanError } from '../src/errors'
 
 const options = { input: [2], batch: 1 }

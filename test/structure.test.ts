@@ -41,10 +41,10 @@ const MAPPED: Record<string, RegExp> = {
   // Not mapped: bundled into the entry v128/preprocessing.
   'ml-matrix': /^data\/decompositions$/,
   // Of Node: only in the entry v128/node.
-  'node:fs': /^search\/journal$/,
-  'node:os': /^search\/search$/,
+  'node:fs': /^search\/(journal|lock)$/,
+  'node:os': /^search\/(lock|settings)$/,
   'node:path': /^search\/journal$/,
-  'node:url': /^search\/search$/,
+  'node:url': /^search\/settings$/,
   'node:worker_threads': /^search\/workers$/,
 }
 

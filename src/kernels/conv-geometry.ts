@@ -1,7 +1,7 @@
 // Sizes of a convolution, one source for the kernels, their twin and the planner.
 // Along one axis: size of the image, k taps, stride, pad, dilation, out = size of the output.
 
-import { GEMM_SCRATCH, MR, ceilDivide, floorDivide } from './blocking'
+import { GEMM_SCRATCH, MR, SUM_STEPS, ceilDivide, floorDivide } from './blocking'
 
 /** Size of the output; 0 or less where the kernel does not fit. */
 export function convOutput(size: i32, k: i32, stride: i32, pad: i32, dilation: i32): i32 {
@@ -81,9 +81,25 @@ function directScratch(
   const gradient: i32 = f * gradientPlane(h, oh, kh, sh, ph, dh) * gradientPlane(w, ow, kw, sw, pw, dw)
   const backward: i32 = gradient + c * f * kh * kw + phase
   const taps: i32 = (c > f ? c : f) * kh * kw
-  const values: i32 = source > backward ? source : backward
+  const weights: i32 = source + c * f * kh * kw
+  const values: i32 = weights > backward ? weights : backward
   // Vectors at the end of the last plane are read across it: by a vector, and by how far the last tap is to the right.
   return GEMM_SCRATCH + (values + kw * dw + 8) * bytes + 4 * taps
+}
+
+/** Blocks of a sum that are added up one after the other. */
+const MOST_BLOCKS: i32 = 256
+
+/** Images, of `blocks` blocks each, that dw sums together before their sum is added to that of the others. */
+export function imagesTogether(blocks: i32): i32 {
+  const images: i32 = floorDivide(MOST_BLOCKS, blocks)
+  return images > 1 ? images : 1
+}
+
+/** Rows of a block that dw of a single channel sums: SUM_STEPS vectors of them, or a part of a longer row. */
+export function tapRows(width: i32, lanes: i32): i32 {
+  const rows: i32 = floorDivide(SUM_STEPS, ceilDivide(width, lanes))
+  return rows > 1 ? rows : 1
 }
 
 /** Taps that dw of a single channel sums side by side. */

@@ -1,47 +1,127 @@
-// Twin of assembly/reduce.ts, which defines the order of vectorised sums.
+// Twin of assembly/reduce.ts, which defines the order of sums.
+import { SUM_STEPS } from './blocking'
 import { F, LANES, SHIFT, type Heap } from './float'
 
 /** Number of partial sums: four vectors. */
 export const SUMS = 4 * LANES
+/** Values of the longest run. */
+export const RUN = SUM_STEPS * SUMS
 
-// Below, `lanes` and `x` are heap indices, not pointers.
-
-export function clearLanes({ f }: Heap, lanes: number): void {
-  f.fill(0, lanes, lanes + SUMS)
+/** How many values a run adds to a partial sum at the most. */
+export function stepsOf(run: number): number {
+  return Math.ceil(run / SUMS)
 }
 
-export function accumulate({ f }: Heap, count: number, x: number, lanes: number): void {
-  for (let i = 0; i < count; i++) {
-    const lane = lanes + (i & (SUMS - 1))
-    f[lane] = F(f[lane] + f[x + i])
-  }
+/** The partial sum of value i of a run of which `whole` values fill vectors. */
+export function laneOf(i: number, whole: number): number {
+  return i < whole ? i & (SUMS - 1) : i - whole + 3 * LANES
 }
 
-export function totalOfLanes({ f }: Heap, lanes: number): number {
+/** out[to] += the total of the partial sums of a block, which it sets to 0. */
+export function takeTotal(lanes: Heap['lanes'], out: Heap['out'], to: number): void {
   let sum = 0
   for (let l = 0; l < LANES; l++) {
-    const at = lanes + l
-    const total = F(F(f[at] + f[at + LANES]) + F(f[at + 2 * LANES] + f[at + 3 * LANES]))
-    sum = l === 0 ? total : F(sum + total)
+    sum += F(F(lanes[l] + lanes[l + LANES]) + F(lanes[l + 2 * LANES] + lanes[l + 3 * LANES]))
   }
-  return sum
+  out[to] += sum
+  lanes.fill(0)
 }
 
-/** Here a, b and lanes are pointers. */
-export function dot(heap: Heap, count: number, a: number, b: number, lanes: number): number {
-  const { f } = heap
-  a >>>= SHIFT
-  b >>>= SHIFT
-  lanes >>>= SHIFT
-  clearLanes(heap, lanes)
-  for (let i = 0; i < count; i++) {
-    const lane = lanes + (i & (SUMS - 1))
-    f[lane] = F(f[lane] + F(f[a + i] * f[b + i]))
+// Below, pointers are heap indices.
+
+/** Adds what is summed of one run to the partial sums. */
+type Add = (heap: Heap, run: number, x: number, y: number, p: number) => void
+
+export const values: Add = ({ f, lanes }, run, x) => {
+  const whole = run & -LANES
+  for (let i = 0; i < run; i++) {
+    const lane = laneOf(i, whole)
+    lanes[lane] = F(lanes[lane] + f[x + i])
   }
-  return totalOfLanes(heap, lanes)
 }
 
-export const reduceKernels = (heap: Heap) => ({
-  sumOfSquares: (count: number, x: number, lanes: number): number => dot(heap, count, x, x, lanes),
-  dot: (count: number, a: number, b: number, lanes: number): number => dot(heap, count, a, b, lanes),
-})
+export const magnitudes: Add = ({ f, lanes }, run, x) => {
+  const whole = run & -LANES
+  for (let i = 0; i < run; i++) {
+    const lane = laneOf(i, whole)
+    lanes[lane] = F(lanes[lane] + Math.abs(f[x + i]))
+  }
+}
+
+export const products: Add = ({ f, lanes }, run, x, y) => {
+  const whole = run & -LANES
+  for (let i = 0; i < run; i++) {
+    const lane = laneOf(i, whole)
+    lanes[lane] = F(lanes[lane] + F(f[x + i] * f[y + i]))
+  }
+}
+
+export const deviations: Add = ({ f, lanes }, run, x, y, p) => {
+  const whole = run & -LANES
+  for (let i = 0; i < run; i++) {
+    const lane = laneOf(i, whole)
+    lanes[lane] = F(lanes[lane] + F(f[x + i] * F(f[y + i] - p)))
+  }
+}
+
+/** out[0] = the sum. */
+export function total(
+  heap: Heap, add: Add, rows: number, count: number, stride: number, x: number, y: number, p: number,
+): void {
+  const { lanes, out } = heap
+  let room = SUM_STEPS
+  out[0] = 0
+  lanes.fill(0)
+  for (; rows > 0; rows--, x += stride) {
+    for (let at = 0; at < count; at += RUN) {
+      const run = Math.min(count - at, RUN)
+      const steps = stepsOf(run)
+      if (steps > room) {
+        takeTotal(lanes, out, 0)
+        room = SUM_STEPS
+      }
+      room -= steps
+      add(heap, run, x + at, y + at, p)
+    }
+  }
+  takeTotal(lanes, out, 0)
+}
+
+/** out[0] = the sum of (a scale) (b scale). */
+export function carefulDot({ f, out }: Heap, count: number, scale: number, a: number, b: number): void {
+  out[0] = 0
+  for (let at = 0; at < count; at += RUN) {
+    let part = 0
+    for (let i = at; i < Math.min(at + RUN, count); i++) part += f[a + i] * scale * (f[b + i] * scale)
+    out[0] += part
+  }
+}
+
+const LEAST_SINGLE = 1e-25
+
+/** out[0] = the sum of products of a and b. */
+export function dot(heap: Heap, count: number, a: number, b: number): void {
+  total(heap, products, 1, count, 0, a, b, 0)
+  const magnitude = Math.abs(heap.out[0])
+  if (SHIFT === 2 && !(magnitude > LEAST_SINGLE && magnitude < Infinity)) carefulDot(heap, count, 1, a, b)
+}
+
+export const reduceKernels = (heap: Heap) => {
+  const { out } = heap
+  return {
+    dot(count: number, a: number, b: number): number {
+      dot(heap, count, a >>> SHIFT, b >>> SHIFT)
+      return out[0]
+    },
+
+    sumOfSquares(count: number, x: number): number {
+      dot(heap, count, x >>> SHIFT, x >>> SHIFT)
+      return out[0]
+    },
+
+    sumOfMagnitudes(count: number, x: number): number {
+      total(heap, magnitudes, 1, count, 0, x >>> SHIFT, 0, 0)
+      return out[0]
+    },
+  }
+}

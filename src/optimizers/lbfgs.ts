@@ -1,13 +1,16 @@
-import { checkOptions, finite, integer } from '../errors'
+import { checkArguments, checkOptions, finite, integer } from '../errors'
 import { type Optimizer, type Parameters, type WithRate, rateOf } from './optimizer'
 
 /** Of lbfgs. */
 export interface LbfgsOptions extends Partial<WithRate> {
   /** Pairs of past steps and changes of the gradient that are kept: 10 unless given. */
   memory?: number
-  /** The most iterations in one step: 20 unless given. */
+  /** The most iterations in one step: 20 unless given. Of minimize in all: 1000 unless given. */
   iterations?: number
-  /** A step ends early once the norm of the gradient is at most this: 1e-9 unless given. */
+  /**
+   * A step ends early once the norm of the gradient is at most this: 1e-9 unless given. So does minimize: 1e-8 unless
+   * given.
+   */
   tolerance?: number
 }
 
@@ -27,6 +30,10 @@ const FIXED = 7
 /** Of Armijo's condition and of the condition on the slope. */
 const C1 = 1e-4
 const C2 = 0.9
+/** The largest `memory`: 2,000 times the parameters. */
+const MOST_PAIRS = 1000
+/** The most iterations that may be asked for at once, during which nothing else runs. */
+const MOST_ITERATIONS = 1e6
 /** The most places that one line search looks at. */
 const MOST = 25
 
@@ -45,14 +52,17 @@ const MOST = 25
  *   gradient, if that is above 1). Where the search does not find a lower loss the parameters stay as they are.
  * - The loss that it returns, and that fit reports, is that before the step. fit's accuracy is that of the last place
  *   it looked at.
- * - l2 is part of the loss and the gradient that the search sees; clipNorm is a PlanError. Batch norm updates its running
- *   statistics, and dropout draws a mask, at each evaluation: the former does no harm to the search, the latter does.
+ * - l2 and l1 are part of the loss and the gradient that the search sees; clipValue, clipNorm and maxNorm are a
+ *   PlanError.
+ * - All evaluations of one step are one pass: dropout draws its masks once for each step, so that the search sees one
+ *   function. Batch norm updates its running statistics at each evaluation, which does the search no harm.
  * - Memory: 2 · memory + 3 times the parameters.
  */
 export function lbfgs(options: LbfgsOptions = {}): Optimizer {
-  checkOptions('lbfgs', options, ['learningRate', 'memory', 'iterations', 'tolerance'])
-  const memory = integer('lbfgs', 'memory', options.memory ?? 10, 1)
-  const iterations = integer('lbfgs', 'iterations', options.iterations ?? 20, 1)
+  checkArguments('lbfgs', arguments, 1)
+  options = checkOptions('lbfgs', options, ['learningRate', 'memory', 'iterations', 'tolerance'])
+  const memory = integer('lbfgs', 'memory', options.memory ?? 10, 1, MOST_PAIRS)
+  const iterations = integer('lbfgs', 'iterations', options.iterations ?? 20, 1, MOST_ITERATIONS)
   const tolerance = finite('lbfgs', 'tolerance', options.tolerance ?? 1e-9, 0)
   // One place more than pairs: the step in work begins in it.
   const places = Array.from({ length: memory + 1 }, (_, i) => i)
@@ -74,15 +84,15 @@ export function lbfgs(options: LbfgsOptions = {}): Optimizer {
 
 /** One iteration; false once there is nothing to gain. x, dx and the loss are up to date before and after. */
 function iterate(p: Parameters, places: number, rate: number, tolerance: number, evaluate: () => number): boolean {
-  const { kernels, count, numbers, slots, x, dx, scratch } = p
+  const { kernels, count, numbers, slots, x, dx } = p
   const value = numbers[VALUE]
-  const squares = kernels.sumOfSquares(count, dx, scratch)
+  const squares = kernels.sumOfSquares(count, dx)
   const norm = Math.sqrt(squares)
   // Written so that a NaN ends it too.
   if (!(norm > tolerance && norm < Infinity && Math.abs(value) < Infinity)) return false
   const d = slots[2 * places]
   setDirection(p, places, d)
-  let slope = kernels.dot(count, dx, d, scratch)
+  let slope = kernels.dot(count, dx, d)
   if (!(slope < 0)) {
     numbers[PAIRS] = 0
     setDirection(p, places, d)
@@ -102,10 +112,10 @@ function iterate(p: Parameters, places: number, rate: number, tolerance: number,
   numbers[ITERATIONS]++
   kernels.addScaledTo(count, -1, x, s, s)
   kernels.addScaledTo(count, -1, dx, y, y)
-  const sy = kernels.dot(count, s, y, scratch)
-  const yy = kernels.sumOfSquares(count, y, scratch)
+  const sy = kernels.dot(count, s, y)
+  const yy = kernels.sumOfSquares(count, y)
   // Positive but for rounding, by the condition on the slope; the measure is free of units.
-  if (sy > 1e-10 * Math.sqrt(kernels.sumOfSquares(count, s, scratch) * yy)) {
+  if (sy > 1e-10 * Math.sqrt(kernels.sumOfSquares(count, s) * yy)) {
     numbers[SCALE] = sy / yy
     numbers[FIXED + next] = sy
     numbers[NEXT] = (next + 1) % places
@@ -115,20 +125,20 @@ function iterate(p: Parameters, places: number, rate: number, tolerance: number,
 }
 
 /** d = -H dx by the two loops of algorithm 7.4; -dx without any pairs. */
-function setDirection({ kernels, count, numbers, slots, dx, scratch }: Parameters, places: number, d: number): void {
+function setDirection({ kernels, count, numbers, slots, dx }: Parameters, places: number, d: number): void {
   const pairs = numbers[PAIRS]
   const newest = numbers[NEXT] - 1 + places
   kernels.copyBlocks(1, count, 0, 0, dx, d)
   for (let i = 0; i < pairs; i++) {
     const at = (newest - i) % places
-    const alpha = kernels.dot(count, slots[at], d, scratch) / numbers[FIXED + at]
+    const alpha = kernels.dot(count, slots[at], d) / numbers[FIXED + at]
     numbers[FIXED + places + at] = alpha
     kernels.addScaled(count, -alpha, slots[places + at], d)
   }
   kernels.scale(count, pairs ? -numbers[SCALE] : -1, d)
   for (let i = pairs - 1; i >= 0; i--) {
     const at = (newest - i) % places
-    const beta = kernels.dot(count, slots[places + at], d, scratch) / numbers[FIXED + at]
+    const beta = kernels.dot(count, slots[places + at], d) / numbers[FIXED + at]
     kernels.addScaled(count, -(numbers[FIXED + places + at] + beta), slots[at], d)
   }
 }
@@ -208,7 +218,7 @@ function search(
 function look(p: Parameters, d: number, start: number, t: number, evaluate: () => number): void {
   p.kernels.addScaledTo(p.count, t, start, d, p.x)
   p.numbers[VALUE] = evaluate()
-  p.numbers[SLOPE] = p.kernels.dot(p.count, p.dx, d, p.scratch)
+  p.numbers[SLOPE] = p.kernels.dot(p.count, p.dx, d)
   p.numbers[EVALUATIONS]++
 }
 

@@ -4,8 +4,9 @@
 import type { Data } from '../data/batches'
 import { PlanError, checkOptions, finite, integer, show } from '../errors'
 import type { AsyncBatches, Batches } from '../training/feed'
-import type { FitOptions } from '../training/fit'
-import type { Model } from '../model/model'
+import type { FitOptions } from '../training/options'
+import { forget, keepWeights } from '../training/state'
+import { type Model, coreOf } from '../model/model'
 import type { Schedule } from '../schedules'
 
 /** How panda trains, and when it changes the rate. */
@@ -22,7 +23,7 @@ export interface PandaOptions extends Pick<FitOptions, 'batch' | 'shuffle' | 'tr
   lower?: number
   /** After `patience` new bests in a row a rate so many times as high is tried. 2 unless given; 1 never tries. */
   raise?: number
-  /** A loss, of validation or in training, of so many times that of the best epoch has diverged. 3 unless given. */
+  /** A loss, of validation or in training, of so many times that of the best epoch has diverged. 2 unless given. */
   diverged?: number
   /** The run ends once the rate is below. A millionth of the first unless given. */
   minRate?: number
@@ -108,11 +109,10 @@ export async function panda(
     asked = true
     return rate
   }
-  const finiteLoss = ({ loss }: { loss: number }) => Number.isFinite(loss)
-  const watchers = [finiteLoss, ...(typeof onBatch === 'function' ? [onBatch] : (onBatch ?? []))]
 
-  let model = await create(schedule)
-  let best = model.save()
+  const model = await create(schedule)
+  const core = coreOf(where, model)
+  const best = keepWeights(core)
   // The loss of a model that is out of range already is nothing to compare with.
   const { loss: untrained } = await model.evaluate(validation as Data)
   let bestLoss = Number.isFinite(untrained) ? untrained : Infinity
@@ -126,24 +126,22 @@ export async function panda(
   const epochs: PandaEpoch[] = []
 
   /** Back to the best weights, with a new optimizer; shuffling and dropout go on, so that no order comes twice. */
-  const restore = async () => {
-    const { random, passes } = model
-    model = await create(schedule)
-    model.load(best)
-    model.passes = passes
-    model.random = random
+  const restore = () => {
+    best.restore()
+    forget(core)
   }
 
   for (let epoch = 0; epoch < settings.epochs; epoch++) {
     if (rate < minRate || signal?.aborted) break
     const learningRate = rate
-    const fit = { batch, shuffle, transform, signal, validation, onBatch: watchers }
+    const fit = { batch, shuffle, transform, signal, validation, onBatch }
     const history = await model.fit(data, { ...fit, epochs: 1 })
     if (!asked) throw new PlanError(`${where}: create must hand the learningRate that it gets to the optimizer`)
     if (history.aborted) break
-    const [loss] = history.loss
-    const [validationLoss] = history.validationLoss
-    const [validationAccuracy] = history.validationAccuracy
+    // A run that died tells no losses.
+    const [loss = NaN] = history.loss
+    const [validationLoss = NaN] = history.validationLoss
+    const [validationAccuracy = NaN] = history.validationAccuracy
     // A loss that shot up on the way leaves dead units behind, even where it has come down again by the end.
     const far = !(loss <= diverged * Math.max(bestLoss, lossOfBest)) || !(validationLoss <= diverged * bestLoss)
     const better = !far && validationLoss < bestLoss
@@ -152,7 +150,7 @@ export async function panda(
       bestLoss = validationLoss
       lossOfBest = loss
       bestEpoch = epoch
-      best = model.save()
+      best.take()
     }
     bad = better ? 0 : bad + 1
     good = better ? good + 1 : 0
@@ -177,12 +175,12 @@ export async function panda(
     } else if (better) {
       proven = undefined
     }
-    if (decision && decision.action !== 'raise') await restore()
+    if (decision && decision.action !== 'raise') restore()
     const result = { epoch, learningRate, loss, validationLoss, validationAccuracy, ...(decision && { decision }) }
     epochs.push(result)
     onEpoch?.(result)
   }
-  model.load(best)
+  best.restore()
   const decisions = epochs.flatMap(({ decision }) => decision ?? [])
   return { model, epochs, decisions, bestEpoch, bestLoss, aborted: signal?.aborted ?? false }
 }
