@@ -8,6 +8,7 @@
 //   src/ --esbuild--> dist/ENTRY.js, dist/ENTRY.HOST.js, and the chunks that they share; --tsc--> dist/types
 
 import { execFile, execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -73,6 +74,16 @@ await Promise.all(
   process.exit(1)
 })
 
+/** What tells the kernels of this build from others: a custom section 'v128' of the module holds it. */
+const ids = {}
+for (const [dtype, short] of Object.entries(precisions)) {
+  const file = `dist/kernels.${short}.wasm`
+  const wasm = readFileSync(file)
+  ids[dtype] = createHash('sha256').update(wasm).digest('hex').slice(0, 16)
+  const section = Buffer.from(`\x04v128${ids[dtype]}`)
+  writeFileSync(file, Buffer.concat([wasm, Buffer.from([0, section.length]), section]))
+}
+
 /** Bytes as text; src/engine/text.ts, which decodes it, says how. */
 function encode(bytes) {
   const alphabet = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).filter(
@@ -109,7 +120,8 @@ for (const [host, wasm] of Object.entries({ ...HOSTS, '': text })) {
     return `export const ${name} = { ${rows.join(', ')} }\n`
   }
   const twin = (short) => `twin.${short}.js`
-  writeFileSync(`dist/host${host && `.${host}`}.js`, table('wasm', wasm) + table('twin', twin))
+  const id = `export const ids = ${JSON.stringify(ids)}\n`
+  writeFileSync(`dist/host${host && `.${host}`}.js`, table('wasm', wasm) + table('twin', twin) + id)
 }
 
 const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning' }

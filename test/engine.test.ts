@@ -1,6 +1,6 @@
 // Where WebAssembly does not compile, models run on the twin, and the library says so once.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
@@ -77,6 +77,32 @@ test('a file of kernels that does not come is an error, not a reason for the twi
   expect((await createModel(dense(1), options)).backend).toBe('wasm')
   expect((await createModel(dense(1), { ...options, dtype: 'float32' })).backend).toBe('wasm')
   expect(warn).not.toHaveBeenCalled()
+})
+
+test('kernels of another version, of another precision, or none at all are refused', async () => {
+  const bytes = readFileSync('dist/kernels.f32.wasm')
+  const other = Uint8Array.from(bytes)
+  other[other.length - 1] ^= 1
+  const bare = bytes.subarray(0, bytes.lastIndexOf('\x04v128') - 2)
+  const take = '; give the module, or the bytes, of v128/kernels.f32.wasm, such as await '
+  for (const wrong of [other, bare, readFileSync('dist/kernels.f64.wasm')]) {
+    for (const wasm of [wrong, await WebAssembly.compile(wrong)]) {
+      await expect(createModel(dense(1), { ...options, dtype: 'float32', wasm })).rejects.toMatchObject({
+        name: 'PlanError',
+        message: expect.stringContaining(`not v128's kernels for float32, of this version${take}`),
+      })
+    }
+  }
+  for (const wasm of ['kernels.f32.wasm', Promise.resolve(bytes), new Response(bytes)] as never[]) {
+    await expect(createModel(dense(1), { ...options, dtype: 'float32', wasm })).rejects.toMatchObject({
+      name: 'PlanError',
+      message: expect.stringMatching(/not v128's kernels: TypeError: .*; give the module, or the bytes, of v128/),
+    })
+  }
+  for (const wasm of [bytes, await WebAssembly.compile(bytes)]) {
+    const model = await createModel(dense(1), { ...options, dtype: 'float32', wasm })
+    expect(model.backend).toBe('wasm')
+  }
 })
 
 test('models compile the kernels once for each precision', async () => {

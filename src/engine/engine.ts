@@ -18,7 +18,17 @@ export interface Engine {
   close(): void
 }
 
-/** WebAssembly kernels for hosts that cannot compile the built-in ones: a compiled module, or its bytes. */
+/**
+ * WebAssembly kernels other than the built-in ones: a compiled module, or its bytes, of `v128/kernels.f64.wasm` or, for
+ * float32, `v128/kernels.f32.wasm` of the same version. For hosts that compile none themselves, and for pages that fetch
+ * them as a file of their own, which the browser compiles while it arrives and keeps in its cache. As webpack finds it:
+ *
+ *     const url = new URL('v128/kernels.f32.wasm', import.meta.url)
+ *     const wasm = await WebAssembly.compileStreaming(fetch(url))
+ *     const model = await createModel(network, { input: [4], dtype: 'float32', wasm })
+ *
+ * With Vite the first line is `import url from 'v128/kernels.f32.wasm?url'`.
+ */
 export type WasmSource = WebAssembly.Module | BufferSource
 
 /** `kernels` over `buffer`, counted among the memories that live. `detach` empties the views of the buffer. */

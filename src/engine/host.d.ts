@@ -9,3 +9,5 @@ import type { createTwin } from '../kernels/index'
 export declare const wasm: Readonly<Record<DType, () => Promise<{ default: ByteText | WasmSource }>>>
 /** Their TypeScript twin, for hosts without WebAssembly. */
 export declare const twin: Readonly<Record<DType, () => Promise<{ createTwin: typeof createTwin }>>>
+/** What the custom section 'v128' of the kernels of this build holds. */
+export declare const ids: Readonly<Record<DType, string>>

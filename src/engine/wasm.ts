@@ -1,5 +1,5 @@
 import type { DType } from '../tensor'
-import { wasm } from '#host'
+import { ids, wasm } from '#host'
 import { PlanError } from '../errors'
 import type { Kernels } from '../kernels/index'
 import { type Engine, type WasmSource, openEngine } from './engine'
@@ -30,10 +30,26 @@ function isBytes(source: WasmSource): source is BufferSource {
   return ArrayBuffer.isView(source) || 'byteLength' in source
 }
 
+type Compiled = WebAssembly.WebAssemblyInstantiatedSource
+
+/** Of kernels: see ids. */
+function idOf(module: WebAssembly.Module): string {
+  const [section] = WebAssembly.Module.customSections(module, 'v128')
+  return section ? String.fromCharCode(...new Uint8Array(section)) : ''
+}
+
+function notOurs(dtype: DType, cause?: unknown): PlanError {
+  const why = cause ? `: ${String(cause)}` : ` for ${dtype}, of this version`
+  return new PlanError(
+    `createModel: the wasm given is not v128's kernels${why}; give the module, or the bytes, of ${entryOf(dtype)}, such ` +
+      'as await WebAssembly.compileStreaming(fetch(url))',
+    { cause },
+  )
+}
+
 /** Throws a PlanError if the memory cannot be had, and whatever WebAssembly throws if the host forbids it. */
 export async function createWasmEngine(dtype: DType, bytes: number, source?: WasmSource): Promise<Engine> {
   if (typeof WebAssembly !== 'object') throw new TypeError('WebAssembly is not defined')
-  const hint = `; import it from ${entryOf(dtype)}`
   const module = source ?? (await compile(dtype))
   const memory = allocate(bytes, (size) => {
     const pages = Math.ceil(size / PAGE)
@@ -41,15 +57,12 @@ export async function createWasmEngine(dtype: DType, bytes: number, source?: Was
   })
   const result = await WebAssembly.instantiate(module as WebAssembly.Module, { env: { memory } }).catch(
     (cause: unknown): never => {
-      if (!source) throw cause
-      throw new PlanError(`createModel: the wasm given is not v128's kernels: ${String(cause)}${hint}`, { cause })
+      throw source ? notOurs(dtype, cause) : cause
     },
   )
-  const { exports } = 'instance' in result ? (result.instance as WebAssembly.Instance) : result
-  const kernels = exports as unknown as Kernels
-  if (source && kernels.bytesPerValue?.() !== (dtype === 'float64' ? 8 : 4)) {
-    throw new PlanError(`createModel: the wasm given is not v128's kernels for ${dtype}${hint}`)
-  }
+  // Of bytes comes a module with its instance, of a module the instance alone.
+  const { module: own, instance } = ('instance' in result ? result : { module, instance: result }) as Compiled
+  if (source && idOf(own) !== ids[dtype]) throw notOurs(dtype)
   // Growing, by nothing too, empties every view that there was.
-  return openEngine('wasm', kernels, memory.buffer, () => void memory.grow(0))
+  return openEngine('wasm', instance.exports as unknown as Kernels, memory.buffer, () => void memory.grow(0))
 }
