@@ -41,7 +41,8 @@ function keepStatistics(
   const variance = <Float>(load<f64>(out, 8) / (scale * scale))
   const seen: Float = unbiased && m > 1 ? (variance * m) / (m - 1) : variance
   store<Float>(runningMean, momentum * load<Float>(runningMean) + rest * average)
-  store<Float>(runningVar, momentum * load<Float>(runningVar) + rest * seen)
+  // One value says nothing of how far values lie apart.
+  if (m > 1) store<Float>(runningVar, momentum * load<Float>(runningVar) + rest * seen)
   store<Float>(mean, average)
   store<Float>(invStd, inverseDeviationOf(epsilon, out))
 }
@@ -216,7 +217,7 @@ function keepColumnStatistics(
         const oldMean = v128.mul<Float>(momenta, v128.load(runningMean + at))
         const oldVar = v128.mul<Float>(momenta, v128.load(runningVar + at))
         v128.store(runningMean + at, v128.add<Float>(oldMean, v128.mul<Float>(rests, average)))
-        v128.store(runningVar + at, v128.add<Float>(oldVar, v128.mul<Float>(rests, seen)))
+        if (m > 1) v128.store(runningVar + at, v128.add<Float>(oldVar, v128.mul<Float>(rests, seen)))
         v128.store(mean + at, average)
         v128.store(invStd + at, inverses)
         at = end

@@ -71,6 +71,8 @@ export interface ModelOptions<
    * layers: there it takes the memory of a network that is trained as a whole, so it is false.
    */
   inputGradient?: boolean
+  /** Of convolutions: 'direct' never takes Winograd's, which is faster but less precise (see conv2d). 'auto' unless given. */
+  algorithm?: 'auto' | 'direct'
 }
 
 const NAMES = [
@@ -90,6 +92,7 @@ const NAMES = [
   'inference',
   'frozen',
   'inputGradient',
+  'algorithm',
 ]
 
 /** 32-bit pointers. */
@@ -118,6 +121,7 @@ export function planModel<D extends DType>(
   }
   const dtype = oneOf(where, 'dtype', options.dtype ?? 'float64', ['float64', 'float32']) as D
   const backend = oneOf(where, 'backend', options.backend ?? 'auto', ['auto', 'wasm', 'js'])
+  const algorithm = oneOf(where, 'algorithm', options.algorithm ?? 'auto', ['auto', 'direct'])
   const inference = flag(where, 'inference', options.inference ?? false)
   const wasm = given(options.wasm)
   checkNoPromise(where, 'wasm', wasm)
@@ -130,7 +134,7 @@ export function planModel<D extends DType>(
   const inputGradient =
     options.inputGradient === undefined ? undefined : flag(where, 'inputGradient', options.inputGradient)
 
-  const plan = new Plan({ input, batch, dtype, inference, seed: settings.seed, frozen })
+  const plan = new Plan({ input, batch, dtype, inference, seed: settings.seed, frozen, algorithm })
   const output = plan.child('', network, plan.input)
   const plannedLoss = loss && plan.planLoss(loss, output)
   // Now: a shape that does not fit is the plainer mistake.

@@ -1,9 +1,11 @@
 // From a blueprint to a model: its memory, its views, its first weights.
 
+import type { AbilitiesOf } from './abilities'
 import { createEngine } from '../engine/create'
 import type { Engine } from '../engine/engine'
 import { PlanError, checkArguments, quote } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
+import { TRAINING } from '../plan/calls'
 import { countOf, trainedOf } from '../plan/layout'
 import type { Layer, Loss } from '../plan/plan'
 import { prepare } from '../plan/run'
@@ -13,7 +15,7 @@ import type { DType, Tensor } from '../tensor'
 import { type Core, createPass, viewOf } from '../training/core'
 import { createObjective, resetSchedule } from '../training/step'
 import { type Blueprint, type ModelOptions, checkTotal, planModel } from './blueprint'
-import { type AbilitiesOf, type Model, modelOf } from './model'
+import { type Model, modelOf } from './model'
 
 /**
  * Plans `network`, gets its memory and fills its parameters.
@@ -107,6 +109,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     limited: decaying
       .filter(() => maxNorm !== Infinity)
       .map(({ shape, size, pointer }) => ({ rows: shape[0], size: size / shape[0], pointer })),
+    lonelyNorm: lonelyNormOf(blueprint),
     rate: optimizer?.learningRate ?? 0,
     scheduleState: new Float64Array(0),
     lastRate: typeof optimizer?.learningRate === 'number' ? optimizer.learningRate : 0,
@@ -125,6 +128,13 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
   resetSchedule(core)
   fill(core, blueprint)
   return core
+}
+
+function lonelyNormOf({ program }: Blueprint): string | undefined {
+  const norm = program.forward.find(
+    ({ kernel, sizes }) => kernel === 'batchNormForward' && sizes[2] === 1 && sizes.includes(TRAINING),
+  )
+  return norm && [norm.layer.path, norm.layer.kind].filter(Boolean).join(' ')
 }
 
 /** The first values of constants, parameters and buffers. */

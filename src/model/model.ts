@@ -1,18 +1,7 @@
 // What people hold in their hands: a network with its memory, behind a few methods. What they do is in src/training/.
 
-import { type Data, type Labels, type Numbers, copyRows, readRows } from '../data/batches'
-import {
-  DataError,
-  PlanError,
-  callable,
-  checkArguments,
-  checkNoPromise,
-  checkOptions,
-  flag,
-  integer,
-  show,
-} from '../errors'
-import { probabilitiesOf } from '../metrics'
+import type { Data, Labels, Numbers } from '../data/batches'
+import { PlanError, checkArguments, checkNoPromise, integer, show } from '../errors'
 import { rateOf as checkRate } from '../optimizers/optimizer'
 import type { Regions } from '../plan/layout'
 import type { Loss } from '../plan/plan'
@@ -25,36 +14,21 @@ import { type AsyncBatches, type Batches, checkBatch, checkRows, loadBatch } fro
 import { fit } from '../training/fit'
 import type { History } from '../training/history'
 import type { FitOptions } from '../training/options'
+import { backPropagate, forward, predict } from '../training/pass'
 import {
-  applyGradients,
   needLoss,
   needOptimizer,
   needTraining,
   observe,
-  rateOf,
   resetSchedule,
-  runBackward,
-  runForward,
   runPass,
   settle,
-  stepOn,
-  whole,
+  takeStep,
 } from '../training/step'
+import type { Ability } from './abilities'
 import type { Blueprint } from './blueprint'
 import { summarise } from './describe'
 import { type LoadResult, loadWeights, saveWeights } from './weights'
-
-/** What a model can do depends on its options: on a loss, on an optimizer, and on not being for inference alone. */
-export type Ability = 'loss' | 'optimizer' | 'training'
-
-/** Those of a model created with such options; what the compiler cannot see is taken to be there. */
-export type AbilitiesOf<L, O, I> =
-  | (IsExactly<L, undefined> extends true ? never : 'loss')
-  | (IsExactly<O, undefined> extends true ? never : 'optimizer')
-  | (IsExactly<I, true> extends true ? never : 'training')
-
-/** Whether A is B, and neither `any` nor `never`. */
-type IsExactly<A, B> = 0 extends 1 & A ? false : [A, B] extends [B, A] ? true : false
 
 const cores = /* @__PURE__ */ new WeakMap<object, Core>()
 
@@ -188,14 +162,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   forward(x: Numbers, options: { training?: boolean } = {}): Tensor<D> {
     checkArguments('forward', arguments, 2)
     const core = open('forward', this.#core)
-    const { training = false } = checkOptions('forward', options, ['training'])
-    flag('forward', 'training', training)
-    const examples = readRows('x', x, core.input.size, core.input.shape, core.dtype)
-    const n = examples.length / core.input.size
-    checkBatch('forward', core, n)
-    settle(core)
-    copyRows(examples, core.input.size, core.tensors.input.data, n, undefined, 0)
-    whole(core, () => runForward(core, n, training))
+    const n = forward(core, x, options)
     return this.#firstRows(this.#outputRows, core.output, core.output.data.pointer, n)
   }
 
@@ -207,15 +174,9 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   backward(this: Model<'training', D>, dy: Numbers): Tensor<D> {
     checkArguments('backward', arguments, 1)
     const core = open('backward', this.#core)
-    const { output, input, dtype } = core
+    const { input } = core
     needTraining('backward', core)
-    settle(core)
-    if (!core.rows) throw new DataError('backward: there was no forward pass yet; call forward first')
-    const gradients = readRows('dy', dy, output.size, output.shape, dtype)
-    const rows = gradients.length / output.size
-    if (rows !== core.rows) throw new DataError(`dy: ${rows} rows, but the last forward pass had ${core.rows}`)
-    if (core.outputGradient.length) copyRows(gradients, output.size, core.outputGradient, rows, undefined, 0)
-    whole(core, () => runBackward(core, core.program.inputGradient))
+    const rows = backPropagate(core, dy)
     if (core.program.inputGradient) {
       return this.#firstRows(this.#inputGradientRows, input, input.gradient!.pointer, rows)
     }
@@ -250,20 +211,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     const core = open('step', this.#core)
     needTraining('step', core)
     const optimizer = needOptimizer('step', core)
-    if (evaluate !== undefined) {
-      callable('step', '', evaluate, 'nothing, or a function that fills gradients and returns the loss')
-    }
-    if (!evaluate && !optimizer.update) {
-      throw new PlanError(
-        `step: ${optimizer.kind} looks at the loss from several places; call trainStep(x, y) or fit, ` +
-          `or hand in a function that fills gradients and returns the loss: step(() => loss)`,
-      )
-    }
-    settle(core)
-    if (evaluate) return stepOn(core, optimizer, evaluate)
-    if (!applyGradients(core, optimizer, rateOf(core))) {
-      throw new DataError('step: the norm of the gradients is not finite; they are zero now, and no step was taken')
-    }
+    return takeStep(core, optimizer, evaluate)
   }
 
   /**
@@ -294,31 +242,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   predict(x: Numbers, options: { probabilities?: boolean } = {}): Tensor<D> {
     checkArguments('predict', arguments, 2)
     const core = open('predict', this.#core)
-    const { probabilities = false } = checkOptions('predict', options, ['probabilities'])
-    flag('predict', 'probabilities', probabilities)
-    const { input, output, batch, dtype, tensors, settings } = core
-    const kind = settings.loss?.probabilities
-    if (probabilities && !kind) {
-      const loss = settings.loss ? `${settings.loss.kind} takes no probabilities` : 'the model has no loss'
-      throw new PlanError(`predict: ${loss}; softmaxCrossEntropy and binaryCrossEntropy say how scores become some`)
-    }
-    const examples = readRows('x', x, input.size, input.shape, dtype)
-    const rows = examples.length / input.size
-    settle(core)
-    const data = viewOf(
-      dtype,
-      new ArrayBuffer(rows * output.size * (dtype === 'float64' ? 8 : 4)),
-      0,
-      rows * output.size,
-    )
-    for (let first = 0; first < rows; first += batch) {
-      const n = Math.min(batch, rows - first)
-      copyRows(examples, input.size, tensors.input.data, n, undefined, first)
-      runForward(core, n, false)
-      data.set(tensors.output.data.subarray(0, n * output.size), first * output.size)
-    }
-    if (probabilities) probabilitiesOf(kind!, data, output.size)
-    return { shape: [rows, ...output.shape], data }
+    return predict(core, x, options)
   }
 
   /**

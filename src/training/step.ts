@@ -1,7 +1,7 @@
 // One pass over a batch: forward, loss, backward, and the step of the optimizer. It is whole or has not been: whatever
 // throws, and where the loss is no finite number, the model is as it was before.
 
-import { DataError, PlanError, show } from '../errors'
+import { DataError, PlanError, callable, note, show } from '../errors'
 import { countRight, countRightSides } from '../metrics'
 import type { Optimizer } from '../optimizers/optimizer'
 import type { LossPlan } from '../plan/plan'
@@ -27,8 +27,16 @@ export function begin(core: Core, pass: Pass, n: number, trains: boolean, rate?:
   if (trains) {
     keepForUndo(core)
     core.counters.passes++
+    if (n === 1 && core.lonelyNorm !== undefined) noteLonely(core.lonelyNorm)
   }
   beginForward(core, n, trains)
+}
+
+function noteLonely(layer: string): void {
+  note(
+    `${layer} got a batch of one row: a single value for each feature, which says nothing of their variance, so ` +
+      `running_var stays as it is (and the output is bias alone); fit's dropLast: true leaves such a batch out`,
+  )
 }
 
 /** Runs the next call of the pass in work. False once all is done. */
@@ -274,7 +282,7 @@ function minimizeLoaded(core: Core, pass: Pass, optimizer: Optimizer, n: number)
  * One step on a loss of the user's: `evaluate` adds its gradient, but for l2 and l1, to the gradients and returns the
  * loss. Returns that, with l2 and l1; where it is not finite, or something throws, nothing has changed.
  */
-export function stepOn(core: Core, optimizer: Optimizer, evaluate: () => number): number {
+function stepOn(core: Core, optimizer: Optimizer, evaluate: () => number): number {
   const rate = rateOf(core)
   const back = optimizer.minimize ? keepAll(core) : keepGradients(core)
   const measured = (): number => {
@@ -314,6 +322,24 @@ function keepGradients(core: Core): () => void {
     counters.passes = passes
     allGradients.set(gradients)
     undo.liveBuffers.set(undo.buffers)
+  }
+}
+
+/** See Model.step. */
+export function takeStep(core: Core, optimizer: Optimizer, evaluate: (() => number) | undefined): number | void {
+  if (evaluate !== undefined) {
+    callable('step', '', evaluate, 'nothing, or a function that fills gradients and returns the loss')
+  }
+  if (!evaluate && !optimizer.update) {
+    throw new PlanError(
+      `step: ${optimizer.kind} looks at the loss from several places; call trainStep(x, y) or fit, ` +
+        `or hand in a function that fills gradients and returns the loss: step(() => loss)`,
+    )
+  }
+  settle(core)
+  if (evaluate) return stepOn(core, optimizer, evaluate)
+  if (!applyGradients(core, optimizer, rateOf(core))) {
+    throw new DataError('step: the norm of the gradients is not finite; they are zero now, and no step was taken')
   }
 }
 
