@@ -67,8 +67,8 @@ export interface ModelOptions<
    */
   frozen?: readonly string[]
   /**
-   * Whether `backward` can give the gradient of the input. True unless given, but for a network that begins with frozen
-   * layers: there it takes the memory of a network that is trained as a whole, so it is false.
+   * Whether `backward` can give the gradient of the input. It can unless told otherwise, but for a network that begins
+   * with frozen layers: there that takes the memory of a network that is trained as a whole, so it must be asked for.
    */
   inputGradient?: boolean
   /** Of convolutions: 'direct' never takes Winograd's, which is faster but less precise (see conv2d). 'auto' unless given. */

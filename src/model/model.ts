@@ -17,6 +17,7 @@ import type { FitOptions } from '../training/options'
 import { backPropagate, forward, predict } from '../training/pass'
 import {
   needLoss,
+  needOpen,
   needOptimizer,
   needTraining,
   observe,
@@ -48,8 +49,8 @@ export function modelOf<Can extends Ability, D extends DType>(core: Core<D>, blu
 
 /** The core, unless its model was closed: then a PlanError. */
 function open<D extends DType>(where: string, core: Core<D>): Core<D> {
-  if (!core.closed) return core
-  throw new PlanError(`${where}: this model was closed; create another`)
+  needOpen(where, core)
+  return core
 }
 
 /**
@@ -233,8 +234,8 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   }
 
   /**
-   * The output for any number of rows: a copy, [rows, ...output shape]. With `probabilities`, scores go through softmax
-   * or the sigmoid, as the loss of the model takes them (a PlanError where it takes them for neither). Throws a DataError
+   * The output for any number of rows: a copy, [rows, ...output shape]. With `probabilities`, false unless given,
+   * scores go through softmax or the sigmoid, as the loss of the model takes them (a PlanError where it takes them for neither). Throws a DataError
    * that names the first row with something that is no finite number.
    *
    *     const { data } = model.predict(x, { probabilities: true })
@@ -287,7 +288,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
       return await fit(core, data, options)
     } finally {
       core.fitting = false
-      settle(core)
+      if (!core.closed) settle(core)
       Object.assign(core.clock, { epochs: undefined, steps: undefined })
     }
   }

@@ -41,7 +41,8 @@ export interface CallOptions {
   readonly reads: readonly Reference[]
   /** Which of the reads it changes as well, such as running statistics. */
   readonly updates?: readonly Reference[]
-  /** Bytes of scratch, which is empty before and after a call; left out where the kernel takes none. */
+  /** Bytes of scratch, of which nothing is left after a call; 0 unless given; a kernel
+   * that takes no scratch gets no place for it where this is left out. */
   readonly scratch?: number
   /** What it writes. Gradients of parameters are added to, all else is overwritten. */
   readonly writes: readonly Reference[]

@@ -50,7 +50,7 @@ function memberOf(dimension: Range | Choice): (value: unknown) => boolean {
 /**
  * The trials as a table, the best first: text, a line each. `limit` is how many at most, all unless given.
  *
- *     console.log(searchTable(await search({ ... }), { limit: 10 }))
+ *     console.log(searchTable(result, { limit: 10 }))
  */
 export function searchTable<S extends Space>(result: SearchResult<S>, options: { limit?: number } = {}): string {
   const where = 'searchTable'
@@ -108,7 +108,8 @@ const PLOT = { width: 290, height: 240, left: 76, top: 150, columns: 3, stepX: 3
 /**
  * The scores of all trials against each hyperparameter, on the scale that it was drawn on: the text of an SVG file.
  * Crosses at the worse end are trials that diverged or failed, rings those that were ended early; of several rounds the
- * later are darker. `title` is 'Hyperparameter search' unless given, `score`, the name of the scores, 'score'.
+ * later are darker. `title` is 'Hyperparameter search' unless given, `score`, the name of the scores, 'score'
+ * unless given.
  *
  *     writeFileSync('search.svg', searchPicture(result, { title: 'Softmax regression on MNIST', score: 'loss' }))
  */

@@ -13,9 +13,9 @@ import { accuracyOf, addPass, addScores, createTally, lossOf } from './tally'
 export interface EvaluateOptions {
   /** Works in place on the first n rows of each batch, in the model's input. */
   transform?: (input: Tensor, n: number) => void
-  /** Asks for the share of rows whose label is among so many highest scores. */
+  /** Asks for the share of rows whose label is among so many highest scores. 0 unless given: not at all. */
   topK?: number
-  /** Asks for the confusion matrix. */
+  /** Asks for the confusion matrix. False unless given. */
   confusion?: boolean
 }
 

@@ -43,13 +43,17 @@ export interface Checked {
   readonly y: TypedNumbers
 }
 
+/** Throws a DataError where numbers are handed in for { x, y }. */
+export function checkOneObject(where: string, data: unknown, what = 'data'): void {
+  if (isStream(data) || !(ArrayBuffer.isView(data) || readSafely(where, what, () => Array.isArray(data)))) return
+  throw new DataError(`${where}: ${what} must be one object { x, y }, got an array; hand in ${where}({ x, y })`)
+}
+
 /** Reads and checks data before a run: its members, rows, labels and every number. */
 export function checkData(where: string, core: Core, data: Data, name = ''): Checked {
   const what = name.replace(/\W+$/, '') || 'data'
   checkNoPromise(where, what, data)
-  if (ArrayBuffer.isView(data) || readSafely(where, what, () => Array.isArray(data))) {
-    throw new DataError(`${where}: ${what} must be one object { x, y }, got an array; hand in ${where}({ x, y })`)
-  }
+  checkOneObject(where, data, what)
   const { x, y } = readData(where, data, what)
   return checkRows(core, x, y, name)
 }

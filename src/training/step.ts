@@ -43,6 +43,7 @@ function noteLonely(layer: string): void {
 export function advance(core: Core): boolean {
   const { pass } = core
   if (!pass.rows) return false
+  needOpen('fit', core)
   try {
     return proceed(core, pass)
   } catch (error) {
@@ -54,6 +55,7 @@ export function advance(core: Core): boolean {
 
 /** Runs the pass in work to its end. What it throws is thrown where the pass was begun. */
 export function settle(core: Core): void {
+  needOpen('this', core)
   const { pass } = core
   try {
     while (advance(core));
@@ -376,6 +378,10 @@ export function observe({ rate, clock, scheduleState }: Core, loss: number): voi
 }
 
 // ---- what a model must have ----
+
+export function needOpen(where: string, core: Core): void {
+  if (core.closed) throw new PlanError(`${where}: this model was closed; create another`)
+}
 
 export function needTraining(where: string, core: Core): void {
   if (core.inference) {
