@@ -1,6 +1,7 @@
 // Measures of a classifier: from scores (N, classes) and labels.
 
 import { DataError, checkArguments, readSafely, show } from './errors'
+import { exp } from './kernels/math'
 
 type Scores = Float64Array | Float32Array
 
@@ -107,4 +108,25 @@ function readMatrix(matrix: unknown): number[][] {
 
 function isList(value: unknown): value is number[] {
   return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))
+}
+
+/** Turns scores into probabilities, in place: each row of `size` through softmax, or each value through the sigmoid. */
+export function probabilitiesOf(kind: 'softmax' | 'sigmoid', scores: Scores, size: number): void {
+  if (kind === 'sigmoid') {
+    for (let i = 0; i < scores.length; i++) scores[i] = sigmoid(scores[i])
+    return
+  }
+  for (let row = 0; row < scores.length; row += size) {
+    let highest = scores[row]
+    for (let i = row; i < row + size; i++) highest = Math.max(highest, scores[i])
+    let sum = 0
+    for (let i = row; i < row + size; i++) sum += exp(scores[i] - highest)
+    for (let i = row; i < row + size; i++) scores[i] = exp(scores[i] - highest) / sum
+  }
+}
+
+/** 1 / (1 + e^-z), from the side on which e^... does not overflow. */
+function sigmoid(z: number): number {
+  const e = exp(-Math.abs(z))
+  return z >= 0 ? 1 / (1 + e) : e / (1 + e)
 }

@@ -24,16 +24,18 @@ export function mix(z: number): number {
 
 /**
  * Random numbers from xoshiro128** (Blackman & Vigna, 2018), its state filled from `seed` by splitmix32. Integer
- * arithmetic and our own logarithm only, so that no bit depends on the engine.
- * `stream` separates uses of one seed. A model takes 0 for its first weights, 1 to shuffle, 3 to split off validation
+ * arithmetic and our own logarithm only, so that no bit depends on the engine. `stream`, 0 unless given, separates uses
+ * of one seed, and `index`, 0 unless given, draws of one use, such as the orders of different epochs: what is drawn for
+ * one depends on nothing drawn before. A model takes stream 0 for its first weights, 1 to shuffle, 3 to split off validation
  * data: draw data for a model of the same seed from another, or from another seed, lest it resembles those weights.
  * Throws a PlanError unless the seed is an integer from 0 to 2^53 - 1, and the stream one from 0 to 2^32 - 1.
  */
-export function createRandom(seed: number, stream = 0): Random {
-  checkArguments('createRandom', arguments, 2)
+export function createRandom(seed: number, stream = 0, index = 0): Random {
+  checkArguments('createRandom', arguments, 3)
   checkInteger('createRandom', 'seed', seed, 0)
   checkInteger('createRandom', 'stream', stream, 0, 4294967295)
-  let state = (seed ^ Math.imul(stream, 0x85ebca6b)) >>> 0
+  checkInteger('createRandom', 'index', index, 0, 4294967295)
+  let state = (seed ^ Math.imul(stream, 0x85ebca6b) ^ (index ? mix(index) : 0)) >>> 0
   const split = (): number => {
     state = (state + 0x9e3779b9) >>> 0
     return mix(state)

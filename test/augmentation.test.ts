@@ -1,16 +1,8 @@
-// Augmentation: against torchvision (fixtures/augmentation.py), by hand, and inside fit.
+// Augmentation: against torchvision (fixtures/ours/augmentation.py), by hand, and inside fit.
+import { createModel } from '../src/model/create'
 import type { Tensor } from '../src/tensor'
 import { describe, expect, test, vi } from 'vitest'
-import {
-  PlanError,
-  createModel,
-  createRandom,
-  dense,
-  flatten,
-  sequential,
-  sgd,
-  softmaxCrossEntropy,
-} from '../src/entries/index'
+import { PlanError, createRandom, dense, flatten, sequential, sgd, softmaxCrossEntropy } from '../src/entries/index'
 import {
   type Augmentation,
   augment,
@@ -21,7 +13,7 @@ import {
   randomRotation,
   randomScale,
 } from '../src/entries/data'
-import fixtures from './fixtures/augmentation.json'
+import fixtures from './fixtures/ours/augmentation.json'
 
 const factories: Record<string, (options: never) => Augmentation> = {
   colorJitter,

@@ -1,10 +1,11 @@
 // activationStatistics and babysit: right numbers, mistakes found, the model left as it was.
+import { createModel } from '../src/model/create'
+import type { Layer } from '../src/plan/plan'
 import { activationStatistics } from '../src/study/statistics'
 import { describe, expect, test } from 'vitest'
 import {
   type Data,
   DataError,
-  type Layer,
   type ModelOptions,
   PlanError,
   adam,
@@ -13,7 +14,6 @@ import {
   constant,
   conv2d,
   cosineDecay,
-  createModel,
   createRandom,
   dense,
   dropout,

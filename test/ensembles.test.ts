@@ -1,4 +1,5 @@
 // Several models that answer together: means against their definition, weights that are put aside and come back.
+import { createModel } from '../src/model/create'
 import type { Tensor } from '../src/tensor'
 import { describe, expect, test } from 'vitest'
 import {
@@ -7,8 +8,6 @@ import {
   adam,
   averageWeights,
   batchNorm,
-  cosineDecay,
-  createModel,
   dense,
   ensemble,
   relu,
@@ -158,12 +157,4 @@ describe('averageWeights', () => {
     expect(average.predict(x).data).toEqual(data)
     expect(() => averageWeights(model, { decay: 1.5 })).toThrow(/^averageWeights: decay must be/)
   })
-})
-
-test('cosineDecay in cycles falls from the first rate in each, and ends at 0', () => {
-  const rate = cosineDecay({ initial: 2, total: 10, cycles: 3 })
-  const once = cosineDecay({ initial: 2, total: 4 })
-  const rates = Array.from({ length: 12 }, (_, t) => rate(t))
-  expect(rates).toEqual([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 4, 4].map((t) => once(t)))
-  expect(() => cosineDecay({ initial: 1, cycles: 0 })).toThrow(/^cosineDecay: cycles must be an integer of at least 1/)
 })

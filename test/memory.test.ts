@@ -1,11 +1,11 @@
 // The plan: exact, never moved, never shared by two things at once; and steps that allocate nothing.
+import { createModel } from '../src/model/create'
 import { execFileSync } from 'node:child_process'
 import { describe, expect, test, vi } from 'vitest'
 import {
   PlanError,
   adam,
   conv2d,
-  createModel,
   dense,
   flatten,
   globalAvgPool2d,

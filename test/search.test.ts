@@ -1,10 +1,11 @@
 // Hyperparameter search: spaces, trials, files, worker threads, and the run that is watched.
 
+import { createModel } from '../src/model/create'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createModel, createRandom, dense, relu, sequential, sgd, softmaxCrossEntropy } from '../src/entries/index'
+import { createRandom, dense, relu, sequential, sgd, softmaxCrossEntropy } from '../src/entries/index'
 import {
   type PandaOptions,
   type Report,
@@ -290,8 +291,8 @@ describe('search', () => {
     [{ run: undefined, worker: new URL('https://example.com/a.js') }, 'worker must be the URL or the path of a module'],
     [{ run: class {} }, 'run must be a function, got a class'],
     [{ onProgress: Map }, 'onProgress must be a function, got a class'],
-    [{ signal: 5 }, 'search: signal must be an AbortSignal, such as new AbortController().signal, got 5'],
-    [{ signal: new AbortController() }, 'search: signal must be an AbortSignal'],
+    [{ signal: 5 }, 'search: signal must be that of an AbortController, got 5'],
+    [{ signal: new AbortController() }, 'search: signal must be that of an AbortController'],
     [{ earlyStopping: true }, 'search.earlyStopping: options must be an object'],
     [{ earlyStopping: 0 }, 'search.earlyStopping: options must be an object'],
     [{ earlyStopping: { rule: 'halving', factor: 1 + 2 ** -52 } }, 'factor must be more than 1, 1.01 at least'],
@@ -893,7 +894,7 @@ describe('panda', () => {
     const plain = await create(learningRate)
     await plain.fit(training, { epochs: 30 })
     expect(bestLoss).toBeLessThan(0.2)
-    expect(plain.evaluate(validation).loss).not.toBeLessThan(10)
+    expect(plain.evaluate(validation).loss).not.toBeLessThan(1)
   })
 
   it('raises a rate that is too low, and takes back what does not help', async () => {
@@ -966,18 +967,19 @@ describe('panda', () => {
     [create, { raise: 0.5 }, 'panda: raise must be a finite number of at least 1'],
     [create, { patience: 0 }, 'panda: patience must be an integer of at least 1, got 0'],
     [create, { earlyStopping: {} }, "panda: unknown option 'earlyStopping'"],
-    [create, { signal: 5 }, 'panda: signal must be an AbortSignal'],
+    [create, { signal: 5 }, 'panda: signal must be that of an AbortController'],
     [create, { onEpoch: [undefined] }, 'panda: onEpoch must be a function, got [undefined]'],
     [create, { onEpoch: 5 }, 'panda: onEpoch must be a function, got 5'],
-    [create, { onBatch: [undefined] }, 'panda: onBatch must be a function, or a list of them, got undefined'],
-    [create, { onBatch: class {} }, 'panda: onBatch must be a function, or a list of them, got a class'],
+    [create, { onBatch: [5] }, 'panda: onBatch must be a function, got 5'],
+    [create, { onBatch: class {} }, 'panda: onBatch must be a function, got a class'],
+    [create, { transform: 5 }, 'panda: transform must be a function, got 5'],
     [create, { validation: Promise.resolve(1) }, 'panda: validation is a promise: await it first'],
     [create, { epochs: 1e9 }, 'panda: epochs must be an integer of at most 1000000'],
     [create, { patience: 1e9 }, 'panda: patience must be an integer of at most 1000000'],
     [class {}, {}, 'panda: wants a function (learningRate) => model first of all, got a class'],
     [create(0.1), {}, 'panda: what comes first is a promise: await it inside a function (learningRate) => model'],
-    [() => undefined, {}, 'panda: create must give a model, got undefined'],
-    [() => ({ fit: 1 }), {}, 'panda: create must give a model, got {"fit":1}'],
+    [() => undefined, {}, 'panda: wants a model of createModel, got undefined'],
+    [() => ({ fit: 1 }), {}, 'panda: wants a model of createModel, got {"fit":1}'],
     [() => create(0.1), {}, 'panda: create must hand the learningRate that it gets to the optimizer'],
   ])('refuses what cannot work: %#', async (make, change, message) => {
     const options = { validation, learningRate: 0.1, epochs: 2, ...change } as PandaOptions

@@ -4,13 +4,16 @@ import { MAX_SIZE, checkOptions, finite, integer } from '../errors'
 
 /** Of all architectures. */
 export interface ClassesOptions {
-  /** Outputs: a score for each class. */
+  /** Outputs: a score for each class; those of the network's data set unless given. */
   classes?: number
 }
 
 /** Of those with dropout. */
 export interface KeepOptions extends ClassesOptions {
-  /** The probability that dropout keeps a value. */
+  /**
+   * The probability that dropout keeps a value: 0.5 unless given to alexNet, vgg11 and vgg16, 0.8 unless given to
+   * googLeNet and mobileNetV2.
+   */
   keep?: number
 }
 

@@ -78,7 +78,7 @@ function resNet(where: string, options: ClassesOptions, depths: readonly number[
  * ResNet-18 (He et al., 2015) for images (3, 224, 224), or any of 32 x 32 and more. 11,689,512 parameters, with the
  * names of torchvision.
  *
- *     const model = await createModel(resNet18({ classes: 5 }), { input: [3, 64, 64], ... })
+ *     const model = await createModel(resNet18({ classes: 5 }), { input: [3, 64, 64], loss, optimizer })
  */
 export function resNet18(options: ClassesOptions = {}): Layer {
   checkArguments('resNet18', arguments, 1)
@@ -100,8 +100,8 @@ export function resNet50(options: ClassesOptions = {}): Layer {
 /** Of the ResNets for CIFAR. */
 export interface CifarResNetOptions extends ClassesOptions {
   /**
-   * Where a block halves the image: 'A' takes every second pixel and pads with channels of zeros, without parameters,
-   * as in the paper; 'B' is a 1 x 1 convolution with batch norm.
+   * Where a block halves the image, 'A' unless given: 'A' takes every second pixel and pads with channels of zeros,
+   * without parameters, as in the paper; 'B' is a 1 x 1 convolution with batch norm.
    */
   shortcut?: 'A' | 'B'
 }

@@ -19,7 +19,9 @@ export interface PcaOptions {
   components?: number
   /** In place of `components`: keeps the fewest that hold this share of the variance, above 0 and at most 1. */
   variance?: number
-  /** 'biased', the default: squares are divided by N, as in CS231n; 'unbiased': by N - 1, as in scikit-learn. */
+  /**
+   * 'biased': squares are divided by N, as in CS231n; 'unbiased': by N - 1, as in scikit-learn. 'biased' unless given.
+   */
   covariance?: 'biased' | 'unbiased'
 }
 

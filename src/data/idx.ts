@@ -58,7 +58,7 @@ export function readIdx(bytes: Bytes): IdxArray {
  * which file.
  *
  *     const training = readMnist(readFileSync('train-images-idx3-ubyte'), readFileSync('train-labels-idx1-ubyte'))
- *     const model = await createModel(network, { input: training.shape, ... })
+ *     const model = await createModel(network, { input: training.shape, loss, optimizer })
  *     await model.fit(training)
  */
 export function readMnist(images: Bytes, labels: Bytes): ByteData {

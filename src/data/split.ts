@@ -72,9 +72,9 @@ const BESIDE = ['weight', 'coarse'] as const
 
 /**
  * Splits examples into training and validation, drawn at random with `seed`, 0 unless given: copies, each in the order
- * of the original. `validation` is the share for validation, 0.1 unless given; with `stratify`, of every label alike. y
- * holds one value for each row; if it holds several, say how many `rows` there are. What the readers of v128/data say
- * of data, such as its shape, is in both parts.
+ * of the original. `validation` is the share for validation, 0.1 unless given; with `stratify`, false unless given, of
+ * every label alike. y holds one value for each row; if it holds several, say how many `rows` there are, as many as
+ * values of y unless given. What the readers of v128/data say of data, such as its shape, is in both parts.
  *
  *     const { training, validation } = splitData({ x, y }, { validation: 0.2, seed: 1, stratify: true })
  *     await model.fit(training, { validation })

@@ -42,7 +42,10 @@ export interface Transform {
 export interface ScalingOptions {
   /** Of one example: [features], or [channels, height, width]. */
   shape: readonly number[]
-  /** 'feature': each value of an example has its own figures, in images each pixel; 'channel': each channel has. */
+  /**
+   * 'feature': each value of an example has its own figures, in images each pixel; 'channel': each channel has.
+   * 'feature' unless given.
+   */
   per?: 'feature' | 'channel'
 }
 
@@ -91,7 +94,7 @@ export function zeroCenter(x: Numbers, options: ScalingOptions): Scaling {
  * travel with the model instead, as its first layer:
  *
  *     const { mean, std } = standardize(training.x, { shape: [3, 32, 32], per: 'channel' })
- *     const network = sequential(normalize({ mean, std }), conv2d(16, { kernel: 3 }), ...)
+ *     const network = sequential(normalize({ mean, std }), conv2d(16, { kernel: 3 }), relu(), flatten(), dense(10))
  *
  * Throws a DataError where x holds no whole rows of `shape`, NaN or infinity.
  */

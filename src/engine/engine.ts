@@ -7,6 +7,8 @@ export interface Engine {
   readonly backend: 'wasm' | 'js'
   readonly kernels: Kernels
   readonly buffer: ArrayBuffer
+  /** Frees the memory as soon as the platform allows. */
+  close?(): void
 }
 
 /** WebAssembly kernels for hosts that cannot compile the built-in ones: a compiled module, or its bytes. */

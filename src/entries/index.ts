@@ -27,17 +27,9 @@ export {
 } from '../study/ensembles'
 export { DataError, FileError, PlanError } from '../errors'
 export { type AsyncBatches, type Batches } from '../training/feed'
-export {
-  type Callback,
-  type EarlyStopping,
-  type EpochResult,
-  type EvaluateOptions,
-  type Evaluation,
-  type FitOptions,
-  type History,
-  type Monitor,
-  type Progress,
-} from '../training/fit'
+export type { EvaluateOptions, Evaluation } from '../training/evaluate'
+export type { Divergence, EpochResult, History, Progress } from '../training/history'
+export type { Callback, Callbacks, EarlyStopping, FitOptions, Monitor } from '../training/options'
 export { type Coordinate, type GradientCheck, gradientCheck } from '../study/gradient-check'
 export { type Initializer, constant, he, normal, orthogonal, xavier, zeros } from '../initializers'
 export { type StoredTensor, decodeSafetensors, encodeSafetensors, readSafetensors } from '../io/safetensors'
@@ -65,17 +57,13 @@ export { sequential } from '../layers/sequential'
 export { sigmoid } from '../layers/sigmoid'
 export { softmax } from '../layers/softmax'
 export { tanh } from '../layers/tanh'
-export { type Loss, type LossStep, binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from '../losses'
+export { binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from '../losses'
 export { type ClassificationReport, classificationReport } from '../metrics'
-export {
-  type Ability,
-  type Description,
-  type LoadResult,
-  type Model,
-  type ModelOptions,
-  createModel,
-  describe,
-} from '../model/model'
+export type { ModelOptions } from '../model/blueprint'
+export { createModel } from '../model/create'
+export { type Description, describe } from '../model/describe'
+export type { Ability, Model } from '../model/model'
+export type { LoadResult } from '../model/weights'
 export { adagrad } from '../optimizers/adagrad'
 export { type AdamOptions, adam, adamW } from '../optimizers/adam'
 export { type LbfgsOptions, lbfgs } from '../optimizers/lbfgs'
@@ -85,9 +73,15 @@ export { nesterov } from '../optimizers/nesterov'
 export { type Optimizer, type Parameters, type WithRate } from '../optimizers/optimizer'
 export { rmsprop } from '../optimizers/rmsprop'
 export { sgd } from '../optimizers/sgd'
-export type { Layer, ParameterOptions, Place, Plan, Regions, Row, Slot, Step, Value } from '../plan/plan'
+export type { CallOptions, Count, Routine, Size } from '../plan/calls'
+export { N, times } from '../plan/calls'
+export type { Regions } from '../plan/layout'
+export type { Ahead, Layer, Loss, LossPlan, Plan, Row } from '../plan/plan'
+export type { Block, Buffer, Parameter, ParameterOptions, Part, Place, Reference, Value } from '../plan/value'
 export { type Random, createRandom } from '../random'
 export {
+  type Ending,
+  type PlateauOptions,
   type Schedule,
   type Timed,
   cosineDecay,

@@ -22,6 +22,8 @@ export const BLOCK_OFFSET: i32 = EDGE_OFFSET + 16 * MR * NV
 /** Bytes of the scratch of a matrix product; what a caller needs besides begins there. */
 export const GEMM_SCRATCH: i32 = BLOCK_OFFSET + 16 * KC * BLOCK_VECTORS
 
+/** Bytes of scratch of a sum: its partial sums. */
+export const SUMS: i32 = 64
 /** Bytes of scratch of e^x: constants, two times four vectors, an odd tail. */
 export const EXP_SCRATCH: i32 = 512
 /** Bytes of scratch of the softmax, before rows: partial sums, and that of e^x. */

@@ -3,8 +3,8 @@ import type { Layer } from '../plan/plan'
 import { activation } from './activation'
 
 /**
- * ELU (Clevert et al., 2015): y = x where x > 0, else alpha (e^x - 1), of any shape; alpha >= 0. The gradient at 0 is
- * alpha.
+ * ELU (Clevert et al., 2015): y = x where x > 0, else alpha (e^x - 1), of any shape; `alpha`, 1 unless given, is at
+ * least 0. The gradient at 0 is alpha.
  */
 export function elu(options: { alpha?: number } = {}): Layer {
   checkArguments('elu', arguments, 1)
@@ -13,8 +13,7 @@ export function elu(options: { alpha?: number } = {}): Layer {
   const layer = activation(
     'elu',
     { alpha },
-    (kernels, count, x, scratch, y) => kernels.eluForward(count, alpha, x, scratch, y),
-    (kernels, count, y, dy, dx) => kernels.eluBackward(count, alpha, y, dy, dx),
+    { forward: 'eluForward', backward: 'eluBackward', numbers: [alpha], exp: true },
   )
   return { ...layer, initBefore: 'he' }
 }

@@ -1,6 +1,8 @@
 import { checkArguments } from '../errors'
+import { SUMS } from '../kernels/blocking'
+import { times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
-import { imageShape } from './pool2d'
+import { imageShape } from './shapes'
 
 /** The mean of each channel: (N, C, H, W) to (N, C). */
 export function globalAvgPool2d(): Layer {
@@ -11,18 +13,11 @@ export function globalAvgPool2d(): Layer {
     config: {},
     plan(x, plan) {
       const [c, h, w] = imageShape(x, plan)
-      plan.scratch(64)
       const y = plan.value([c])
-      return {
-        y,
-        flops: x.size,
-        forward(n) {
-          plan.kernels.globalAvgPool2dForward(n * c, h * w, x.data, plan.scratchPointer, y.data)
-        },
-        backward(n) {
-          if (plan.wants(x)) plan.kernels.globalAvgPool2dBackward(n * c, h * w, y.gradient, x.gradient)
-        },
-      }
+      const sizes = [times(c), h * w]
+      plan.forward('globalAvgPool2dForward', { sizes, reads: [x], scratch: SUMS, writes: [y], flops: x.size })
+      plan.backward('globalAvgPool2dBackward', { sizes, reads: [y.gradient], writes: [x.gradient] })
+      return y
     },
   }
 }

@@ -3,8 +3,8 @@ import type { Layer } from '../plan/plan'
 import { activation } from './activation'
 
 /**
- * Leaky ReLU (Maas et al., 2013): y = x where x > 0, else alpha x, of any shape; alpha >= 0. The gradient at 0 is
- * alpha.
+ * Leaky ReLU (Maas et al., 2013): y = x where x > 0, else alpha x, of any shape; `alpha`, 0.01 unless given, is at
+ * least 0. The gradient at 0 is alpha.
  */
 export function leakyRelu(options: { alpha?: number } = {}): Layer {
   checkArguments('leakyRelu', arguments, 1)
@@ -13,8 +13,7 @@ export function leakyRelu(options: { alpha?: number } = {}): Layer {
   const layer = activation(
     'leakyRelu',
     { alpha },
-    (kernels, count, x, _, y) => kernels.leakyReluForward(count, alpha, x, y),
-    (kernels, count, y, dy, dx) => kernels.leakyReluBackward(count, alpha, y, dy, dx),
+    { forward: 'leakyReluForward', backward: 'leakyReluBackward', numbers: [alpha] },
   )
   return { ...layer, initBefore: 'he' }
 }

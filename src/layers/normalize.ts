@@ -1,5 +1,7 @@
 import { PlanError, checkArguments, checkOptions, few, finite, numbers } from '../errors'
+import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
+import { channelsOf, windowHint } from './shapes'
 
 /**
  * y = (x - mean) / std per channel, not trained: (N, C) or (N, C, H, W) to the same shape. A first layer that scales
@@ -16,26 +18,21 @@ export function normalize(options: { mean: number | readonly number[]; std: numb
     initBefore: 'next',
     config: { mean, std },
     plan(x, plan) {
-      const c = x.shape[0]
+      // One number for all suits every shape.
+      const c = mean.length === 1 && std.length === 1 ? x.shape[0] : channelsOf(x, plan)
       const hw = x.size / c
       for (const [name, values] of Object.entries({ mean, std })) {
         if (values.length !== 1 && values.length !== c) {
-          throw plan.error(`${name} has ${values.length} values, but the input has ${c} channels`)
+          throw plan.error(`${name} has ${values.length} values, but the input has ${c} channels${windowHint(x, plan)}`)
         }
       }
       const means = plan.buffer('mean', [c], mean)
       const stds = plan.buffer('std', [c], std)
       const y = plan.value(x.shape)
-      return {
-        y,
-        flops: 2 * x.size,
-        forward(n) {
-          plan.kernels.normalizeForward(n, c, hw, x.data, means.data, stds.data, y.data)
-        },
-        backward(n) {
-          if (plan.wants(x)) plan.kernels.normalizeBackward(n, c, hw, stds.data, y.gradient, x.gradient)
-        },
-      }
+      const sizes = [N, c, hw]
+      plan.forward('normalizeForward', { sizes, reads: [x, means, stds], writes: [y], flops: 2 * x.size })
+      plan.backward('normalizeBackward', { sizes, reads: [stds, y.gradient], writes: [x.gradient] })
+      return y
     },
   }
 }

@@ -15,19 +15,10 @@ export function relu(options: { max?: number } = {}): Layer {
   }
   // The kernels take NaN for no ceiling.
   const ceiling = max ?? NaN
-  const layer = activation(
-    'relu',
-    max === undefined ? {} : { max },
-    (kernels, count, x, _, y) => kernels.reluForward(count, ceiling, x, y),
-    (kernels, count, y, dy, dx) => kernels.reluBackward(count, ceiling, y, dy, dx),
-  )
-  return {
-    ...layer,
-    initBefore: 'he',
-    plan(x, plan) {
-      // Max-pooling takes a ReLU before it in the same pass over memory, unless it has a ceiling.
-      if (max !== undefined || plan.next?.kind !== 'maxPool2d') return layer.plan(x, plan)
-      return { y: plan.leaveRelu(x), flops: 0, forward() {}, backward() {} }
-    },
-  }
+  const layer = activation('relu', max === undefined ? {} : { max }, {
+    forward: 'reluForward',
+    backward: 'reluBackward',
+    numbers: [ceiling],
+  })
+  return { ...layer, initBefore: 'he' }
 }

@@ -2,7 +2,8 @@
 
 import { PlanError, checkNoPromise, readSafely, show } from '../errors'
 import { type Initializer, he, xavier, zeros } from '../initializers'
-import type { Layer, Plan, Slot } from '../plan/plan'
+import type { Ahead, Layer, Plan } from '../plan/plan'
+import type { Parameter } from '../plan/value'
 
 /** `init`, or undefined where it is left out; else, unless it is an initializer, a PlanError. */
 export function checkInitializer(where: string, init: Initializer | null | undefined): Initializer | undefined {
@@ -14,13 +15,30 @@ export function checkInitializer(where: string, init: Initializer | null | undef
   })
 }
 
-/** He's initialisation where a ReLU or the like comes before the next weights, else Xavier's. */
-export function defaultInitializer(following: readonly Layer[]): Initializer {
-  const next = following.find(({ initBefore }) => initBefore !== 'next')
-  return next?.initBefore === 'he' ? he() : xavier()
+/** Of the weights before the end of a network, so that its first outputs are near 0: a tenth of Xavier's. */
+const LAST = 0.1
+
+/**
+ * He's initialisation where a ReLU or the like comes before the next weights; where nothing but the loss comes, so small
+ * that the first loss is what outputs of 0 would give (ln(classes) for softmax), as CS231n asks; else Xavier's.
+ */
+export function defaultInitializer(ahead: Ahead): Initializer {
+  return ahead === 'relu' ? he() : xavier({ gain: ahead === 'end' ? LAST : 1 })
+}
+
+/** What comes after each of `layers`, behind which comes `after`. */
+export function aheadOf(layers: readonly Layer[], after: Ahead): Ahead[] {
+  const ahead = Array<Ahead>(layers.length)
+  let next = after
+  for (let i = layers.length - 1; i >= 0; i--) {
+    ahead[i] = next
+    const { initBefore } = layers[i]
+    if (initBefore !== 'next') next = initBefore === 'he' ? 'relu' : 'other'
+  }
+  return ahead
 }
 
 /** A bias for each output; zero at first, never decayed. */
-export function planBias(plan: Plan, outputs: number): Slot {
+export function planBias(plan: Plan, outputs: number): Parameter {
   return plan.parameter('bias', [outputs], { init: zeros(), fanIn: 1, fanOut: 1, decay: false })
 }

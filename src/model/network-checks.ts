@@ -1,8 +1,7 @@
 // What can be told from the description of a network alone, before anything is planned: that it cannot learn.
 
 import { PlanError, readSafely } from '../errors'
-import type { Loss } from '../losses'
-import type { Layer } from '../plan/plan'
+import type { Layer, Loss } from '../plan/plan'
 
 /**
  * Throws a PlanError where one layer object stands in two places of a network, which would silently be two layers, and

@@ -22,8 +22,8 @@ const ALIGN = 64
 
 /**
  * Minimises any differentiable function by lbfgs, without a model. `f(x, gradient)` returns its value at x and adds its
- * gradient there to `gradient`, which is zero when it is called; both are Float64Arrays that it must not keep. Ends when
- * the norm of the gradient is at most `tolerance` (1e-8), after `iterations` (1000), or where no lower value is found.
+ * gradient there to `gradient`, which is zero when it is called; both are Float64Arrays that it must not keep. Ends
+ * when the norm of the gradient is at most `tolerance`, after `iterations`, or where no lower value is found.
  *
  *     // Rosenbrock's valley, from (-1.2, 1) to its end at (1, 1).
  *     const { x, evaluations } = await minimize(([a, b], gradient) => {

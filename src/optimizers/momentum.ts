@@ -2,8 +2,8 @@ import { checkArguments, checkOptions, finite, flag } from '../errors'
 import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
 /**
- * Momentum (Polyak, 1964; CS231n): v = ρ v + dx, x -= rate · v. With `average`, v = ρ v + (1 - ρ) dx: the exponential
- * moving average of the gradients, whose steps are 1 - ρ as long.
+ * Momentum (Polyak, 1964; CS231n): v = ρ v + dx, x -= rate · v, with ρ = `rho`, 0.9 unless given. With `average`, false
+ * unless given, v = ρ v + (1 - ρ) dx: the exponential moving average of the gradients, whose steps are 1 - ρ as long.
  *
  *     momentum({ learningRate: 0.01, rho: 0.9 })
  */

@@ -3,7 +3,7 @@ import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
 /**
  * Nesterov's momentum (Nesterov, 1983; Sutskever et al., 2013) in the form of CS231n, in which x is the point ahead at
- * which gradients are taken: old = v, v = ρ v - rate · dx, x += -ρ · old + (1 + ρ) v.
+ * which gradients are taken: old = v, v = ρ v - rate · dx, x += -ρ · old + (1 + ρ) v, with ρ = `rho`, 0.9 unless given.
  *
  *     nesterov({ learningRate: 0.01, rho: 0.9 })
  */

@@ -34,7 +34,7 @@ export interface Optimizer {
   readonly learningRate: number | Schedule
   /** What it remembers for each parameter, by name; zero at first. */
   readonly slots: readonly string[]
-  /** What it remembers beside: so many numbers, zero at first. */
+  /** What it remembers beside: so many numbers, zero at first. 0 unless given. */
   readonly numbers?: number
   /** Step t = 1, 2, ... with the gradients dx. */
   update?(parameters: Parameters, rate: number, t: number): void

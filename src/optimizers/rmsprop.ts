@@ -3,7 +3,8 @@ import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
 /**
  * RMSProp (Tieleman & Hinton, 2012; CS231n): cache = decay · cache + (1 - decay) dx², x -= rate · dx / (√cache + ε).
- * ε is outside the root, as PyTorch has it; with `epsilonInside`, √(cache + ε), as TensorFlow has it.
+ * `decay` is 0.99 unless given, ε is `epsilon`, 1e-8 unless given. It is outside the root, as PyTorch has it; with
+ * `epsilonInside`, false unless given, √(cache + ε), as TensorFlow has it.
  *
  *     rmsprop({ learningRate: 0.001, decay: 0.99, epsilon: 1e-8 })
  */

@@ -2,21 +2,11 @@
 // after it; a search with many trials at once is that of the caviar.
 
 import type { Data } from '../data/batches'
-import {
-  PlanError,
-  callable,
-  checkArguments,
-  checkNoPromise,
-  checkOptions,
-  finite,
-  given,
-  integer,
-  readSafely,
-  show,
-} from '../errors'
+import { PlanError, callable, checkArguments, checkNoPromise, checkOptions, finite, given, integer } from '../errors'
 import type { AsyncBatches, Batches } from '../training/feed'
-import type { Callback, FitOptions, Progress } from '../training/fit'
-import type { Model } from '../model/model'
+import { type FitOptions, checkCallbacks } from '../training/options'
+import { forget, keepWeights } from '../training/state'
+import { type Model, coreOf } from '../model/model'
 import { checkSignal } from '../pause'
 import type { Schedule } from '../schedules'
 
@@ -113,7 +103,7 @@ export async function panda(
   callable(where, '', create, 'a function (learningRate) => model first of all')
   checkNoPromise(where, 'data', data)
   const settings = checkPanda(where, options)
-  const { validation, signal, onEpoch, watchers, batch, shuffle, transform } = settings
+  const { validation, signal, onEpoch, onBatch, batch, shuffle, transform } = settings
   const { patience, lower, raise, diverged, minRate } = settings
   let rate = settings.learningRate
   let asked = false
@@ -121,10 +111,10 @@ export async function panda(
     asked = true
     return rate
   }
-  const make = async () => checkModel(where, await create(schedule))
 
-  let model = await make()
-  let best = model.save()
+  const model = await create(schedule)
+  const core = coreOf(where, model)
+  const best = keepWeights(core)
   // The loss of a model that is out of range already is nothing to compare with.
   const { loss: untrained } = await model.evaluate(validation as Data)
   let bestLoss = Number.isFinite(untrained) ? untrained : Infinity
@@ -138,22 +128,19 @@ export async function panda(
   const epochs: PandaEpoch[] = []
 
   /** Back to the best weights, with a new optimizer; shuffling and dropout go on, so that no order comes twice. */
-  const restore = async () => {
-    const { random, passes } = model
-    model = await make()
-    model.load(best)
-    model.passes = passes
-    model.random = random
+  const restore = () => {
+    best.restore()
+    forget(core)
   }
 
   for (let epoch = 0; epoch < settings.epochs; epoch++) {
     if (rate < minRate || signal?.aborted) break
     const learningRate = rate
-    const fit = { batch, shuffle, transform, signal, validation, onBatch: watchers }
+    const fit = { batch, shuffle, transform, signal, validation, onBatch }
     const history = await model.fit(data, { ...fit, epochs: 1 })
     if (!asked) throw new PlanError(`${where}: create must hand the learningRate that it gets to the optimizer`)
     if (history.aborted) break
-    // A run that diverged may have ended before its epoch did.
+    // A run that died tells no losses.
     const [loss = NaN] = history.loss
     const [validationLoss = NaN] = history.validationLoss
     const [validationAccuracy = NaN] = history.validationAccuracy
@@ -165,7 +152,7 @@ export async function panda(
       bestLoss = validationLoss
       lossOfBest = loss
       bestEpoch = epoch
-      best = model.save()
+      best.take()
     }
     bad = better ? 0 : bad + 1
     good = better ? good + 1 : 0
@@ -190,22 +177,14 @@ export async function panda(
     } else if (better) {
       proven = undefined
     }
-    if (decision && decision.action !== 'raise') await restore()
+    if (decision && decision.action !== 'raise') restore()
     const result = { epoch, learningRate, loss, validationLoss, validationAccuracy, ...(decision && { decision }) }
     epochs.push(result)
     await onEpoch?.(result)
   }
-  model.load(best)
+  best.restore()
   const decisions = epochs.flatMap(({ decision }) => decision ?? [])
   return { model, epochs, decisions, bestEpoch, bestLoss, aborted: signal?.aborted ?? false }
-}
-
-/** Throws a PlanError unless that is a model, of whichever copy of the library. */
-function checkModel(where: string, model: Model): Model {
-  const methods = ['fit', 'evaluate', 'save', 'load'] as const
-  const is = readSafely(where, 'the model', () => methods.every((name) => typeof model?.[name] === 'function'))
-  if (is) return model
-  throw new PlanError(`${where}: create must give a model, got ${show(model)}`)
 }
 
 /** More epochs than any run has, and a patience that is none. */
@@ -221,21 +200,14 @@ function checkPanda(where: string, options: PandaOptions) {
   if (lower >= 1) throw new PlanError(`${where}: lower must be less than 1, got ${lower}`)
   const onEpoch = given(read.onEpoch)
   if (onEpoch !== undefined) callable(where, 'onEpoch', onEpoch, 'a function')
-  const onBatch = given(read.onBatch)
-  const callbacks = Array.isArray(onBatch)
-    ? Array.from(onBatch as Callback<Progress>[])
-    : [onBatch as Callback<Progress>]
-  const own = onBatch === undefined ? [] : callbacks
-  for (const one of own) callable(where, 'onBatch', one, 'a function, or a list of them')
-  // An epoch ends where its loss is lost; what it has broken until then is undone.
-  const finiteLoss: Callback<Progress> = ({ loss }) => Number.isFinite(loss)
+  checkCallbacks(where, { transform: read.transform, onBatch: read.onBatch })
   return {
     validation: read.validation,
     batch: read.batch,
     shuffle: read.shuffle,
     transform: read.transform,
     onEpoch,
-    watchers: [finiteLoss, ...own],
+    onBatch: read.onBatch,
     signal: checkSignal(where, read.signal),
     learningRate,
     lower,

@@ -9,7 +9,7 @@ import type { Space, Trial } from './space'
  * Tells the search how good a trial is after `epoch` (0, 1, ...); gives whether the trial is to go on. A score that is
  * no finite number ends it. Handed to fit as it is, it ends a hopeless run:
  *
- *     await model.fit(data, { epochs: 20, validation, onEpoch: (e) => report(e.epoch, e.validationLoss) })
+ *     await model.fit(data, { epochs: 20, validation, onEpoch: (e) => report(e.epoch, e.validationLoss ?? NaN) })
  */
 export type Report = (epoch: number, score: number) => Promise<boolean>
 

@@ -3,12 +3,24 @@
 
 import type { Data } from '../data/batches'
 import { checkOptions, integer } from '../errors'
-import type { Model } from '../model/model'
+import { type Model, coreOf } from '../model/model'
+import { runLoss, weigh } from '../plan/run'
 import { createRandom } from '../random'
 import type { Tensor } from '../tensor'
-import { checkData } from '../training/feed'
-import { createPass } from '../training/fit'
-import { type ActivationStatistics, inspect } from './statistics'
+import { checkData, loadBatch } from '../training/feed'
+import { peakRate } from '../training/inspect'
+import { restoreState, takeState } from '../training/state'
+import {
+  beginForward,
+  decayLoss,
+  lossOfLoaded,
+  needLoss,
+  needOptimizer,
+  needTraining,
+  runPass,
+  settle,
+} from '../training/step'
+import { type ActivationStatistics, layerStatistics } from './statistics'
 
 /** One weight: how large it is, and how fast it moves. */
 export interface WeightStatistics {
@@ -67,12 +79,12 @@ export interface Babysitting {
 const HEALTHY = { initialLoss: 2, overfit: 0.05, update: [1e-5, 1e-1], gradients: 1e3, dead: 0.4, saturated: 0.5 }
 
 /**
- * The checks that CS231n teaches, as one call, on data of which it takes a random batch:
- * the loss at initialisation against what outputs of 0 would give (ln(classes) for softmax, ln 2 for binary
- * cross-entropy); that regularisation adds to it; that a few `examples` (20) can be learnt by heart without
- * regularisation and dropout, in at most `steps` (300) steps at the highest rate of the schedule; how large updates are
- * beside the weights (about 1e-3), after 5 steps; gradients that vanish or explode; and, after those steps, ReLUs that
- * never fire and sigmoid and tanh units that are saturated.
+ * The checks that CS231n teaches, as one call, on data of which it takes a random batch, drawn with `seed`, 0 unless
+ * given: the loss at initialisation against what outputs of 0 would give (ln(classes) for softmax, ln 2 for binary
+ * cross-entropy); that regularisation adds to it; that a few `examples` (20 unless given) can be learnt by heart
+ * without regularisation and dropout, in at most `steps` (300 unless given) steps at the highest rate of the schedule;
+ * how large updates are beside the weights (about 1e-3), after 5 steps; gradients that vanish or explode; and, after
+ * those steps, ReLUs that never fire and sigmoid and tanh units that are saturated.
  *
  *     console.log(babysit(model, { x, y }).text)
  *
@@ -89,21 +101,22 @@ export function babysit(
   const steps = integer(where, 'steps', options.steps ?? 300, 1)
   const wanted = integer(where, 'examples', options.examples ?? 20, 1)
   const random = createRandom(integer(where, 'seed', options.seed ?? 0, 0), 4)
-  const loss = model.needLoss(where)
-  model.needTraining(where)
-  model.needOptimizer(where)
-  const rows = checkData(where, model, data)
+  const core = coreOf(where, model)
+  settle(core)
+  needLoss(where, core)
+  needTraining(where, core)
+  needOptimizer(where, core)
+  const checked = checkData(where, core, data)
+  const { rows } = checked
   const order = random.shuffle(Uint32Array.from({ length: rows }, (_, i) => i))
   const n = Math.min(model.batch, rows)
   const examples = Math.min(n, wanted)
-  const restore = model.snapshot()
-  const rate = model.peakRate()
-  const pass = createPass()
+  const state = takeState(core)
+  const restore = () => restoreState(core, state)
+  const rate = peakRate(core)
   const train = (count: number, first: number): number => {
-    model.loadBatch(data, count, order, first)
-    model.begin(pass, count, true, rate)
-    model.settle()
-    return pass.loss
+    loadBatch(core, checked, count, order, first)
+    return runPass(core, count, true, rate).loss
   }
   const checks: Check[] = []
   const check = (name: Check['name'], ok: boolean, text: string) => void checks.push({ name, ok, text })
@@ -111,12 +124,12 @@ export function babysit(
   const list = (names: readonly string[]) => (names.length > 3 ? [...names.slice(0, 3), '...'] : names).join(', ')
   try {
     // The loss at initialisation, with and without regularisation.
-    model.loadBatch(data, n, order, 0)
-    const penalty = model.decayLoss()
-    model.setRegularises(false)
-    const initialLoss = model.lossOfLoaded(n, false)
+    loadBatch(core, checked, n, order, 0)
+    const penalty = decayLoss(core)
+    core.regularises = false
+    const initialLoss = lossOfLoaded(core, n, false)
     model.output.data.fill(0)
-    const expectedLoss = loss.run(n, false)
+    const expectedLoss = runLoss(core.run, weigh(core.run), false)
     const near = `the loss is ${short(initialLoss)}, outputs of 0 would give ${short(expectedLoss)}`
     // Scores of unit variance add half a nat to ln(classes); a factor of 2 is something else.
     if (!Number.isFinite(initialLoss)) {
@@ -128,7 +141,7 @@ export function babysit(
     } else {
       check('initial loss', true, near)
     }
-    model.setRegularises(true)
+    core.regularises = true
     if (penalty) {
       const text = `regularisation adds ${short(penalty)} to the loss`
       const much = penalty > initialLoss
@@ -137,21 +150,21 @@ export function babysit(
 
     // Values and gradients of each layer, of the weights as they are.
     restore()
-    for (const { data } of Object.values(model.gradients)) data.fill(0)
-    model.loadBatch(data, n, order, 0)
-    const layers = inspect(model, n, true, 0)
+    core.allGradients.fill(0)
+    loadBatch(core, checked, n, order, 0)
+    const layers = layerStatistics(core, n, true, 0)
     const gradients = Object.entries(model.gradients).map(([name, { data }]) => [name, data.slice()] as const)
 
     // A few steps as in training, and what the last changed.
     restore()
-    for (const { data } of Object.values(model.gradients)) data.fill(0)
+    core.allGradients.fill(0)
     let before: Tensor['data'][] = []
     for (let i = 0; i < 5; i++) {
       before = gradients.map(([name]) => model.parameters[name].data.slice())
       train(n, Math.min(i * n, rows - n))
     }
-    model.loadBatch(data, n, order, 0)
-    const later = inspect(model, n, false, 0)
+    loadBatch(core, checked, n, order, 0)
+    const later = layerStatistics(core, n, false, 0)
     const weights = gradients.flatMap(([name, gradient], i): WeightStatistics[] => {
       const { data } = model.parameters[name]
       if (before[i].length < 2 || model.parameters[name].shape.length < 2) return []
@@ -162,11 +175,12 @@ export function babysit(
 
     // A few examples by heart.
     restore()
-    for (const { data } of Object.values(model.gradients)) data.fill(0)
-    model.setRegularises(false)
-    model.loadBatch(data, examples, order, 0)
+    core.allGradients.fill(0)
+    core.regularises = false
+    loadBatch(core, checked, examples, order, 0)
+    beginForward(core, examples, false)
     model.output.data.fill(0)
-    const chance = loss.run(examples, false)
+    const chance = runLoss(core.run, weigh(core.run), false)
     const first = train(examples, 0)
     let last = first
     let done = 1

@@ -1,12 +1,13 @@
 // Several models, or several states of one, that answer together.
 
+import type { EvaluateOptions, Evaluation } from '../training/evaluate'
 import { type Data, type Labels, type Numbers, checkLabel } from '../data/batches'
 import type { Tensor } from '../tensor'
 import { DataError, PlanError, checkOptions, finite, oneOf } from '../errors'
 import type { Batches } from '../training/feed'
-import type { EvaluateOptions, Evaluation } from '../training/fit'
+import { settle } from '../training/step'
 import { exp, log } from '../kernels/math'
-import type { Model } from '../model/model'
+import { type Model, coreOf } from '../model/model'
 
 /** What answers: a model, a snapshot, averaged weights, another ensemble, or something of your own. */
 export interface Predictor {
@@ -20,10 +21,10 @@ export interface Ensemble extends Predictor {
 }
 
 /**
- * One answer from several, which is right more often than each: models of other seeds or kinds, or snapshots of one run.
- * predict gives [rows, classes], the mean over the members of
+ * One answer from several, which is right more often than each: models of other seeds or kinds, or snapshots of one
+ * run. predict gives [rows, classes], the mean over the members of what `combine`, 'probabilities' unless given, says:
  *
- * - `combine: 'probabilities'` (the default): the softmax of their scores, as a model with softmaxCrossEntropy has them
+ * - `'probabilities'`: the softmax of their scores, as a model with softmaxCrossEntropy has them
  * - `'votes'`: 1 for the class of the highest score, so that predict gives the share of votes
  * - `'values'`: what they give, as it is: regression, or networks that end in probabilities
  *
@@ -114,13 +115,18 @@ export interface Weights extends Predictor {
  * `cosineDecay({ initial, cycles })`, gives an ensemble of snapshots, one at the end of each cycle (Huang et al.,
  * "Snapshot Ensembles", 2017):
  *
- *     const members = []
- *     // cycles: 3
- *     await model.fit(data, { epochs: 12, onEpoch: ({ epoch }) => { if (epoch % 4 === 3) members.push(snapshot(model)) } })
+ *     const members: Weights[] = []
+ *     // 12 epochs of cosineDecay({ initial: 0.1, cycles: 3 }): a cycle takes 4.
+ *     await model.fit(data, {
+ *       epochs: 12,
+ *       onEpoch({ epoch }) {
+ *         if (epoch % 4 === 3) members.push(snapshot(model))
+ *       },
+ *     })
  *     ensemble(members).evaluate(test)
  */
 export function snapshot(model: Model<never>): Weights {
-  model.settle()
+  settle(coreOf('snapshot', model))
   const live = Object.values({ ...model.parameters, ...model.buffers }).map(({ data }) => data)
   return weightsOf(
     model,
@@ -132,7 +138,7 @@ export function snapshot(model: Model<never>): Weights {
 function weightsOf(model: Model<never>, live: readonly Tensor['data'][], kept: readonly Tensor['data'][]): Weights {
   const swap = () => {
     // Never in the middle of a step, in which fit may pause.
-    model.settle()
+    settle(coreOf('swap', model))
     for (let i = 0; i < live.length; i++) {
       const a = live[i]
       const b = kept[i]
@@ -166,9 +172,10 @@ export interface AveragedWeights extends Weights {
 
 /**
  * A running average of a model's parameters and buffers, which is often better than where the last step ended. After
- * the t-th update, average += (1 - d) (weights - average) with d = min(decay, (t - 1) / t): the plain mean of all
- * updates until that would weigh the latest by less than 1 - decay, then an exponential moving average. `decay: 1` stays
- * the plain mean (Polyak & Juditsky, 1992; once an epoch: Izmailov et al., "Stochastic Weight Averaging", 2018).
+ * the t-th update, average += (1 - d) (weights - average) with d = min(decay, (t - 1) / t) and `decay`, 0.999 unless
+ * given: the plain mean of all updates until that would weigh the latest by less than 1 - decay, then an exponential
+ * moving average. `decay: 1` stays the plain mean (Polyak & Juditsky, 1992; once an epoch: Izmailov et al., "Stochastic
+ * Weight Averaging", 2018).
  *
  *     const average = averageWeights(model, { decay: 0.999 })
  *     await model.fit(data, { epochs: 3, onBatch: average.update })
@@ -184,7 +191,7 @@ export function averageWeights(model: Model<never>, options: { decay?: number } 
   return {
     ...weightsOf(model, live, average),
     update() {
-      model.settle()
+      settle(coreOf('averageWeights', model))
       updates++
       const rest = 1 - Math.min(decay, (updates - 1) / updates)
       for (let i = 0; i < live.length; i++) {

@@ -1,10 +1,15 @@
 // Values and gradients of every layer, as CS231n plots them ("Babysitting the learning process").
 
 import type { Labels, Numbers } from '../data/batches'
-import { DataError, PlanError, checkOptions, finite, integer, show } from '../errors'
-import type { Model } from '../model/model'
+import { PlanError, checkOptions, finite, integer, show } from '../errors'
+import { type Model, coreOf } from '../model/model'
+import type { Output } from '../plan/calls'
 import type { Tensor } from '../tensor'
-import { checkData } from '../training/feed'
+import type { Core } from '../training/core'
+import { checkBatch, checkData, loadBatch } from '../training/feed'
+import { inspect } from '../training/inspect'
+import { unchanged } from '../training/state'
+import { needLoss, needTraining, settle } from '../training/step'
 
 /** How often values of which size occur. */
 export interface Histogram {
@@ -46,7 +51,7 @@ export interface ActivationStatistics {
 
 /** What activationStatistics is asked for. */
 export interface StatisticsOptions {
-  /** Asks for histograms of so many bins. */
+  /** Asks for histograms of so many bins; 0 unless given, which is none. */
   bins?: number
   /** Where they begin and end; three standard deviations on either side of the mean unless given. */
   range?: readonly [low: number, high: number]
@@ -94,49 +99,45 @@ export function activationStatistics(
   if (range && !(range.length === 2 && range[0] < range[1])) {
     throw new PlanError(`${where}: range must be [low, high], low below high, got ${show(range)}`)
   }
+  const core = coreOf(where, model)
+  settle(core)
   if (y !== undefined) {
-    model.needLoss(where)
-    model.needTraining(where)
-    const n = checkData(where, model, { x, y })
-    if (n > model.batch) throw new DataError(`${where}: ${n} rows, more than the batch of ${model.batch}`)
-    const restore = model.snapshot()
-    model.loadBatch({ x, y }, n, undefined, 0)
-    const result = inspect(model, n, true, bins, range)
-    restore()
-    return result
+    needLoss(where, core)
+    needTraining(where, core)
+    const data = checkData(where, core, { x, y })
+    checkBatch(where, core, data.rows)
+    loadBatch(core, data, data.rows)
+    return unchanged(core, () => layerStatistics(core, data.rows, true, bins, range))
   }
-  const restore = model.snapshot()
   // Checks x, and loads it.
   const [n] = model.forward(x).shape
-  const result = inspect(model, n, false, bins, range)
-  restore()
-  return result
+  return unchanged(core, () => layerStatistics(core, n, false, bins, range))
 }
 
 /** What activationStatistics gives, of the n loaded rows. */
-export function inspect(
-  model: Model<never>,
+export function layerStatistics(
+  core: Core,
   n: number,
   gradient: boolean,
   bins: number,
   range?: number[],
 ): ActivationStatistics[] {
-  const found = new Map<number, { -readonly [K in keyof ActivationStatistics]: ActivationStatistics[K] }>()
-  model.inspect(n, gradient, ({ path, kinds }, y, values, part) => {
-    const layer = found.get(part)
-    if (layer) {
-      if (!y.constant) layer.gradients = statistics(values, bins, range)
+  const found = new Map<Output, { -readonly [K in keyof ActivationStatistics]: ActivationStatistics[K] }>()
+  inspect(core, n, gradient, (output, what, values) => {
+    if (what === 'gradients') {
+      found.get(output)!.gradients = statistics(values, bins, range)
       return
     }
-    const activations = y.beforeRelu ? values.map((v) => Math.max(0, v)) : values
-    const last = kinds[kinds.length - 1]
+    const { layer, value, beforeRelu } = output
+    const activations = beforeRelu ? values.map((v) => Math.max(0, v)) : values
+    const last = layer.kind.split(' + ').at(-1)!
     const slope = SLOPES[last]
-    found.set(part, {
-      path,
-      kind: kinds.join(' + '),
-      shape: y.shape,
+    found.set(output, {
+      path: layer.path,
+      kind: layer.kind,
+      shape: value.shape,
       activations: statistics(activations, bins, range),
-      ...(last === 'relu' && { dead: deadUnits(activations, n, y.shape) }),
+      ...(last === 'relu' && { dead: deadUnits(activations, n, value.shape) }),
       ...(slope && { saturated: share(activations, (v) => slope(v) < SATURATED) }),
     })
   })

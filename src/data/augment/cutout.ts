@@ -4,7 +4,7 @@ import { type Augmentation, type Fill, checkFill, fillChannels } from './augment
 /**
  * Cutout (DeVries & Taylor, 2017): covers a rectangle of `size` ([height, width], or one number for a square) about a
  * random pixel, cut off at the edges of the image, with `fill` (0 unless given), one number or one for each channel;
- * with probability p (1 unless given).
+ * with probability `p` (1 unless given).
  */
 export function cutout(options: { size: number | readonly [number, number]; p?: number; fill?: Fill }): Augmentation {
   checkArguments('cutout', arguments, 1)

@@ -1,7 +1,7 @@
 import { checkArguments, checkOptions, finite } from '../../errors'
 import type { Augmentation } from './augment'
 
-/** Mirrors an image, left to right, with probability p (0.5 unless given). */
+/** Mirrors an image, left to right, with probability `p` (0.5 unless given). */
 export function horizontalFlip(options: { p?: number } = {}): Augmentation {
   checkArguments('horizontalFlip', arguments, 1)
   const read = checkOptions('horizontalFlip', options, ['p'])
