@@ -63,6 +63,7 @@ const coreRows: Rows = {
   xavier: nothing,
   zeros: nothing,
   decodeSafetensors: () => ({ args: [core.encodeSafetensors({ tensor })] }),
+  readSafetensors: () => ({ args: [core.encodeSafetensors({ tensor })] }),
   encodeSafetensors: () => ({ args: [{ tensor }] }),
   avgPool2d: () => ({ args: [2, {}], options: 1 }),
   batchNorm: only(),
@@ -193,16 +194,6 @@ const TOO_LENIENT = new Set([
   // src/schedules.ts
   ...wordsOf(`
     cosineDecay exponentialDecay inverseSqrtDecay linearDecay reduceOnPlateau stepDecay timeDecay warmup
-  `),
-  // src/metrics.ts, src/io, src/data
-  ...wordsOf(`
-    classificationReport decodeSafetensors encodeSafetensors splitData augment colorJitter cutout horizontalFlip
-    randomCrop randomRotation randomScale readCifar10 readCifar100 readCsv readIdx readMnist loadTransform
-    standardize zeroCenter pca pcaWhitening zca
-  `),
-  // src/search
-  ...wordsOf(`
-    panda search choice integer logUniform oneMinusLogUniform trialOf uniform searchPicture searchTable
   `),
   // src/model
   ...wordsOf(`

@@ -27,8 +27,8 @@ export interface SearchOptions<S extends Space> {
   /** Of what trials draw: the same seed gives the same trials. 0 unless given. */
   seed?: number
   /**
-   * 'random' (the default) draws each trial (Bergstra & Bengio, 2012, show why that beats a grid). 'grid', for
-   * comparison, tries all combinations of `points` values of each range and all values of each choice.
+   * 'random' draws each trial (Bergstra & Bengio, 2012, show why that beats a grid). 'grid', for comparison, tries all
+   * combinations of `points` values of each range and all values of each choice. 'random' unless given.
    */
   mode?: 'random' | 'grid'
   /** Of a grid. 3 unless given. */
@@ -38,19 +38,20 @@ export interface SearchOptions<S extends Space> {
    * best quarter of the round before lay (3 trials at least). 1 unless given.
    */
   rounds?: number
-  /** Whether the best score is the lowest, such as a loss (the default), or the highest, such as an accuracy. */
+  /** Whether the best score is the lowest, such as a loss, or the highest, such as an accuracy. 'low' unless given. */
   goal?: 'low' | 'high'
   /** Ends hopeless trials, by what they report. None unless given; a trial that diverges ends in any case. */
   earlyStopping?: TrialStopping
   /**
    * Keeps what was found: a line of JSON for each trial. A search with the same file goes on where it stopped, and ends
    * with the same result. It may be given more `trials`, if there is one round. A trial whose line is deleted runs again.
+   * One process of a machine writes to it at a time, and says so in a file beside it, which goes when the search ends.
    */
   file?: string
   /** Ends the search at once. Trials in work are lost, those that have ended are not. */
   signal?: AbortSignal
-  /** Called at the start and whenever a trial has ended. */
-  onProgress?: (progress: SearchProgress<S>) => void
+  /** Called at the start and whenever a trial has ended, and waited for if it gives a promise. */
+  onProgress?: (progress: SearchProgress<S>) => void | Promise<void>
 }
 
 const OPTIONS = [
