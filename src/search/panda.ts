@@ -29,7 +29,7 @@ export interface PandaOptions extends Pick<FitOptions, 'batch' | 'shuffle' | 'tr
   /** The run ends once the rate is below. A millionth of the first unless given. */
   minRate?: number
   /** Called after each epoch, and waited for if it gives a promise. */
-  onEpoch?: (epoch: PandaEpoch) => void | Promise<void>
+  onEpoch?: (epoch: PandaEpoch) => void
 }
 
 /** A change of the rate, and why. */

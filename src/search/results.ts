@@ -108,8 +108,7 @@ const PLOT = { width: 290, height: 240, left: 76, top: 150, columns: 3, stepX: 3
 /**
  * The scores of all trials against each hyperparameter, on the scale that it was drawn on: the text of an SVG file.
  * Crosses at the worse end are trials that diverged or failed, rings those that were ended early; of several rounds the
- * later are darker. `title` is 'Hyperparameter search' unless given;
- * `score`, 'score' unless given, names the scores.
+ * later are darker. `title` is 'Hyperparameter search' unless given; `score`, 'score' unless given, names the scores.
  *
  *     writeFileSync('search.svg', searchPicture(result, { title: 'Softmax regression on MNIST', score: 'loss' }))
  */

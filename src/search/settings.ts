@@ -51,7 +51,7 @@ export interface SearchOptions<S extends Space> {
   /** Ends the search at once. Trials in work are lost, those that have ended are not. */
   signal?: AbortSignal
   /** Called at the start and whenever a trial has ended, and waited for if it gives a promise. */
-  onProgress?: (progress: SearchProgress<S>) => void | Promise<void>
+  onProgress?: (progress: SearchProgress<S>) => void
 }
 
 const OPTIONS = [
