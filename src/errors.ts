@@ -77,7 +77,8 @@ function isIndexed(value: object): boolean {
   return Array.isArray(value) || ArrayBuffer.isView(value) || Object.getPrototypeOf(value) === String.prototype
 }
 
-function isPlain(value: unknown): value is object {
+/** Whether a value is an object of no class, of whichever realm. */
+export function isPlain(value: unknown): value is object {
   if (value === null || typeof value !== 'object') return false
   const prototype: unknown = Object.getPrototypeOf(value)
   // That of a plain object has none itself, in every realm.

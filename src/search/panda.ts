@@ -2,7 +2,17 @@
 // after it; a search with many trials at once is that of the caviar.
 
 import type { Data } from '../data/batches'
-import { PlanError, callable, checkArguments, checkNoPromise, checkOptions, finite, given, integer } from '../errors'
+import {
+  PlanError,
+  callable,
+  checkArguments,
+  checkNoPromise,
+  checkOptions,
+  finite,
+  given,
+  integer,
+  readSafely,
+} from '../errors'
 import type { AsyncBatches, Batches } from '../training/feed'
 import { type FitOptions, checkCallbacks } from '../training/options'
 import { forget, keepWeights } from '../training/state'
@@ -101,7 +111,7 @@ export async function panda(
   checkArguments(where, arguments, 3)
   checkNoPromise(where, 'what comes first', create, 'it inside a function (learningRate) => model')
   callable(where, '', create, 'a function (learningRate) => model first of all')
-  checkNoPromise(where, 'data', data)
+  checkSource(where, 'data', data)
   const settings = checkPanda(where, options)
   const { validation, signal, onEpoch, onBatch, batch, shuffle, transform } = settings
   const { patience, lower, raise, diverged, minRate } = settings
@@ -112,7 +122,10 @@ export async function panda(
     return rate
   }
 
-  const model = await create(schedule)
+  const made = create(schedule)
+  // Whatever it is: to await it looks at it.
+  readSafely(where, 'what create gives', () => (made as Partial<Promise<Model>> | undefined)?.then)
+  const model = await made
   const core = coreOf(where, model)
   const best = keepWeights(core)
   // The loss of a model that is out of range already is nothing to compare with.
@@ -187,6 +200,12 @@ export async function panda(
   return { model, epochs, decisions, bestEpoch, bestLoss, aborted: signal?.aborted ?? false }
 }
 
+/** Throws unless it can be data, or a function that gives batches. */
+function checkSource(where: string, name: string, source: unknown): void {
+  checkNoPromise(where, name, source)
+  if (typeof source === 'function') callable(where, name, source, 'data, or a function that gives batches')
+}
+
 /** More epochs than any run has, and a patience that is none. */
 const MOST = 1_000_000
 
@@ -194,20 +213,21 @@ function checkPanda(where: string, options: PandaOptions) {
   const names = ['validation', 'learningRate', 'epochs', 'patience', 'lower', 'raise', 'diverged', 'minRate', 'onEpoch']
   const read = checkOptions(where, options, [...names, 'batch', 'shuffle', 'transform', 'onBatch', 'signal'])
   if (read.validation === undefined) throw new PlanError(`${where}: wants validation, whose loss it watches`)
-  checkNoPromise(where, 'validation', read.validation)
+  checkSource(where, 'validation', read.validation)
   const learningRate = finite(where, 'learningRate', read.learningRate, 0)
   const lower = finite(where, 'lower', read.lower ?? 0.3, 0)
   if (lower >= 1) throw new PlanError(`${where}: lower must be less than 1, got ${lower}`)
   const onEpoch = given(read.onEpoch)
   if (onEpoch !== undefined) callable(where, 'onEpoch', onEpoch, 'a function')
-  checkCallbacks(where, { transform: read.transform, onBatch: read.onBatch })
+  const { transform, onBatch } = read
+  readSafely(where, 'the callbacks', () => checkCallbacks(where, { transform, onBatch }))
   return {
     validation: read.validation,
     batch: read.batch,
     shuffle: read.shuffle,
-    transform: read.transform,
+    transform,
     onEpoch,
-    onBatch: read.onBatch,
+    onBatch,
     signal: checkSignal(where, read.signal),
     learningRate,
     lower,

@@ -1,6 +1,16 @@
 // What a search found, for people: a table and a picture.
 
-import { PlanError, checkArguments, checkNoPromise, checkOptions, integer, quote, readSafely, show } from '../errors'
+import {
+  PlanError,
+  checkArguments,
+  checkNoPromise,
+  checkOptions,
+  integer,
+  isPlain,
+  quote,
+  readSafely,
+  show,
+} from '../errors'
 import { COLOR, circle, frame, line, linearTicks, log10, logTicks, text } from '../svg'
 import { textOf } from './texts'
 import { type Choice, type Range, type Space, checkSpace, placeOf } from './space'
@@ -23,10 +33,11 @@ function readResult(where: string, result: unknown): Found {
     }))
     const fits = Object.entries(copy[0].space).map(([name, dimension]) => [name, memberOf(dimension)] as const)
     const readTrial = (trial: Partial<TrialResult> | null | undefined, i: number): TrialResult => {
-      const read = { ...trial, score: Number.isFinite(trial?.score) ? trial?.score : null }
+      if (!isPlain(trial)) throw new PlanError(`${where}: trials[${i}]: it is no trial`)
+      const read = { ...trial, score: Number.isFinite(trial.score) ? trial.score : null }
       const problem = problemOf(read)
       if (problem) throw new PlanError(`${where}: trials[${i}]: ${problem}`)
-      const parameters = { ...trial!.parameters }
+      const parameters = { ...trial.parameters }
       for (const [name, fit] of fits) {
         if (fit(parameters[name])) continue
         throw new PlanError(`${where}: trials[${i}]: its ${quote(name)} is ${show(parameters[name])}, not of the space`)
