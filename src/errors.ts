@@ -77,8 +77,8 @@ function isIndexed(value: object): boolean {
   return Array.isArray(value) || ArrayBuffer.isView(value) || Object.getPrototypeOf(value) === String.prototype
 }
 
-/** False of what cannot be looked at, too. */
-function isPlain(value: unknown): value is object {
+/** Whether a value is an object of no class, of whichever realm; false of what cannot be looked at, too. */
+export function isPlain(value: unknown): value is object {
   if (value === null || typeof value !== 'object') return false
   try {
     const prototype: unknown = Object.getPrototypeOf(value)

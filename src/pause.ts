@@ -66,8 +66,6 @@ export function checkSignal(where: string, signal: unknown): AbortSignal | undef
     ) {
       return value
     }
-    throw new PlanError(
-      `${where}: signal must be an AbortSignal, such as new AbortController().signal, got ${show(signal)}`,
-    )
+    throw new PlanError(`${where}: signal must be that of an AbortController, got ${show(signal)}`)
   })
 }

@@ -1,6 +1,6 @@
 // From what people hand in to rows in the model's memory: each value is read once, and checked as what it becomes.
 
-import { DataError, quote, show } from '../errors'
+import { DataError, isPlain, quote, show } from '../errors'
 import type { DType } from '../tensor'
 
 /** Any typed array or array of numbers, rows one after the other. */
@@ -74,9 +74,8 @@ export function readData<D extends Data>(where: string, data: D, name = 'data'):
       throw new DataError(`${where}: ${name} must be an object { x, y } of arrays, got ${show(data)}`)
     }
     const read: Record<string, unknown> = { x, y }
-    const prototype: unknown = Object.getPrototypeOf(data)
     // An object of a class has what its class needs beside x and y.
-    if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return read as unknown as D
+    if (!isPlain(data)) return read as unknown as D
     for (const key of Object.keys(data)) {
       if (!(MEMBERS as readonly string[]).includes(key)) {
         throw new DataError(`${where}: ${name} has ${quote(key)}, which is not read; it may have ${MEMBERS.join(', ')}`)

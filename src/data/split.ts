@@ -103,7 +103,8 @@ export function splitData<D extends Data>(
   }
   const beside = BESIDE.flatMap((name) => (rest[name] === undefined ? [] : [[name, rest[name]] as const]))
   for (const [name, values] of beside) {
-    if (values?.length !== rows) throw new DataError(`${where}: ${name} has ${values?.length} values for ${rows} rows`)
+    const length = reading(`${where}: ${name}`, () => values?.length)
+    if (length !== rows) throw new DataError(`${where}: ${name} has ${show(length)} values for ${rows} rows`)
   }
   const byLabel = flag(where, 'stratify', stratify ?? false)
   if (byLabel && y.length !== rows) throw new PlanError(`${where}: stratify needs labels, one for each row`)
@@ -123,7 +124,15 @@ function rowsOf<T extends ArrayLike<number | bigint>>(where: string, values: T, 
   return reading(where, () => {
     if (!ArrayBuffer.isView(values)) {
       const list: (number | bigint)[] = []
-      for (const row of rows) for (let j = 0; j < size; j++) list.push(values[row * size + j])
+      for (const row of rows) {
+        for (let j = 0; j < size; j++) {
+          const value: unknown = values[row * size + j]
+          if (typeof value !== 'number' && typeof value !== 'bigint') {
+            throw new DataError(`${where}: row ${row} holds ${show(value)}; want numbers, rows one after the other`)
+          }
+          list.push(value)
+        }
+      }
       return list as unknown as T
     }
     // Its kind by name: the constructor of a Buffer, or of an array of another realm, is another one.

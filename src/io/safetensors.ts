@@ -2,7 +2,7 @@
 // {"name": {"dtype": "F64", "shape": [...], "data_offsets": [begin, end]}}, then the bytes of the tensors.
 // https://github.com/huggingface/safetensors#format
 
-import { DataError, FileError, checkArguments, few, quote, readSafely, show } from '../errors'
+import { DataError, FileError, checkArguments, few, isPlain, quote, readSafely, show } from '../errors'
 import { type Tensor, product } from '../tensor'
 
 /** A tensor as a file has it. Its values are decoded when they are asked for, so that others cost nothing. */
@@ -215,12 +215,6 @@ function unknownType(name: string, dtype: unknown): FileError {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** Whether a value is an object of no class, of whichever realm. */
-function isPlain(value: unknown): boolean {
-  const prototype: unknown = isRecord(value) ? Object.getPrototypeOf(value) : value
-  return isRecord(value) && (prototype === null || Object.getPrototypeOf(prototype) === null)
 }
 
 function isSizes(value: unknown): value is number[] {

@@ -12,11 +12,9 @@ import {
   given,
   integer,
   readSafely,
-  show,
 } from '../errors'
 import type { AsyncBatches, Batches } from '../training/feed'
-import type { Progress } from '../training/history'
-import type { Callback, FitOptions } from '../training/options'
+import { type FitOptions, checkCallbacks } from '../training/options'
 import { forget, keepWeights } from '../training/state'
 import { type Model, coreOf } from '../model/model'
 import { checkSignal } from '../pause'
@@ -41,7 +39,7 @@ export interface PandaOptions extends Pick<FitOptions, 'batch' | 'shuffle' | 'tr
   /** The run ends once the rate is below. A millionth of the first unless given. */
   minRate?: number
   /** Called after each epoch, and waited for if it gives a promise. */
-  onEpoch?: (epoch: PandaEpoch) => void | Promise<void>
+  onEpoch?: (epoch: PandaEpoch) => void
 }
 
 /** A change of the rate, and why. */
@@ -113,7 +111,7 @@ export async function panda(
   checkArguments(where, arguments, 3)
   checkNoPromise(where, 'what comes first', create, 'it inside a function (learningRate) => model')
   callable(where, '', create, 'a function (learningRate) => model first of all')
-  checkNoPromise(where, 'data', data)
+  checkSource(where, 'data', data)
   const settings = checkPanda(where, options)
   const { validation, signal, onEpoch, onBatch, batch, shuffle, transform } = settings
   const { patience, lower, raise, diverged, minRate } = settings
@@ -124,7 +122,10 @@ export async function panda(
     return rate
   }
 
-  const model = checkModel(where, await create(schedule))
+  const made = create(schedule)
+  // Whatever it is: to await it looks at it.
+  readSafely(where, 'what create gives', () => (made as Partial<Promise<Model>> | undefined)?.then)
+  const model = await made
   const core = coreOf(where, model)
   const best = keepWeights(core)
   // The loss of a model that is out of range already is nothing to compare with.
@@ -152,7 +153,7 @@ export async function panda(
     const history = await model.fit(data, { ...fit, epochs: 1 })
     if (!asked) throw new PlanError(`${where}: create must hand the learningRate that it gets to the optimizer`)
     if (history.aborted) break
-    // A run that diverged may have ended before its epoch did.
+    // A run that died tells no losses.
     const [loss = NaN] = history.loss
     const [validationLoss = NaN] = history.validationLoss
     const [validationAccuracy = NaN] = history.validationAccuracy
@@ -199,12 +200,10 @@ export async function panda(
   return { model, epochs, decisions, bestEpoch, bestLoss, aborted: signal?.aborted ?? false }
 }
 
-/** Throws a PlanError unless that is a model, of whichever copy of the library. */
-function checkModel(where: string, model: Model): Model {
-  const methods = ['fit', 'evaluate', 'save', 'load'] as const
-  const is = readSafely(where, 'the model', () => methods.every((name) => typeof model?.[name] === 'function'))
-  if (is) return model
-  throw new PlanError(`${where}: create must give a model, got ${show(model)}`)
+/** Throws unless it can be data, or a function that gives batches. */
+function checkSource(where: string, name: string, source: unknown): void {
+  checkNoPromise(where, name, source)
+  if (typeof source === 'function') callable(where, name, source, 'data, or a function that gives batches')
 }
 
 /** More epochs than any run has, and a patience that is none. */
@@ -214,25 +213,21 @@ function checkPanda(where: string, options: PandaOptions) {
   const names = ['validation', 'learningRate', 'epochs', 'patience', 'lower', 'raise', 'diverged', 'minRate', 'onEpoch']
   const read = checkOptions(where, options, [...names, 'batch', 'shuffle', 'transform', 'onBatch', 'signal'])
   if (read.validation === undefined) throw new PlanError(`${where}: wants validation, whose loss it watches`)
-  checkNoPromise(where, 'validation', read.validation)
+  checkSource(where, 'validation', read.validation)
   const learningRate = finite(where, 'learningRate', read.learningRate, 0)
   const lower = finite(where, 'lower', read.lower ?? 0.3, 0)
   if (lower >= 1) throw new PlanError(`${where}: lower must be less than 1, got ${lower}`)
   const onEpoch = given(read.onEpoch)
   if (onEpoch !== undefined) callable(where, 'onEpoch', onEpoch, 'a function')
-  const onBatch = given(read.onBatch)
-  const callbacks = Array.isArray(onBatch)
-    ? Array.from(onBatch as Callback<Progress>[])
-    : [onBatch as Callback<Progress>]
-  const own = onBatch === undefined ? [] : callbacks
-  for (const one of own) callable(where, 'onBatch', one, 'a function, or a list of them')
+  const { transform, onBatch } = read
+  readSafely(where, 'the callbacks', () => checkCallbacks(where, { transform, onBatch }))
   return {
     validation: read.validation,
     batch: read.batch,
     shuffle: read.shuffle,
-    transform: read.transform,
+    transform,
     onEpoch,
-    onBatch: own,
+    onBatch,
     signal: checkSignal(where, read.signal),
     learningRate,
     lower,

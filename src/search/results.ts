@@ -1,6 +1,16 @@
 // What a search found, for people: a table and a picture.
 
-import { PlanError, checkArguments, checkNoPromise, checkOptions, integer, quote, readSafely, show } from '../errors'
+import {
+  PlanError,
+  checkArguments,
+  checkNoPromise,
+  checkOptions,
+  integer,
+  isPlain,
+  quote,
+  readSafely,
+  show,
+} from '../errors'
 import { COLOR, circle, frame, line, linearTicks, log10, logTicks, text } from '../svg'
 import { textOf } from './texts'
 import { type Choice, type Range, type Space, checkSpace, placeOf } from './space'
@@ -23,10 +33,11 @@ function readResult(where: string, result: unknown): Found {
     }))
     const fits = Object.entries(copy[0].space).map(([name, dimension]) => [name, memberOf(dimension)] as const)
     const readTrial = (trial: Partial<TrialResult> | null | undefined, i: number): TrialResult => {
-      const read = { ...trial, score: Number.isFinite(trial?.score) ? trial?.score : null }
+      if (!isPlain(trial)) throw new PlanError(`${where}: trials[${i}]: it is no trial`)
+      const read = { ...trial, score: Number.isFinite(trial.score) ? trial.score : null }
       const problem = problemOf(read)
       if (problem) throw new PlanError(`${where}: trials[${i}]: ${problem}`)
-      const parameters = { ...trial!.parameters }
+      const parameters = { ...trial.parameters }
       for (const [name, fit] of fits) {
         if (fit(parameters[name])) continue
         throw new PlanError(`${where}: trials[${i}]: its ${quote(name)} is ${show(parameters[name])}, not of the space`)
@@ -50,7 +61,7 @@ function memberOf(dimension: Range | Choice): (value: unknown) => boolean {
 /**
  * The trials as a table, the best first: text, a line each. `limit` is how many at most, all unless given.
  *
- *     console.log(searchTable(result, { limit: 10 }))
+ *     console.log(searchTable(await search({ ... }), { limit: 10 }))
  */
 export function searchTable<S extends Space>(result: SearchResult<S>, options: { limit?: number } = {}): string {
   const where = 'searchTable'
@@ -108,8 +119,7 @@ const PLOT = { width: 290, height: 240, left: 76, top: 150, columns: 3, stepX: 3
 /**
  * The scores of all trials against each hyperparameter, on the scale that it was drawn on: the text of an SVG file.
  * Crosses at the worse end are trials that diverged or failed, rings those that were ended early; of several rounds the
- * later are darker. `title` is 'Hyperparameter search' unless given, `score`, the name of the scores, 'score'
- * unless given.
+ * later are darker. `title` is 'Hyperparameter search' unless given; `score`, 'score' unless given, names the scores.
  *
  *     writeFileSync('search.svg', searchPicture(result, { title: 'Softmax regression on MNIST', score: 'loss' }))
  */

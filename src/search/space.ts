@@ -3,7 +3,17 @@
 // A place is a number from 0 to 1: where a value lies in its range, on the scale of the range. A trial draws its places
 // evenly, so a rate from logUniform(1e-4, 1) is as likely to lie between 1e-4 and 1e-3 as between 0.1 and 1.
 
-import { PlanError, brief, checkArguments, finite, integer as checkInteger, quote, readSafely, show } from '../errors'
+import {
+  PlanError,
+  brief,
+  checkArguments,
+  finite,
+  integer as checkInteger,
+  isPlain,
+  quote,
+  readSafely,
+  show,
+} from '../errors'
 import { exp, log } from '../kernels/math'
 import { createRandom } from '../random'
 
@@ -142,18 +152,12 @@ function copyJson(value: unknown, whole: unknown, room: { left: number }, depth 
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
   if (typeof value === 'number' && Number.isFinite(value)) return value
   if (Array.isArray(value)) return Array.from(value as unknown[], (one) => copyJson(one, whole, room, depth + 1))
-  if (typeof value === 'object' && isPlain(value)) {
+  if (isPlain(value)) {
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, copyJson(one, whole, room, depth + 1)]))
   }
   throw new PlanError(
     `choice: ${show(whole)} cannot be written to a file; choose among names, and look up what they stand for in run`,
   )
-}
-
-/** Whether an object is of no class, of whichever realm. */
-function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 const MAKERS = { uniform, logUniform, oneMinusLogUniform, integer }
@@ -162,12 +166,12 @@ const MAKERS = { uniform, logUniform, oneMinusLogUniform, integer }
 export function checkSpace<S extends Space>(where: string, space: S): S {
   const example = '{ learningRate: logUniform(1e-4, 1) }'
   return readSafely(where, 'space', () => {
-    const entries = space !== null && typeof space === 'object' && isPlain(space) ? Object.entries(space) : []
+    const entries = isPlain(space) ? Object.entries(space) : []
     if (!entries.length) throw new PlanError(`${where}: space must be an object such as ${example}, got ${show(space)}`)
     return Object.fromEntries(
       entries.map(([name, dimension]): [string, Range | Choice] => {
         const at = `${where}: space.${brief(name)}`
-        const { kind, low, high, values, ...rest } = (dimension ?? {}) as unknown as Record<string, unknown>
+        const { kind, low, high, values, ...rest } = (isPlain(dimension) ? dimension : {}) as Record<string, unknown>
         const isChoice = kind === 'choice'
         if (!isChoice && !(typeof kind === 'string' && Object.hasOwn(MAKERS, kind))) {
           throw new PlanError(`${at} must be a range or a choice, as in ${example}`)

@@ -1,6 +1,6 @@
 // What is known of the trials of a search: results, their lines in the file, and which is the best.
 
-import { show } from '../errors'
+import { isPlain, show } from '../errors'
 import type { Space, Trial } from './space'
 import type { Curve } from './stopping'
 
@@ -76,7 +76,7 @@ export function problemOf(value: unknown): string | undefined {
   const wrong: Partial<Record<keyof Line, boolean>> = {
     index: !isCount(line.index),
     seed: !isCount(line.seed),
-    parameters: typeof line.parameters !== 'object' || line.parameters === null || Array.isArray(line.parameters),
+    parameters: !isPlain(line.parameters),
     status: !scored && line.status !== 'diverged' && line.status !== 'failed',
     score: scored ? !Number.isFinite(line.score) : line.score !== null,
     curve: !isCurve(line.curve),

@@ -64,7 +64,10 @@ export function augment(
   const list = readSafely(where, 'the augmentations', () => {
     const all = Array.isArray(augmentations) ? Array.from(augmentations as (Augmentation | null | undefined)[]) : [null]
     return all.map((one) => {
-      if (typeof one?.prepare === 'function') return one
+      if (typeof one?.prepare === 'function') {
+        callable(where, 'prepare', one.prepare, 'a function (shape) => change')
+        return one
+      }
       throw new PlanError(`${where}: want a list of augmentations, such as [horizontalFlip(), randomCrop({ pad: 4 })]`)
     })
   })
@@ -97,16 +100,19 @@ export function augment(
 
 /** The input of a model, if it is images; a PlanError where it is none. Allocates nothing: it is called in each step. */
 function checkImages(input: Tensor): Tensor {
-  const { shape, data } = (input as Partial<Tensor> | null | undefined) ?? {}
-  if (!Array.isArray(shape) || !ArrayBuffer.isView(data)) {
-    throw new PlanError(`augment: want the input of a model, { shape, data }, got ${show(input)}`)
+  if (!isTensor(input)) throw new PlanError(`augment: want the input of a model, { shape, data }, got ${show(input)}`)
+  const { shape } = input
+  if (shape.length === 4 && shape[1] >= 1 && shape[2] >= 1 && shape[3] >= 1) return input
+  throw new PlanError(`augment: want images, an input of [channels, height, width], got [${few(shape.slice(1))}]`)
+}
+
+function isTensor(value: unknown): value is Tensor {
+  try {
+    const { shape, data } = value as Partial<Tensor>
+    return Array.isArray(shape) && ArrayBuffer.isView(data) && data.length >= 0
+  } catch {
+    return false
   }
-  if (shape.length !== 4 || !(shape[1] >= 1 && shape[2] >= 1 && shape[3] >= 1)) {
-    throw new PlanError(
-      `augment: want images, an input of [channels, height, width], got [${few(shape.slice(1) as number[])}]`,
-    )
-  }
-  return input
 }
 
 // ---- for augmentations ----
