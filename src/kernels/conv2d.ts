@@ -15,11 +15,15 @@ export const conv2dKernels = (heap: Heap) => {
 
   /** `start` plus the products of k weights, from a on, with the source values at the offsets, from `table` on. */
   function gatherDot(k: number, start: number, a: number, table: number, at: number): number {
-    let sum = 0
-    for (let p = 0; p < k; p += KC) {
-      let block = p ? 0 : start
-      for (let t = p; t < Math.min(k, p + KC); t++) block = F(block + F(f[a + t] * f[at + i32[table + t]]))
-      sum = p ? F(sum + block) : block
+    let sum = start
+    let end = Math.min(k, KC)
+    for (let t = 0; t < end; t++) sum = F(sum + F(f[a + t] * f[at + i32[table + t]]))
+    while (end < k) {
+      let block = 0
+      let t = end
+      end = Math.min(k, end + KC)
+      for (; t < end; t++) block = F(block + F(f[a + t] * f[at + i32[table + t]]))
+      sum = F(sum + block)
     }
     return sum
   }
