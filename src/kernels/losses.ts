@@ -1,5 +1,5 @@
 // Twin of assembly/losses.ts.
-import { SOFTMAX_SCRATCH } from './blocking'
+import { SOFTMAX_SCRATCH, SUM_STEPS } from './blocking'
 import { expNonPositive } from './exp'
 import { F, SHIFT, type Heap } from './float'
 import { log1pOfUnit } from './log1p'
@@ -17,7 +17,11 @@ export const lossKernels = (heap: Heap) => {
       labels >>>= 2
       weights >>>= SHIFT
       let sum = 0
-      for (let i = 0; i < n; i++) sum += f[weights + i32[labels + i]]
+      for (let begin = 0; begin < n; begin += SUM_STEPS) {
+        let block = 0
+        for (let i = begin; i < Math.min(n, begin + SUM_STEPS); i++) block += f[weights + i32[labels + i]]
+        sum += block
+      }
       return sum
     },
 
