@@ -35,22 +35,38 @@ function sumMoments({ f, lanes, more, out }: Heap, n: number, hw: number, stride
   }
 }
 
-const FIRST_VALUES = 4
-const MOST_FIRST_VALUES = 256
-const MOST_SHIFT = 32
+const FIRST_ROWS = 4
+const MOST_SHIFT = 2
+const MOST_FEATURE_SHIFT = 8
+
+/** out[0] = the sum of a sample of the values of a channel; returns how many these are. */
+function sumSample(heap: Heap, n: number, hw: number, stride: number, x: number): number {
+  let rows = Math.min(n, 8)
+  let count = hw
+  let step = Math.max(n >> 3, 1) * stride
+  if (hw === 1) {
+    rows = Math.min(n, FIRST_ROWS)
+    step = stride
+  } else if (hw >= 8) {
+    if (n === 1) rows = 8
+    count = Math.min(hw >> 3, 32)
+    step = (n === 1 ? 0 : step) + (hw >> 3)
+  }
+  total(heap, values, rows, count, step, x, 0, 0)
+  return rows * count
+}
 
 /** out = mean, variance and scale. */
 export function moments(heap: Heap, n: number, hw: number, stride: number, x: number): void {
   const { out } = heap
   const inverseM = 1 / (n * hw)
-  const rows = hw < FIRST_VALUES ? Math.min(n, Math.ceil(FIRST_VALUES / hw)) : 1
-  const count = Math.min(hw, MOST_FIRST_VALUES)
-  total(heap, values, rows, count, stride, x, 0, 0)
-  out[2] = F(out[0] / (rows * count))
+  const most = hw === 1 ? MOST_FEATURE_SHIFT : MOST_SHIFT
+  const sample = sumSample(heap, n, hw, stride, x)
+  out[2] = F(out[0] / sample)
   sumMoments(heap, n, hw, stride, x)
   let d = out[0] * inverseM
   let variance = out[1] * inverseM - d * d
-  if (!(d * d <= MOST_SHIFT * variance && variance < Infinity)) {
+  if (!(d * d <= most * variance && variance < Infinity)) {
     out[2] = F(out[2] + d)
     sumMoments(heap, n, hw, stride, x)
     d = out[0] * inverseM
