@@ -9,8 +9,8 @@
 import { BATCH_NORM_STRIP, SUM_STEPS } from '../src/kernels/blocking'
 import { LANES, SIZE } from './float'
 import {
-  FIRST_VALUES, MOST_SHIFT, sumGradients, gradientRows, inverseDeviation, inverseDeviationOf, isNear, moments,
-  normalizeRows, storeMoments,
+  FIRST_ROWS, MOST_FEATURE_SHIFT, gradientRows, inverseDeviation, inverseDeviationOf, moments, normalizeRows,
+  storeMoments, sumGradients,
 } from './norm'
 
 /** Rows of features that are summed together, so that what belongs to a feature is loaded once for all of them. */
@@ -163,7 +163,7 @@ function varianceOfPair(inverseM: v128, d: v128, totals: usize): v128 {
 }
 
 @inline
-/** isNear() of a pair, lane by lane, but for a variance that is infinite. */
+/** Whether the shifts of two features are near enough to their means for the variances to keep their digits. */
 function pairIsNear(d: v128, variance: v128, most: v128): v128 {
   return f64x2.le(f64x2.mul(d, d), f64x2.mul(most, variance))
 }
@@ -187,7 +187,7 @@ function keepColumnStatistics(
   const squares = scratch + SECOND_TOTALS_AT
   const shift = scratch + SHIFTS_AT
   // By way of memory: V8 builds a constant that it knows anew in every round of a loop.
-  v128.store(scratch, f64x2.splat(MOST_SHIFT), 32)
+  v128.store(scratch, f64x2.splat(MOST_FEATURE_SHIFT), 32)
   let at: usize = 0
   while (at < width) {
     let end = min(at + 16, width)
@@ -227,7 +227,8 @@ function keepColumnStatistics(
       const place = (at / SIZE) * 8
       const d = load<f64>(totals + place) * inverse
       const variance = load<f64>(squares + place) * inverse - d * d
-      if (isNear(d, variance)) storeMoments(load<Float>(shift + at), d, variance, scratch)
+      const near = d * d <= MOST_FEATURE_SHIFT * variance && variance < Infinity
+      if (near) storeMoments(load<Float>(shift + at), d, variance, scratch)
       else moments(n, 1, stride, x + at, scratch)
       keepStatistics(
         unbiased, m, epsilon, momentum, rest, scratch, runningMean + at, runningVar + at, mean + at, invStd + at,
@@ -241,7 +242,7 @@ function columnTotals(n: i32, width: usize, stride: usize, x: usize, scratch: us
   const shift = scratch + SHIFTS_AT
   const sums = scratch + SUMS_AT
   const squares = scratch + SECONDS_AT
-  let row = min(n, FIRST_VALUES)
+  let row = min(n, FIRST_ROWS)
   beginColumnMoments(row, width, stride, shift, x, sums, squares)
   for (let end = SUM_STEPS; ; end += SUM_STEPS) {
     accumulateColumnMoments(min(n, end) - row, width, stride, shift, x + <usize>row * stride, sums, squares)

@@ -19,9 +19,9 @@
 // Legend: n images, c channels, h x w image, f filters, kh x kw taps, sh sw stride, ph pw pad, dh dw dilation,
 // oh x ow output; a group has c/groups channels and f/groups filters. Strides in elements, offsets in bytes.
 
-import { BLOCK_OFFSET, GEMM_SCRATCH, KC, MR, SUM_STEPS, ceilDivide } from '../src/kernels/blocking'
+import { BLOCK_OFFSET, GEMM_SCRATCH, KC, MR, SUM_STEPS } from '../src/kernels/blocking'
 import {
-  TAPS, convOutput, gradientBefore, gradientPlane, imagesTogether, sourcePlane, sumsTaps, tapRows, tapsStride, usesWinograd,
+  MOST_BLOCKS, TAPS, convOutput, gradientBefore, gradientPlane, sourcePlane, sumsTaps, tapRows, tapsStride, usesWinograd,
 } from '../src/kernels/conv-geometry'
 import { add } from './elementwise'
 import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
@@ -448,6 +448,24 @@ function accumulateTaps(
   v128.store(sums, v128.add<Float>(v128.load(sums, 64), s4), 64)
 }
 
+/** dw += the partial sums of all taps of f filters, lane after lane, which become 0. */
+function addTaps(f: i32, taps: i32, stride: i32, sums: usize, dw: usize): void {
+  for (let filter = 0; filter < f; ++filter) {
+    let at = sums + <usize>(filter * stride)
+    for (let t = 0; t < taps; ++t) {
+      let sum: Float = load<Float>(at) + load<Float>(at, SIZE)
+      if (LANES == 4) {
+        sum += load<Float>(at, 2 * SIZE)
+        sum += load<Float>(at, 3 * SIZE)
+      }
+      store<Float>(dw, load<Float>(dw) + sum)
+      dw += SIZE
+      at += 16
+    }
+  }
+  memory.fill(sums, 0, <usize>(f * stride))
+}
+
 /** dw += dy times the columns of x, transposed; db += sums of dy over the images and pixels; db may be 0. */
 export function conv2dBackwardWeight(
   n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
@@ -480,8 +498,8 @@ export function conv2dBackwardWeight(
   if (!plain) memory.fill(padded, 0, part - padded)
   if (sumsTaps(cg, fg, taps)) {
     // One channel: no matrix product, but sums over pixels. Partial sum l of a tap has the pixels l, l + LANES, ... of
-    // each row, a block of SUM_STEPS vectors at the most after the other; lane after lane, the sums of some images at a
-    // time are added to dw.
+    // each row, a block of SUM_STEPS vectors at the most after the other; lane after lane, the sums of MOST_BLOCKS blocks
+    // at a time are added to dw.
     const stride = tapsStride(taps)
     const sums = scratch
     const end = sums + <usize>(fg * stride)
@@ -490,18 +508,24 @@ export function conv2dBackwardWeight(
     const mask = v128.load(end)
     const columns = SUM_STEPS * LANES
     const rows = tapRows(ow, LANES)
-    const images = imagesTogether(ceilDivide(oh, rows) * ceilDivide(ow, columns))
     for (let g = 0; g < groups; ++g) {
+      const dwGroup = dweight + <usize>(g * fg * taps) * SIZE
+      let blocks = 0
+      memory.fill(sums, 0, <usize>(fg * stride))
       for (let image = 0; image < n; ++image) {
-        if (image % images == 0) memory.fill(sums, 0, <usize>(fg * stride))
         const channel = x + <usize>((image * c + g) * h * w) * SIZE
         if (!plain) fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channel, padded)
         const source = plain ? channel : padded
-        for (let filter = 0; filter < fg; ++filter) {
-          const dyPlane = dy + <usize>((image * f + g * fg + filter) * pixels) * SIZE
-          for (let row = 0; row < oh; row += rows) {
-            for (let column = 0; column < ow; column += columns) {
-              const dyBlock = dyPlane + <usize>(row * ow + column) * SIZE
+        for (let row = 0; row < oh; row += rows) {
+          for (let column = 0; column < ow; column += columns) {
+            if (blocks == MOST_BLOCKS) {
+              addTaps(fg, taps, stride, sums, dwGroup)
+              blocks = 0
+            }
+            blocks += 1
+            for (let filter = 0; filter < fg; ++filter) {
+              const plane = (image * f + g * fg + filter) * pixels
+              const dyBlock = dy + <usize>(plane + row * ow + column) * SIZE
               const block = source + <usize>(row * planeW + column) * SIZE
               for (let t = 0; t < taps; t += TAPS) {
                 const at = sums + <usize>(filter * stride + 16 * t)
@@ -513,43 +537,33 @@ export function conv2dBackwardWeight(
             }
           }
         }
-        if (image + 1 < n && (image + 1) % images != 0) continue
-        let to = dweight + <usize>(g * fg * taps) * SIZE
-        for (let filter = 0; filter < fg; ++filter) {
-          let at = sums + <usize>(filter * stride)
-          for (let t = 0; t < taps; ++t) {
-            let sum: Float = load<Float>(at) + load<Float>(at, SIZE)
-            if (LANES == 4) {
-              sum += load<Float>(at, 2 * SIZE)
-              sum += load<Float>(at, 3 * SIZE)
-            }
-            store<Float>(to, load<Float>(to) + sum)
-            to += SIZE
-            at += 16
-          }
-        }
       }
+      addTaps(fg, taps, stride, sums, dwGroup)
     }
     return
   }
-  // Blocks of pixels are added to dw one after the other; of many images, some at a time are added up on their own.
-  const images = imagesTogether(ceilDivide(pixels, KC))
-  setStart(0, 0, scratch)
+  // Blocks of pixels are added to dw one after the other; after the first MOST_BLOCKS, as many at a time are added up on
+  // their own.
   const size = fg * taps
+  setStart(0, 0, scratch)
   for (let g = 0; g < groups; ++g) {
     const dwGroup = dweight + <usize>(g * size) * SIZE
+    let target = dwGroup
+    let blocks = 0
     for (let image = 0; image < n; ++image) {
-      if (image > 0 && image % images == 0) {
-        if (image > images) add(size, dwGroup, part, dwGroup)
-        memory.fill(part, 0, <usize>size * SIZE)
-      }
-      const target = image < images ? dwGroup : part
       const channels = x + <usize>((image * c + g * cg) * h * w) * SIZE
       const dyGroup = dy + <usize>((image * f + g * fg) * pixels) * SIZE
       if (!plain) fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channels, padded)
       const source = plain ? channels : padded
       for (let p = 0; p < pixels; p += KC) {
         const kc = min(KC, pixels - p)
+        if (blocks == MOST_BLOCKS) {
+          if (target == part) add(size, dwGroup, part, dwGroup)
+          memory.fill(part, 0, <usize>size * SIZE)
+          target = part
+          blocks = 0
+        }
+        blocks += 1
         for (let t = 0; t < taps; t += BLOCK_COLUMNS) {
           const columns = min(BLOCK_COLUMNS, taps - t)
           for (let j = 0; j < columns; j += LANES) {
@@ -565,6 +579,6 @@ export function conv2dBackwardWeight(
         }
       }
     }
-    if (n > images) add(size, dwGroup, part, dwGroup)
+    if (target == part) add(size, dwGroup, part, dwGroup)
   }
 }

@@ -38,12 +38,16 @@ export function largestOf(count: i32, z: usize): Float {
   return largest
 }
 
-/** The sum of the weights of n labels; value by value, since each is somewhere else. */
+/** The sum of the weights of n labels, in blocks; value by value, since each is somewhere else. */
 export function sumOfLabelWeights(n: i32, labels: usize, weights: usize): f64 {
   let sum: f64 = 0
-  for (; n > 0; --n) {
-    sum += <f64>load<Float>(weights + <usize>load<i32>(labels) * SIZE)
-    labels += 4
+  for (; n > 0; n -= SUM_STEPS) {
+    let block: f64 = 0
+    for (let i = min(n, SUM_STEPS); i > 0; --i) {
+      block += <f64>load<Float>(weights + <usize>load<i32>(labels) * SIZE)
+      labels += 4
+    }
+    sum += block
   }
   return sum
 }

@@ -81,34 +81,43 @@ function sumMoments(n: i32, hw: i32, shift: Float, stride: usize, x: usize, out:
   }
 }
 
-/** So many values at least, but rarely more, have the mean that is the first shift. */
-export const FIRST_VALUES: i32 = 4
-const MOST_FIRST_VALUES: i32 = 256
+/** Rows of features whose mean is the first shift. */
+export const FIRST_ROWS: i32 = 4
+/** So many times the variance may the square of d be: the difference of a mean from its shift, and from that of features. */
+const MOST_SHIFT: f64 = 2
+export const MOST_FEATURE_SHIFT: f64 = 8
 
-/** So many times the variance may the square of d, the difference of a mean from its shift, be. */
-export const MOST_SHIFT: f64 = 32
-
-/** Whether d is so small that E[(x-s)^2] - d^2 loses few digits. */
-export function isNear(d: f64, variance: f64): bool {
-  return d * d <= MOST_SHIFT * variance && variance < Infinity
+/** The mean of a sample of the values of a channel: pieces of eight rows, each from another place on. */
+function meanOfSample(n: i32, hw: i32, stride: usize, x: usize): Float {
+  let rows = min(n, 8)
+  let count = hw
+  let step = <usize>max(n / 8, 1) * stride
+  if (hw == 1) {
+    rows = min(n, FIRST_ROWS)
+    step = stride
+  } else if (hw >= 8) {
+    if (n == 1) rows = 8
+    count = min(hw / 8, 32)
+    step = (n == 1 ? 0 : step) + <usize>(hw / 8) * SIZE
+  }
+  return <Float>(total<Values>(rows, count, step, x, 0, 0) / <f64>(rows * count))
 }
 
 /**
  * Mean and variance of the m = n * hw values of a channel, and a scale, as float64 to `out`, where the variance is that
  * of the values times the scale, and the scale is 1 unless it would overflow; stride in bytes.
  *
- * The variance is the shifted one, E[(x-s)^2] - E[x-s]^2, in one pass, with s the mean of the first values. Where these
- * were no sample of the others, as before an outlier or in rows that are sorted, a second pass takes the mean itself.
+ * The variance is the shifted one, E[(x-s)^2] - E[x-s]^2, in one pass, with s the mean of a sample. Where that is far
+ * off, as with an outlier in the sample, digits are lost, and a second pass takes the mean itself for s.
  */
 export function moments(n: i32, hw: i32, stride: usize, x: usize, out: usize): void {
   const inverseM: f64 = 1 / (<f64>n * <f64>hw)
-  const rows = hw < FIRST_VALUES ? min(n, (FIRST_VALUES + hw - 1) / hw) : 1
-  const count = min(hw, MOST_FIRST_VALUES)
-  let shift: Float = <Float>(total<Values>(rows, count, stride, x, 0, 0) / <f64>(rows * count))
+  const most = hw == 1 ? MOST_FEATURE_SHIFT : MOST_SHIFT
+  let shift = meanOfSample(n, hw, stride, x)
   sumMoments(n, hw, shift, stride, x, out)
   let d = load<f64>(out) * inverseM
   let variance = load<f64>(out, SECOND) * inverseM - d * d
-  if (!isNear(d, variance)) {
+  if (!(d * d <= most * variance && variance < Infinity)) {
     shift = <Float>(<f64>shift + d)
     sumMoments(n, hw, shift, stride, x, out)
     d = load<f64>(out) * inverseM

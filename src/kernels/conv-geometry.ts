@@ -88,14 +88,8 @@ function directScratch(
   return GEMM_SCRATCH + (values + kw * dw + 8) * bytes + 4 * taps
 }
 
-/** Blocks of a sum that are added up one after the other. */
-const MOST_BLOCKS: i32 = 256
-
-/** Images, of `blocks` blocks each, that dw sums together before their sum is added to that of the others. */
-export function imagesTogether(blocks: i32): i32 {
-  const images: i32 = floorDivide(MOST_BLOCKS, blocks)
-  return images > 1 ? images : 1
-}
+/** Blocks that dw adds up one after the other before their sum is added to that of the others. */
+export const MOST_BLOCKS: i32 = 256
 
 /** Rows of a block that dw of a single channel sums: SUM_STEPS vectors of them, or a part of a longer row. */
 export function tapRows(width: i32, lanes: i32): i32 {

@@ -1,8 +1,8 @@
 // Twin of assembly/conv2d.ts: the same padded phase planes and offset tables (here in values, not bytes), and plain
 // loops in the same order of summation.
-import { GEMM_SCRATCH, KC, SUM_STEPS, ceilDivide } from './blocking'
+import { GEMM_SCRATCH, KC, SUM_STEPS } from './blocking'
 import {
-  convOutput, gradientBefore, gradientPlane, imagesTogether, sourcePlane, sumsTaps, tapRows, usesWinograd,
+  MOST_BLOCKS, convOutput, gradientBefore, gradientPlane, sourcePlane, sumsTaps, tapRows, usesWinograd,
 } from './conv-geometry'
 import { F, LANES, SHIFT, type Heap } from './float'
 import { copyInside } from './planes'
@@ -15,11 +15,15 @@ export const conv2dKernels = (heap: Heap) => {
 
   /** `start` plus the products of k weights, from a on, with the source values at the offsets, from `table` on. */
   function gatherDot(k: number, start: number, a: number, table: number, at: number): number {
-    let sum = 0
-    for (let p = 0; p < k; p += KC) {
-      let block = p ? 0 : start
-      for (let t = p; t < Math.min(k, p + KC); t++) block = F(block + F(f[a + t] * f[at + i32[table + t]]))
-      sum = p ? F(sum + block) : block
+    let sum = start
+    let end = Math.min(k, KC)
+    for (let t = 0; t < end; t++) sum = F(sum + F(f[a + t] * f[at + i32[table + t]]))
+    while (end < k) {
+      let block = 0
+      let t = end
+      end = Math.min(k, end + KC)
+      for (; t < end; t++) block = F(block + F(f[a + t] * f[at + i32[table + t]]))
+      sum = F(sum + block)
     }
     return sum
   }
@@ -159,6 +163,16 @@ export const conv2dKernels = (heap: Heap) => {
       }
     }
     return sum
+  }
+
+  /** dw += the partial sums of `count` taps, lane after lane, which become 0. */
+  function addTaps(count: number, lanes: number, dw: number): void {
+    for (let k = 0; k < count; k++) {
+      let sum = f[lanes + LANES * k]
+      for (let l = 1; l < LANES; l++) sum = F(sum + f[lanes + LANES * k + l])
+      f[dw + k] = F(f[dw + k] + sum)
+    }
+    f.fill(0, lanes, lanes + LANES * count)
   }
 
   /** dw += part. */
@@ -323,16 +337,20 @@ export const conv2dKernels = (heap: Heap) => {
         const size = LANES * taps
         const columns = SUM_STEPS * LANES
         const rows = tapRows(ow, LANES)
-        const images = imagesTogether(ceilDivide(oh, rows) * ceilDivide(ow, columns))
         for (let g = 0; g < groups; g++) {
+          let blocks = 0
+          f.fill(0, lanes, lanes + fg * size)
           for (let image = 0; image < n; image++) {
-            if (image % images === 0) f.fill(0, lanes, lanes + fg * size)
             fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, x + (image * c + g) * h * w, source)
-            for (let filter = 0; filter < fg; filter++) {
-              const dyPlane = dy + (image * filters + g * fg + filter) * pixels
-              for (let row = 0; row < oh; row += rows) {
-                for (let column = 0; column < ow; column += columns) {
-                  const dyBlock = dyPlane + row * ow + column
+            for (let row = 0; row < oh; row += rows) {
+              for (let column = 0; column < ow; column += columns) {
+                if (blocks === MOST_BLOCKS) {
+                  addTaps(fg * taps, lanes, dweight + g * fg * taps)
+                  blocks = 0
+                }
+                blocks++
+                for (let filter = 0; filter < fg; filter++) {
+                  const dyBlock = dy + (image * filters + g * fg + filter) * pixels + row * ow + column
                   const block = source + row * planeW + column
                   for (let t = 0; t < taps; t++) {
                     addTap(
@@ -343,33 +361,31 @@ export const conv2dKernels = (heap: Heap) => {
                 }
               }
             }
-            if (image + 1 < n && (image + 1) % images !== 0) continue
-            for (let k = 0; k < fg * taps; k++) {
-              let sum = f[lanes + LANES * k]
-              for (let l = 1; l < LANES; l++) sum = F(sum + f[lanes + LANES * k + l])
-              f[dweight + g * fg * taps + k] = F(f[dweight + g * fg * taps + k] + sum)
-            }
           }
+          addTaps(fg * taps, lanes, dweight + g * fg * taps)
         }
         return
       }
-      const images = imagesTogether(ceilDivide(pixels, KC))
       const size = fg * taps
       const f4 = fg & ~3
       const taps2 = taps & ~1
       for (let g = 0; g < groups; g++) {
         const dwGroup = dweight + g * size
+        let target = dwGroup
+        let blocks = 0
         for (let image = 0; image < n; image++) {
-          if (image > 0 && image % images === 0) {
-            if (image > images) addPart(size, part, dwGroup)
-            f.fill(0, part, part + size)
-          }
-          const target = image < images ? dwGroup : part
           const channels = x + (image * c + g * cg) * h * w
           const dyGroup = dy + (image * filters + g * fg) * pixels
           fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channels, source)
           for (let p = 0; p < pixels; p += KC) {
             const kc = Math.min(KC, pixels - p)
+            if (blocks === MOST_BLOCKS) {
+              if (target === part) addPart(size, part, dwGroup)
+              f.fill(0, part, part + size)
+              target = part
+              blocks = 0
+            }
+            blocks++
             for (let i = 0; i < f4; i += 4) {
               for (let t = 0; t < taps2; t += 2) {
                 let s00 = 0, s01 = 0, s10 = 0, s11 = 0, s20 = 0, s21 = 0, s30 = 0, s31 = 0
@@ -413,7 +429,7 @@ export const conv2dKernels = (heap: Heap) => {
             }
           }
         }
-        if (n > images) addPart(size, part, dwGroup)
+        if (target === part) addPart(size, part, dwGroup)
       }
     },
   }

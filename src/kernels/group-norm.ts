@@ -11,36 +11,32 @@ export const groupNormKernels = (heap: Heap) => {
   function addFeatures(
     count: number, mean: number, invStd: number, x: number, gamma: number, dy: number, dgamma: number, dbeta: number,
   ): void {
+    const whole = count & -SUMS
     out[0] = out[1] = 0
     lanes.fill(0)
     more.fill(0)
-    const whole = count & -SUMS
-    for (let j = 0; j < count; j++) {
-      const d = F(f[x + j] - mean)
-      const e = f[dy + j]
-      const g = F(f[gamma + j] * e)
-      if (j < whole) {
-        if (j > 0 && j % RUN === 0) {
-          takeTotal(lanes, out, 0)
-          takeTotal(more, out, 1)
-        }
+    for (let begin = 0; begin < whole; begin += RUN) {
+      for (let j = begin; j < Math.min(whole, begin + RUN); j++) {
+        const d = F(f[x + j] - mean)
+        const e = f[dy + j]
+        const g = F(f[gamma + j] * e)
         const lane = j & (SUMS - 1)
         lanes[lane] = F(lanes[lane] + g)
         more[lane] = F(more[lane] + F(g * d))
-      } else {
-        if (j === whole) {
-          takeTotal(lanes, out, 0)
-          takeTotal(more, out, 1)
-        }
-        out[0] += g
-        out[1] += g * d
+        f[dgamma + j] = f[dgamma + j] + F(e * F(d * invStd))
+        f[dbeta + j] = f[dbeta + j] + e
       }
-      f[dgamma + j] = f[dgamma + j] + F(e * F(d * invStd))
-      f[dbeta + j] = f[dbeta + j] + e
-    }
-    if (whole === count) {
       takeTotal(lanes, out, 0)
       takeTotal(more, out, 1)
+    }
+    for (let j = whole; j < count; j++) {
+      const d = F(f[x + j] - mean)
+      const e = f[dy + j]
+      const g = F(f[gamma + j] * e)
+      out[0] += g
+      out[1] += g * d
+      f[dgamma + j] = f[dgamma + j] + F(e * F(d * invStd))
+      f[dbeta + j] = f[dbeta + j] + e
     }
   }
 

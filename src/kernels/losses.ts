@@ -1,5 +1,5 @@
 // Twin of assembly/losses.ts.
-import { SOFTMAX_SCRATCH } from './blocking'
+import { SOFTMAX_SCRATCH, SUM_STEPS } from './blocking'
 import { expNonPositive } from './exp'
 import { F, SHIFT, type Heap } from './float'
 import { log1pOfUnit } from './log1p'
@@ -17,7 +17,11 @@ export const lossKernels = (heap: Heap) => {
       labels >>>= 2
       weights >>>= SHIFT
       let sum = 0
-      for (let i = 0; i < n; i++) sum += f[weights + i32[labels + i]]
+      for (let begin = 0; begin < n; begin += SUM_STEPS) {
+        let block = 0
+        for (let i = begin; i < Math.min(n, begin + SUM_STEPS); i++) block += f[weights + i32[labels + i]]
+        sum += block
+      }
       return sum
     },
 
@@ -87,23 +91,28 @@ export const lossKernels = (heap: Heap) => {
         // For this row, the label's own score is out of the way.
         f[z + label] = -Infinity
         let actives = 0
-        for (let j = 0; j < classes; j++) {
-          if (j === whole || (j & (RUN - 1)) === 0) takeTotal(lanes, out, 0)
-          const m = F(f[z + j] + shift)
-          const term = m < 0 ? 0 : m
-          const lane = j & (SUMS - 1)
-          if (j < whole) lanes[lane] = F(lanes[lane] + term)
-          else out[0] += term
-          if (!dz) continue
-          if (m > 0) actives++
-          f[dz + j] = m > 0 ? factor : 0
+        for (let begin = 0; begin < whole; begin += RUN) {
+          for (let j = begin; j < Math.min(whole, begin + RUN); j++) {
+            const m = F(f[z + j] + shift)
+            const lane = j & (SUMS - 1)
+            lanes[lane] = F(lanes[lane] + (m < 0 ? 0 : m))
+          }
+          takeTotal(lanes, out, 0)
         }
-        takeTotal(lanes, out, 0)
-        f[z + label] = right
+        for (let j = whole; j < classes; j++) {
+          const m = F(f[z + j] + shift)
+          out[0] += m < 0 ? 0 : m
+        }
         if (dz) {
+          for (let j = 0; j < classes; j++) {
+            const isActive = F(f[z + j] + shift) > 0
+            if (isActive) actives++
+            f[dz + j] = isActive ? factor : 0
+          }
           f[dz + label] = -F(actives * factor)
           dz += classes
         }
+        f[z + label] = right
         z += classes
       }
       const loss = out[0] / divisor
@@ -121,15 +130,20 @@ export const lossKernels = (heap: Heap) => {
       const whole = count & -SUMS
       out[0] = 0
       lanes.fill(0)
-      for (let i = 0; i < count; i++) {
-        if (i === whole || (i & (RUN - 1)) === 0) takeTotal(lanes, out, 0)
+      for (let begin = 0; begin < whole; begin += RUN) {
+        for (let i = begin; i < Math.min(whole, begin + RUN); i++) {
+          const d = F(f[z + i] - f[target + i])
+          const lane = i & (SUMS - 1)
+          lanes[lane] = F(lanes[lane] + F(d * d))
+          if (dz) f[dz + i] = factor * d
+        }
+        takeTotal(lanes, out, 0)
+      }
+      for (let i = whole; i < count; i++) {
         const d = F(f[z + i] - f[target + i])
-        const lane = i & (SUMS - 1)
-        if (i < whole) lanes[lane] = F(lanes[lane] + F(d * d))
-        else out[0] += d * d
+        out[0] += d * d
         if (dz) f[dz + i] = factor * d
       }
-      takeTotal(lanes, out, 0)
       if (SHIFT === 2 && !(out[0] < Infinity)) {
         out[0] = 0
         for (let i = 0; i < count; i++) out[0] += (f[z + i] - f[target + i]) * (f[z + i] - f[target + i])
@@ -146,17 +160,18 @@ export const lossKernels = (heap: Heap) => {
       const factor = F(1 / divisor)
       out[0] = 0
       lanes.fill(0)
-      for (let i = 0; i < count; i++) {
-        if ((i & (RUN - 1)) === 0) takeTotal(lanes, out, 0)
-        const x = f[z + i]
-        const t = f[target + i]
-        const e = expNonPositive(-Math.abs(x))
-        const hinge = F((x < 0 ? 0 : x) - F(x * t))
-        const lane = i & (SUMS - 1)
-        lanes[lane] = F(lanes[lane] + F(hinge + log1pOfUnit(e)))
-        if (dz) f[dz + i] = F(F((x < 0 ? e : 1) / F(1 + e)) - t) * factor
+      for (let begin = 0; begin < count; begin += RUN) {
+        for (let i = begin; i < Math.min(count, begin + RUN); i++) {
+          const x = f[z + i]
+          const t = f[target + i]
+          const e = expNonPositive(-Math.abs(x))
+          const hinge = F((x < 0 ? 0 : x) - F(x * t))
+          const lane = i & (SUMS - 1)
+          lanes[lane] = F(lanes[lane] + F(hinge + log1pOfUnit(e)))
+          if (dz) f[dz + i] = F(F((x < 0 ? e : 1) / F(1 + e)) - t) * factor
+        }
+        takeTotal(lanes, out, 0)
       }
-      takeTotal(lanes, out, 0)
       return out[0] / divisor
     },
   }

@@ -1,56 +1,72 @@
 // Twin of assembly/norm.ts, of what is no plain loop over a row. Below, pointers and strides are heap indices.
-import { SUM_STEPS } from './blocking'
 import { F, LANES, type Heap } from './float'
 import { scaleFor } from './math'
-import { RUN, laneOf, stepsOf, takeTotal, total, values } from './reduce'
+import { RUN, SUMS, TAIL, rowsOfBlock, takeTotal, total, values } from './reduce'
 
 /** out = the sums of x - shift and of (x - shift)^2; the shift, too, is in out, at 2, where V8 does not box it. */
 function sumMoments({ f, lanes, more, out }: Heap, n: number, hw: number, stride: number, x: number): void {
   const shift = out[2]
-  let room = SUM_STEPS
+  const together = rowsOfBlock(n, hw)
   out[0] = out[1] = 0
   lanes.fill(0)
   more.fill(0)
-  for (; n > 0; n--, x += stride) {
+  for (; n > 0; n -= together, x += together * stride) {
     for (let at = 0; at < hw; at += RUN) {
-      const run = Math.min(hw - at, RUN)
-      const steps = stepsOf(run)
-      if (steps > room) {
-        takeTotal(lanes, out, 0)
-        takeTotal(more, out, 1)
-        room = SUM_STEPS
+      const count = Math.min(hw - at, RUN)
+      const whole = count & -LANES
+      let from = x + at
+      for (let row = Math.min(n, together); row > 0; row--, from += stride) {
+        for (let i = 0; i < whole; i++) {
+          const d = F(f[from + i] - shift)
+          const lane = i & (SUMS - 1)
+          lanes[lane] = F(lanes[lane] + d)
+          more[lane] = F(more[lane] + F(d * d))
+        }
+        for (let i = whole; i < count; i++) {
+          const d = F(f[from + i] - shift)
+          const lane = TAIL + i - whole
+          lanes[lane] = F(lanes[lane] + d)
+          more[lane] = F(more[lane] + F(d * d))
+        }
       }
-      room -= steps
-      const from = x + at
-      const whole = run & -LANES
-      for (let i = 0; i < run; i++) {
-        const d = F(f[from + i] - shift)
-        const lane = laneOf(i, whole)
-        lanes[lane] = F(lanes[lane] + d)
-        more[lane] = F(more[lane] + F(d * d))
-      }
+      takeTotal(lanes, out, 0)
+      takeTotal(more, out, 1)
     }
   }
-  takeTotal(lanes, out, 0)
-  takeTotal(more, out, 1)
 }
 
-const FIRST_VALUES = 4
-const MOST_FIRST_VALUES = 256
-const MOST_SHIFT = 32
+const FIRST_ROWS = 4
+const MOST_SHIFT = 2
+const MOST_FEATURE_SHIFT = 8
+
+/** out[0] = the sum of a sample of the values of a channel; returns how many these are. */
+function sumSample(heap: Heap, n: number, hw: number, stride: number, x: number): number {
+  let rows = Math.min(n, 8)
+  let count = hw
+  let step = Math.max(n >> 3, 1) * stride
+  if (hw === 1) {
+    rows = Math.min(n, FIRST_ROWS)
+    step = stride
+  } else if (hw >= 8) {
+    if (n === 1) rows = 8
+    count = Math.min(hw >> 3, 32)
+    step = (n === 1 ? 0 : step) + (hw >> 3)
+  }
+  total(heap, values, rows, count, step, x, 0, 0)
+  return rows * count
+}
 
 /** out = mean, variance and scale. */
 export function moments(heap: Heap, n: number, hw: number, stride: number, x: number): void {
   const { out } = heap
   const inverseM = 1 / (n * hw)
-  const rows = hw < FIRST_VALUES ? Math.min(n, Math.ceil(FIRST_VALUES / hw)) : 1
-  const count = Math.min(hw, MOST_FIRST_VALUES)
-  total(heap, values, rows, count, stride, x, 0, 0)
-  out[2] = F(out[0] / (rows * count))
+  const most = hw === 1 ? MOST_FEATURE_SHIFT : MOST_SHIFT
+  const sample = sumSample(heap, n, hw, stride, x)
+  out[2] = F(out[0] / sample)
   sumMoments(heap, n, hw, stride, x)
   let d = out[0] * inverseM
   let variance = out[1] * inverseM - d * d
-  if (!(d * d <= MOST_SHIFT * variance && variance < Infinity)) {
+  if (!(d * d <= most * variance && variance < Infinity)) {
     out[2] = F(out[2] + d)
     sumMoments(heap, n, hw, stride, x)
     d = out[0] * inverseM
@@ -122,34 +138,33 @@ export function sumGradients(
   const mean = out[0]
   const scale = out[1]
   const threshold = out[2]
-  let room = SUM_STEPS
+  const together = rowsOfBlock(n, hw)
   pick[0] = 0
   out[0] = out[1] = 0
   lanes.fill(0)
   more.fill(0)
-  for (; n > 0; n--, x += stride, dy += stride) {
+  for (; n > 0; n -= together) {
     for (let at = 0; at < hw; at += RUN) {
-      const run = Math.min(hw - at, RUN)
-      const steps = stepsOf(run)
-      if (steps > room) {
-        takeTotal(lanes, out, 0)
-        takeTotal(more, out, 1)
-        room = SUM_STEPS
+      const count = Math.min(hw - at, RUN)
+      const whole = count & -LANES
+      let from = x + at
+      let grad = dy + at
+      for (let row = Math.min(n, together); row > 0; row--, from += stride, grad += stride) {
+        for (let i = 0; i < count; i++) {
+          const d = F(f[from + i] - mean)
+          pick[1] = f[grad + i]
+          const g = pick[Number(!(F(d * scale) <= threshold))]
+          const lane = i < whole ? i & (SUMS - 1) : TAIL + i - whole
+          lanes[lane] = F(lanes[lane] + g)
+          more[lane] = F(more[lane] + F(g * d))
+        }
       }
-      room -= steps
-      const whole = run & -LANES
-      for (let i = 0; i < run; i++) {
-        const d = F(f[x + at + i] - mean)
-        pick[1] = f[dy + at + i]
-        const g = pick[Number(!(F(d * scale) <= threshold))]
-        const lane = laneOf(i, whole)
-        lanes[lane] = F(lanes[lane] + g)
-        more[lane] = F(more[lane] + F(g * d))
-      }
+      takeTotal(lanes, out, 0)
+      takeTotal(more, out, 1)
     }
+    x += together * stride
+    dy += together * stride
   }
-  takeTotal(lanes, out, 0)
-  takeTotal(more, out, 1)
 }
 
 /** dx = outer * (inner * dy - b - (x - mean) * k) for one row, dy without what is below the threshold, as above. */

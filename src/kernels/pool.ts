@@ -18,12 +18,14 @@ export const poolKernels = (heap: Heap) => {
   /** The sum of `count` values `step` apart, in blocks. */
   function sumOf(count: number, step: number, x: number): number {
     let sum = 0
-    for (let begin = 0; begin < count; begin += LONGEST) {
+    for (; count > LONGEST; count -= LONGEST) {
       let block = 0
-      for (let i = begin; i < Math.min(count, begin + LONGEST); i++, x += step) block = F(block + f[x])
+      for (let i = 0; i < LONGEST; i++, x += step) block = F(block + f[x])
       sum = F(sum + block)
     }
-    return sum
+    let block = 0
+    for (; count > 0; count--, x += step) block = F(block + f[x])
+    return F(sum + block)
   }
 
   return {

@@ -7,14 +7,9 @@ export const SUMS = 4 * LANES
 /** Values of the longest run. */
 export const RUN = SUM_STEPS * SUMS
 
-/** How many values a run adds to a partial sum at the most. */
-export function stepsOf(run: number): number {
-  return Math.ceil(run / SUMS)
-}
-
-/** The partial sum of value i of a run of which `whole` values fill vectors. */
-export function laneOf(i: number, whole: number): number {
-  return i < whole ? i & (SUMS - 1) : i - whole + 3 * LANES
+/** Of `rows` rows of `count` values, those in a block; where a row is longer than a run, a block is a run. */
+export function rowsOfBlock(rows: number, count: number): number {
+  return rows === 1 || count >= RUN ? 1 : Math.floor(SUM_STEPS / Math.ceil(count / SUMS))
 }
 
 /** out[to] += the total of the partial sums of a block, which it sets to 0. */
@@ -29,37 +24,54 @@ export function takeTotal(lanes: Heap['lanes'], out: Heap['out'], to: number): v
 
 // Below, pointers are heap indices.
 
-/** Adds what is summed of one run to the partial sums. */
-type Add = (heap: Heap, run: number, x: number, y: number, p: number) => void
+/** Adds what is summed of a block, `rows` rows of `count` values, to the partial sums. */
+type Add = (heap: Heap, rows: number, count: number, stride: number, x: number, y: number, p: number) => void
 
-export const values: Add = ({ f, lanes }, run, x) => {
-  const whole = run & -LANES
-  for (let i = 0; i < run; i++) {
-    const lane = laneOf(i, whole)
-    lanes[lane] = F(lanes[lane] + f[x + i])
+/** The partial sum of the first value past the last whole vector of a row. */
+export const TAIL = 3 * LANES
+
+export const values: Add = ({ f, lanes }, rows, count, stride, x) => {
+  const whole = count & -LANES
+  for (; rows > 0; rows--, x += stride) {
+    for (let i = 0; i < whole; i++) {
+      const lane = i & (SUMS - 1)
+      lanes[lane] = F(lanes[lane] + f[x + i])
+    }
+    for (let i = whole; i < count; i++) {
+      const lane = TAIL + i - whole
+      lanes[lane] = F(lanes[lane] + f[x + i])
+    }
   }
 }
 
-export const magnitudes: Add = ({ f, lanes }, run, x) => {
-  const whole = run & -LANES
-  for (let i = 0; i < run; i++) {
-    const lane = laneOf(i, whole)
+export const magnitudes: Add = ({ f, lanes }, _rows, count, _stride, x) => {
+  const whole = count & -LANES
+  for (let i = 0; i < whole; i++) {
+    const lane = i & (SUMS - 1)
+    lanes[lane] = F(lanes[lane] + Math.abs(f[x + i]))
+  }
+  for (let i = whole; i < count; i++) {
+    const lane = TAIL + i - whole
     lanes[lane] = F(lanes[lane] + Math.abs(f[x + i]))
   }
 }
 
-export const products: Add = ({ f, lanes }, run, x, y) => {
-  const whole = run & -LANES
-  for (let i = 0; i < run; i++) {
-    const lane = laneOf(i, whole)
+export const products: Add = ({ f, lanes }, _rows, count, _stride, x, y) => {
+  const whole = count & -LANES
+  for (let i = 0; i < whole; i++) {
+    const lane = i & (SUMS - 1)
+    lanes[lane] = F(lanes[lane] + F(f[x + i] * f[y + i]))
+  }
+  for (let i = whole; i < count; i++) {
+    const lane = TAIL + i - whole
     lanes[lane] = F(lanes[lane] + F(f[x + i] * f[y + i]))
   }
 }
 
-export const deviations: Add = ({ f, lanes }, run, x, y, p) => {
-  const whole = run & -LANES
-  for (let i = 0; i < run; i++) {
-    const lane = laneOf(i, whole)
+export const deviations: Add = ({ f, lanes }, _rows, count, _stride, x, y, p) => {
+  const whole = count & -LANES
+  for (let i = 0; i < count; i++) {
+    const lane = i < whole ? i & (SUMS - 1) : TAIL + i - whole
     lanes[lane] = F(lanes[lane] + F(f[x + i] * F(f[y + i] - p)))
   }
 }
@@ -69,22 +81,15 @@ export function total(
   heap: Heap, add: Add, rows: number, count: number, stride: number, x: number, y: number, p: number,
 ): void {
   const { lanes, out } = heap
-  let room = SUM_STEPS
+  const together = rowsOfBlock(rows, count)
   out[0] = 0
   lanes.fill(0)
-  for (; rows > 0; rows--, x += stride) {
+  for (; rows > 0; rows -= together, x += together * stride) {
     for (let at = 0; at < count; at += RUN) {
-      const run = Math.min(count - at, RUN)
-      const steps = stepsOf(run)
-      if (steps > room) {
-        takeTotal(lanes, out, 0)
-        room = SUM_STEPS
-      }
-      room -= steps
-      add(heap, run, x + at, y + at, p)
+      add(heap, Math.min(rows, together), Math.min(count - at, RUN), stride, x + at, y + at, p)
+      takeTotal(lanes, out, 0)
     }
   }
-  takeTotal(lanes, out, 0)
 }
 
 /** out[0] = the sum of (a scale) (b scale). */
