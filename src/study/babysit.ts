@@ -1,14 +1,20 @@
-// What CS231n teaches to look at before and while a network learns ("Babysitting the learning process"): values and
-// gradients of every layer, and a few checks that find most mistakes in seconds.
+// What CS231n teaches to look at before and while a network learns ("Babysitting the learning process"): a few checks
+// that find most mistakes in seconds.
 
 import type { Data } from '../data/batches'
-import { checkOptions, integer } from '../errors'
+import { MAX_SIZE, checkArguments, checkOptions, integer } from '../errors'
 import type { Model } from '../model/model'
 import { createRandom } from '../random'
 import type { Tensor } from '../tensor'
 import { checkData } from '../training/feed'
-import { createPass } from '../training/fit'
+import { backgroundOf, checkFeatures, checkInputs, checkLabels, checkRows, checkTargets, columnsOf } from './data-checks'
+import { checkDead, checkGradients, checkInitialLoss, checkOutputs, checkPenalty, checkSaturation, checkWeights, survey } from './layer-checks'
+import { least, norm, short } from './numbers'
+import { checkModel, peakRate, unchanged } from './passes'
+import { sampleOf } from './sample'
 import { type ActivationStatistics, inspect } from './statistics'
+import { type Overfit, checkRate, isBroken, learnByHeart, tryRates } from './training-checks'
+import { type Subject, lossOfBatches, trainAt } from './trial'
 
 /** One weight: how large it is, and how fast it moves. */
 export interface WeightStatistics {
@@ -25,7 +31,21 @@ export interface WeightStatistics {
 /** One of the checks of babysit. */
 export interface Check {
   /** What is checked. */
-  readonly name: 'initial loss' | 'regularisation' | 'overfit' | 'updates' | 'gradients' | 'dead units' | 'saturation'
+  readonly name:
+    | 'inputs'
+    | 'features'
+    | 'targets'
+    | 'rows'
+    | 'labels'
+    | 'initial loss'
+    | 'regularisation'
+    | 'initial weights'
+    | 'outputs'
+    | 'gradients'
+    | 'dead units'
+    | 'saturation'
+    | 'overfit'
+    | 'learning rate'
   /** Whether it is as it should be. */
   readonly ok: boolean
   /** What was found and, unless it is ok, what to do. */
@@ -47,216 +67,128 @@ export interface Babysitting {
   /** What outputs of 0 would give: ln(classes) for softmax. */
   readonly expectedLoss: number
   /** Of a few examples, before and after training on them alone. */
-  readonly overfit: {
-    /** How many. */
-    readonly examples: number
-    /** Steps taken. */
-    readonly steps: number
-    /** Their loss before. */
-    readonly first: number
-    /** Their loss after. */
-    readonly last: number
-  }
+  readonly overfit: Overfit
   /** The report in plain words, a line for each check. */
   readonly text: string
   /** The same as text. */
   toString(): string
 }
 
-/** Bounds of what is healthy; the comments at each check say why. */
-const HEALTHY = { initialLoss: 2, overfit: 0.05, update: [1e-5, 1e-1], gradients: 1e3, dead: 0.4, saturated: 0.5 }
 
-/**
- * The checks that CS231n teaches, as one call, on data of which it takes a random batch:
- * the loss at initialisation against what outputs of 0 would give (ln(classes) for softmax, ln 2 for binary
- * cross-entropy); that regularisation adds to it; that a few `examples` (20) can be learnt by heart without
- * regularisation and dropout, in at most `steps` (300) steps at the highest rate of the schedule; how large updates are
- * beside the weights (about 1e-3), after 5 steps; gradients that vanish or explode; and, after those steps, ReLUs that
- * never fire and sigmoid and tanh units that are saturated.
- *
- *     console.log(babysit(model, { x, y }).text)
- *
- * Needs a loss and an optimizer. Leaves the model as it was, to the bit: parameters, buffers, the optimizer's memory,
- * random numbers, the count of steps. Synchronous: it takes as long as `steps` steps on `examples` rows.
- */
+/** Rows that are copied: enough for every check, and at most so many values. */
+const SAMPLED = 4096
+const VALUES = 2 ** 23
+/** Steps of the trainings that compare learning rates. */
+const COURSE = 100
+
 export function babysit(
   model: Model,
   data: Data,
   options: { examples?: number; steps?: number; seed?: number } = {},
 ): Babysitting {
   const where = 'babysit'
-  checkOptions(where, options, ['examples', 'steps', 'seed'])
-  const steps = integer(where, 'steps', options.steps ?? 300, 1)
-  const wanted = integer(where, 'examples', options.examples ?? 20, 1)
-  const random = createRandom(integer(where, 'seed', options.seed ?? 0, 0), 4)
-  const loss = model.needLoss(where)
+  checkArguments(where, arguments, 3)
+  checkModel(where, model)
+  const read = checkOptions(where, options, ['examples', 'steps', 'seed'])
+  const steps = integer(where, 'steps', read.steps ?? 300, 1, 1e6)
+  const wanted = integer(where, 'examples', read.examples ?? 20, 1, MAX_SIZE)
+  const seed = integer(where, 'seed', read.seed ?? 0, 0)
+  model.needLoss(where)
   model.needTraining(where)
   model.needOptimizer(where)
   const rows = checkData(where, model, data)
-  const order = random.shuffle(Uint32Array.from({ length: rows }, (_, i) => i))
-  const n = Math.min(model.batch, rows)
-  const examples = Math.min(n, wanted)
-  const restore = model.snapshot()
-  const rate = model.peakRate()
-  const pass = createPass()
-  const train = (count: number, first: number): number => {
-    model.loadBatch(data, count, order, first)
-    model.begin(pass, count, true, rate)
-    model.settle()
-    return pass.loss
+  const batch = Math.min(model.batch, rows)
+  const order = createRandom(seed, 4).shuffle(Uint32Array.from({ length: rows }, (_, i) => i))
+  const most = Math.max(batch, Math.min(SAMPLED, Math.floor(VALUES / model.inputSize)))
+  const sample = sampleOf(where, model, data, order.subarray(0, most))
+  return unchanged(model, (passes) => {
+    const rate = peakRate(model)
+    return report({ model, passes, data, rows, sample, batch, rate, steps: Math.min(steps, COURSE), seed }, wanted, steps)
+  })
+}
+
+function report(subject: Subject, wanted: number, heartSteps: number): Babysitting {
+  const { model, passes, sample, batch, rate } = subject
+  passes.reset()
+  const before = survey(subject)
+  passes.load(sample, batch)
+  const layers = inspect(passes, batch, true)
+  const gradients = Object.entries(model.gradients).map(([name, { data }]) => [name, data.slice()] as const)
+  const penalty = passes.penalty()
+  passes.reset()
+  passes.withoutRegularisation()
+  passes.load(sample, batch)
+  const initialLoss = passes.loss(batch)
+  const expectedLoss = passes.lossOfZeros(batch)
+
+  passes.reset()
+  const start = lossOfBatches(subject)
+  const moves = new Map<string, Tensor['data']>()
+  let weights: WeightStatistics[] = []
+  let pace = 0
+  const own = trainAt(subject, rate, subject.steps, (step) => {
+    if (step === 4) for (const [name] of gradients) moves.set(name, model.parameters[name].data.slice())
+    if (step === 5) {
+      weights = weigh(subject, gradients, moves)
+      pace = least(weights.map(({ name, norm, updateRatio }) => {
+        const { shape, data } = model.parameters[name]
+        return (updateRatio * norm) / Math.max(norm, Math.sqrt((2 * data.length) / (shape[0] + data.length / shape[0])))
+      }))
+    }
+  })
+  const after = isBroken(own) ? [] : survey(subject)
+
+  const images = model.input.shape.length > 2
+  const columns = columnsOf(subject.data.x, subject.rows, images ? model.input.shape[1] : model.inputSize)
+  const inputs = checkInputs(columns, layers)
+  const targets = checkTargets(subject)
+  const features = checkFeatures(columns, backgroundOf(sample.x))
+  const count = checkRows(subject)
+  const scaled = inputs.ok && targets.ok
+  const initial = [
+    checkInitialLoss(initialLoss, expectedLoss, model.targets, scaled),
+    ...checkPenalty(penalty, initialLoss),
+  ]
+  const signal = [
+    checkWeights(subject),
+    checkOutputs(subject, before),
+    ...checkGradients(layers),
+    ...checkDead(before, after),
+    ...checkSaturation(before, after),
+  ]
+  const cause = [inputs, targets, ...signal].find(({ ok }) => !ok)
+  const rates = cause || model.fullBatch ? { start, own, others: [] } : tryRates(subject, start, own)
+  const learning = checkRate(subject, rates, weights, cause?.name ?? '', pace)
+  const best = [...rates.others].toSorted((a, b) => a.level - b.level).slice(0, 1).map((course) => course.rate)
+  const labels = targets.ok || model.targets === 'values' ? [checkLabels(subject, [rate, ...best])] : []
+
+  const parameters = gradients.reduce((sum, [, { length }]) => sum + length, 0)
+  const capacity = Math.max(2, Math.floor(parameters / model.targetSize / 2))
+  const examples = Math.min(batch, wanted, capacity)
+  let byHeart = learnByHeart(subject, examples, heartSteps, rate)
+  for (const other of [10 * rate, rate / 10, 100 * rate, ...best]) {
+    if (byHeart.learnt) break
+    const again = learnByHeart(subject, examples, heartSteps, other)
+    if (again.learnt) byHeart = again
   }
-  const checks: Check[] = []
-  const check = (name: Check['name'], ok: boolean, text: string) => void checks.push({ name, ok, text })
-  const short = (v: number) => Number(v.toPrecision(3)).toString()
-  const list = (names: readonly string[]) => (names.length > 3 ? [...names.slice(0, 3), '...'] : names).join(', ')
-  try {
-    // The loss at initialisation, with and without regularisation.
-    model.loadBatch(data, n, order, 0)
-    const penalty = model.decayLoss()
-    model.setRegularises(false)
-    const initialLoss = model.lossOfLoaded(n, false)
-    model.output.data.fill(0)
-    const expectedLoss = loss.run(n, false)
-    const near = `the loss is ${short(initialLoss)}, outputs of 0 would give ${short(expectedLoss)}`
-    // Scores of unit variance add half a nat to ln(classes); a factor of 2 is something else.
-    if (!Number.isFinite(initialLoss)) {
-      check('initial loss', false, `${near}: scale the data, and take smaller initial weights`)
-    } else if (initialLoss > HEALTHY.initialLoss * expectedLoss) {
-      check('initial loss', false, `${near}: scale the data to about unit variance, or take smaller initial weights`)
-    } else if (initialLoss < expectedLoss / HEALTHY.initialLoss) {
-      check('initial loss', false, `${near}: the model has been trained already, or sees its targets in the data`)
-    } else {
-      check('initial loss', true, near)
-    }
-    model.setRegularises(true)
-    if (penalty) {
-      const text = `regularisation adds ${short(penalty)} to the loss`
-      const much = penalty > initialLoss
-      check('regularisation', !much, much ? `${text}, more than the data does: take less of it` : text)
-    }
+  const course = `${examples} examples alone: the loss goes from ${short(byHeart.first)} to ${short(byHeart.last)} in ${byHeart.steps} steps`
+  const heart: Check = byHeart.learnt
+    ? { name: 'overfit', ok: true, text: course }
+    : { name: 'overfit', ok: false, text: `${course}, and should come close to 0: look for a mistake in the data, the labels or the network` }
 
-    // Values and gradients of each layer, of the weights as they are.
-    restore()
-    for (const { data } of Object.values(model.gradients)) data.fill(0)
-    model.loadBatch(data, n, order, 0)
-    const layers = inspect(model, n, true, 0)
-    const gradients = Object.entries(model.gradients).map(([name, { data }]) => [name, data.slice()] as const)
-
-    // A few steps as in training, and what the last changed.
-    restore()
-    for (const { data } of Object.values(model.gradients)) data.fill(0)
-    let before: Tensor['data'][] = []
-    for (let i = 0; i < 5; i++) {
-      before = gradients.map(([name]) => model.parameters[name].data.slice())
-      train(n, Math.min(i * n, rows - n))
-    }
-    model.loadBatch(data, n, order, 0)
-    const later = inspect(model, n, false, 0)
-    const weights = gradients.flatMap(([name, gradient], i): WeightStatistics[] => {
-      const { data } = model.parameters[name]
-      if (before[i].length < 2 || model.parameters[name].shape.length < 2) return []
-      const norm = normOf(before[i])
-      const updateRatio = normOf(data.map((v, j) => v - before[i][j])) / norm
-      return [{ name, norm, gradientNorm: normOf(gradient), updateRatio }]
-    })
-
-    // A few examples by heart.
-    restore()
-    for (const { data } of Object.values(model.gradients)) data.fill(0)
-    model.setRegularises(false)
-    model.loadBatch(data, examples, order, 0)
-    model.output.data.fill(0)
-    const chance = loss.run(examples, false)
-    const first = train(examples, 0)
-    let last = first
-    let done = 1
-    while (done < steps && !(last <= (HEALTHY.overfit / 5) * chance)) {
-      last = train(examples, 0)
-      done++
-    }
-    const learnt = last <= HEALTHY.overfit * chance
-    const course = `${examples} examples alone: the loss goes from ${short(first)} to ${short(last)} in ${done} steps`
-    check(
-      'overfit',
-      learnt,
-      learnt
-        ? course
-        : `${course}, and should come close to 0: look for a mistake in the data, the labels or the network, ` +
-            `or try another learning rate than ${short(rate)}`,
-    )
-
-    // Updates beside weights.
-    const slow = weights.filter(({ updateRatio }) => !(updateRatio >= HEALTHY.update[0]))
-    const fast = weights.filter(({ updateRatio }) => !(updateRatio <= HEALTHY.update[1]))
-    const ratios = weights.map(({ updateRatio }) => updateRatio)
-    const range = weights.length ? `${short(Math.min(...ratios))} to ${short(Math.max(...ratios))}` : 'none'
-    const beside = `updates are ${range} of the weights; about 0.001 is healthy`
-    const name = (weight: WeightStatistics) => weight.name
-    check(
-      'updates',
-      !slow.length && !fast.length,
-      fast.length
-        ? `${beside}: lower the learning rate for ${list(fast.map(name))}`
-        : slow.length
-          ? `${beside}: raise the learning rate, for ${list(slow.map(name))} hardly move`
-          : beside,
-    )
-
-    // Gradients from the last layer to the first: their norms, for those of single values depend on the size of images.
-    const norms = layers.flatMap(({ gradients: found, shape }) =>
-      found ? [Math.sqrt((found.mean ** 2 + found.std ** 2) * shape.reduce((size, d) => size * d, 1))] : [],
-    )
-    if (norms.length > 1) {
-      const change = norms[0] / norms[norms.length - 1]
-      const vanish = !(change >= 1 / HEALTHY.gradients)
-      const explode = !(change <= HEALTHY.gradients)
-      const course = `from the last layer to the first, gradients become ${short(change)} times as large`
-      check(
-        'gradients',
-        !vanish && !explode,
-        vanish || explode
-          ? `${course}: they ${vanish ? 'vanish' : 'explode'}; ` +
-              `initialise with he() or xavier(), normalise, or add residual connections`
-          : course,
-      )
-    }
-
-    // Units that do not learn, after those few steps: too high a rate kills them.
-    const dead = later.filter((layer) => layer.dead !== undefined)
-    if (dead.length) {
-      const bad = dead.filter((layer) => layer.dead! > HEALTHY.dead)
-      const worst = `at most ${percent(Math.max(...dead.map((layer) => layer.dead!)))} of the ReLUs of a layer never fire`
-      const cure = ': lower the learning rate, take smaller biases, or leakyRelu'
-      check('dead units', !bad.length, bad.length ? `${worst} (${list(bad.map(label))})${cure}` : worst)
-    }
-    const saturated = later.filter((layer) => layer.saturated !== undefined)
-    if (saturated.length) {
-      const bad = saturated.filter((layer) => layer.saturated! > HEALTHY.saturated)
-      const most = percent(Math.max(...saturated.map((layer) => layer.saturated!)))
-      const worst = `at most ${most} of the values of a layer are saturated`
-      const cure = ': scale the data, take smaller initial weights, or relu'
-      check('saturation', !bad.length, bad.length ? `${worst} (${list(bad.map(label))})${cure}` : worst)
-    }
-
-    const ok = checks.every((one) => one.ok)
-    const text = checks.map((one) => `${one.ok ? 'ok   ' : 'LOOK '} ${one.name}: ${one.text}`).join('\n')
-    const overfit = { examples, steps: done, first, last }
-    return { ok, checks, layers, weights, initialLoss, expectedLoss, overfit, text, toString: () => text }
-  } finally {
-    restore()
-  }
+  const checks = [inputs, features, targets, count, ...labels, ...initial, ...signal, heart, learning]
+  const ok = checks.every((one) => one.ok)
+  const text = checks.map((one) => `${one.ok ? 'ok   ' : 'LOOK '} ${one.name}: ${one.text}`).join('\n')
+  const { learnt: _, chance: __, ...overfit } = byHeart
+  return { ok, checks, layers, weights, initialLoss, expectedLoss, overfit, text, toString: () => text }
 }
 
-function label({ path, kind }: ActivationStatistics): string {
-  return [path, kind].filter(Boolean).join(' ')
-}
-
-function percent(part: number): string {
-  return `${Number((100 * part).toPrecision(3))} %`
-}
-
-function normOf(values: Tensor['data']): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i] * values[i]
-  return Math.sqrt(sum)
+function weigh({ model }: Subject, gradients: readonly (readonly [string, Tensor['data']])[], before: Map<string, Tensor['data']>) {
+  return gradients.flatMap(([name, gradient]): WeightStatistics[] => {
+    const { data, shape } = model.parameters[name]
+    if (shape.length < 2 || data.length < 2) return []
+    const was = before.get(name)!
+    const size = norm(was)
+    return [{ name, norm: size, gradientNorm: norm(gradient), updateRatio: norm(data.map((v, j) => v - was[j])) / size }]
+  })
 }
