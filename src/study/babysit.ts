@@ -149,24 +149,25 @@ function report(subject: Subject, wanted: number, heartSteps: number): Babysitti
     checkInitialLoss(initialLoss, expectedLoss, model.targets, scaled),
     ...checkPenalty(penalty, initialLoss),
   ]
-  const signal = [
+  const born = [
     checkWeights(subject),
     checkOutputs(subject, before),
+    ...checkDead(before, before),
+    ...checkSaturation(before, before),
     ...checkGradients(layers),
-    ...checkDead(before, after),
-    ...checkSaturation(before, after),
   ]
-  const cause = [inputs, targets, ...signal].find(({ ok }) => !ok)
+  const cause = [inputs, targets, ...born].find(({ ok }) => !ok)?.name ?? ''
   const rates = cause || model.fullBatch ? { start, own, others: [] } : tryRates(subject, start, own)
-  const learning = checkRate(subject, rates, weights, cause?.name ?? '', pace)
-  const best = [...rates.others].toSorted((a, b) => a.level - b.level).slice(0, 1).map((course) => course.rate)
+  const learning = checkRate(subject, rates, { chance: expectedLoss + penalty, weights, pace, cause })
+  const best = [...rates.others].toSorted((a, b) => a.level - b.level).slice(0, 2).map((course) => course.rate)
   const labels = targets.ok || model.targets === 'values' ? [checkLabels(subject, [rate, ...best])] : []
+  const signal = [...born.filter(({ name }) => name !== 'dead units' && name !== 'saturation'), ...checkDead(before, after), ...checkSaturation(before, after)]
 
   const parameters = gradients.reduce((sum, [, { length }]) => sum + length, 0)
   const capacity = Math.max(2, Math.floor(parameters / model.targetSize / 2))
   const examples = Math.min(batch, wanted, capacity)
   let byHeart = learnByHeart(subject, examples, heartSteps, rate)
-  for (const other of [10 * rate, rate / 10, 100 * rate, ...best]) {
+  for (const other of [...best, 10 * rate, rate / 10, 100 * rate]) {
     if (byHeart.learnt) break
     const again = learnByHeart(subject, examples, heartSteps, other)
     if (again.learnt) byHeart = again
@@ -176,7 +177,7 @@ function report(subject: Subject, wanted: number, heartSteps: number): Babysitti
     ? { name: 'overfit', ok: true, text: course }
     : { name: 'overfit', ok: false, text: `${course}, and should come close to 0: look for a mistake in the data, the labels or the network` }
 
-  const checks = [inputs, features, targets, count, ...labels, ...initial, ...signal, heart, learning]
+  const checks = [inputs, features, targets, count, ...labels, ...initial, ...signal, learning, heart]
   const ok = checks.every((one) => one.ok)
   const text = checks.map((one) => `${one.ok ? 'ok   ' : 'LOOK '} ${one.name}: ${one.text}`).join('\n')
   const { learnt: _, chance: __, ...overfit } = byHeart

@@ -2,7 +2,7 @@
 
 import type { Check, WeightStatistics } from './babysit'
 import { largest, least, short } from './numbers'
-import { type Course, type Subject, batchesOf, trainAt } from './trial'
+import { type Course, type Subject, trainAt } from './trial'
 
 /** Of a few examples, before and after training on them alone. */
 export interface Overfit {
@@ -68,42 +68,45 @@ export function tryRates(subject: Subject, start: number, own: Course): Rates {
   return { start, own, others: [...lower, ...higher] }
 }
 
+/** What is known of a model besides, when its rate is judged. */
+export interface Evidence {
+  /** The loss of outputs of 0, with what regularisation adds. */
+  readonly chance: number
+  readonly weights: readonly WeightStatistics[]
+  /** The slowest of the weights' first updates, beside their usual sizes. */
+  readonly pace: number
+  /** The name of a check that has found why it learns nothing, whatever the rate. */
+  readonly cause: string
+}
+
 /** The rate, judged by what others would do. */
-export function checkRate({ rate }: Subject, rates: Rates, weights: readonly WeightStatistics[], cause: string, pace: number): Check {
+export function checkRate({ rate }: Subject, rates: Rates, { chance, weights, pace, cause }: Evidence): Check {
   const name = 'learning rate'
   const { own, others, start } = rates
   const ratios = weights.map(({ updateRatio }) => updateRatio)
   const updates = weights.length ? `; updates are ${short(least(ratios))} to ${short(largest(ratios))} of the weights` : ''
   const steps = own.losses.length
-  const peak = largest(own.losses)
-  const course = isBroken(own)
-    ? `at ${short(rate)} the loss goes from ${short(start)} to ${short(own.losses[steps - 1])} in ${steps} steps`
-    : `at ${short(rate)} the loss goes from ${short(start)} to ${short(own.level)} in ${steps} steps`
+  const last = isBroken(own) ? own.losses[steps - 1] : own.level
+  const course = `at ${short(rate)} the loss goes from ${short(start)} to ${short(last)} in ${steps} steps`
+  const rose = own.level > 1.2 * Math.max(start, chance)
   if (cause) {
-    const rose = own.level > start
-    return {
-      name,
-      ok: !rose,
-      text: rose ? `${course}: mend the ${cause} first, then choose the rate` : `${course}, with ${cause} as they are${updates}`,
-    }
+    const text = rose ? `${course}: mend the ${cause} first, then choose the rate` : course
+    return { name, ok: !rose, text: text + updates }
   }
   const best = others.reduce((a, b) => (b.level < a.level ? b : a), own)
-  const learnable = start - best.level
-  const progress = (start - own.level) / learnable
-  const fall = (start - own.end) / (start - best.end)
+  const from = Math.min(start, chance)
+  const learnable = from - best.level
+  const progress = (from - own.level) / learnable
+  const fall = (from - own.end) / (from - best.end)
   const beside = `${course}, at ${short(best.rate)} to ${short(best.level)}`
-  if (learnable > 0.05 * start) {
-    if (best.rate < own.rate && progress < 0.6) {
-      return { name, ok: false, text: `${beside}: the learning rate is too high, lower it${updates}` }
-    }
-    if (best.rate > own.rate && fall < 0.015 && pace < 1e-3) {
-      return { name, ok: false, text: `${beside}: the learning rate is too low, raise it${updates}` }
-    }
+  if ((globalThis as any).DBG) console.log('   DBG', JSON.stringify({ fall, pace, progress, learnable: learnable / from, best: best.rate / rate }))
+  if (best.rate < rate && learnable > 0.05 * from && progress < 0.75) {
+    return { name, ok: false, text: `${beside}: the learning rate is too high, lower it${updates}` }
   }
-  if (isBroken(own) || own.level > 1.5 * start) {
-    return { name, ok: false, text: `${course}: the learning rate is too high, lower it${updates}` }
+  const crawls = (fall < 0.015 && pace < 1e-3) || (fall < 0.15 && pace < 1e-4)
+  if ((best.rate > rate && learnable > 0.05 * from && crawls) || largest(ratios) < 2e-5) {
+    return { name, ok: false, text: `${beside}: the learning rate is too low, raise it${updates}` }
   }
-  void peak
-  return { name, ok: true, text: `${course}${updates}` }
+  if (rose) return { name, ok: false, text: `${course}: the learning rate is too high, lower it${updates}` }
+  return { name, ok: true, text: course + updates }
 }
-void batchesOf
