@@ -1,5 +1,5 @@
-// What CS231n teaches to look at before and while a network learns ("Babysitting the learning process"): a few checks
-// that find most mistakes in seconds.
+// What CS231n teaches to look at before and while a network learns ("Babysitting the learning process"), and the mistakes
+// that it finds.
 
 import type { Data } from '../data/batches'
 import { MAX_SIZE, checkArguments, checkOptions, integer } from '../errors'
@@ -7,14 +7,27 @@ import type { Model } from '../model/model'
 import { createRandom } from '../random'
 import type { Tensor } from '../tensor'
 import { checkData } from '../training/feed'
-import { backgroundOf, checkFeatures, checkInputs, checkLabels, checkRows, checkTargets, columnsOf } from './data-checks'
-import { checkDead, checkGradients, checkInitialLoss, checkOutputs, checkPenalty, checkSaturation, checkWeights, survey } from './layer-checks'
-import { least, norm, short } from './numbers'
-import { checkModel, peakRate, unchanged } from './passes'
+import type { Check } from './check'
+import { checkFeatures, checkInputs, checkRows, checkTargets, columnsOf, mostFrequent } from './data-checks'
+import { checkLabels } from './label-checks'
+import {
+  checkDead,
+  checkGradients,
+  checkInitialLoss,
+  checkOutputs,
+  checkPenalty,
+  checkSaturation,
+  checkWeights,
+  survey,
+} from './layer-checks'
+import { least, norm } from './numbers'
+import { checkModel, ratesOf, unchanged } from './passes'
 import { sampleOf } from './sample'
 import { type ActivationStatistics, inspect } from './statistics'
-import { type Overfit, checkRate, isBroken, learnByHeart, tryRates } from './training-checks'
-import { type Subject, lossOfBatches, trainAt } from './trial'
+import { type Pace, checkByHeart, checkRate, tryRates } from './training-checks'
+import { type Course, type Overfit, type Subject, isBroken, lossOfBatches, train } from './trial'
+
+export type { Check, Overfit }
 
 /** One weight: how large it is, and how fast it moves. */
 export interface WeightStatistics {
@@ -24,37 +37,13 @@ export interface WeightStatistics {
   readonly norm: number
   /** That of its gradient. */
   readonly gradientNorm: number
-  /** The norm of the last update by that of the weight; about 1e-3 is healthy. */
+  /** The norm of an update, the fifth, by that of the weight; about 1e-3 is healthy. */
   readonly updateRatio: number
-}
-
-/** One of the checks of babysit. */
-export interface Check {
-  /** What is checked. */
-  readonly name:
-    | 'inputs'
-    | 'features'
-    | 'targets'
-    | 'rows'
-    | 'labels'
-    | 'initial loss'
-    | 'regularisation'
-    | 'initial weights'
-    | 'outputs'
-    | 'gradients'
-    | 'dead units'
-    | 'saturation'
-    | 'overfit'
-    | 'learning rate'
-  /** Whether it is as it should be. */
-  readonly ok: boolean
-  /** What was found and, unless it is ok, what to do. */
-  readonly text: string
 }
 
 /** What babysit found. */
 export interface Babysitting {
-  /** Whether every check is. */
+  /** Whether every check is ok. */
   readonly ok: boolean
   /** One by one. */
   readonly checks: readonly Check[]
@@ -74,13 +63,31 @@ export interface Babysitting {
   toString(): string
 }
 
-
-/** Rows that are copied: enough for every check, and at most so many values. */
+/** Rows that are copied, and values: enough for every check. */
 const SAMPLED = 4096
 const VALUES = 2 ** 23
-/** Steps of the trainings that compare learning rates. */
-const COURSE = 100
+/** Steps of the trainings that are compared, and of those of networks whose steps take long. */
+const COURSE = 300
+const SHORT_COURSE = 100
+/** Parameters and values of an example beyond which they do. */
+const LONG_STEP = 20_000
 
+/**
+ * Looks for the mistakes that keep a network from learning, and says in plain words what it found: the checks that
+ * CS231n teaches, and those of the data that it takes for granted. See Check for what is checked. The data are looked at
+ * as a whole; the trainings are on random rows, at most 4096, drawn with `seed` (0).
+ *
+ *     console.log(babysit(model, { x, y }).text)
+ *
+ * Trains for at most `steps` (300) steps at a time (100 where steps take long): at the highest rate of the schedule, at
+ * others to compare it with, and on a few `examples` (20, or as many as so few parameters could learn) alone, without
+ * regularisation and dropout. On one half of the rows, if labels seem not to belong to their rows, to see whether that
+ * helps with the other.
+ *
+ * Needs a loss and an optimizer. Leaves the model as it was, to the bit: parameters, buffers, the optimizer's memory,
+ * random numbers, the count of steps; also if a layer or a loss throws. Synchronous: it takes as long as five to twelve
+ * such trainings. Throws a PlanError or a DataError as fit does.
+ */
 export function babysit(
   model: Model,
   data: Data,
@@ -101,95 +108,123 @@ export function babysit(
   const order = createRandom(seed, 4).shuffle(Uint32Array.from({ length: rows }, (_, i) => i))
   const most = Math.max(batch, Math.min(SAMPLED, Math.floor(VALUES / model.inputSize)))
   const sample = sampleOf(where, model, data, order.subarray(0, most))
+  const course = model.fullBatch || sizeOf(model) > LONG_STEP ? SHORT_COURSE : COURSE
   return unchanged(model, (passes) => {
-    const rate = peakRate(model)
-    return report({ model, passes, data, rows, sample, batch, rate, steps: Math.min(steps, COURSE), seed }, wanted, steps)
+    const { peak, first } = ratesOf(model)
+    return report({
+      model,
+      passes,
+      data,
+      rows,
+      sample,
+      batch,
+      rate: peak,
+      warmsUp: first < peak / 3,
+      steps: Math.min(steps, course),
+      heartSteps: steps,
+      examples: Math.min(batch, wanted, Math.max(2, Math.floor(parametersOf(model) / model.targetSize / 2))),
+      seed,
+    })
   })
 }
 
-function report(subject: Subject, wanted: number, heartSteps: number): Babysitting {
-  const { model, passes, sample, batch, rate } = subject
-  passes.reset()
-  const before = survey(subject)
-  passes.load(sample, batch)
-  const layers = inspect(passes, batch, true)
-  const gradients = Object.entries(model.gradients).map(([name, { data }]) => [name, data.slice()] as const)
-  const penalty = passes.penalty()
-  passes.reset()
-  passes.withoutRegularisation()
-  passes.load(sample, batch)
-  const initialLoss = passes.loss(batch)
-  const expectedLoss = passes.lossOfZeros(batch)
+function parametersOf({ gradients }: Model): number {
+  return Object.values(gradients).reduce((sum, { data }) => sum + data.length, 0)
+}
 
-  passes.reset()
-  const start = lossOfBatches(subject)
-  const moves = new Map<string, Tensor['data']>()
-  let weights: WeightStatistics[] = []
-  let pace = 0
-  const own = trainAt(subject, rate, subject.steps, (step) => {
-    if (step === 4) for (const [name] of gradients) moves.set(name, model.parameters[name].data.slice())
-    if (step === 5) {
-      weights = weigh(subject, gradients, moves)
-      pace = least(weights.map(({ name, norm, updateRatio }) => {
-        const { shape, data } = model.parameters[name]
-        return (updateRatio * norm) / Math.max(norm, Math.sqrt((2 * data.length) / (shape[0] + data.length / shape[0])))
-      }))
-    }
-  })
+/** Parameters and values of one example: what a step takes time for. */
+function sizeOf(model: Model): number {
+  const bytes = model.dtype === 'float64' ? 8 : 4
+  return parametersOf(model) + model.memory.activations / bytes / model.batch
+}
+
+function report(subject: Subject): Babysitting {
+  const { model } = subject
+  const first = lookAtFirst(subject)
+  const { layers, surveyed, initialLoss, expectedLoss, penalty, start } = first
+  const { own, weights, pace } = trainAndWeigh(subject, first.gradientNorms)
   const after = isBroken(own) ? [] : survey(subject)
 
   const images = model.input.shape.length > 2
   const columns = columnsOf(subject.data.x, subject.rows, images ? model.input.shape[1] : model.inputSize)
   const inputs = checkInputs(columns, layers)
   const targets = checkTargets(subject)
-  const features = checkFeatures(columns, backgroundOf(sample.x))
-  const count = checkRows(subject)
-  const scaled = inputs.ok && targets.ok
-  const initial = [
-    checkInitialLoss(initialLoss, expectedLoss, model.targets, scaled),
+  const isScaled = inputs.ok && targets.ok
+  const weightCheck = checkWeights(subject)
+  const outputs = checkOutputs(subject, surveyed)
+  const gradients = checkGradients(layers)
+  const atFirst = [...checkDead(surveyed, [], true), ...checkSaturation(surveyed, [], true)]
+
+  const cause = [inputs, targets, weightCheck, outputs, ...atFirst, ...gradients].find(({ ok }) => !ok)?.name ?? ''
+  const chance = expectedLoss + penalty
+  const alone = cause !== '' || model.fullBatch || subject.rate === 0
+  const rates = alone ? { start, chance, own, others: [] } : tryRates(subject, start, chance, own)
+  const promising = rates.others.slice(0, 2).map(({ rate }) => rate)
+  const others = model.fullBatch ? [] : [...promising, 10 * subject.rate, subject.rate / 10, 100 * subject.rate]
+  const byHeart = checkByHeart(subject, others)
+
+  const checks = [
+    inputs,
+    checkFeatures(columns, mostFrequent(subject.sample.x)),
+    targets,
+    checkRows(subject),
+    ...(targets.ok || model.targets === 'values' ? [checkLabels(subject, [subject.rate, ...promising])] : []),
+    checkInitialLoss(initialLoss, expectedLoss, model.targets, isScaled),
     ...checkPenalty(penalty, initialLoss),
+    weightCheck,
+    outputs,
+    ...checkDead(surveyed, after, byHeart.check.ok),
+    ...checkSaturation(surveyed, after, own.level < 0.5 * Math.min(start, chance)),
+    ...gradients,
+    checkRate(subject, rates, pace, cause),
+    byHeart.check,
   ]
-  const born = [
-    checkWeights(subject),
-    checkOutputs(subject, before),
-    ...checkDead(before, before),
-    ...checkSaturation(before, before),
-    ...checkGradients(layers),
-  ]
-  const cause = [inputs, targets, ...born].find(({ ok }) => !ok)?.name ?? ''
-  const rates = cause || model.fullBatch ? { start, own, others: [] } : tryRates(subject, start, own)
-  const learning = checkRate(subject, rates, { chance: expectedLoss + penalty, weights, pace, cause })
-  const best = [...rates.others].toSorted((a, b) => a.level - b.level).slice(0, 2).map((course) => course.rate)
-  const labels = targets.ok || model.targets === 'values' ? [checkLabels(subject, [rate, ...best])] : []
-  const signal = [...born.filter(({ name }) => name !== 'dead units' && name !== 'saturation'), ...checkDead(before, after), ...checkSaturation(before, after)]
-
-  const parameters = gradients.reduce((sum, [, { length }]) => sum + length, 0)
-  const capacity = Math.max(2, Math.floor(parameters / model.targetSize / 2))
-  const examples = Math.min(batch, wanted, capacity)
-  let byHeart = learnByHeart(subject, examples, heartSteps, rate)
-  for (const other of [...best, 10 * rate, rate / 10, 100 * rate]) {
-    if (byHeart.learnt) break
-    const again = learnByHeart(subject, examples, heartSteps, other)
-    if (again.learnt) byHeart = again
-  }
-  const course = `${examples} examples alone: the loss goes from ${short(byHeart.first)} to ${short(byHeart.last)} in ${byHeart.steps} steps`
-  const heart: Check = byHeart.learnt
-    ? { name: 'overfit', ok: true, text: course }
-    : { name: 'overfit', ok: false, text: `${course}, and should come close to 0: look for a mistake in the data, the labels or the network` }
-
-  const checks = [inputs, features, targets, count, ...labels, ...initial, ...signal, learning, heart]
   const ok = checks.every((one) => one.ok)
   const text = checks.map((one) => `${one.ok ? 'ok   ' : 'LOOK '} ${one.name}: ${one.text}`).join('\n')
-  const { learnt: _, chance: __, ...overfit } = byHeart
+  const { overfit } = byHeart
   return { ok, checks, layers, weights, initialLoss, expectedLoss, overfit, text, toString: () => text }
 }
 
-function weigh({ model }: Subject, gradients: readonly (readonly [string, Tensor['data']])[], before: Map<string, Tensor['data']>) {
-  return gradients.flatMap(([name, gradient]): WeightStatistics[] => {
-    const { data, shape } = model.parameters[name]
-    if (shape.length < 2 || data.length < 2) return []
-    const was = before.get(name)!
-    const size = norm(was)
-    return [{ name, norm: size, gradientNorm: norm(gradient), updateRatio: norm(data.map((v, j) => v - was[j])) / size }]
+/** What can be seen of a model as it is. */
+function lookAtFirst(subject: Subject) {
+  const { passes, model, sample, batch } = subject
+  passes.reset()
+  const surveyed = survey(subject)
+  passes.load(sample, batch)
+  const layers = inspect(passes, batch, true)
+  const gradientNorms = new Map(Object.entries(model.gradients).map(([name, { data }]) => [name, norm(data)]))
+  const penalty = passes.penalty()
+  passes.reset()
+  const start = lossOfBatches(subject)
+  passes.withoutRegularisation()
+  passes.load(sample, batch)
+  const initialLoss = passes.loss(batch)
+  const expectedLoss = passes.lossOfZeros(batch)
+  return { surveyed, layers, gradientNorms, penalty, start, initialLoss, expectedLoss }
+}
+
+/** Trains at the rate of the model, and weighs the first updates. */
+function trainAndWeigh(subject: Subject, gradientNorms: ReadonlyMap<string, number>) {
+  const { model } = subject
+  const before = new Map<string, Tensor['data']>()
+  let weights: WeightStatistics[] = []
+  let pace: Pace = { ratios: [], least: NaN }
+  const own: Course = train(subject, subject.rate, (step) => {
+    if (step > 5) return
+    const moved = Object.keys(model.gradients).flatMap((name) => {
+      const { data, shape } = model.parameters[name]
+      const was = before.get(name)
+      if (shape.length < 2 || data.length < 2) return []
+      before.set(name, data.slice())
+      if (!was) return []
+      const update = norm(data.map((v, i) => v - was[i]))
+      const usual = Math.sqrt((2 * data.length) / (shape[0] + data.length / shape[0]))
+      const size = norm(was)
+      const weight = { name, norm: size, gradientNorm: gradientNorms.get(name)!, updateRatio: update / size }
+      return [{ weight, pace: update / Math.max(size, usual) }]
+    })
+    weights = moved.map(({ weight }) => weight)
+    pace = { ratios: weights.map(({ updateRatio }) => updateRatio), least: least(moved.map((one) => one.pace)) }
   })
+  return { own, weights, pace }
 }

@@ -23,7 +23,9 @@ export interface Dependence {
  */
 export function dependence(x: Float64Array, y: Float64Array, n: number, random: Random): Dependence {
   const likeness = gram(centred(y, n), n)
-  const orders = Array.from({ length: PERMUTATIONS }, () => random.shuffle(Uint32Array.from({ length: n }, (_, i) => i)))
+  const orders = Array.from({ length: PERMUTATIONS }, () =>
+    random.shuffle(Uint32Array.from({ length: n }, (_, i) => i)),
+  )
   let power = 0
   for (const inputs of [scaled(x, n), centred(x, n)]) {
     const products = gram(inputs, n)
@@ -63,7 +65,9 @@ export function agreement(predictions: Float64Array, y: Float64Array, n: number,
     for (let i = 0; i < n; i++) for (let j = 0; j < m; j++) sum += a[i * m + j] * b[order[i] * m + j]
     return sum
   }
-  const orders = Array.from({ length: PERMUTATIONS }, () => random.shuffle(Uint32Array.from({ length: n }, (_, i) => i)))
+  const orders = Array.from({ length: PERMUTATIONS }, () =>
+    random.shuffle(Uint32Array.from({ length: n }, (_, i) => i)),
+  )
   const { beyond, deviations, value: own } = compare(value, orders)
   return beyond && deviations(own) > 4
 }

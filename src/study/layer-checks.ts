@@ -1,10 +1,8 @@
 // What babysit looks at in the layers: first values and gradients, units that cannot learn, outputs.
 
-import type { DType } from '../tensor'
-import { product } from '../tensor'
-import type { Check } from './babysit'
+import { type DType, product } from '../tensor'
+import { type Check, fine, look } from './check'
 import { largest, list, percent, short } from './numbers'
-import type { Passes } from './passes'
 import { type ActivationStatistics, firing, saturates, saturation } from './statistics'
 import { type Subject, batchesOf } from './trial'
 
@@ -13,7 +11,7 @@ const WATCHED = 256
 
 /** A layer, as several batches showed it. */
 export interface LayerSurvey {
-  /** Its place and kind, as a check names it. */
+  /** Its place and kind. */
   readonly label: string
   readonly kind: string
   /** Of ReLUs: the share of units that never fire. */
@@ -25,9 +23,10 @@ export interface LayerSurvey {
 }
 
 /** Looks at the layers on several batches, as the model is. */
-export function survey({ passes, model, sample, seed, batch }: Subject): LayerSurvey[] {
+export function survey(subject: Subject): LayerSurvey[] {
+  const { passes, model, sample, batch } = subject
   const batches = Math.ceil(Math.min(WATCHED, sample.rows) / batch)
-  const order = batchesOf({ sample, seed }, batches * batch)
+  const order = batchesOf(subject, batches)
   const layers = new Map<number, LayerSurvey & { fires?: Uint8Array }>()
   for (let i = 0; i < batches; i++) {
     passes.load(sample, batch, order, i * batch)
@@ -68,37 +67,37 @@ function sumToOne(values: ArrayLike<number>, n: number, shape: readonly number[]
   return true
 }
 
-/** The loss at first, against that of outputs of 0. */
-export function checkInitialLoss(loss: number, expected: number, targets: string, scaled: boolean): Check {
+/**
+ * The loss at first, against that of outputs of 0: ln(classes) for softmax. Scores of unit variance add half a nat to
+ * it, values of unit variance as much as targets of that.
+ */
+export function checkInitialLoss(loss: number, expected: number, targets: string, isScaled: boolean): Check {
   const name = 'initial loss'
   const near = `the loss is ${short(loss)}, outputs of 0 would give ${short(expected)}`
-  const scale = scaled ? 'take smaller initial weights' : 'scale the data first (see above)'
-  if (!Number.isFinite(loss)) return { name, ok: false, text: `${near}: ${scale}` }
-  // Scores of unit variance add half a nat to ln(classes), values of unit variance as much as targets of that.
   const most = targets === 'values' ? 10 * expected : 3 * expected + 3
-  if (loss > most) return { name, ok: false, text: `${near}: ${scale}` }
-  if (loss < expected / 4) {
-    return { name, ok: false, text: `${near}: the model has been trained already, or sees its targets in the data` }
+  if (!(loss <= most)) {
+    return look(name, `${near}: ${isScaled ? 'take smaller initial weights' : 'scale the data, as said above'}`)
   }
-  if (targets === 'values' && expected > 100) return { name, ok: false, text: `${near}: scale the targets first (see above)` }
-  return { name, ok: true, text: near }
+  if (loss < expected / 4)
+    return look(name, `${near}: the model has been trained already, or sees its targets in the data`)
+  if (!isScaled && targets === 'values' && expected > 100) return look(name, `${near}: scale the data, as said above`)
+  return fine(name, near)
 }
 
 /** What regularisation adds to the loss. */
 export function checkPenalty(penalty: number, loss: number): Check[] {
   if (!penalty) return []
   const text = `regularisation adds ${short(penalty)} to the loss`
-  const much = penalty > loss
-  return [{ name: 'regularisation', ok: !much, text: much ? `${text}, more than the data does: take less of it` : text }]
+  if (penalty > loss) return [look('regularisation', `${text}, more than the data does: take less of it`)]
+  return [fine('regularisation', text)]
 }
 
 /** Names of weights all of whose units have the same. */
-export function equalUnits(subject: Subject): string[] {
-  const { model } = subject
+function equalUnits({ model }: Subject): string[] {
   return Object.keys(model.gradients).filter((name) => {
     const { shape, data } = model.parameters[name]
-    const size = data.length / shape[0]
     if (shape.length < 2 || shape[0] < 2) return false
+    const size = data.length / shape[0]
     for (let i = size; i < data.length; i++) if (data[i] !== data[i % size]) return false
     return true
   })
@@ -109,80 +108,75 @@ export function checkWeights(subject: Subject): Check {
   const { passes, model, sample, batch, rate } = subject
   const name = 'initial weights'
   passes.reset()
-  let same = equalUnits(subject)
-  const first = same.length ? model.parameters[same[0]].data[0] : 0
-  if (same.length) {
-    // Weights of 0 right before the loss, or at the end of a residual branch, do not stay so.
-    passes.withoutRegularisation()
-    const order = batchesOf(subject, 3 * batch)
-    for (let i = 0; i < 3; i++) {
-      passes.load(sample, batch, order, i * batch)
-      passes.step(batch, rate)
-    }
-    const still = new Set(equalUnits(subject))
-    same = same.filter((one) => still.has(one))
+  const same = equalUnits(subject)
+  if (!same.length) return fine(name, 'units differ')
+  const value = model.parameters[same[0]].data[0]
+  // Weights of 0 right before the loss, or at the end of a residual branch, do not stay so.
+  passes.withoutRegularisation()
+  const order = batchesOf(subject, 3)
+  for (let i = 0; i < 3; i++) {
+    passes.load(sample, batch, order, i * batch)
+    passes.step(batch, rate)
   }
-  if (!same.length) return { name, ok: true, text: 'units differ' }
-  return {
+  const still = new Set(equalUnits(subject))
+  const stuck = same.filter((one) => still.has(one))
+  if (!stuck.length) return fine(name, 'units become different')
+  return look(
     name,
-    ok: false,
-    text:
-      `all units of ${list(same)} start with the same weights (${short(first)}), so that they learn the same or nothing: ` +
-      `initialise them at random, with he() or xavier()`,
-  }
+    `all units of ${list(stuck)} start with the same weights (${short(value)}), so that they learn the same, or nothing: ` +
+      `initialise at random, with he() or xavier()`,
+  )
 }
 
-/** Squashed outputs before a loss that squashes them itself. */
+/** Layers whose values may sum up to 1 because those before them do. */
+const PASSING = /^(flatten|dropout|padChannels|avgPool2d|globalAvgPool2d|maxPool2d)$/
+
+/** Squashed values where scores are wanted. */
 export function checkOutputs(subject: Subject, layers: readonly LayerSurvey[]): Check {
   const { model } = subject
   const name = 'outputs'
-  const last = layers[layers.length - 1]
-  const itself = model.targets === 'values' ? '' : model.targets === 'labels' ? 'softmax' : 'sigmoid'
-  for (const [i, layer] of layers.entries()) {
-    if (!layer.sumsToOne || /^(flatten|dropout|maxPool2d|avgPool2d|padChannels)$/.test(layer.kind)) continue
-    if (layer === last && itself) {
-      return {
-        name,
-        ok: false,
-        text:
-          `there is a softmax too many: what ${layer.label} gives sums up to 1, but the loss takes scores, and applies ` +
-          `its own ${itself} to them: remove ${layer.label}`,
-      }
-    }
-    if (layer === last && !areDistributions(subject)) {
-      return {
-        name,
-        ok: false,
-        text: `there is a softmax too many: what ${layer.label} gives sums up to 1, but the targets do not: remove it`,
-      }
-    }
-    if (layer !== last && layers[i + 1] && !(i > 0 && layers[i - 1].sumsToOne)) {
-      return {
-        name,
-        ok: false,
-        text:
-          `there is a softmax too many: ${layer.label} lies within the network, and leaves the next layer ${''}` +
-          `values that sum up to 1: remove it, or take relu()`,
-      }
-    }
-  }
-  if (itself && squashed(subject)) {
-    return {
+  const itself = { values: '', labels: 'softmax', probabilities: 'sigmoid' }[model.targets]
+  const at = layers.findIndex(({ sumsToOne, kind }) => sumsToOne && !PASSING.test(kind))
+  const layer = layers[at]
+  const ends = layers.slice(at + 1).every(({ kind }) => PASSING.test(kind))
+  if (layer && ends && itself) {
+    return look(
       name,
-      ok: false,
-      text: `outputs lie between 0 and 1 whatever the input is, but the loss takes scores, and applies its own ${itself}: remove the sigmoid at the end`,
-    }
+      `there is a softmax too many: what ${layer.label} gives sums up to 1, but the loss takes scores, and applies its own ` +
+        `${itself} to them: remove ${layer.label}`,
+    )
   }
-  return { name, ok: true, text: 'they are free' }
+  if (layer && ends && !targetsSumToOne(subject)) {
+    return look(
+      name,
+      `there is a softmax too many: what ${layer.label} gives sums up to 1, but the targets do not: remove it`,
+    )
+  }
+  if (layer && !ends) {
+    return look(
+      name,
+      `there is a softmax too many: what ${layer.label} gives sums up to 1, and more layers follow, which learn little ` +
+        `from such small values: remove ${layer.label}, or take relu() instead`,
+    )
+  }
+  if (itself && isSquashed(subject)) {
+    return look(
+      name,
+      `outputs lie between 0 and 1 whatever the weights are, but the loss takes scores, and applies its own ${itself} to ` +
+        `them: remove the sigmoid at the end`,
+    )
+  }
+  return fine(name, 'nothing squashes them but the loss')
 }
 
-function areDistributions({ sample, model }: Subject): boolean {
+function targetsSumToOne({ sample, model }: Subject): boolean {
   return sumToOne(sample.y, sample.rows, [model.targetSize], 'float32')
 }
 
 /** Whether outputs stay within 0 ... 1 however large the weights are. */
-function squashed({ passes, model, sample, batch }: Subject): boolean {
+function isSquashed({ passes, model, sample, batch }: Subject): boolean {
   const count = batch * model.targetSize
+  // So many scores are not all positive by chance.
   if (count < 16) return false
   passes.reset()
   passes.load(sample, batch)
@@ -202,65 +196,78 @@ function squashed({ passes, model, sample, batch }: Subject): boolean {
   return differ
 }
 
+/** Units that do not learn: a share of each layer at first, and later. */
+function sharesOf(before: readonly LayerSurvey[], after: readonly LayerSurvey[], key: 'dead' | 'saturated') {
+  const shares = before.map((layer, i) => {
+    const first = layer[key] ?? NaN
+    return { label: layer.label, first, last: after[i]?.[key] ?? first }
+  })
+  return shares.filter(({ first }) => first === first)
+}
+
+type Shares = ReturnType<typeof sharesOf>
+
+const labelsOf = (layers: Shares) => list(layers.map(({ label }) => label))
+const mostOf = (layers: Shares) => percent(largest(layers.flatMap(({ first, last }) => [first, last])))
+
+/**
+ * ReLUs that never fire: at first, or after a few steps, which may have killed them. Some always are: of a narrow layer
+ * on inputs that are all positive, easily half. `learns` tells whether the network learns in spite of them.
+ */
+export function checkDead(before: readonly LayerSurvey[], after: readonly LayerSurvey[], learns: boolean): Check[] {
+  const layers = sharesOf(before, after, 'dead')
+  if (!layers.length) return []
+  const name = 'dead units'
+  const most = learns ? 0.75 : 0.49
+  const born = layers.filter(({ first }) => first > most)
+  const killed = layers.filter(({ first, last }) => last > most || (last > 0.5 && last > first + 0.3))
+  const found = `at most ${mostOf(layers)} of the ReLUs of a layer never fire`
+  if (born.length) {
+    const cure = 'take smaller biases, he() for the weights, and scaled inputs, or leakyRelu()'
+    return [look(name, `dead ReLUs: ${found} (${labelsOf(born)}): ${cure}`)]
+  }
+  if (!killed.length) return [fine(name, found)]
+  const cure = 'after a few steps: lower the learning rate, or take leakyRelu()'
+  return [look(name, `dead ReLUs: ${found} (${labelsOf(killed)}), ${cure}`)]
+}
+
+/**
+ * Sigmoid and tanh units where they are flat. After some training, those of the output may well be there, and in a
+ * network that `learns` others too.
+ */
+export function checkSaturation(
+  before: readonly LayerSurvey[],
+  after: readonly LayerSurvey[],
+  learns: boolean,
+): Check[] {
+  const layers = sharesOf(before, after.slice(0, -1), 'saturated')
+  if (!layers.length) return []
+  const name = 'saturation'
+  const found = `at most ${mostOf(layers)} of the values of a layer are saturated`
+  const born = layers.filter(({ first }) => first > 0.5)
+  const driven = layers.filter(({ last }) => last > 0.8 && !learns)
+  if (born.length) {
+    return [look(name, `${found} (${labelsOf(born)}): scale the inputs, take smaller initial weights, or relu()`)]
+  }
+  if (!driven.length) return [fine(name, found)]
+  return [look(name, `${found} (${labelsOf(driven)}), after a few steps: lower the learning rate, or take relu()`)]
+}
+
 /**
  * Gradients from the last layer to the first. Their norms count, for those of single values depend on the size of images;
  * that of the outputs themselves does not, for it depends on how small the last weights are.
  */
 export function checkGradients(layers: readonly ActivationStatistics[]): Check[] {
   const name = 'gradients'
-  const norms = layers.slice(0, -1).flatMap(({ gradients, shape }) =>
-    gradients ? [Math.hypot(gradients.mean, gradients.std) * Math.sqrt(product(shape))] : [],
-  )
+  const norms = layers.slice(0, -1).flatMap(({ gradients, shape }) => {
+    return gradients ? [Math.hypot(gradients.mean, gradients.std) * Math.sqrt(product(shape))] : []
+  })
   if (norms.length < 2) return []
   const last = norms[norms.length - 1]
-  if (last === 0 && norms[0] === 0) {
-    return [{ name, ok: false, text: 'no gradient reaches the layers before the last: see the initial weights, and dead units' }]
-  }
+  if (norms[0] === 0 && last === 0) return [look(name, 'none reaches the layers before the last: see the checks above')]
   const change = norms[0] / last
-  const vanish = !(change >= 1e-3)
-  const explode = !(change <= 1e3)
   const course = `from the last layer to the first, gradients become ${short(change)} times as large`
-  if (!vanish && !explode) return [{ name, ok: true, text: course }]
+  if (change >= 1e-3 && change <= 1e3) return [fine(name, course)]
   const cure = 'initialise with he() or xavier(), normalise, or add residual connections'
-  return [{ name, ok: false, text: `${course}: they ${vanish ? 'vanish' : 'explode'}; ${cure}` }]
+  return [look(name, `${course}: they ${change > 1 ? 'explode' : 'vanish'}; ${cure}`)]
 }
-
-/** ReLUs that never fire, at first and after a few steps, which may have killed them. */
-export function checkDead(before: readonly LayerSurvey[], after: readonly LayerSurvey[]): Check[] {
-  const layers = before
-    .map(({ label, dead = NaN }, i) => ({ label, first: dead, last: after[i]?.dead ?? dead }))
-    .filter(({ first }) => first === first)
-  if (!layers.length) return []
-  const most = largest(layers.flatMap(({ first, last }) => [first, last]))
-  const name = 'dead units'
-  const found = `at most ${percent(most)} of the ReLUs of a layer never fire`
-  const born = layers.filter(({ first }) => first > 0.75)
-  const killed = layers.filter(({ first, last }) => last > 0.75 || (last > 0.5 && last > first + 0.3))
-  const labels = (some: typeof layers) => list(some.map(({ label }) => label))
-  if (born.length) {
-    return [{ name, ok: false, text: `${found} (${labels(born)}): take smaller biases and he() for the weights, scale the inputs, or take leakyRelu()` }]
-  }
-  if (killed.length) {
-    return [{ name, ok: false, text: `${found} (${labels(killed)}), after a few steps: lower the learning rate, or take leakyRelu()` }]
-  }
-  return [{ name, ok: true, text: found }]
-}
-
-/** Sigmoid and tanh units where they are flat; after training, those of the output may well be. */
-export function checkSaturation(before: readonly LayerSurvey[], after: readonly LayerSurvey[]): Check[] {
-  const layers = before
-    .map(({ label, saturated = NaN }, i) => {
-      const last = i < before.length - 1 ? (after[i]?.saturated ?? saturated) : saturated
-      return { label, first: saturated, most: Math.max(saturated, last) }
-    })
-    .filter(({ most }) => most === most)
-  if (!layers.length) return []
-  const name = 'saturation'
-  const found = `at most ${percent(largest(layers.map(({ most }) => most)))} of the values of a layer are saturated`
-  const bad = layers.filter(({ first, most }) => first > 0.5 || most > 0.8)
-  if (!bad.length) return [{ name, ok: true, text: found }]
-  const labels = list(bad.map(({ label }) => label))
-  return [{ name, ok: false, text: `${found} (${labels}): scale the inputs, take smaller initial weights, or relu()` }]
-}
-
-export type { Passes }

@@ -90,9 +90,21 @@ export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T):
   }
 }
 
-/** The highest learning rate of a run of 1000 steps or epochs. Changes the clock, so for use in a study alone. */
-export function peakRate(model: Model<never>): number {
-  return model.peakRate()
+/** The rates of a run of 1000 epochs or steps: the highest, and that which it begins with. */
+export function ratesOf(model: Model<never>): { peak: number; first: number } {
+  const rate = model.needOptimizer('babysit').learningRate
+  if (typeof rate === 'number') return { peak: rate, first: rate }
+  const state = Float64Array.from(rate.initialState ?? [])
+  let peak = 0
+  for (let t = 0; t < RUN; t++) peak = Math.max(peak, checkRate(rate(t, RUN, state), t))
+  return { peak, first: rate(0, RUN, state) }
+}
+
+const RUN = 1000
+
+function checkRate(rate: number, t: number): number {
+  if (rate >= 0 && rate < Infinity) return rate
+  throw new PlanError(`learningRate: the schedule gives ${show(rate)} at time ${t} of ${RUN}`)
 }
 
 /** Throws a PlanError unless `model` is a model. */
