@@ -56,7 +56,7 @@ export interface Loss {
   readonly kind: string
   /** What that function was given. */
   readonly config: object
-  /** How scores become probabilities, for losses whose scores are of such a kind. */
+  /** How scores become probabilities, for losses whose scores are of such a kind. None unless given. */
   readonly probabilities?: 'softmax' | 'sigmoid'
   /** Plans it on x, the output of the network: records one call with plan.loss. */
   plan(x: Value, plan: Plan): LossPlan

@@ -75,12 +75,12 @@ const LONG_STEP = 20_000
 /**
  * Looks for the mistakes that keep a network from learning, and says in plain words what it found: the checks that
  * CS231n teaches, and those of the data that it takes for granted. See Check for what is checked. The data are looked at
- * as a whole; the trainings are on random rows, at most 4096, drawn with `seed` (0).
+ * as a whole; the trainings are on random rows, at most 4096, drawn with `seed`, 0 unless given.
  *
  *     console.log(babysit(model, { x, y }).text)
  *
- * Trains for at most `steps` (300) steps at a time (100 where steps take long): at the highest rate of the schedule, at
- * others to compare it with, and on a few `examples` (20, or as many as so few parameters could learn) alone, without
+ * Trains for at most `steps`, 300 unless given, steps at a time (100 where steps take long): at the highest rate of the schedule, at
+ * others to compare it with, and on a few `examples`, 20 unless given (or as many as so few parameters could learn), alone, without
  * regularisation and dropout. On one half of the rows, if labels seem not to belong to their rows, to see whether that
  * helps with the other.
  *

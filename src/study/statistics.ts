@@ -49,7 +49,7 @@ export interface ActivationStatistics {
 
 /** What activationStatistics is asked for. */
 export interface StatisticsOptions {
-  /** Asks for histograms of so many bins, at most 10,000. */
+  /** Asks for histograms of so many bins, at most 10,000. 0 unless given: none. */
   bins?: number
   /** Where they begin and end; three standard deviations on either side of the mean unless given. */
   range?: readonly [low: number, high: number]
