@@ -5,7 +5,7 @@ import { createEngine } from '../engine/create'
 import type { Engine } from '../engine/engine'
 import { PlanError, checkArguments, quote } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
-import { TRAINING } from '../plan/calls'
+import { TRAINING, titleOf } from '../plan/calls'
 import { countOf, trainedOf } from '../plan/layout'
 import type { Layer, Loss } from '../plan/plan'
 import { prepare } from '../plan/run'
@@ -134,7 +134,7 @@ function lonelyNormOf({ program }: Blueprint): string | undefined {
   const norm = program.forward.find(
     ({ kernel, sizes }) => kernel === 'batchNormForward' && sizes[2] === 1 && sizes.includes(TRAINING),
   )
-  return norm && [norm.layer.path, norm.layer.kind].filter(Boolean).join(' ')
+  return norm && titleOf(norm.layer)
 }
 
 /** The first values of constants, parameters and buffers. */

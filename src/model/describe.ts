@@ -1,6 +1,7 @@
 // What a model will be, or is: its summary.
 
 import { checkArguments } from '../errors'
+import { titleOf } from '../plan/calls'
 import { type Regions, countOf } from '../plan/layout'
 import type { Layer, Row } from '../plan/plan'
 import { type Blueprint, type ModelOptions, planModel } from './blueprint'
@@ -60,12 +61,7 @@ export function summarise(blueprint: Blueprint, backend?: string): string {
   const trainable = countOf(parameters.filter(({ frozen }) => !frozen))
   const lines = [
     ['layer', 'output', 'parameters', 'FLOPs'],
-    ...rows.map((row) => [
-      [row.path, row.kind].filter(Boolean).join(' '),
-      row.shape.join(' x '),
-      number(row.parameters),
-      number(row.flops),
-    ]),
+    ...rows.map((row) => [titleOf(row), row.shape.join(' x '), number(row.parameters), number(row.flops)]),
     ['total', '', number(all), number(flopsOf(rows))],
     ...(trainable === all ? [] : [['trainable', '', number(trainable), '']]),
   ]

@@ -42,8 +42,10 @@ export interface CallOptions {
   readonly reads: readonly Reference[]
   /** Which of the reads it changes as well, such as running statistics. */
   readonly updates?: readonly Reference[]
-  /** Bytes of scratch, of which nothing is left after a call; 0 unless given; a kernel
-   * that takes no scratch gets no place for it where this is left out. */
+  /**
+   * Bytes of scratch, of which nothing is left after a call; 0 unless given. A kernel that takes no scratch gets no place
+   * for it where this is left out.
+   */
   readonly scratch?: number
   /** What it writes. Gradients of parameters are added to, all else is overwritten. */
   readonly writes: readonly Reference[]
@@ -59,6 +61,11 @@ export interface Origin {
   readonly path: string
   /** The function that made it. */
   readonly kind: string
+}
+
+/** A layer as people read it: its place and what it is, such as `features.0 conv2d`. */
+export function titleOf({ path, kind }: Origin): string {
+  return [path, kind].filter(Boolean).join(' ')
 }
 
 /** A recorded call. */

@@ -2,7 +2,7 @@
 // do are joined, and what could not work is refused.
 
 import { PlanError } from '../errors'
-import { type Call, type Origin, type Output, nameOf } from './calls'
+import { type Call, type Origin, type Output, nameOf, titleOf } from './calls'
 import { Block, Parameter, type Place, type Reference, Value, placeOf } from './value'
 
 /** Who wants what a backward call writes: every training step, or only somebody who asks for the gradient of the input. */
@@ -122,8 +122,7 @@ function checkOrder({ forward, loss, input, output }: Recording, backward: reado
 }
 
 export function errorOf(call: Call, message: string): PlanError {
-  const { path, kind } = call.layer
-  return new PlanError(`${[path, kind].filter(Boolean).join(' ')}: ${nameOf(call)} ${message}`)
+  return new PlanError(`${titleOf(call.layer)}: ${nameOf(call)} ${message}`)
 }
 
 // ---- neighbours that one kernel can do ----

@@ -1,7 +1,7 @@
 // What babysit looks at in the layers: first values and gradients, units that cannot learn, outputs.
 
 import { sizesOf } from './passes'
-import type { Output } from '../plan/calls'
+import { type Output, titleOf } from '../plan/calls'
 import { type DType, product } from '../tensor'
 import { type Check, fine, look } from './check'
 import { largest, list, percent, short } from './numbers'
@@ -37,7 +37,7 @@ export function survey(subject: Subject): LayerSurvey[] {
       const kind = origin.kind.split(' + ').at(-1)!
       let layer = layers.get(output)
       if (!layer) {
-        layer = { label: [origin.path, origin.kind].filter(Boolean).join(' '), kind, sumsToOne: true }
+        layer = { label: titleOf(origin), kind, sumsToOne: true }
         layers.set(output, layer)
       }
       if (kind === 'relu') layer.fires = firing(values, batch, value.shape, layer.fires)

@@ -1,5 +1,6 @@
 // Where a run died: the first thing on its way through the network that is not finite, in words.
 
+import { titleOf } from '../plan/calls'
 import { beginPass, runCall } from '../plan/run'
 import { Value, placeOf } from '../plan/value'
 import { type Core, type Pass, viewOf } from './core'
@@ -44,8 +45,7 @@ function outputNotFinite(core: Core, n: number): string | undefined {
         const values = viewOf(dtype, engine.buffer, placeOf(write).pointer, n * write.size)
         const at = indexOfNotFinite(values)
         if (at < 0) continue
-        const { path, kind } = prepared.call.layer
-        const layer = [path, kind].filter(Boolean).join(' ')
+        const layer = titleOf(prepared.call.layer)
         return `the output of ${layer} is the first to hold ${values[at]}, in row ${Math.floor(at / write.size)} of the batch`
       }
     }
