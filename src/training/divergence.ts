@@ -16,20 +16,23 @@ export function explain(core: Core, pass: Pass, n: number, epoch: number, step: 
 }
 
 /** The first parameter or buffer with a value that is not finite, in words; undefined if there is none. */
-export function firstNotFinite({ tensors }: Core): string | undefined {
-  for (const [kind, list] of Object.entries({ parameter: tensors.parameters, buffer: tensors.buffers })) {
+export function firstNotFinite(core: Core): string | undefined {
+  const { parameters: parameter, buffers: buffer } = core.tensors
+  for (const [kind, list] of Object.entries({ parameter, buffer })) {
     for (const [name, { data }] of Object.entries(list)) {
-      const at = indexOfNotFinite(data)
+      const at = indexOfNotFinite(core, data)
       if (at >= 0) return `the ${kind} '${name}' holds ${data[at]} at ${at}`
     }
   }
   return undefined
 }
 
-function inputNotFinite({ tensors, input }: Core, n: number): string | undefined {
-  const at = indexOfNotFinite(tensors.input.data.subarray(0, n * input.size))
+function inputNotFinite(core: Core, n: number): string | undefined {
+  const { tensors, input } = core
+  const values = tensors.input.data.subarray(0, n * input.size)
+  const at = indexOfNotFinite(core, values)
   if (at < 0) return undefined
-  return `the input holds ${tensors.input.data[at]} in row ${Math.floor(at / input.size)} of the batch`
+  return `the input holds ${values[at]} in row ${Math.floor(at / input.size)} of the batch`
 }
 
 /** Runs the loaded rows forward once more, and looks at what each call writes. */
@@ -43,7 +46,7 @@ function outputNotFinite(core: Core, n: number): string | undefined {
       for (const write of prepared.call.writes) {
         if (!(write instanceof Value)) continue
         const values = viewOf(dtype, engine.buffer, placeOf(write).pointer, n * write.size)
-        const at = indexOfNotFinite(values)
+        const at = indexOfNotFinite(core, values)
         if (at < 0) continue
         const layer = titleOf(prepared.call.layer)
         return `the output of ${layer} is the first to hold ${values[at]}, in row ${Math.floor(at / write.size)} of the batch`
@@ -55,9 +58,7 @@ function outputNotFinite(core: Core, n: number): string | undefined {
   }
 }
 
-/** Where the first value that is not finite lies; -1 if there is none. */
-export function indexOfNotFinite(values: Float64Array | Float32Array): number {
-  // x - x is 0 for finite numbers only.
-  for (let i = 0; i < values.length; i++) if (values[i] - values[i] !== 0) return i
-  return -1
+/** Where the first value that is not finite lies in a view of the model's memory; -1 if there is none. */
+function indexOfNotFinite({ vector }: Core, { length, byteOffset }: Float64Array | Float32Array): number {
+  return vector.kernels.firstNotFinite(length, byteOffset)
 }
