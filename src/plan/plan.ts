@@ -295,12 +295,11 @@ export class Plan {
     const group = this.#group()
     const y = layer.plan(x, this)
     this.#checkOutput(y, x, group)
-    const own = this.#forward.slice(this.#own)
     const composite = this.#own > first.call || this.#rows.length > first.row
     if (this.#rows.length === first.row) this.addRow(layer.kind, y.shape, first.parameter)
-    if (y !== x && (own.length || !composite)) {
-      const after = own.findLast(({ writes }) => writes.some((write) => write && placeOf(write) === y.data))
-      this.#outputs.push({ layer: this.#layer, value: y, after: after ?? this.#writerOf(y) })
+    if (y !== x && (this.#forward.length > this.#own || !composite)) {
+      const after = this.#forward.findLast((call) => doesWrite(call, y.data))
+      this.#outputs.push({ layer: this.#layer, value: y, after })
     }
     this.#kinds.pop()
     if (name) this.#path.pop()
@@ -377,17 +376,11 @@ export class Plan {
     return this.#backward.length - 1
   }
 
-  /** The last call that writes `y`; none if it is the input of the model. */
-  #writerOf(y: Value): Call | undefined {
-    return this.#forward.findLast(({ writes }) => writes.some((write) => write && placeOf(write) === y.data))
-  }
-
   #checkOutput(y: unknown, x: Value, group: number): asserts y is Value {
     if (!(y instanceof Value)) throw this.error('its plan must return a value: its output')
     const { gradient } = y
     if (!gradient || gradient === x.gradient) return
-    for (const { writes } of this.#backward.slice(group).flat()) {
-      if (!writes.some((write) => write !== undefined && placeOf(write) === gradient)) continue
+    if (this.#backward.slice(group).some((calls) => calls.some((call) => doesWrite(call, gradient)))) {
       throw this.error(
         'its backward pass writes the gradient of its own output, which others may still read; write x.gradient alone',
       )
@@ -402,4 +395,8 @@ export class Plan {
     this.#names.add(path)
     return { path, bytes: product(shape) * this.bytes }
   }
+}
+
+function doesWrite({ writes }: Call, place: Place): boolean {
+  return writes.some((write) => write !== undefined && placeOf(write) === place)
 }
