@@ -3,7 +3,7 @@
 import type { EvaluateOptions, Evaluation } from '../training/evaluate'
 import { type Data, type Labels, type Numbers, checkLabel } from '../data/batches'
 import type { Loss } from '../plan/plan'
-import type { Tensor } from '../tensor'
+import type { Floats, Tensor } from '../tensor'
 import {
   DataError,
   PlanError,
@@ -16,6 +16,7 @@ import {
   show,
 } from '../errors'
 import type { Batches } from '../training/feed'
+import { liveWeights } from '../training/state'
 import { settle } from '../training/step'
 import { log } from '../kernels/math'
 import { probabilitiesOf } from '../metrics'
@@ -185,16 +186,21 @@ export interface Weights extends Predictor {
  */
 export function snapshot(model: Model<never>): Weights {
   checkArguments('snapshot', arguments, 1)
-  settle(coreOf('snapshot', model))
-  const live = Object.values({ ...model.parameters, ...model.buffers }).map(({ data }) => data)
-  return weightsOf(
+  const live = settledWeights('snapshot', model)
+  return putAside(
     model,
     live,
     live.map((data) => data.slice()),
   )
 }
 
-function weightsOf(model: Model<never>, live: readonly Tensor['data'][], kept: readonly Tensor['data'][]): Weights {
+function settledWeights(where: string, model: Model<never>): readonly Floats[] {
+  const core = coreOf(where, model)
+  settle(core)
+  return liveWeights(core)
+}
+
+function putAside(model: Model<never>, live: readonly Floats[], kept: readonly Floats[]): Weights {
   const swap = () => {
     // Never in the middle of a step, in which fit may pause.
     settle(coreOf('swap', model))
@@ -246,12 +252,11 @@ export function averageWeights(model: Model<never>, options: { decay?: number } 
   checkArguments('averageWeights', arguments, 2)
   const given = checkOptions('averageWeights', options, ['decay'])
   const decay = finite('averageWeights', 'decay', given.decay ?? 0.999, 0, 1)
-  settle(coreOf('averageWeights', model))
-  const live = Object.values({ ...model.parameters, ...model.buffers }).map(({ data }) => data)
+  const live = settledWeights('averageWeights', model)
   const average = live.map((data) => data.slice())
   let updates = 0
   return {
-    ...weightsOf(model, live, average),
+    ...putAside(model, live, average),
     update() {
       settle(coreOf('averageWeights', model))
       updates++

@@ -1,6 +1,7 @@
 // All that training changes, in one place: parameters, gradients, buffers, the optimizer's memory, counters, the clock and
 // what a schedule has seen. It can be taken, given back, and listed.
 
+import type { Floats } from '../tensor'
 import type { Core, State } from './core'
 
 /** A copy of all that training changes; into `reused`, a state of the same model, if given. */
@@ -37,16 +38,6 @@ export function restoreState(core: Core, state: State): void {
   core.regularises = state.regularises
 }
 
-/** Runs `action` and brings everything back to what it was before, whether it returns or throws. */
-export function unchanged<T>(core: Core, action: () => T): T {
-  const state = takeState(core)
-  try {
-    return action()
-  } finally {
-    restoreState(core, state)
-  }
-}
-
 function changing({ engine, pointers, memory }: Core): Uint8Array {
   return new Uint8Array(engine.buffer, pointers.parameters, pointers.optimizer + memory.optimizer - pointers.parameters)
 }
@@ -56,9 +47,14 @@ export function weightsOf({ tensors }: Core): Core['tensors']['parameters'] {
   return { ...tensors.parameters, ...tensors.buffers }
 }
 
+/** The numbers of the parameters and buffers, as live views. */
+export function liveWeights(core: Core): readonly Floats[] {
+  return Object.values(weightsOf(core)).map(({ data }) => data)
+}
+
 /** Memory for the parameters and buffers, such as those of the best epoch: allocated once. */
 export function keepWeights(core: Core): { take(): void; restore(): void } {
-  const live = Object.values(weightsOf(core)).map(({ data }) => data)
+  const live = liveWeights(core)
   const kept = live.map((data) => data.slice())
   return {
     take: () => kept.forEach((data, i) => data.set(live[i])),
