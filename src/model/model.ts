@@ -8,24 +8,14 @@ import type { Loss } from '../plan/plan'
 import type { Value } from '../plan/value'
 import type { Schedule } from '../schedules'
 import type { DType, Tensor } from '../tensor'
-import { type Core, viewOf } from '../training/core'
+import { type Core, needLoss, needOpen, needOptimizer, needTraining, viewOf } from '../training/core'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../training/evaluate'
 import { type AsyncBatches, type Batches, checkBatch, checkRows, loadBatch } from '../training/feed'
 import { fit } from '../training/fit'
 import type { History } from '../training/history'
 import type { FitOptions } from '../training/options'
 import { backPropagate, forward, predict } from '../training/pass'
-import {
-  needLoss,
-  needOpen,
-  needOptimizer,
-  needTraining,
-  observe,
-  resetSchedule,
-  runPass,
-  settle,
-  takeStep,
-} from '../training/step'
+import { observe, resetSchedule, runPass, settle, takeStep } from '../training/step'
 import type { Ability } from './abilities'
 import type { Blueprint } from './blueprint'
 import { summarise } from './describe'
@@ -235,8 +225,8 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
 
   /**
    * The output for any number of rows: a copy, [rows, ...output shape]. With `probabilities`, false unless given,
-   * scores go through softmax or the sigmoid, as the loss of the model takes them (a PlanError where it takes them for neither). Throws a DataError
-   * that names the first row with something that is no finite number.
+   * scores go through softmax or the sigmoid, as the loss of the model takes them (a PlanError where it takes them for
+   * neither). Throws a DataError that names the first row with something that is no finite number.
    *
    *     const { data } = model.predict(x, { probabilities: true })
    */
@@ -315,9 +305,9 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
 
   /**
    * Loads what save() wrote, or any safetensors file of F64, F32, F16 or BF16 with the same names and shapes. Throws a
-   * FileError, and changes nothing, unless all of it fits. With `strict`, true unless given, set to false it loads what fits and returns
-   * what did not, as for a new head on a body trained before; then it throws only if nothing fits. Numbers that
-   * are not finite are refused unless `allowNonFinite` (false unless given) is true.
+   * FileError, and changes nothing, unless all of it fits. With `strict`, true unless given, set to false it loads what
+   * fits and returns what did not, as for a new head on a body trained before; then it throws only if nothing fits.
+   * Numbers that are not finite are refused unless `allowNonFinite` (false unless given) is true.
    */
   load(bytes: Uint8Array, options: { strict?: boolean; allowNonFinite?: boolean } = {}): LoadResult {
     checkArguments('load', arguments, 2)

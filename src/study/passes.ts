@@ -5,21 +5,11 @@ import { type Model, coreOf } from '../model/model'
 import type { Output } from '../plan/calls'
 import { runLoss, weigh } from '../plan/run'
 import type { Tensor } from '../tensor'
-import { type Core, viewOf } from '../training/core'
+import { type Core, needLoss, needOptimizer, needTraining, viewOf } from '../training/core'
 import { type Checked, checkRows, loadBatch } from '../training/feed'
 import { inspect, rateRange } from '../training/inspect'
 import { restoreState, takeState } from '../training/state'
-import {
-  addDecay,
-  beginForward,
-  decayLoss,
-  lossOfLoaded,
-  needLoss,
-  needOptimizer,
-  needTraining,
-  runPass,
-  settle,
-} from '../training/step'
+import { addDecay, beginForward, decayLoss, lossOfLoaded, runPass, settle } from '../training/step'
 
 /** What a study may do with a model meanwhile. */
 export interface Passes {

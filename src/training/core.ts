@@ -1,6 +1,7 @@
 // A planned network with its memory: what all of training works on. It is data; what is done with it are functions, here
 // and in the other files of this folder.
 
+import { PlanError } from '../errors'
 import type { Engine } from '../engine/engine'
 import type { Optimizer, Parameters } from '../optimizers/optimizer'
 import type { Pointers, Regions } from '../plan/layout'
@@ -181,4 +182,27 @@ export interface State {
 export function viewOf<D extends DType>(dtype: D, buffer: ArrayBufferLike, pointer: number, length: number): Floats<D> {
   const array = dtype === 'float64' ? Float64Array : Float32Array
   return new array(buffer as ArrayBuffer, pointer, length) as Floats<D>
+}
+
+// ---- what a model must have ----
+
+export function needOpen(where: string, core: Core): void {
+  if (core.closed) throw new PlanError(`${where}: this model was closed; create another`)
+}
+
+export function needTraining(where: string, core: Core): void {
+  if (core.inference) {
+    throw new PlanError(`${where}: the model was created with inference: true; create it without, to train`)
+  }
+}
+
+export function needLoss(where: string, core: Core): LossPlan {
+  if (!core.loss) throw new PlanError(`${where}: the model was created without a loss; give one to createModel`)
+  return core.loss
+}
+
+export function needOptimizer(where: string, core: Core): Optimizer {
+  const { optimizer } = core.settings
+  if (optimizer) return optimizer
+  throw new PlanError(`${where}: the model was created without an optimizer; give one to createModel`)
 }

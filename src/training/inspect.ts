@@ -5,8 +5,8 @@ import type { Call, Output } from '../plan/calls'
 import { runCall, runLoss, weigh } from '../plan/run'
 import { placeOf } from '../plan/value'
 import type { Tensor } from '../tensor'
-import { type Core, viewOf } from './core'
-import { beginForward, needLoss, rateAt } from './step'
+import { type Core, needLoss, viewOf } from './core'
+import { beginForward, rateAt } from './step'
 
 /** Shown of an output of a layer: its values, or the gradient of the loss by them; a live view of the n examples. */
 export type See = (output: Output, what: 'activations' | 'gradients', values: Tensor['data']) => void

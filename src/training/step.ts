@@ -4,9 +4,8 @@
 import { DataError, PlanError, callable, note, show } from '../errors'
 import { countRight, countRightSides } from '../metrics'
 import type { Optimizer } from '../optimizers/optimizer'
-import type { LossPlan } from '../plan/plan'
 import { beginPass, runCall, runLoss, wantInput, weigh } from '../plan/run'
-import type { Core, Pass } from './core'
+import { type Core, type Pass, needOpen } from './core'
 import { restoreState, takeState } from './state'
 
 // ---- a pass, call by call ----
@@ -375,27 +374,4 @@ export function resetSchedule(core: Core): void {
 /** Shows the loss of an epoch that has ended to a schedule that watches it. */
 export function observe({ rate, clock, scheduleState }: Core, loss: number): void {
   if (typeof rate === 'function') rate.observe?.(clock.epoch, loss, scheduleState)
-}
-
-// ---- what a model must have ----
-
-export function needOpen(where: string, core: Core): void {
-  if (core.closed) throw new PlanError(`${where}: this model was closed; create another`)
-}
-
-export function needTraining(where: string, core: Core): void {
-  if (core.inference) {
-    throw new PlanError(`${where}: the model was created with inference: true; create it without, to train`)
-  }
-}
-
-export function needLoss(where: string, core: Core): LossPlan {
-  if (!core.loss) throw new PlanError(`${where}: the model was created without a loss; give one to createModel`)
-  return core.loss
-}
-
-export function needOptimizer(where: string, core: Core): Optimizer {
-  const { optimizer } = core.settings
-  if (optimizer) return optimizer
-  throw new PlanError(`${where}: the model was created without an optimizer; give one to createModel`)
 }
