@@ -79,10 +79,10 @@ const LONG_STEP = 20_000
  *
  *     console.log(babysit(model, { x, y }).text)
  *
- * Trains for at most `steps`, 300 unless given, steps at a time (100 where steps take long): at the highest rate of the schedule, at
- * others to compare it with, and on a few `examples`, 20 unless given (or as many as so few parameters could learn), alone, without
- * regularisation and dropout. On one half of the rows, if labels seem not to belong to their rows, to see whether that
- * helps with the other.
+ * Trains for at most `steps`, 300 unless given, steps at a time (100 where steps take long): at the highest rate of the
+ * schedule, at others to compare it with, and on a few `examples`, 20 unless given (or as many as so few parameters
+ * could learn), alone, without regularisation and dropout. On one half of the rows, if labels seem not to belong to
+ * their rows, to see whether that helps with the other.
  *
  * Needs a loss and an optimizer. Leaves the model as it was, to the bit: parameters, buffers, the optimizer's memory,
  * random numbers, the count of steps; also if a layer or a loss throws. Synchronous: it takes as long as five to twelve

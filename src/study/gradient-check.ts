@@ -52,10 +52,11 @@ const TRIES = 8
 
 /**
  * Compares gradients with central differences (loss(w + h) - loss(w - h)) / 2h of the training loss, l2 and l1
- * included, at `samples`, 10 unless given, values of each parameter (all of a smaller one), drawn with `seed`, 0 unless given; with
- * `input`, false unless given, also of x. After CS231n. x holds at most the batch of rows. Gradients below a floor are compared with that floor: a
- * thousandth of the largest, or what the rounding of the loss makes of a difference, which is measured. A loss that is
- * a million times its gradients, say by targets of 1e6, has a high floor, and the check says little: scale it down.
+ * included, at `samples`, 10 unless given, values of each parameter (all of a smaller one), drawn with `seed`, 0 unless
+ * given; with `input`, false unless given, also of x. After CS231n. x holds at most the batch of rows. Gradients below
+ * a floor are compared with that floor: a thousandth of the largest, or what the rounding of the loss makes of a
+ * difference, which is measured. A loss that is a million times its gradients, say by targets of 1e6, has a high floor,
+ * and the check says little: scale it down.
  *
  * In float64, h is 1e-5 and an error of 1e-6 and less is right; in float32, h is 1e-2 and 1e-2 is as good as it gets:
  * check in float64. Every pass has the same masks of dropout and, in batch norm, the statistics of its own batch; the
