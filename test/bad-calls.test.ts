@@ -4,14 +4,9 @@ import { describe, expect, test } from 'vitest'
 import * as architectures from '../src/entries/architectures'
 import * as core from '../src/entries/index'
 import type { Layer, Model } from '../src/entries/index'
+import { Mine, NOTHING, circular, detached, fail, isOurs, outcomeOf, revoked, withGetter } from './mistakes'
 
-const { PlanError, DataError, FileError, adam, createModel, dense, relu, sequential, softmaxCrossEntropy } = core
-
-/** What functions and getters below throw: an error of the user's own comes out as it is. */
-class Mine extends Error {}
-const fail = () => {
-  throw new Mine('of the user')
-}
+const { adam, createModel, dense, relu, sequential, softmaxCrossEntropy } = core
 
 // ---- values ----
 
@@ -25,30 +20,11 @@ const hostile = () => {
   return new Proxy({}, Object.fromEntries(traps))
 }
 
-function revoked(target: object) {
-  const { proxy, revoke } = Proxy.revocable(target, {})
-  revoke()
-  return proxy
-}
-
-function circular() {
-  const list: unknown[] = [1]
-  list.push(list, { list })
-  return list
-}
-
 function deep(levels: number) {
   let list: unknown[] = []
   for (let i = 0; i < levels; i++) list = [list]
   return list
 }
-
-function detached<T extends Uint8Array | Float64Array>(values: T): T {
-  structuredClone(values.buffer, { transfer: [values.buffer as ArrayBuffer] })
-  return values
-}
-
-const withGetter = (key: string) => Object.defineProperty({}, key, { get: fail, enumerable: true })
 
 /** An object with one member, of any name. */
 const having = (name: string, value: unknown) => ({ [name]: value })
@@ -305,23 +281,6 @@ async function optionsOf(call: Function, { args, options }: Call): Promise<strin
   return /allowed: (.*)$/.exec((error as Error).message)?.[1].split(', ') ?? []
 }
 
-const NOTHING = Symbol('nothing thrown')
-
-async function outcomeOf(action: () => unknown): Promise<unknown> {
-  let timer: NodeJS.Timeout | undefined
-  try {
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error('has not ended after 10 s')), 10_000)
-    })
-    await Promise.race([action(), late])
-    return NOTHING
-  } catch (error) {
-    return error
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 /** `whole` with `value` where `path` leads, through copies of what lies on the way. */
 function replaced(whole: unknown, [key, ...path]: readonly string[], value: unknown): unknown {
   if (key === undefined) return value
@@ -330,15 +289,9 @@ function replaced(whole: unknown, [key, ...path]: readonly string[], value: unkn
   return { ...(whole as object), [key]: inner }
 }
 
-const isOurs = (error: unknown) =>
-  error === NOTHING ||
-  error instanceof PlanError ||
-  error instanceof DataError ||
-  error instanceof FileError ||
-  error instanceof Mine
-
 function expectOurs(error: unknown, what: string): void {
-  if (!isOurs(error)) throw new Error(`${what}: ${String((error as Error)?.stack ?? error)}`)
+  const allowed = error === NOTHING || error instanceof Mine || isOurs(error)
+  if (!allowed) throw new Error(`${what}: ${String((error as Error)?.stack ?? error)}`)
   const message = error === NOTHING ? '' : (error as Error).message
   expect(message.length, what).toBeLessThan(600)
 }

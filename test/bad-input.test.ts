@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import * as v128 from '../src/entries/index'
 import { DataError, FileError, type Model, PlanError, createRandom } from '../src/entries/index'
+import { errorOf } from './mistakes'
 
 type ErrorClass = typeof PlanError | typeof DataError | typeof FileError
 
@@ -15,15 +16,6 @@ const { meanSquaredError, momentum, normal, normalize, padChannels, residual, se
   untyped
 const { avgPool2d, binaryCrossEntropy, dropout, groupNorm, hinge, layerNorm, leakyRelu, maxout } = untyped
 const { globalAvgPool2d, relu, tanh } = v128
-
-async function errorOf(action: () => unknown): Promise<unknown> {
-  try {
-    await action()
-  } catch (error) {
-    return error
-  }
-  return 'no error'
-}
 
 function expectError(error: unknown, type: ErrorClass, message: RegExp): void {
   expect(error).toBeInstanceOf(type)

@@ -6,6 +6,7 @@ import * as data from '../src/entries/data'
 import * as core from '../src/entries/index'
 import * as node from '../src/entries/node'
 import * as preprocessing from '../src/entries/preprocessing'
+import { errorOf, isOurs } from './mistakes'
 
 /** A call that works. */
 interface Call {
@@ -189,18 +190,6 @@ const entries: [name: string, exports: object, rows: Rows][] = [
   ['v128/preprocessing', preprocessing, preprocessingRows],
   ['v128/node', node, nodeRows],
 ]
-
-async function errorOf(action: () => unknown): Promise<unknown> {
-  try {
-    await action()
-  } catch (error) {
-    return error
-  }
-  return 'no error'
-}
-
-const isOurs = (error: unknown) =>
-  error instanceof core.PlanError || error instanceof core.DataError || error instanceof core.FileError
 
 type Function = (...args: unknown[]) => unknown
 
