@@ -31,7 +31,6 @@ export type Size = number | Count | typeof TRAINING | typeof WEIGHT | ((pass: nu
  * their order: reads, scratch, writes. `undefined` stands for a place that is not there or, among the writes, that
  * nobody wants. Views hold the whole planned batch, of which the first examples are in use.
  */
-// eslint-disable-next-line typescript/no-explicit-any
 export type Routine = (...args: any[]) => number | void
 
 /** What a call is made of, in the order of the arguments: sizes, reads, scratch, writes. */
