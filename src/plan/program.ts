@@ -1,7 +1,7 @@
 // From the recorded calls to the program that runs: what needs no gradient is left out, neighbours that one kernel can
 // do are joined, and what could not work is refused.
 
-import { PlanError } from '../errors'
+import { PlanError, endOf } from '../errors'
 import { type Call, type Origin, type Output, nameOf } from './calls'
 import { Block, Parameter, type Place, type Reference, Value, placeOf } from './value'
 
@@ -123,7 +123,7 @@ function checkOrder({ forward, loss, input, output }: Recording, backward: reado
 
 export function errorOf(call: Call, message: string): PlanError {
   const { path, kind } = call.layer
-  return new PlanError(`${[path, kind].filter(Boolean).join(' ')}: ${nameOf(call)} ${message}`)
+  return new PlanError(`${[endOf(path), kind].filter(Boolean).join(' ')}: ${nameOf(call)} ${message}`)
 }
 
 // ---- neighbours that one kernel can do ----
