@@ -7,6 +7,7 @@ import {
   type Plan,
   type Value,
   adam,
+  batchNorm,
   constant,
   conv2d,
   createModel,
@@ -16,13 +17,14 @@ import {
   gradientCheck,
   relu,
   sequential,
+  sigmoid,
   softmaxCrossEntropy,
   tanh,
   times,
 } from '../src/entries/index'
 import { GEMM_SCRATCH } from '../src/kernels/blocking'
 import type { Parameter } from '../src/plan/value'
-import { layerCases } from '../cases/layers'
+import { cnn, layerCases } from '../cases/layers'
 import { bits, randomData } from './models'
 import { watch } from './watched'
 
@@ -120,6 +122,20 @@ describe.each(layerCases.map((c) => [c.name, c] as const))('%s, watched call by 
     const result = gradientCheck(model, x, y, { samples: 3 })
     expect(result.error, JSON.stringify(result)).toBeLessThan(1e-6)
   })
+})
+
+// The rows are small: these fill the blocks of matrix products and of convolutions, and so all of the scratch they ask for.
+test.each<[string, () => Layer, number[]]>([
+  ['dense', () => sequential(dense(300), batchNorm(), sigmoid(), dense(3)), [600]],
+  ['the CNN of the README', () => cnn(3), [1, 28, 28]],
+  [
+    'conv2d of many channels',
+    () => sequential(conv2d(140, { kernel: 3, pad: 1 }), relu(), flatten(), dense(3)),
+    [40, 9, 9],
+  ],
+])('larger than a block, watched: %s', async (_, network, input) => {
+  await runWatched(network, input, 'wasm', 'float64')
+  await runWatched(network, input, 'wasm', 'float32')
 })
 
 // ---- mistakes, made on purpose ----
