@@ -232,6 +232,11 @@ export function brief(name: string): string {
   return shorten(name, NAME_WIDTH)
 }
 
+/** The end of the path of a layer, for a network may be nested deeply. */
+export function endOf(path: string): string {
+  return path.length > 80 ? `...${path.slice(-77)}` : path
+}
+
 /** The first of a few numbers, such as the sizes of a shape, or of a few names. */
 export function few(values: ArrayLike<number | string>): string {
   const first = Array.from({ length: Math.min(values.length, MEMBERS) }, (_, i) => brief(String(values[i]))).join(', ')

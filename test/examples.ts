@@ -187,6 +187,9 @@ export function check(examples: readonly Example[]): string[] {
   })
 }
 
+/** A statement that imports, of one line or several. */
+const IMPORT = /^import [^'"]*['"][^'"]+['"]$/gm
+
 /** A program that runs the examples that need nothing given, and prints as JSON what they do not give as they say. */
 export function script(examples: readonly Example[]): string {
   const parts: string[] = []
@@ -195,15 +198,17 @@ export function script(examples: readonly Example[]): string {
     const { lines, given } = preludeOf(code)
     // What does not even parse is said by the compiler.
     if (given || ts.transpileModule(code, { reportDiagnostics: true }).diagnostics?.length) continue
-    const own = Array.from(code.matchAll(/^import .*?$/gm), ([text]) => text)
+    const own = Array.from(code.matchAll(IMPORT), ([text]) => text)
     for (const one of [...lines, ...own]) if (one.startsWith('import ')) imports.add(one)
-    const body = code.split('\n').flatMap((text, i) => {
+    // Empty lines in their place, so that those behind them keep their numbers.
+    const rest = code.replace(IMPORT, (text) => text.replace(/.+/g, ''))
+    const body = rest.split('\n').flatMap((text, i) => {
       const shown = /^(?!\/\/|const |let |import )(\S.*?)\s+\/\/ (.+)$/.exec(text)
       if (!shown || !isLiteral(shown[2])) return [text]
       return [`show(${JSON.stringify(`${place}:${line + i}: ${shown[1]}`)}, ${shown[1]}, ${shown[2]})`]
     })
-    const rest = body.map((text) => (text.startsWith('import ') ? '' : text)).join('\n')
-    parts.push(`await run(${JSON.stringify(`${place}:${line}`)}, ${JSON.stringify(output)}, async () => {\n${rest}\n})`)
+    const text = body.join('\n')
+    parts.push(`await run(${JSON.stringify(`${place}:${line}`)}, ${JSON.stringify(output)}, async () => {\n${text}\n})`)
   }
   const text = `${[...imports].join('\n')}
 import { format, isDeepStrictEqual } from 'node:util'

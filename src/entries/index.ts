@@ -75,7 +75,7 @@ export { type Optimizer, type Parameters, type WithRate } from '../optimizers/op
 export { rmsprop } from '../optimizers/rmsprop'
 export { sgd } from '../optimizers/sgd'
 export type { CallOptions, Count, Routine, Size } from '../plan/calls'
-export { N, TRAINING, WEIGHT, times } from '../plan/calls'
+export { N, SCRATCH, TRAINING, WEIGHT, times } from '../plan/calls'
 export type { Regions } from '../plan/layout'
 export type { Ahead, Layer, Loss, LossPlan, Plan, Row } from '../plan/plan'
 export type { Block, Buffer, Parameter, ParameterOptions, Part, Place, Reference, Value } from '../plan/value'

@@ -1,6 +1,6 @@
 // What can be told from the description of a network alone, before anything is planned: that it cannot learn.
 
-import { PlanError, readSafely } from '../errors'
+import { PlanError, endOf, readSafely } from '../errors'
 import type { Layer, Loss } from '../plan/plan'
 
 /**
@@ -40,7 +40,7 @@ function checkPlaces(where: string, network: Layer): void {
     if (first !== undefined) {
       const { kind } = spot.layer
       throw new PlanError(
-        `${where}: one ${kind} layer is in two places, ${end(first)} and ${end(spot.path)}; each place has weights and ` +
+        `${where}: one ${kind} layer is in two places, ${endOf(first)} and ${endOf(spot.path)}; each place has weights and ` +
           `memory of its own, so make another with the same options for one of them (the same object cannot share ` +
           `weights)`,
       )
@@ -55,7 +55,7 @@ function checkEnd(where: string, network: Layer, loss: Loss): void {
   const faults = ends.map(({ layer }) => faultOf(layer, loss))
   // Of several side by side, some may hold back and others not: only if all do is it certain.
   if (!faults.length || !faults.every(Boolean)) return
-  const names = ends.map(({ layer, path }) => (path === layer.kind ? path : `${end(path)} ${layer.kind}`))
+  const names = ends.map(({ layer, path }) => (path === layer.kind ? path : `${endOf(path)} ${layer.kind}`))
   const all = names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ')
   throw new PlanError(`${where}: ${names[0]} comes before ${loss.kind}, ${faults[0]}; remove ${all}`)
 }
@@ -110,9 +110,4 @@ function faultOf({ kind, config }: Layer, loss: Loss): string | undefined {
 function cutsNegative(kind: string, config: object): boolean {
   if (kind === 'relu') return true
   return (kind === 'leakyRelu' || kind === 'elu') && (config as { alpha?: number }).alpha === 0
-}
-
-/** The end of a path, for a network may be nested deeply. */
-function end(path: string): string {
-  return path.length > 80 ? `...${path.slice(-77)}` : path
 }

@@ -1,6 +1,7 @@
 // A call of a kernel as data: which kernel, its sizes, and what it reads and writes. A network is a list of them.
 
-import { checkArguments, integer } from '../errors'
+import { checkArguments, endOf, integer } from '../errors'
+import { EXP_SCRATCH, GEMM_SCRATCH } from '../kernels/blocking'
 import type { Kernels } from '../kernels/index'
 import type { Reference, Value } from './value'
 
@@ -33,6 +34,14 @@ export type Size = number | Count | typeof TRAINING | typeof WEIGHT | ((pass: nu
  */
 export type Routine = (...args: any[]) => number | void
 
+/** Bytes of scratch that kernels want, for the layers of others. */
+export const SCRATCH: {
+  /** Of a matrix product: the kernels of dense. */
+  readonly product: number
+  /** Of e^x: the forward passes of sigmoid, tanh and elu. */
+  readonly exp: number
+} = { product: GEMM_SCRATCH, exp: EXP_SCRATCH }
+
 /** What a call is made of, in the order of the arguments: sizes, reads, scratch, writes. */
 export interface CallOptions {
   /** Sizes and other numbers, as the kernel has them. */
@@ -62,9 +71,9 @@ export interface Origin {
   readonly kind: string
 }
 
-/** A layer as people read it: its place and what it is, such as `features.0 conv2d`. */
+/** A layer as people read it: the end of its path and what it is, such as `features.0 conv2d`. */
 export function titleOf({ path, kind }: Origin): string {
-  return [path, kind].filter(Boolean).join(' ')
+  return [endOf(path), kind].filter(Boolean).join(' ')
 }
 
 /** A recorded call. */

@@ -1,6 +1,6 @@
 // What layers and losses ask for while a network is planned. They get places that have no memory yet, and record calls.
 
-import { PlanError } from '../errors'
+import { PlanError, endOf } from '../errors'
 import { type DType, product } from '../tensor'
 import {
   type Call,
@@ -282,7 +282,9 @@ export class Plan {
       const found = Array.isArray(layer) ? 'an array; sequential(...) makes one layer of several' : typeof layer
       throw new PlanError(`${this.#where || 'createModel'}: ${what} is not a layer, but ${found}`)
     }
-    if (this.#kinds.length > DEEPEST) throw this.error(`layers are nested more than ${DEEPEST} deep`)
+    if (this.#kinds.length > DEEPEST) {
+      throw this.error(`layers are nested more than ${DEEPEST} deep; put some behind each other, in a sequential`)
+    }
     const outer = { layer: this.#layer, ahead: this.ahead, frozen: this.#frozen }
     if (name) this.#path.push(name)
     this.#kinds.push(layer.kind)
@@ -357,7 +359,7 @@ export class Plan {
 
   /** The layer being planned, as errors name it: `sequential.3 conv2d`. */
   get #where(): string {
-    const path = [this.#kinds[0], ...this.#path].join('.')
+    const path = endOf([this.#kinds[0], ...this.#path].join('.'))
     return this.#kinds.length > 1 ? `${path} ${this.#kinds[this.#kinds.length - 1]}` : path
   }
 
