@@ -219,8 +219,10 @@ function checkPanda(where: string, options: PandaOptions) {
   if (lower >= 1) throw new PlanError(`${where}: lower must be less than 1, got ${lower}`)
   const onEpoch = given(read.onEpoch)
   if (onEpoch !== undefined) callable(where, 'onEpoch', onEpoch, 'a function')
-  const { transform, onBatch } = read
-  readSafely(where, 'the callbacks', () => checkCallbacks(where, { transform, onBatch }))
+  const { onBatch } = read
+  readSafely(where, 'onBatch', () => checkCallbacks(where, { onBatch }))
+  const transform = given(read.transform)
+  if (transform !== undefined) callable(where, 'transform', transform, 'a function')
   return {
     validation: read.validation,
     batch: read.batch,
