@@ -1,97 +1,304 @@
 // Batch normalisation (Ioffe & Szegedy, 2015) of x (n x c x hw), each channel over its m = n * hw values; hw = 1 for
-// (N, D). With `relu`, y = max(0, ...) in the same pass, and backward takes the sign of y from x again. The shift of a
-// channel's variance (norm.ts) is the mean of its first row. Features (hw = 1) are summed side by side, row after row:
-// the order of reduce.ts for rows of one value.
+// (N, D). With `relu`, y = max(0, ...) in the same pass, and backward takes the sign of y from x again.
+//
+// Features (hw = 1) lie side by side, and so do their sums, which have the order of reduce.ts for rows of one value: a
+// block is SUM_STEPS rows. They go a strip of the row at a time:
+//
+//   scratch   | out | sums, second sums of a block | their totals (float64) | shifts |
 
+import { BATCH_NORM_STRIP, SUM_STEPS } from '../src/kernels/blocking'
 import { LANES, SIZE } from './float'
 import {
-  accumulateGradients, accumulateMoments, gradientRows, inverseDeviation, normalizeColumns, normalizeRows, varianceOf,
+  FIRST_ROWS, MOST_FEATURE_SHIFT, gradientRows, inverseDeviation, inverseDeviationOf, moments, normalizeRows,
+  storeMoments, sumGradients,
 } from './norm'
-import { accumulate, clearLanes, totalOfLanes } from './reduce'
 
 /** Rows of features that are summed together, so that what belongs to a feature is loaded once for all of them. */
 const ROWS: i32 = 4
 
+const STRIP: usize = BATCH_NORM_STRIP
+/** Bytes of a strip as float64. */
+const WIDE: usize = (STRIP / SIZE) * 8
+/** Keeps values of the same feature out of the same set of the cache. */
+const APART: usize = 1088
+/** Offsets in scratch. */
+const SUMS_AT: usize = 64
+const SECONDS_AT: usize = SUMS_AT + STRIP + APART
+const SHIFTS_AT: usize = SECONDS_AT + STRIP + APART
+const TOTALS_AT: usize = SHIFTS_AT + STRIP
+const SECOND_TOTALS_AT: usize = TOTALS_AT + WIDE
+
 /**
- * mean holds sums of x - shift for `count` channels of m values each, invStd of (x - shift)^2; they become what their
- * names say. running = momentum * running + rest * batch, with the unbiased variance if `unbiased`.
+ * What becomes of the moments of one channel in `out` (see norm.ts): mean and invStd, and
+ * running = momentum * running + rest * batch, with the unbiased variance, of m values, if `unbiased`.
  */
-function batchStatistics(
-  count: i32, unbiased: i32, m: Float, epsilon: Float, momentum: Float, rest: Float,
-  shift: usize, runningMean: usize, runningVar: usize, mean: usize, invStd: usize,
+function keepStatistics(
+  unbiased: i32, m: Float, epsilon: Float, momentum: Float, rest: Float, out: usize,
+  runningMean: usize, runningVar: usize, mean: usize, invStd: usize,
 ): void {
-  const correct = unbiased && m > 1
-  const ms = v128.splat<Float>(m)
-  const less = v128.splat<Float>(m - 1)
-  const zero = v128.splat<Float>(0)
-  const one = v128.splat<Float>(1)
-  const epsilons = v128.splat<Float>(epsilon)
-  const momenta = v128.splat<Float>(momentum)
-  const rests = v128.splat<Float>(rest)
-  let at: usize = 0
-  for (; count >= LANES; count -= LANES, at += 16) {
-    const d = v128.div<Float>(v128.load(mean + at), ms)
-    const square = v128.sub<Float>(v128.div<Float>(v128.load(invStd + at), ms), v128.mul<Float>(d, d))
-    const variance = v128.pmax<Float>(square, zero)
-    const average = v128.add<Float>(v128.load(shift + at), d)
-    const seen = correct ? v128.div<Float>(v128.mul<Float>(variance, ms), less) : variance
-    const oldMean = v128.mul<Float>(momenta, v128.load(runningMean + at))
-    const oldVar = v128.mul<Float>(momenta, v128.load(runningVar + at))
-    v128.store(runningMean + at, v128.add<Float>(oldMean, v128.mul<Float>(rests, average)))
-    v128.store(runningVar + at, v128.add<Float>(oldVar, v128.mul<Float>(rests, seen)))
-    v128.store(mean + at, average)
-    v128.store(invStd + at, v128.div<Float>(one, v128.sqrt<Float>(v128.add<Float>(variance, epsilons))))
-  }
-  for (; count > 0; --count, at += SIZE) {
-    const d: Float = load<Float>(mean + at) / m
-    const variance = varianceOf(m, d, load<Float>(invStd + at))
-    const average: Float = load<Float>(shift + at) + d
-    const seen: Float = correct ? (variance * m) / (m - 1) : variance
-    store<Float>(runningMean + at, momentum * load<Float>(runningMean + at) + rest * average)
-    store<Float>(runningVar + at, momentum * load<Float>(runningVar + at) + rest * seen)
-    store<Float>(mean + at, average)
-    store<Float>(invStd + at, inverseDeviation(variance, epsilon))
+  const average = <Float>load<f64>(out)
+  const scale = load<f64>(out, 16)
+  const variance = <Float>(load<f64>(out, 8) / (scale * scale))
+  const seen: Float = unbiased && m > 1 ? (variance * m) / (m - 1) : variance
+  store<Float>(runningMean, momentum * load<Float>(runningMean) + rest * average)
+  // One value says nothing of how far values lie apart.
+  if (m > 1) store<Float>(runningVar, momentum * load<Float>(runningVar) + rest * seen)
+  store<Float>(mean, average)
+  store<Float>(invStd, inverseDeviationOf(epsilon, out))
+}
+
+/** totals += the sums of a block, as float64; = the sums, for the first block. */
+function addBlock(first: bool, width: usize, sums: usize, totals: usize): void {
+  for (let at: usize = 0; at < width; at += 16, sums += 16) {
+    const s = v128.load(sums)
+    if (LANES == 2) {
+      v128.store(totals, first ? s : f64x2.add(v128.load(totals), s))
+      totals += 16
+    } else {
+      const low = f64x2.promote_low_f32x4(s)
+      const high = f64x2.promote_low_f32x4(v128.shuffle<i64>(s, s, 1, 1))
+      v128.store(totals, first ? low : f64x2.add(v128.load(totals), low))
+      v128.store(totals, first ? high : f64x2.add(v128.load(totals, 16), high), 16)
+      totals += 32
+    }
   }
 }
 
-/** sums += x - shift; squares += (x - shift)^2, for n rows of c features. */
-function accumulateColumnMoments(n: i32, c: i32, shift: usize, x: usize, sums: usize, squares: usize): void {
-  const stride = <usize>c * SIZE
+/** shifts = the means of the first n <= 4 rows; sums, squares = those of accumulateColumnMoments for them. */
+function beginColumnMoments(
+  n: i32, width: usize, stride: usize, shift: usize, x: usize, sums: usize, squares: usize,
+): void {
+  let at: usize = 0
+  if (n == 4) {
+    const quarter = v128.splat<Float>(0.25)
+    for (; at + 16 <= width; at += 16) {
+      const from = x + at
+      const x0 = v128.load(from)
+      const x1 = v128.load(from + stride)
+      const x2 = v128.load(from + 2 * stride)
+      const x3 = v128.load(from + 3 * stride)
+      const sum = v128.add<Float>(v128.add<Float>(v128.add<Float>(x0, x1), x2), x3)
+      const shifts = v128.mul<Float>(sum, quarter)
+      const d0 = v128.sub<Float>(x0, shifts)
+      const d1 = v128.sub<Float>(x1, shifts)
+      const d2 = v128.sub<Float>(x2, shifts)
+      const d3 = v128.sub<Float>(x3, shifts)
+      const q = v128.add<Float>(v128.mul<Float>(d0, d0), v128.mul<Float>(d1, d1))
+      v128.store(shift + at, shifts)
+      v128.store(sums + at, v128.add<Float>(v128.add<Float>(v128.add<Float>(d0, d1), d2), d3))
+      v128.store(squares + at, v128.add<Float>(v128.add<Float>(q, v128.mul<Float>(d2, d2)), v128.mul<Float>(d3, d3)))
+    }
+  }
+  for (; at < width; at += SIZE) {
+    let sum: Float = 0
+    let from = x + at
+    for (let row = 0; row < n; ++row, from += stride) sum += load<Float>(from)
+    store<Float>(shift + at, sum / <Float>n)
+    store<Float>(sums + at, 0)
+    store<Float>(squares + at, 0)
+    from = x + at
+    for (let row = 0; row < n; ++row, from += stride) addMoment(shift + at, from, sums + at, squares + at)
+  }
+}
+
+/** sums += x - shift; squares += (x - shift)^2, for n rows of features. */
+function accumulateColumnMoments(
+  n: i32, width: usize, stride: usize, shift: usize, x: usize, sums: usize, squares: usize,
+): void {
   for (; n > 0; n -= ROWS, x += <usize>ROWS * stride) {
     let at: usize = 0
-    for (; at + 16 <= stride; at += 16) {
+    for (; at + 16 <= width; at += 16) {
       const shifts = v128.load(shift + at)
       let from = x + at
       let d = v128.sub<Float>(v128.load(from), shifts)
       let s = v128.add<Float>(v128.load(sums + at), d)
       let q = v128.add<Float>(v128.load(squares + at), v128.mul<Float>(d, d))
-      if (n > 1) {
+      if (n >= ROWS) {
         from += stride
         d = v128.sub<Float>(v128.load(from), shifts)
         s = v128.add<Float>(s, d)
         q = v128.add<Float>(q, v128.mul<Float>(d, d))
-      }
-      if (n > 2) {
         from += stride
         d = v128.sub<Float>(v128.load(from), shifts)
         s = v128.add<Float>(s, d)
         q = v128.add<Float>(q, v128.mul<Float>(d, d))
-      }
-      if (n > 3) {
         from += stride
         d = v128.sub<Float>(v128.load(from), shifts)
         s = v128.add<Float>(s, d)
         q = v128.add<Float>(q, v128.mul<Float>(d, d))
+      } else {
+        for (let row = n; row > 1; --row) {
+          from += stride
+          d = v128.sub<Float>(v128.load(from), shifts)
+          s = v128.add<Float>(s, d)
+          q = v128.add<Float>(q, v128.mul<Float>(d, d))
+        }
       }
       v128.store(sums + at, s)
       v128.store(squares + at, q)
     }
-    for (; at < stride; at += SIZE) {
+    for (; at < width; at += SIZE) {
       let from = x + at
-      for (let row = min(n, ROWS); row > 0; --row, from += stride) {
-        const d: Float = load<Float>(from) - load<Float>(shift + at)
-        store<Float>(sums + at, load<Float>(sums + at) + d)
-        store<Float>(squares + at, load<Float>(squares + at) + d * d)
+      for (let row = min(n, ROWS); row > 0; --row, from += stride) addMoment(shift + at, from, sums + at, squares + at)
+    }
+  }
+}
+
+function addMoment(shift: usize, x: usize, sum: usize, square: usize): void {
+  const d: Float = load<Float>(x) - load<Float>(shift)
+  store<Float>(sum, load<Float>(sum) + d)
+  store<Float>(square, load<Float>(square) + d * d)
+}
+
+@inline
+/** The mean of two features less their shift, from their totals. */
+function meanOfPair(inverseM: v128, totals: usize): v128 {
+  return f64x2.mul(v128.load(totals), inverseM)
+}
+
+@inline
+/** Their variance. */
+function varianceOfPair(inverseM: v128, d: v128, totals: usize): v128 {
+  return f64x2.sub(f64x2.mul(v128.load(totals), inverseM), f64x2.mul(d, d))
+}
+
+@inline
+/** Whether the shifts of two features are near enough to their means for the variances to keep their digits. */
+function pairIsNear(d: v128, variance: v128, most: v128): v128 {
+  return f64x2.le(f64x2.mul(d, d), f64x2.mul(most, variance))
+}
+
+/** keepStatistics() of the features of a strip, from the totals of x - shift and of its squares. */
+function keepColumnStatistics(
+  n: i32, width: usize, stride: usize, unbiased: i32, epsilon: Float, momentum: Float, rest: Float,
+  x: usize, scratch: usize, runningMean: usize, runningVar: usize, mean: usize, invStd: usize,
+): void {
+  const m: Float = <Float>n
+  const inverse: f64 = 1 / <f64>n
+  const inverseM = f64x2.splat(inverse)
+  const correct = unbiased && m > 1
+  const ms = v128.splat<Float>(m)
+  const less = v128.splat<Float>(m - 1)
+  const one = v128.splat<Float>(1)
+  const epsilons = v128.splat<Float>(epsilon)
+  const momenta = v128.splat<Float>(momentum)
+  const rests = v128.splat<Float>(rest)
+  const totals = scratch + TOTALS_AT
+  const squares = scratch + SECOND_TOTALS_AT
+  const shift = scratch + SHIFTS_AT
+  // By way of memory: V8 builds a constant that it knows anew in every round of a loop.
+  v128.store(scratch, f64x2.splat(MOST_FEATURE_SHIFT), 32)
+  let at: usize = 0
+  while (at < width) {
+    let end = min(at + 16, width)
+    const wide = (at / SIZE) * 8
+    if (at + 16 <= width) {
+      const shifts = v128.load(shift + at)
+      let d = meanOfPair(inverseM, totals + wide)
+      let variance = varianceOfPair(inverseM, d, squares + wide)
+      const most = v128.load(scratch, 32)
+      let near = pairIsNear(d, variance, most)
+      let average: v128
+      if (LANES == 2) {
+        average = f64x2.add(shifts, d)
+      } else {
+        const d1 = meanOfPair(inverseM, totals + wide + 16)
+        const variance1 = varianceOfPair(inverseM, d1, squares + wide + 16)
+        near = v128.and(near, pairIsNear(d1, variance1, most))
+        const low = f64x2.add(f64x2.promote_low_f32x4(shifts), d)
+        const high = f64x2.add(f64x2.promote_low_f32x4(v128.shuffle<i64>(shifts, shifts, 1, 1)), d1)
+        average = v128.shuffle<i64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2)
+        variance = v128.shuffle<i64>(f32x4.demote_f64x2_zero(variance), f32x4.demote_f64x2_zero(variance1), 0, 2)
+      }
+      // 0 where the variance is infinite.
+      const inverses = v128.div<Float>(one, v128.sqrt<Float>(v128.add<Float>(variance, epsilons)))
+      if (i64x2.all_true(near) && (LANES == 2 ? i64x2.all_true(inverses) : i32x4.all_true(inverses))) {
+        const seen = correct ? v128.div<Float>(v128.mul<Float>(variance, ms), less) : variance
+        const oldMean = v128.mul<Float>(momenta, v128.load(runningMean + at))
+        const oldVar = v128.mul<Float>(momenta, v128.load(runningVar + at))
+        v128.store(runningMean + at, v128.add<Float>(oldMean, v128.mul<Float>(rests, average)))
+        if (m > 1) v128.store(runningVar + at, v128.add<Float>(oldVar, v128.mul<Float>(rests, seen)))
+        v128.store(mean + at, average)
+        v128.store(invStd + at, inverses)
+        at = end
+      }
+    }
+    for (; at < end; at += SIZE) {
+      const place = (at / SIZE) * 8
+      const d = load<f64>(totals + place) * inverse
+      const variance = load<f64>(squares + place) * inverse - d * d
+      const near = d * d <= MOST_FEATURE_SHIFT * variance && variance < Infinity
+      if (near) storeMoments(load<Float>(shift + at), d, variance, scratch)
+      else moments(n, 1, stride, x + at, scratch)
+      keepStatistics(
+        unbiased, m, epsilon, momentum, rest, scratch, runningMean + at, runningVar + at, mean + at, invStd + at,
+      )
+    }
+  }
+}
+
+/** The totals and shifts of the features of a strip, to scratch. */
+function columnTotals(n: i32, width: usize, stride: usize, x: usize, scratch: usize): void {
+  const shift = scratch + SHIFTS_AT
+  const sums = scratch + SUMS_AT
+  const squares = scratch + SECONDS_AT
+  let row = min(n, FIRST_ROWS)
+  beginColumnMoments(row, width, stride, shift, x, sums, squares)
+  for (let end = SUM_STEPS; ; end += SUM_STEPS) {
+    accumulateColumnMoments(min(n, end) - row, width, stride, shift, x + <usize>row * stride, sums, squares)
+    addBlock(end == SUM_STEPS, width, sums, scratch + TOTALS_AT)
+    addBlock(end == SUM_STEPS, width, squares, scratch + SECOND_TOTALS_AT)
+    if (end >= n) return
+    row = end
+    memory.fill(sums, 0, STRIP)
+    memory.fill(squares, 0, STRIP)
+  }
+}
+
+/** y = max(floor, (x - mean) * scale + beta) for n rows of features. */
+function normalizeStrip(
+  n: i32, width: usize, stride: usize, floor: Float, x: usize, mean: usize, scale: usize, beta: usize, y: usize,
+): void {
+  const floors = v128.splat<Float>(floor)
+  const step = <usize>ROWS * stride
+  for (; n > 0; n -= ROWS, x += step, y += step) {
+    let at: usize = 0
+    for (; at + 16 <= width; at += 16) {
+      const means = v128.load(mean + at)
+      const scales = v128.load(scale + at)
+      const betas = v128.load(beta + at)
+      let from = x + at
+      let to = y + at
+      let z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
+      v128.store(to, v128.pmax<Float>(z, floors))
+      if (n >= ROWS) {
+        from += stride
+        to += stride
+        z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
+        v128.store(to, v128.pmax<Float>(z, floors))
+        from += stride
+        to += stride
+        z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
+        v128.store(to, v128.pmax<Float>(z, floors))
+        from += stride
+        to += stride
+        z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
+        v128.store(to, v128.pmax<Float>(z, floors))
+      } else {
+        for (let row = n; row > 1; --row) {
+          from += stride
+          to += stride
+          z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
+          v128.store(to, v128.pmax<Float>(z, floors))
+        }
+      }
+    }
+    for (; at < width; at += SIZE) {
+      let from = x + at
+      let to = y + at
+      for (let row = min(n, ROWS); row > 0; --row, from += stride, to += stride) {
+        const z: Float = (load<Float>(from) - load<Float>(mean + at)) * load<Float>(scale + at) + load<Float>(beta + at)
+        store<Float>(to, z < floor ? floor : z)
       }
     }
   }
@@ -109,7 +316,6 @@ export function batchNormForward(
   mean: usize, invStd: usize, y: usize,
 ): void {
   const stride = <usize>(c * hw) * SIZE
-  const m: Float = <Float>(n * hw)
   const floor: Float = relu ? 0 : -Infinity
   if (!training) {
     for (let at: usize = 0; at < <usize>c * SIZE; at += SIZE) {
@@ -118,28 +324,30 @@ export function batchNormForward(
     }
   }
   if (hw == 1) {
-    if (training) {
-      memory.fill(mean, 0, stride)
-      memory.fill(invStd, 0, stride)
-      accumulateColumnMoments(n, c, x, x, mean, invStd)
-      batchStatistics(c, unbiased, m, epsilon, momentum, rest, x, runningMean, runningVar, mean, invStd)
+    for (let at: usize = 0; at < stride; at += STRIP) {
+      const width = min(STRIP, stride - at)
+      const strip = x + at
+      if (training) {
+        columnTotals(n, width, stride, strip, scratch)
+        keepColumnStatistics(
+          n, width, stride, unbiased, epsilon, momentum, rest, strip, scratch,
+          runningMean + at, runningVar + at, mean + at, invStd + at,
+        )
+      }
+      const scale = scratch + SUMS_AT
+      for (let j: usize = 0; j < width; j += SIZE) {
+        store<Float>(scale + j, load<Float>(gamma + at + j) * load<Float>(invStd + at + j))
+      }
+      normalizeStrip(n, width, stride, floor, strip, mean + at, scale, beta + at, y + at)
     }
-    normalizeColumns(n, c, 1, floor, x, mean, invStd, gamma, beta, y)
     return
   }
-  const squares = scratch + 64
-  const shift = scratch + 128
   for (let channel = 0; channel < c; ++channel) {
     if (training) {
-      clearLanes(scratch)
-      accumulate(hw, x, scratch)
-      store<Float>(shift, totalOfLanes(scratch) / <Float>hw)
-      clearLanes(scratch)
-      clearLanes(squares)
-      accumulateMoments(n, hw, load<Float>(shift), stride, x, scratch, squares)
-      store<Float>(mean, totalOfLanes(scratch))
-      store<Float>(invStd, totalOfLanes(squares))
-      batchStatistics(1, unbiased, m, epsilon, momentum, rest, shift, runningMean, runningVar, mean, invStd)
+      moments(n, hw, stride, x, scratch)
+      keepStatistics(
+        unbiased, <Float>(n * hw), epsilon, momentum, rest, scratch, runningMean, runningVar, mean, invStd,
+      )
     }
     const scale: Float = load<Float>(gamma) * load<Float>(invStd)
     normalizeRows(n, hw, floor, load<Float>(mean), scale, load<Float>(beta), stride, x, y)
@@ -154,30 +362,30 @@ export function batchNormForward(
   }
 }
 
-/** The same as accumulateGradients for n rows of c features. */
+/** The same sums as those of sumGradients for n rows of features, added to `sums` and `products`. */
 function accumulateColumnGradients(
-  n: i32, c: i32, relu: i32, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize, dy: usize,
-  sums: usize, products: usize,
+  n: i32, width: usize, stride: usize, relu: i32, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize,
+  dy: usize, sums: usize, products: usize,
 ): void {
-  const stride = <usize>c * SIZE
   let at: usize = 0
-  for (; at + 16 <= stride; at += 16) {
+  for (; at + 16 <= width; at += 16) {
     const means = v128.load(mean + at)
     const scales = v128.mul<Float>(v128.load(gamma + at), v128.load(invStd + at))
     const thresholds = relu ? v128.neg<Float>(v128.load(beta + at)) : v128.splat<Float>(NaN)
     let s = v128.load(sums + at)
     let q = v128.load(products + at)
-    let offset = at
-    for (let row = 0; row < n; ++row, offset += stride) {
-      const d = v128.sub<Float>(v128.load(x + offset), means)
-      const g = v128.andnot(v128.load(dy + offset), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
+    let from = x + at
+    let grad = dy + at
+    for (let row = n; row > 0; --row, from += stride, grad += stride) {
+      const d = v128.sub<Float>(v128.load(from), means)
+      const g = v128.andnot(v128.load(grad), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
       s = v128.add<Float>(s, g)
       q = v128.add<Float>(q, v128.mul<Float>(g, d))
     }
     v128.store(sums + at, s)
     v128.store(products + at, q)
   }
-  for (; at < stride; at += SIZE) {
+  for (; at < width; at += SIZE) {
     const average = load<Float>(mean + at)
     const scale: Float = load<Float>(gamma + at) * load<Float>(invStd + at)
     const threshold: Float = relu ? -load<Float>(beta + at) : NaN
@@ -191,28 +399,29 @@ function accumulateColumnGradients(
   }
 }
 
-/** The same as gradientRows for n rows of c features. */
+/** The same as gradientRows for n rows of features. */
 function gradientColumns(
-  n: i32, c: i32, relu: i32, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize, dy: usize,
-  b: usize, k: usize, dx: usize,
+  n: i32, width: usize, stride: usize, relu: i32, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize,
+  dy: usize, b: usize, k: usize, dx: usize,
 ): void {
-  const stride = <usize>c * SIZE
   let at: usize = 0
-  for (; at + 16 <= stride; at += 16) {
+  for (; at + 16 <= width; at += 16) {
     const means = v128.load(mean + at)
     const scales = v128.mul<Float>(v128.load(gamma + at), v128.load(invStd + at))
     const thresholds = relu ? v128.neg<Float>(v128.load(beta + at)) : v128.splat<Float>(NaN)
     const bs = v128.load(b + at)
     const ks = v128.load(k + at)
-    let offset = at
-    for (let row = 0; row < n; ++row, offset += stride) {
-      const d = v128.sub<Float>(v128.load(x + offset), means)
-      const g = v128.andnot(v128.load(dy + offset), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
+    let from = x + at
+    let grad = dy + at
+    let to = dx + at
+    for (let row = n; row > 0; --row, from += stride, grad += stride, to += stride) {
+      const d = v128.sub<Float>(v128.load(from), means)
+      const g = v128.andnot(v128.load(grad), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
       const rest = v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))
-      v128.store(dx + offset, v128.mul<Float>(scales, rest))
+      v128.store(to, v128.mul<Float>(scales, rest))
     }
   }
-  for (; at < stride; at += SIZE) {
+  for (; at < width; at += SIZE) {
     const scale: Float = load<Float>(gamma + at) * load<Float>(invStd + at)
     gradientRows(
       n, 1, load<Float>(mean + at), scale, relu ? -load<Float>(beta + at) : <Float>NaN, load<Float>(b + at),
@@ -224,8 +433,7 @@ function gradientColumns(
 /**
  * dgamma += sum dy (x - mean) invStd, dbeta += sum dy, unless dgamma is 0; and, unless dx is 0,
  * dx = gamma invStd (dy - mean(dy) - (x - mean) invStd^2 mean(dy (x - mean))); without `training` the statistics are
- * constants and dx = gamma invStd dy. scratch: NORM_SCRATCH bytes, and for features at
- * least 2 c values.
+ * constants and dx = gamma invStd dy. scratch: NORM_SCRATCH bytes.
  */
 export function batchNormBackward(
   n: i32, c: i32, hw: i32, training: i32, relu: i32,
@@ -235,46 +443,55 @@ export function batchNormBackward(
   const stride = <usize>(c * hw) * SIZE
   const m: Float = <Float>(n * hw)
   if (hw == 1) {
-    const products = scratch + stride
-    memory.fill(scratch, 0, 2 * stride)
-    for (let i = 0; i < n; i += ROWS) {
-      const offset = <usize>i * stride
-      accumulateColumnGradients(
-        min(ROWS, n - i), c, relu, x + offset, gamma, beta, mean, invStd, dy + offset, scratch, products,
-      )
-    }
-    for (let at: usize = 0; at < stride; at += SIZE) {
-      const inverse = load<Float>(invStd + at)
-      const sum = load<Float>(scratch + at)
-      const product = load<Float>(products + at)
-      if (dgamma) {
-        store<Float>(dgamma + at, load<Float>(dgamma + at) + product * inverse)
-        store<Float>(dbeta + at, load<Float>(dbeta + at) + sum)
+    const sums = scratch + SUMS_AT
+    const products = scratch + SECONDS_AT
+    for (let at: usize = 0; at < stride; at += STRIP) {
+      const width = min(STRIP, stride - at)
+      for (let row = 0; row < n; row += SUM_STEPS) {
+        memory.fill(sums, 0, STRIP)
+        memory.fill(products, 0, STRIP)
+        for (let i = row; i < min(n, row + SUM_STEPS); i += ROWS) {
+          const offset = <usize>i * stride + at
+          accumulateColumnGradients(
+            min(ROWS, n - i), width, stride, relu, x + offset, gamma + at, beta + at, mean + at, invStd + at,
+            dy + offset, sums, products,
+          )
+        }
+        addBlock(row == 0, width, sums, scratch + TOTALS_AT)
+        addBlock(row == 0, width, products, scratch + SECOND_TOTALS_AT)
       }
-      store<Float>(scratch + at, training ? sum / m : 0)
-      store<Float>(products + at, training ? (product / m) * inverse * inverse : 0)
-    }
-    if (!dx) return
-    for (let i = 0; i < n; i += ROWS) {
-      const offset = <usize>i * stride
-      gradientColumns(
-        min(ROWS, n - i), c, relu, x + offset, gamma, beta, mean, invStd, dy + offset, scratch, products, dx + offset,
-      )
+      for (let j: usize = 0; j < width; j += SIZE) {
+        const inverse = load<Float>(invStd + at + j)
+        const wide = (j / SIZE) * 8
+        const sum = <Float>load<f64>(scratch + TOTALS_AT + wide)
+        const product = <Float>load<f64>(scratch + SECOND_TOTALS_AT + wide)
+        if (dgamma) {
+          const to = at + j
+          store<Float>(dgamma + to, load<Float>(dgamma + to) + product * inverse)
+          store<Float>(dbeta + to, load<Float>(dbeta + to) + sum)
+        }
+        store<Float>(sums + j, training ? sum / m : 0)
+        store<Float>(products + j, training ? (product / m) * inverse * inverse : 0)
+      }
+      for (let i = 0; dx && i < n; i += ROWS) {
+        const offset = <usize>i * stride + at
+        gradientColumns(
+          min(ROWS, n - i), width, stride, relu, x + offset, gamma + at, beta + at, mean + at, invStd + at,
+          dy + offset, sums, products, dx + offset,
+        )
+      }
     }
     return
   }
-  const products = scratch + 64
   for (let channel = 0; channel < c; ++channel) {
     const at = <usize>channel * SIZE
     const average = load<Float>(mean + at)
     const inverse = load<Float>(invStd + at)
     const scale: Float = load<Float>(gamma + at) * inverse
     const threshold: Float = relu ? -load<Float>(beta + at) : NaN
-    clearLanes(scratch)
-    clearLanes(products)
-    accumulateGradients(n, hw, average, scale, threshold, stride, x, dy, scratch, products)
-    const sum = totalOfLanes(scratch)
-    const product = totalOfLanes(products)
+    sumGradients(n, hw, average, scale, threshold, stride, x, dy, scratch)
+    const sum = <Float>load<f64>(scratch)
+    const product = <Float>load<f64>(scratch, 8)
     if (dgamma) {
       store<Float>(dgamma + at, load<Float>(dgamma + at) + product * inverse)
       store<Float>(dbeta + at, load<Float>(dbeta + at) + sum)

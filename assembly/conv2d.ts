@@ -10,6 +10,7 @@
 // With a stride, dx is computed for each phase of the image on its own, from the taps that reach it.
 //
 //   scratch   | GEMM_SCRATCH | source planes | turned weights | one phase of dx | offsets (i32) |
+//   of dw     | GEMM_SCRATCH | source planes | part of dw | offsets (i32) |
 //
 // Three cases go other ways, by shapes alone (conv-geometry.ts says which): kernels of 3 x 3 and 5 x 5 with stride 1
 // by winograd.ts; fewer than MR filters, as in depthwise convolutions, by productOfRow; dw of one channel by
@@ -18,15 +19,16 @@
 // Legend: n images, c channels, h x w image, f filters, kh x kw taps, sh sw stride, ph pw pad, dh dw dilation,
 // oh x ow output; a group has c/groups channels and f/groups filters. Strides in elements, offsets in bytes.
 
-import { BLOCK_OFFSET, GEMM_SCRATCH, KC, MR } from '../src/kernels/blocking'
+import { BLOCK_OFFSET, GEMM_SCRATCH, KC, MR, SUM_STEPS } from '../src/kernels/blocking'
 import {
-  TAPS, convOutput, gradientBefore, gradientPlane, sourcePlane, sumsTaps, tapsStride, usesWinograd,
+  MOST_BLOCKS, TAPS, convOutput, gradientBefore, gradientPlane, sourcePlane, sumsTaps, tapRows, tapsStride, usesWinograd,
 } from '../src/kernels/conv-geometry'
+import { add } from './elementwise'
 import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
 import { packPanel, panelTimesBlock, setStart } from './gemm'
 import { high, low, storeTurned } from './lanes'
 import { copyInside } from './planes'
-import { accumulate, clearLanes, totalOfLanes } from './reduce'
+import { Values, total } from './reduce'
 import { winogradProduct, winogradWeight } from './winograd'
 
 /**
@@ -87,9 +89,13 @@ function packColumns(
   }
 }
 
-/** y = start + the sum of a[k] * x[offsets[k]], in order; four vectors of neighbours at a time, then single ones. */
+@inline
+/**
+ * y = start + the sum of a[t] * x[offsets[t]], in order, or y += that sum unless `fresh`; four vectors of neighbours at a
+ * time, then single ones.
+ */
 function productOfRow(
-  k: i32, width: i32, a: usize, start: Float, source: usize, offsets: usize, y: usize,
+  k: i32, width: i32, fresh: i32, a: usize, start: Float, source: usize, offsets: usize, y: usize,
 ): void {
   const begin = v128.splat<Float>(start)
   let column = 0
@@ -108,14 +114,20 @@ function productOfRow(
       s3 = v128.add<Float>(s3, v128.mul<Float>(w, v128.load(x, 48)))
     }
     const to = y + <usize>column * SIZE
+    if (!fresh) {
+      s0 = v128.add<Float>(v128.load(to), s0)
+      s1 = v128.add<Float>(v128.load(to, 16), s1)
+      s2 = v128.add<Float>(v128.load(to, 32), s2)
+      s3 = v128.add<Float>(v128.load(to, 48), s3)
+    }
     v128.store(to, s0)
     v128.store(to, s1, 16)
     v128.store(to, s2, 32)
     v128.store(to, s3, 48)
   }
   while (column < width) {
-    // The last vector ends with the row, and may write some results twice.
-    const vector = width >= LANES
+    // A fresh row's last vector ends with it, and may write some results twice.
+    const vector = fresh ? width >= LANES : column + LANES <= width
     if (vector) column = min(column, width - LANES)
     const base = source + <usize>column * SIZE
     const to = y + <usize>column * SIZE
@@ -125,14 +137,14 @@ function productOfRow(
         const w = v128.splat<Float>(load<Float>(a + <usize>t * SIZE))
         sum = v128.add<Float>(sum, v128.mul<Float>(w, v128.load(base + load<i32>(offsets + 4 * t))))
       }
-      v128.store(to, sum)
+      v128.store(to, fresh ? sum : v128.add<Float>(v128.load(to), sum))
       column += LANES
     } else {
       let sum = start
       for (let t = 0; t < k; ++t) {
         sum += load<Float>(a + <usize>t * SIZE) * load<Float>(base + load<i32>(offsets + 4 * t))
       }
-      store<Float>(to, sum)
+      store<Float>(to, fresh ? sum : load<Float>(to) + sum)
       column += 1
     }
   }
@@ -146,12 +158,16 @@ function productWithColumns(
   const pixels = height * width
   if (m < MR) {
     // Too few filters for a tile, above all in depthwise convolutions: no packing, a row at a time.
-    for (let i = 0; i < m; ++i) {
-      const start: Float = bias ? load<Float>(bias + <usize>i * SIZE) : 0
-      for (let row = 0; row < height; ++row) {
-        const from = source + <usize>(row * sourceWidth) * SIZE
-        productOfRow(k, width, a + <usize>(i * k) * SIZE, start, from, offsets, out)
-        out += <usize>width * SIZE
+    for (let p = 0; p < k; p += KC) {
+      let to = out
+      for (let i = 0; i < m; ++i) {
+        const start: Float = bias && p == 0 ? load<Float>(bias + <usize>i * SIZE) : 0
+        for (let row = 0; row < height; ++row) {
+          const from = source + <usize>(row * sourceWidth) * SIZE
+          const weights = a + <usize>(i * k + p) * SIZE
+          productOfRow(min(k - p, KC), width, i32(p == 0), weights, start, from, offsets + 4 * p, to)
+          to += <usize>width * SIZE
+        }
       }
     }
     return
@@ -164,7 +180,7 @@ function productWithColumns(
       for (let i = 0; i < m; i += MR) {
         const rows = min(MR, m - i)
         packPanel(rows, kc, a + <usize>(i * k + p) * SIZE, k, 1, scratch)
-        if (p == 0) setStart(rows, bias ? bias + <usize>i * SIZE : 0, scratch)
+        setStart(rows, bias && p == 0 ? bias + <usize>i * SIZE : 0, scratch)
         panelTimesBlock(rows, columns, kc, i32(p == 0), scratch, out + <usize>(i * pixels + j) * SIZE, pixels)
       }
     }
@@ -219,6 +235,7 @@ export function conv2dForward(
     winogradProduct(kh, n, c, h, w, f, oh, ow, ph, pw, 0, x, weight, bias, scratch, y)
     return
   }
+  groups = abs(groups)
   const cg = c / groups
   const fg = f / groups
   const taps = cg * kh * kw
@@ -253,6 +270,7 @@ export function conv2dBackwardInput(
     winogradProduct(kh, n, f, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, 1, dy, weight, 0, scratch, dx)
     return
   }
+  groups = abs(groups)
   const cg = c / groups
   const fg = f / groups
   const planeH = gradientPlane(h, oh, kh, sh, ph, dh)
@@ -382,17 +400,10 @@ function packTaps(
   }
 }
 
-/** sums[filter] += the values of dy over the images and pixels. scratch: 64 bytes. */
-function addSums(n: i32, f: i32, pixels: i32, dy: usize, scratch: usize, sums: usize): void {
-  for (let filter = 0; filter < f; ++filter) {
-    clearLanes(scratch)
-    for (let image = 0; image < n; ++image) accumulate(pixels, dy + <usize>((image * f + filter) * pixels) * SIZE, scratch)
-    const at = sums + <usize>filter * SIZE
-    store<Float>(at, load<Float>(at) + totalOfLanes(scratch))
-  }
-}
-
-/** sums[t] += dy * x[offsets[t]] for `count` <= TAPS taps, over the pixels; a vector of partial sums for each tap. */
+/**
+ * sums[t] += dy * x[offsets[t]] for `count` <= TAPS taps, over a block of pixels that is summed on its own; a vector of
+ * partial sums for each tap.
+ */
 function accumulateTaps(
   count: i32, height: i32, width: i32, sourceWidth: i32, offsets: usize, dy: usize, source: usize, mask: v128, sums: usize,
 ): void {
@@ -401,11 +412,11 @@ function accumulateTaps(
   const o2 = count > 2 ? load<i32>(offsets, 8) : o0
   const o3 = count > 3 ? load<i32>(offsets, 12) : o0
   const o4 = count > 4 ? load<i32>(offsets, 16) : o0
-  let s0 = v128.load(sums)
-  let s1 = v128.load(sums, 16)
-  let s2 = v128.load(sums, 32)
-  let s3 = v128.load(sums, 48)
-  let s4 = v128.load(sums, 64)
+  let s0 = v128.splat<Float>(0)
+  let s1 = s0
+  let s2 = s0
+  let s3 = s0
+  let s4 = s0
   for (let row = 0; row < height; ++row) {
     let x = source + <usize>(row * sourceWidth) * SIZE
     let left = width
@@ -430,11 +441,29 @@ function accumulateTaps(
       dy += <usize>left * SIZE
     }
   }
-  v128.store(sums, s0)
-  v128.store(sums, s1, 16)
-  v128.store(sums, s2, 32)
-  v128.store(sums, s3, 48)
-  v128.store(sums, s4, 64)
+  v128.store(sums, v128.add<Float>(v128.load(sums), s0))
+  v128.store(sums, v128.add<Float>(v128.load(sums, 16), s1), 16)
+  v128.store(sums, v128.add<Float>(v128.load(sums, 32), s2), 32)
+  v128.store(sums, v128.add<Float>(v128.load(sums, 48), s3), 48)
+  v128.store(sums, v128.add<Float>(v128.load(sums, 64), s4), 64)
+}
+
+/** dw += the partial sums of all taps of f filters, lane after lane, which become 0. */
+function addTaps(f: i32, taps: i32, stride: i32, sums: usize, dw: usize): void {
+  for (let filter = 0; filter < f; ++filter) {
+    let at = sums + <usize>(filter * stride)
+    for (let t = 0; t < taps; ++t) {
+      let sum: Float = load<Float>(at) + load<Float>(at, SIZE)
+      if (LANES == 4) {
+        sum += load<Float>(at, 2 * SIZE)
+        sum += load<Float>(at, 3 * SIZE)
+      }
+      store<Float>(dw, load<Float>(dw) + sum)
+      dw += SIZE
+      at += 16
+    }
+  }
+  memory.fill(sums, 0, <usize>(f * stride))
 }
 
 /** dw += dy times the columns of x, transposed; db += sums of dy over the images and pixels; db may be 0. */
@@ -445,70 +474,96 @@ export function conv2dBackwardWeight(
   const oh = convOutput(h, kh, sh, ph, dh)
   const ow = convOutput(w, kw, sw, pw, dw)
   const pixels = oh * ow
-  if (dbias) addSums(n, f, pixels, dy, scratch, dbias)
+  for (let filter = 0; dbias && filter < f; ++filter) {
+    const at = dbias + <usize>filter * SIZE
+    const sum = total<Values>(n, pixels, <usize>(f * pixels) * SIZE, dy + <usize>(filter * pixels) * SIZE, 0, 0)
+    store<Float>(at, load<Float>(at) + <Float>sum)
+  }
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
     winogradWeight(kh, n, c, h, w, f, oh, ow, ph, pw, x, dy, scratch, dweight)
     return
   }
+  groups = abs(groups)
   const cg = c / groups
   const fg = f / groups
   const taps = cg * kh * kw
   const planeH = sourcePlane(oh, kh, sh, dh)
   const planeW = sourcePlane(ow, kw, sw, dw)
   const padded = scratch + GEMM_SCRATCH
-  const offsets = padded + <usize>(cg * sh * sw * planeH * planeW) * SIZE
+  const part = padded + <usize>(cg * sh * sw * planeH * planeW) * SIZE
+  const offsets = part + <usize>(fg * taps) * SIZE
   const block = scratch + BLOCK_OFFSET
   const plain = sh * sw == 1 && planeH == h && planeW == w && ph + pw == 0
   fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, offsets)
-  if (!plain) memory.fill(padded, 0, offsets - padded)
+  if (!plain) memory.fill(padded, 0, part - padded)
   if (sumsTaps(cg, fg, taps)) {
     // One channel: no matrix product, but sums over pixels. Partial sum l of a tap has the pixels l, l + LANES, ... of
-    // each row, of one image after the other; at the end they are added lane after lane.
+    // each row, a block of SUM_STEPS vectors at the most after the other; lane after lane, the sums of MOST_BLOCKS blocks
+    // at a time are added to dw.
     const stride = tapsStride(taps)
     const sums = scratch
     const end = sums + <usize>(fg * stride)
     memory.fill(end, 0, 16)
     memory.fill(end, 255, <usize>(ow % LANES) * SIZE)
     const mask = v128.load(end)
+    const columns = SUM_STEPS * LANES
+    const rows = tapRows(ow, LANES)
     for (let g = 0; g < groups; ++g) {
+      const dwGroup = dweight + <usize>(g * fg * taps) * SIZE
+      let blocks = 0
       memory.fill(sums, 0, <usize>(fg * stride))
       for (let image = 0; image < n; ++image) {
         const channel = x + <usize>((image * c + g) * h * w) * SIZE
         if (!plain) fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channel, padded)
         const source = plain ? channel : padded
-        for (let filter = 0; filter < fg; ++filter) {
-          const dyPlane = dy + <usize>((image * f + g * fg + filter) * pixels) * SIZE
-          for (let t = 0; t < taps; t += TAPS) {
-            const at = sums + <usize>(filter * stride + 16 * t)
-            accumulateTaps(min(TAPS, taps - t), oh, ow, planeW, offsets + 4 * t, dyPlane, source, mask, at)
+        for (let row = 0; row < oh; row += rows) {
+          for (let column = 0; column < ow; column += columns) {
+            if (blocks == MOST_BLOCKS) {
+              addTaps(fg, taps, stride, sums, dwGroup)
+              blocks = 0
+            }
+            blocks += 1
+            for (let filter = 0; filter < fg; ++filter) {
+              const plane = (image * f + g * fg + filter) * pixels
+              const dyBlock = dy + <usize>(plane + row * ow + column) * SIZE
+              const block = source + <usize>(row * planeW + column) * SIZE
+              for (let t = 0; t < taps; t += TAPS) {
+                const at = sums + <usize>(filter * stride + 16 * t)
+                accumulateTaps(
+                  min(TAPS, taps - t), min(rows, oh - row), min(columns, ow - column), planeW, offsets + 4 * t,
+                  dyBlock, block, mask, at,
+                )
+              }
+            }
           }
         }
       }
-      for (let filter = 0; filter < fg; ++filter) {
-        let at = sums + <usize>(filter * stride)
-        for (let t = 0; t < taps; ++t) {
-          let sum: Float = load<Float>(at) + load<Float>(at, SIZE)
-          if (LANES == 4) {
-            sum += load<Float>(at, 2 * SIZE)
-            sum += load<Float>(at, 3 * SIZE)
-          }
-          store<Float>(dweight, load<Float>(dweight) + sum)
-          dweight += SIZE
-          at += 16
-        }
-      }
+      addTaps(fg, taps, stride, sums, dwGroup)
     }
     return
   }
-  for (let image = 0; image < n; ++image) {
-    for (let g = 0; g < groups; ++g) {
+  // Blocks of pixels are added to dw one after the other; after the first MOST_BLOCKS, as many at a time are added up on
+  // their own.
+  const size = fg * taps
+  setStart(0, 0, scratch)
+  for (let g = 0; g < groups; ++g) {
+    const dwGroup = dweight + <usize>(g * size) * SIZE
+    let target = dwGroup
+    let blocks = 0
+    for (let image = 0; image < n; ++image) {
       const channels = x + <usize>((image * c + g * cg) * h * w) * SIZE
       const dyGroup = dy + <usize>((image * f + g * fg) * pixels) * SIZE
-      const dwGroup = dweight + <usize>(g * fg * taps) * SIZE
       if (!plain) fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channels, padded)
       const source = plain ? channels : padded
       for (let p = 0; p < pixels; p += KC) {
         const kc = min(KC, pixels - p)
+        if (blocks == MOST_BLOCKS) {
+          if (target == part) add(size, dwGroup, part, dwGroup)
+          memory.fill(part, 0, <usize>size * SIZE)
+          target = part
+          blocks = 0
+        }
+        blocks += 1
         for (let t = 0; t < taps; t += BLOCK_COLUMNS) {
           const columns = min(BLOCK_COLUMNS, taps - t)
           for (let j = 0; j < columns; j += LANES) {
@@ -519,10 +574,11 @@ export function conv2dBackwardWeight(
           for (let i = 0; i < fg; i += MR) {
             const rows = min(MR, fg - i)
             packPanel(rows, kc, dyGroup + <usize>(i * pixels + p) * SIZE, pixels, 1, scratch)
-            panelTimesBlock(rows, columns, kc, 0, scratch, dwGroup + <usize>(i * taps + t) * SIZE, taps)
+            panelTimesBlock(rows, columns, kc, 0, scratch, target + <usize>(i * taps + t) * SIZE, taps)
           }
         }
       }
     }
+    if (target == part) add(size, dwGroup, part, dwGroup)
   }
 }

@@ -1,14 +1,17 @@
 // Matrix product C (m x n) += A (m x k) B (k x n), after BLIS: B is packed in slivers of NR columns that stay in L2, A in
 // panels of MR rows that stay in L1, and a tile of C is held in registers for KC steps of the reduction.
-// Every element of C is summed in the order k = 0, 1, ..., from its first value on, whatever the blocking: the twin is
-// a plain loop. Tile sizes and the layout of scratch are in src/kernels/blocking.ts.
+// Every element of C is a sum of blocks of KC products, each summed in the order of k from 0 on (the first one from what
+// a fresh C begins with), and added to C one after the other. Where there are more than LONG products, LONG of them at a
+// time are summed like that on their own before they are added to C. So errors grow with KC, not with k. Tile sizes and
+// the layout of scratch are in src/kernels/blocking.ts.
 
-import { BLOCK_OFFSET, EDGE_OFFSET, KC, MR, START_OFFSET } from '../src/kernels/blocking'
+import { BLOCK_OFFSET, EDGE_OFFSET, GEMM_SCRATCH, KC, LONG, MR, START_OFFSET } from '../src/kernels/blocking'
+import { add } from './elementwise'
 import { BLOCK_COLUMNS, NR, SIZE, SLIVER_ROW } from './float'
 
 /**
- * One tile: MR x NR values of C, in eight vectors, += panel (kc x MR, splatted) times sliver (kc x NR).
- * `fresh`: C is not read, its rows begin at the MR splats of `start`. ldc in bytes.
+ * One tile: MR x NR values of C, in eight vectors, += panel (kc x MR, splatted) times sliver (kc x NR), summed from the
+ * MR splats of `start` on and then added; `fresh`: C is not read but replaced. ldc in bytes.
  *
  * Four rows by two vectors: 8 sums, 2 of B, 4 of A and a temporary are the 15 registers that V8 allocates. TurboFan
  * hoists loads to the top of a basic block, and then spills; the exits between the steps are never taken (ldc is a
@@ -19,22 +22,14 @@ export function tile(kc: i32, fresh: i32, panel: usize, sliver: usize, start: us
   const c2 = c1 + ldc
   const c3 = c2 + ldc
   let a: v128, b0: v128, b1: v128
-  let c00: v128, c01: v128, c10: v128, c11: v128, c20: v128, c21: v128, c30: v128, c31: v128
-  if (fresh) {
-    c00 = c01 = v128.load(start)
-    c10 = c11 = v128.load(start, 16)
-    c20 = c21 = v128.load(start, 32)
-    c30 = c31 = v128.load(start, 48)
-  } else {
-    c00 = v128.load(c)
-    c01 = v128.load(c, 16)
-    c10 = v128.load(c1)
-    c11 = v128.load(c1, 16)
-    c20 = v128.load(c2)
-    c21 = v128.load(c2, 16)
-    c30 = v128.load(c3)
-    c31 = v128.load(c3, 16)
-  }
+  let c00 = v128.load(start)
+  let c01 = c00
+  let c10 = v128.load(start, 16)
+  let c11 = c10
+  let c20 = v128.load(start, 32)
+  let c21 = c20
+  let c30 = v128.load(start, 48)
+  let c31 = c30
   let k = kc
   while (k >= 4) {
     b0 = v128.load(sliver, 0)
@@ -118,6 +113,16 @@ export function tile(kc: i32, fresh: i32, panel: usize, sliver: usize, start: us
     panel += 64
     sliver += 32
   }
+  if (!fresh) {
+    c00 = v128.add<Float>(v128.load(c), c00)
+    c01 = v128.add<Float>(v128.load(c, 16), c01)
+    c10 = v128.add<Float>(v128.load(c1), c10)
+    c11 = v128.add<Float>(v128.load(c1, 16), c11)
+    c20 = v128.add<Float>(v128.load(c2), c20)
+    c21 = v128.add<Float>(v128.load(c2, 16), c21)
+    c30 = v128.add<Float>(v128.load(c3), c30)
+    c31 = v128.add<Float>(v128.load(c3, 16), c31)
+  }
   v128.store(c, c00)
   v128.store(c, c01, 16)
   v128.store(c1, c10)
@@ -193,7 +198,7 @@ export function packPanel(rows: i32, kc: i32, a: usize, aRow: i32, aColumn: i32,
   }
 }
 
-/** Sets what the rows of a fresh tile begin with: `bias` of each row, or zero. */
+/** Sets what the sums of the rows of a tile begin with: `bias` of each row, or zero. */
 export function setStart(rows: i32, bias: usize, scratch: usize): void {
   for (let i = 0; i < MR; ++i) {
     const value: Float = bias && i < rows ? load<Float>(bias + <usize>i * SIZE) : 0
@@ -239,6 +244,10 @@ export function gemm(
   a: usize, b: usize, scratch: usize, c: usize,
 ): void {
   setStart(0, 0, scratch)
+  if (k > LONG) {
+    longGemm(m, n, k, aRow, aColumn, bRow, bColumn, accumulate, a, b, scratch, c)
+    return
+  }
   for (let j = 0; j < n; j += BLOCK_COLUMNS) {
     const columns = min(BLOCK_COLUMNS, n - j)
     for (let p = 0; p < k; p += KC) {
@@ -248,6 +257,41 @@ export function gemm(
         const rows = min(MR, m - i)
         packPanel(rows, kc, a + <usize>(i * aRow + p * aColumn) * SIZE, aRow, aColumn, scratch)
         panelTimesBlock(rows, columns, kc, i32(!accumulate && p == 0), scratch, c + <usize>(i * n + j) * SIZE, n)
+      }
+    }
+  }
+}
+
+/** Columns and rows of what longGemm sums on its own: half of the block holds B, half of it the sums. */
+const PART_COLUMNS: i32 = BLOCK_COLUMNS / 2
+const PART_ROWS: i32 = KC
+
+/** gemm() for k > LONG. */
+function longGemm(
+  m: i32, n: i32, k: i32, aRow: i32, aColumn: i32, bRow: i32, bColumn: i32, accumulate: i32,
+  a: usize, b: usize, scratch: usize, c: usize,
+): void {
+  const part = scratch + BLOCK_OFFSET + <usize>(GEMM_SCRATCH - BLOCK_OFFSET) / 2
+  for (let j = 0; j < n; j += PART_COLUMNS) {
+    const columns = min(PART_COLUMNS, n - j)
+    for (let first = 0; first < m; first += PART_ROWS) {
+      const end = min(m, first + PART_ROWS)
+      for (let p = 0; p < k; p += KC) {
+        const kc = min(KC, k - p)
+        packBlock(kc, columns, b + <usize>(p * bRow + j * bColumn) * SIZE, bRow, bColumn, scratch + BLOCK_OFFSET)
+        for (let i = first; i < end; i += MR) {
+          const rows = min(MR, end - i)
+          const to = part + <usize>((i - first) * PART_COLUMNS) * SIZE
+          packPanel(rows, kc, a + <usize>(i * aRow + p * aColumn) * SIZE, aRow, aColumn, scratch)
+          panelTimesBlock(rows, columns, kc, i32(p % LONG == 0), scratch, to, PART_COLUMNS)
+        }
+        if ((p + kc) % LONG != 0 && p + kc < k) continue
+        for (let i = first; i < end; ++i) {
+          const from = part + <usize>((i - first) * PART_COLUMNS) * SIZE
+          const to = c + <usize>(i * n + j) * SIZE
+          if (accumulate || p >= LONG) add(columns, to, from, to)
+          else memory.copy(to, from, <usize>columns * SIZE)
+        }
       }
     }
   }

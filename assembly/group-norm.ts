@@ -1,16 +1,12 @@
 // Group normalisation (Wu & He, 2018) of x (n x c x hw): each example and group of c / groups channels over its
 // m = c / groups * hw values; gamma and beta (c). With one group and hw = 1 it is layer normalisation (Ba et al., 2016)
-// of c features. The shift of a variance (norm.ts) is the mean of the first values.
+// of c features.
 
-import { SHIFT_VALUES } from '../src/kernels/blocking'
+import { NORM_SCRATCH, SUM_STEPS } from '../src/kernels/blocking'
+import { add } from './elementwise'
 import { LANES, SIZE } from './float'
-import {
-  accumulateGradients, accumulateMoments, inverseDeviation, normalizeColumns, normalizeRows,
-  varianceOf,
-} from './norm'
-import { accumulate, clearLanes, totalOfLanes } from './reduce'
-
-const SUMS: i32 = 4 * LANES
+import { inverseDeviationOf, moments, normalizeRows, sumGradients } from './norm'
+import { RUN, SUMS, totalOf } from './reduce'
 
 /** Four vectors of the same value. */
 function storeForAll(value: Float, to: usize): void {
@@ -31,27 +27,16 @@ export function groupNormForward(
 ): void {
   const channels = c / groups
   const size = channels * hw
-  const m: Float = <Float>size
-  const first = min(size, SHIFT_VALUES)
-  const squares = scratch + 64
   for (let i = 0; i < n; ++i) {
     let at: usize = 0
     for (let group = 0; group < groups; ++group) {
-      clearLanes(scratch)
-      accumulate(first, x, scratch)
-      const shift: Float = totalOfLanes(scratch) / <Float>first
-      clearLanes(scratch)
-      clearLanes(squares)
-      accumulateMoments(1, size, shift, 0, x, scratch, squares)
-      const d: Float = totalOfLanes(scratch) / m
-      const average: Float = shift + d
-      const inverse = inverseDeviation(varianceOf(m, d, totalOfLanes(squares)), epsilon)
+      moments(1, size, 0, x, scratch)
+      const average = <Float>load<f64>(scratch)
+      const inverse = inverseDeviationOf(epsilon, scratch)
       store<Float>(mean, average)
       store<Float>(invStd, inverse)
       if (hw == 1) {
-        storeForAll(average, scratch)
-        storeForAll(inverse, squares)
-        normalizeColumns(1, channels, 0, -Infinity, x, scratch, squares, gamma + at, beta + at, y)
+        normalizeFeatures(channels, average, inverse, x, gamma + at, beta + at, y)
         const row = <usize>channels * SIZE
         at += row
         x += row
@@ -70,25 +55,51 @@ export function groupNormForward(
   }
 }
 
+/** y = (x - mean) * (gamma * invStd) + beta for one row of features. */
+function normalizeFeatures(count: i32, mean: Float, invStd: Float, x: usize, gamma: usize, beta: usize, y: usize): void {
+  const means = v128.splat<Float>(mean)
+  const inverses = v128.splat<Float>(invStd)
+  for (; count >= 2 * LANES; count -= 2 * LANES) {
+    let s = v128.mul<Float>(v128.load(gamma), inverses)
+    let d = v128.sub<Float>(v128.load(x), means)
+    v128.store(y, v128.add<Float>(v128.mul<Float>(d, s), v128.load(beta)))
+    s = v128.mul<Float>(v128.load(gamma, 16), inverses)
+    d = v128.sub<Float>(v128.load(x, 16), means)
+    v128.store(y, v128.add<Float>(v128.mul<Float>(d, s), v128.load(beta, 16)), 16)
+    gamma += 32
+    beta += 32
+    x += 32
+    y += 32
+  }
+  for (; count > 0; --count) {
+    const scale: Float = load<Float>(gamma) * invStd
+    store<Float>(y, (load<Float>(x) - mean) * scale + load<Float>(beta))
+    gamma += SIZE
+    beta += SIZE
+    x += SIZE
+    y += SIZE
+  }
+}
+
+@inline
 /**
- * One row of features: dbeta += dy; dgamma += dy * (x - mean) * invStd; and with g = gamma * dy, sums += g and
- * products += g * (x - mean), in lanes.
+ * Of a run of features in whole groups of four vectors: dbeta += dy; dgamma += dy * (x - mean) * invStd; and with
+ * g = gamma * dy, the sums of g and of g * (x - mean), added to those at `out` as float64.
  */
 function accumulateFeatures(
-  count: i32, mean: Float, invStd: Float, x: usize, gamma: usize, dy: usize, sums: usize, products: usize,
-  dgamma: usize, dbeta: usize,
+  run: i32, mean: Float, invStd: Float, x: usize, gamma: usize, dy: usize, out: usize, dgamma: usize, dbeta: usize,
 ): void {
   const means = v128.splat<Float>(mean)
   const inverses = v128.splat<Float>(invStd)
-  let s0 = v128.load(sums)
-  let s1 = v128.load(sums, 16)
-  let s2 = v128.load(sums, 32)
-  let s3 = v128.load(sums, 48)
-  let q0 = v128.load(products)
-  let q1 = v128.load(products, 16)
-  let q2 = v128.load(products, 32)
-  let q3 = v128.load(products, 48)
-  for (; count >= SUMS; count -= SUMS) {
+  let s0 = v128.splat<Float>(0)
+  let s1 = s0
+  let s2 = s0
+  let s3 = s0
+  let q0 = s0
+  let q1 = s0
+  let q2 = s0
+  let q3 = s0
+  for (; run > 0; run -= SUMS) {
     let d = v128.sub<Float>(v128.load(x), means)
     let e = v128.load(dy)
     let g = v128.mul<Float>(v128.load(gamma), e)
@@ -123,30 +134,44 @@ function accumulateFeatures(
     dgamma += 64
     dbeta += 64
   }
-  v128.store(sums, s0)
-  v128.store(sums, s1, 16)
-  v128.store(sums, s2, 32)
-  v128.store(sums, s3, 48)
-  v128.store(products, q0)
-  v128.store(products, q1, 16)
-  v128.store(products, q2, 32)
-  v128.store(products, q3, 48)
+  store<f64>(out, load<f64>(out) + totalOf(s0, s1, s2, s3))
+  store<f64>(out, load<f64>(out, 8) + totalOf(q0, q1, q2, q3), 8)
+}
+
+/** The same for a row of any length; its sums replace those at `out`. What fills no four vectors is added at the end. */
+function sumFeatures(
+  count: i32, mean: Float, invStd: Float, x: usize, gamma: usize, dy: usize, dgamma: usize, dbeta: usize, out: usize,
+): void {
+  v128.store(out, v128.splat<Float>(0))
+  while (count >= SUMS) {
+    const run = min(count, RUN) & -SUMS
+    const bytes = <usize>run * SIZE
+    accumulateFeatures(run, mean, invStd, x, gamma, dy, out, dgamma, dbeta)
+    count -= run
+    x += bytes
+    gamma += bytes
+    dy += bytes
+    dgamma += bytes
+    dbeta += bytes
+  }
+  let sum = load<f64>(out)
+  let product = load<f64>(out, 8)
   for (; count > 0; --count) {
     const d: Float = load<Float>(x) - mean
     const e = load<Float>(dy)
     const g: Float = load<Float>(gamma) * e
-    store<Float>(sums, load<Float>(sums) + g)
-    store<Float>(products, load<Float>(products) + g * d)
+    sum += <f64>g
+    product += <f64>g * <f64>d
     store<Float>(dgamma, load<Float>(dgamma) + e * (d * invStd))
     store<Float>(dbeta, load<Float>(dbeta) + e)
-    sums += SIZE
-    products += SIZE
     x += SIZE
     dy += SIZE
     gamma += SIZE
     dgamma += SIZE
     dbeta += SIZE
   }
+  store<f64>(out, sum)
+  store<f64>(out, product, 8)
 }
 
 /** dx = invStd * (gamma * dy - b - (x - mean) * k). gamma: one for each, or with `step` 0 vectors of one for all. */
@@ -157,17 +182,32 @@ function gradientFeatures(
   const inverses = v128.splat<Float>(invStd)
   const bs = v128.splat<Float>(b)
   const ks = v128.splat<Float>(k)
-  for (; count >= 2 * LANES; count -= 2 * LANES) {
+  for (; count >= 4 * LANES; count -= 4 * LANES) {
     let g = v128.mul<Float>(v128.load(gamma), v128.load(dy))
     let d = v128.sub<Float>(v128.load(x), means)
     v128.store(dx, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))))
     g = v128.mul<Float>(v128.load(gamma, 16), v128.load(dy, 16))
     d = v128.sub<Float>(v128.load(x, 16), means)
     v128.store(dx, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))), 16)
-    gamma += 32 * step
-    x += 32
-    dy += 32
-    dx += 32
+    g = v128.mul<Float>(v128.load(gamma, 32), v128.load(dy, 32))
+    d = v128.sub<Float>(v128.load(x, 32), means)
+    v128.store(dx, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))), 32)
+    g = v128.mul<Float>(v128.load(gamma, 48), v128.load(dy, 48))
+    d = v128.sub<Float>(v128.load(x, 48), means)
+    v128.store(dx, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))), 48)
+    gamma += 64 * step
+    x += 64
+    dy += 64
+    dx += 64
+  }
+  for (; count >= LANES; count -= LANES) {
+    const g = v128.mul<Float>(v128.load(gamma), v128.load(dy))
+    const d = v128.sub<Float>(v128.load(x), means)
+    v128.store(dx, v128.mul<Float>(inverses, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))))
+    gamma += 16 * step
+    x += 16
+    dy += 16
+    dx += 16
   }
   for (; count > 0; --count) {
     const g: Float = load<Float>(gamma) * load<Float>(dy)
@@ -180,8 +220,9 @@ function gradientFeatures(
 }
 
 /**
- * dgamma += sum dy (x - mean) invStd, dbeta += sum dy, and, unless dx is 0, with g = gamma dy and means over a group,
- * dx = invStd (g - mean(g) - (x - mean) invStd^2 mean(g (x - mean))). scratch: NORM_SCRATCH bytes.
+ * dgamma += sum dy (x - mean) invStd, dbeta += sum dy, unless dgamma is 0; and, unless dx is 0, with g = gamma dy and
+ * means over a group, dx = invStd (g - mean(g) - (x - mean) invStd^2 mean(g (x - mean))). After the first SUM_STEPS
+ * examples, as many at a time are summed on their own. scratch: NORM_SCRATCH bytes and 2 c values.
  */
 export function groupNormBackward(
   n: i32, groups: i32, c: i32, hw: i32,
@@ -193,39 +234,43 @@ export function groupNormBackward(
   const m: Float = <Float>size
   const bytes = <usize>size * SIZE
   const row = <usize>hw * SIZE
-  const products = scratch + 64
+  const features = <usize>c * SIZE
+  const blockGamma = scratch + NORM_SCRATCH
+  const blockBeta = blockGamma + features
+  let toGamma = dgamma ? dgamma : blockGamma
+  let toBeta = dgamma ? dbeta : blockBeta
   for (let i = 0; i < n; ++i) {
+    if (i > 0 && i % SUM_STEPS == 0 && dgamma) {
+      if (i > SUM_STEPS) addBlocks(c, blockGamma, blockBeta, dgamma, dbeta)
+      memory.fill(blockGamma, 0, 2 * features)
+      toGamma = blockGamma
+      toBeta = blockBeta
+    }
     let at: usize = 0
     for (let group = 0; group < groups; ++group) {
       const average = load<Float>(mean)
       const inverse = load<Float>(invStd)
-      let sum: Float = 0
-      let product: Float = 0
-      clearLanes(scratch)
-      clearLanes(products)
+      let sum: f64 = 0
+      let product: f64 = 0
       if (hw == 1) {
-        accumulateFeatures(
-          channels, average, inverse, x, gamma + at, dy, scratch, products, dgamma + at, dbeta + at,
-        )
-        sum = totalOfLanes(scratch)
-        product = totalOfLanes(products)
+        sumFeatures(channels, average, inverse, x, gamma + at, dy, toGamma + at, toBeta + at, scratch)
+        sum = load<f64>(scratch)
+        product = load<f64>(scratch, 8)
       } else {
         let offset: usize = 0
         for (let channel = at; channel < at + <usize>channels * SIZE; channel += SIZE, offset += row) {
-          clearLanes(scratch)
-          clearLanes(products)
-          accumulateGradients(1, hw, average, 0, NaN, 0, x + offset, dy + offset, scratch, products)
-          const s = totalOfLanes(scratch)
-          const p = totalOfLanes(products)
-          store<Float>(dbeta + channel, load<Float>(dbeta + channel) + s)
-          store<Float>(dgamma + channel, load<Float>(dgamma + channel) + p * inverse)
-          sum += load<Float>(gamma + channel) * s
-          product += load<Float>(gamma + channel) * p
+          sumGradients(1, hw, average, 0, NaN, 0, x + offset, dy + offset, scratch)
+          const s = load<f64>(scratch)
+          const p = load<f64>(scratch, 8)
+          store<Float>(toBeta + channel, load<Float>(toBeta + channel) + <Float>s)
+          store<Float>(toGamma + channel, load<Float>(toGamma + channel) + <Float>p * inverse)
+          sum += <f64>load<Float>(gamma + channel) * s
+          product += <f64>load<Float>(gamma + channel) * p
         }
       }
       if (dx) {
-        const b: Float = sum / m
-        const k: Float = (product / m) * inverse * inverse
+        const b: Float = <Float>sum / m
+        const k: Float = (<Float>product / m) * inverse * inverse
         if (hw == 1) {
           gradientFeatures(channels, 1, average, inverse, b, k, x, gamma + at, dy, dx)
         } else {
@@ -244,4 +289,10 @@ export function groupNormBackward(
       invStd += SIZE
     }
   }
+  if (dgamma && n > SUM_STEPS) addBlocks(c, blockGamma, blockBeta, dgamma, dbeta)
+}
+
+function addBlocks(c: i32, blockGamma: usize, blockBeta: usize, dgamma: usize, dbeta: usize): void {
+  add(c, dgamma, blockGamma, dgamma)
+  add(c, dbeta, blockBeta, dbeta)
 }

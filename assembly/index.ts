@@ -31,6 +31,7 @@ export {
 export { bytesPerValue } from './float'
 export { gemm } from './gemm'
 export { groupNormBackward, groupNormForward } from './group-norm'
+export { firstNotFinite, limitRowNorms, maxMagnitude, norm } from './magnitude'
 export { maxoutBackward, maxoutForward } from './maxout'
 export { binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy, sumOfLabelWeights } from './losses'
 export { adam, momentum, nesterov, rmsprop } from './optimizers'
@@ -42,6 +43,6 @@ export {
   maxPool2dBackward,
   maxPool2dForward,
 } from './pool'
-export { dot, sumOfSquares } from './reduce'
-export { addSigns, clamp, limitRowNorms, sumOfMagnitudes } from './regularisation'
+export { dot, sumOfMagnitudes, sumOfSquares } from './reduce'
+export { addSigns, clamp } from './regularisation'
 export { softmaxBackward, softmaxForward } from './softmax'

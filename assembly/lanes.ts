@@ -63,6 +63,21 @@ export function gather(x: usize, stride: usize): v128 {
 }
 
 @inline
+/** The first `count` < LANES of the values at x, and zeros; reads no more. */
+export function loadFirst(count: i32, x: usize): v128 {
+  if (LANES == 2) return v128.load64_zero(x)
+  if (count == 1) return v128.load32_zero(x)
+  const two = v128.load64_zero(x)
+  return count == 2 ? two : v128.load32_lane(x + 8, two, 2)
+}
+
+/** All bits of the first `count` < LANES lanes. */
+export function maskFirst(count: i32): v128 {
+  if (LANES == 2) return i64x2(-1, 0)
+  return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count))
+}
+
+@inline
 export function splatPlace(place: i32): v128 {
   return LANES == 2 ? i64x2.splat(place) : i32x4.splat(place)
 }

@@ -1,28 +1,32 @@
 // What batch norm and group norm share: passes over rows of one channel, and over rows of features.
-// Sums follow the order of reduce.ts. A variance is the shifted one, E[(x-s)^2] - E[x-s]^2, with s the mean of some of
-// the values: one pass over the data, and at worst as many times the rounding error as there are values to one of s.
+// Sums follow the order of reduce.ts, but for a second sum beside the first, and are stored as float64.
 
+import { scaleFor } from '../src/kernels/math'
 import { LANES, SIZE } from './float'
+import { loadFirst, maskFirst } from './lanes'
+import { maxMagnitude } from './magnitude'
+import { RUN, SUMS, Values, rowsOfBlock, total, totalOf } from './reduce'
 
-const SUMS: i32 = 4 * LANES
+/** Where in `out` a pass over a channel stores its two sums, and moments() what it makes of them; float64 all. */
+const SECOND: usize = 8
+const SCALE: usize = 16
 
-/** sums += x - shift; squares += (x - shift)^2, for n rows of one channel; stride in bytes. */
-export function accumulateMoments(
-  n: i32, hw: i32, shift: Float, stride: usize, x: usize, sums: usize, squares: usize,
-): void {
-  const shifts = v128.splat<Float>(shift)
-  let s0 = v128.load(sums)
-  let s1 = v128.load(sums, 16)
-  let s2 = v128.load(sums, 32)
-  let s3 = v128.load(sums, 48)
-  let q0 = v128.load(squares)
-  let q1 = v128.load(squares, 16)
-  let q2 = v128.load(squares, 32)
-  let q3 = v128.load(squares, 48)
-  for (; n > 0; --n, x += stride) {
+/** The sums of x - shift and of (x - shift)^2 of a block of reduce.ts, added to those at `out`. */
+function accumulateMoments(rows: i32, hw: i32, shifts: v128, stride: usize, x: usize, out: usize): void {
+  const mask = maskFirst(hw & (LANES - 1))
+  const zero = v128.splat<Float>(0)
+  let s0 = zero
+  let s1 = zero
+  let s2 = zero
+  let s3 = zero
+  let q0 = zero
+  let q1 = zero
+  let q2 = zero
+  let q3 = zero
+  for (; rows > 0; --rows, x += stride) {
+    let left = hw
     let from = x
-    let count = hw
-    for (; count >= SUMS; count -= SUMS) {
+    for (; left >= SUMS; left -= SUMS) {
       let d = v128.sub<Float>(v128.load(from), shifts)
       s0 = v128.add<Float>(s0, d)
       q0 = v128.add<Float>(q0, v128.mul<Float>(d, d))
@@ -37,37 +41,135 @@ export function accumulateMoments(
       q3 = v128.add<Float>(q3, v128.mul<Float>(d, d))
       from += 64
     }
-    // Between rows the partial sums stay in registers, unless a row has a tail.
-    if (n > 1 && !count) continue
-    v128.store(sums, s0)
-    v128.store(sums, s1, 16)
-    v128.store(sums, s2, 32)
-    v128.store(sums, s3, 48)
-    v128.store(squares, q0)
-    v128.store(squares, q1, 16)
-    v128.store(squares, q2, 32)
-    v128.store(squares, q3, 48)
-    for (let lane: usize = 0; count > 0; --count, lane += SIZE) {
-      const d: Float = load<Float>(from + lane) - shift
-      store<Float>(sums + lane, load<Float>(sums + lane) + d)
-      store<Float>(squares + lane, load<Float>(squares + lane) + d * d)
+    if (left == 0) continue
+    if (left >= LANES) {
+      let d = v128.sub<Float>(v128.load(from), shifts)
+      s0 = v128.add<Float>(s0, d)
+      q0 = v128.add<Float>(q0, v128.mul<Float>(d, d))
+      if (left >= 2 * LANES) {
+        d = v128.sub<Float>(v128.load(from, 16), shifts)
+        s1 = v128.add<Float>(s1, d)
+        q1 = v128.add<Float>(q1, v128.mul<Float>(d, d))
+      }
+      if (left >= 3 * LANES) {
+        d = v128.sub<Float>(v128.load(from, 32), shifts)
+        s2 = v128.add<Float>(s2, d)
+        q2 = v128.add<Float>(q2, v128.mul<Float>(d, d))
+      }
+      from += <usize>(left & -LANES) * SIZE
+      left &= LANES - 1
     }
-    s0 = v128.load(sums)
-    s1 = v128.load(sums, 16)
-    s2 = v128.load(sums, 32)
-    s3 = v128.load(sums, 48)
-    q0 = v128.load(squares)
-    q1 = v128.load(squares, 16)
-    q2 = v128.load(squares, 32)
-    q3 = v128.load(squares, 48)
+    if (left > 0) {
+      const d = v128.and(v128.sub<Float>(loadFirst(left, from), shifts), mask)
+      s3 = v128.add<Float>(s3, d)
+      q3 = v128.add<Float>(q3, v128.mul<Float>(d, d))
+    }
+  }
+  store<f64>(out, load<f64>(out) + totalOf(s0, s1, s2, s3))
+  store<f64>(out, load<f64>(out, SECOND) + totalOf(q0, q1, q2, q3), SECOND)
+}
+
+/** The sums of x - shift and of (x - shift)^2, for n rows of one channel, to `out`; stride in bytes. */
+function sumMoments(n: i32, hw: i32, shift: Float, stride: usize, x: usize, out: usize): void {
+  const shifts = v128.splat<Float>(shift)
+  const together = rowsOfBlock(n, hw)
+  v128.store(out, v128.splat<Float>(0))
+  for (; n > 0; n -= together, x += <usize>together * stride) {
+    for (let at = 0; at < hw; at += RUN) {
+      accumulateMoments(min(n, together), min(hw - at, RUN), shifts, stride, x + <usize>at * SIZE, out)
+    }
   }
 }
 
-/** Of m values, where d is their mean less the shift and `squares` the sum of (x - shift)^2. */
-export function varianceOf(m: Float, d: Float, squares: Float): Float {
-  const variance: Float = squares / m - d * d
+/** Rows of features whose mean is the first shift. */
+export const FIRST_ROWS: i32 = 4
+/** So many times the variance may the square of d be: the difference of a mean from its shift, and from that of features. */
+const MOST_SHIFT: f64 = 2
+export const MOST_FEATURE_SHIFT: f64 = 8
+
+/** The mean of a sample of the values of a channel: pieces of eight rows, each from another place on. */
+function meanOfSample(n: i32, hw: i32, stride: usize, x: usize): Float {
+  let rows = min(n, 8)
+  let count = hw
+  let step = <usize>max(n / 8, 1) * stride
+  if (hw == 1) {
+    rows = min(n, FIRST_ROWS)
+    step = stride
+  } else if (hw >= 8) {
+    if (n == 1) rows = 8
+    count = min(hw / 8, 32)
+    step = (n == 1 ? 0 : step) + <usize>(hw / 8) * SIZE
+  }
+  return <Float>(total<Values>(rows, count, step, x, 0, 0) / <f64>(rows * count))
+}
+
+/**
+ * Mean and variance of the m = n * hw values of a channel, and a scale, as float64 to `out`, where the variance is that
+ * of the values times the scale, and the scale is 1 unless it would overflow; stride in bytes.
+ *
+ * The variance is the shifted one, E[(x-s)^2] - E[x-s]^2, in one pass, with s the mean of a sample. Where that is far
+ * off, as with an outlier in the sample, digits are lost, and a second pass takes the mean itself for s.
+ */
+export function moments(n: i32, hw: i32, stride: usize, x: usize, out: usize): void {
+  const inverseM: f64 = 1 / (<f64>n * <f64>hw)
+  const most = hw == 1 ? MOST_FEATURE_SHIFT : MOST_SHIFT
+  let shift = meanOfSample(n, hw, stride, x)
+  sumMoments(n, hw, shift, stride, x, out)
+  let d = load<f64>(out) * inverseM
+  let variance = load<f64>(out, SECOND) * inverseM - d * d
+  if (!(d * d <= most * variance && variance < Infinity)) {
+    shift = <Float>(<f64>shift + d)
+    sumMoments(n, hw, shift, stride, x, out)
+    d = load<f64>(out) * inverseM
+    variance = load<f64>(out, SECOND) * inverseM - d * d
+    if (!(variance < Infinity)) {
+      scaledMoments(n, hw, stride, x, out)
+      return
+    }
+  }
+  storeMoments(shift, d, variance, out)
+}
+
+/** What moments() stores, of a mean less its shift and a variance. */
+export function storeMoments(shift: Float, d: f64, variance: f64, out: usize): void {
+  store<f64>(out, <f64>shift + d)
   // Not "variance > 0 ? variance : 0": a NaN must stay one.
-  return variance < 0 ? 0 : variance
+  store<f64>(out, variance < 0 ? 0 : variance, SECOND)
+  store<f64>(out, 1, SCALE)
+}
+
+/** moments() value by value, for values whose squares overflow, or that are not finite. */
+function scaledMoments(n: i32, hw: i32, stride: usize, x: usize, out: usize): void {
+  let largest: Float = 0
+  for (let i = 0; i < n; ++i) largest = max(largest, maxMagnitude(hw, x + <usize>i * stride))
+  const scale = scaleFor(<f64>largest)
+  const m = <f64>n * <f64>hw
+  let mean: f64 = 0
+  let variance: f64 = 0
+  for (let pass = 0; pass < 2; ++pass) {
+    let sum: f64 = 0
+    for (let i = 0; i < n; ++i) {
+      let part: f64 = 0
+      const row = x + <usize>i * stride
+      for (let at = row; at < row + <usize>hw * SIZE; at += SIZE) {
+        const d = <f64>load<Float>(at) * scale - mean
+        part += pass ? d * d : d
+      }
+      sum += part
+    }
+    if (pass) variance = sum / m
+    else mean = sum / m
+  }
+  store<f64>(out, mean / scale)
+  store<f64>(out, variance, SECOND)
+  store<f64>(out, scale, SCALE)
+}
+
+/** 1 / sqrt(variance + epsilon) of what moments() stores. */
+export function inverseDeviationOf(epsilon: Float, out: usize): Float {
+  const scale = load<f64>(out, SCALE)
+  const scaled = inverseDeviation(<Float>load<f64>(out, SECOND), <Float>(<f64>epsilon * scale * scale))
+  return <Float>(<f64>scaled * scale)
 }
 
 export function inverseDeviation(variance: Float, epsilon: Float): Float {
@@ -105,80 +207,25 @@ export function normalizeRows(
   }
 }
 
-/**
- * y = max(floor, (x - mean) * (gamma * invStd) + beta) for n rows of c features. mean and invStd: one for each
- * feature, or, with `step` 0 instead of 1, four vectors of the same one for all.
- */
-export function normalizeColumns(
-  n: i32, c: i32, step: usize, floor: Float, x: usize, mean: usize, invStd: usize, gamma: usize, beta: usize, y: usize,
+/** The sums of sumGradients() of a block of reduce.ts, added to those at `out`. */
+function accumulateGradients(
+  rows: i32, hw: i32, means: v128, scales: v128, thresholds: v128, masked: bool, stride: usize, x: usize, dy: usize,
+  out: usize,
 ): void {
-  const floors = v128.splat<Float>(floor)
-  for (; n > 0; --n) {
-    let averages = mean
-    let inverses = invStd
-    let scales = gamma
-    let shifts = beta
-    let count = c
-    for (; count >= 4 * LANES; count -= 4 * LANES) {
-      let s = v128.mul<Float>(v128.load(scales), v128.load(inverses))
-      let d = v128.sub<Float>(v128.load(x), v128.load(averages))
-      v128.store(y, v128.pmax<Float>(v128.add<Float>(v128.mul<Float>(d, s), v128.load(shifts)), floors))
-      s = v128.mul<Float>(v128.load(scales, 16), v128.load(inverses, 16))
-      d = v128.sub<Float>(v128.load(x, 16), v128.load(averages, 16))
-      v128.store(y, v128.pmax<Float>(v128.add<Float>(v128.mul<Float>(d, s), v128.load(shifts, 16)), floors), 16)
-      s = v128.mul<Float>(v128.load(scales, 32), v128.load(inverses, 32))
-      d = v128.sub<Float>(v128.load(x, 32), v128.load(averages, 32))
-      v128.store(y, v128.pmax<Float>(v128.add<Float>(v128.mul<Float>(d, s), v128.load(shifts, 32)), floors), 32)
-      s = v128.mul<Float>(v128.load(scales, 48), v128.load(inverses, 48))
-      d = v128.sub<Float>(v128.load(x, 48), v128.load(averages, 48))
-      v128.store(y, v128.pmax<Float>(v128.add<Float>(v128.mul<Float>(d, s), v128.load(shifts, 48)), floors), 48)
-      averages += 64 * step
-      inverses += 64 * step
-      scales += 64
-      shifts += 64
-      x += 64
-      y += 64
-    }
-    for (; count > 0; --count) {
-      const scale: Float = load<Float>(scales) * load<Float>(inverses)
-      const z: Float = (load<Float>(x) - load<Float>(averages)) * scale + load<Float>(shifts)
-      store<Float>(y, z < floor ? floor : z)
-      averages += SIZE * step
-      inverses += SIZE * step
-      scales += SIZE
-      shifts += SIZE
-      x += SIZE
-      y += SIZE
-    }
-  }
-}
-
-/**
- * sums += dy; products += dy * (x - mean), for n rows of one channel; stride in bytes. dy does not count where
- * (x - mean) * scale <= threshold: -beta before a ReLU, which is y <= 0, and NaN, which saves the comparisons, before
- * none.
- */
-export function accumulateGradients(
-  n: i32, hw: i32, mean: Float, scale: Float, threshold: Float, stride: usize, x: usize, dy: usize,
-  sums: usize, products: usize,
-): void {
-  const means = v128.splat<Float>(mean)
-  const scales = v128.splat<Float>(scale)
-  const thresholds = v128.splat<Float>(threshold)
-  const masked = threshold == threshold
-  let s0 = v128.load(sums)
-  let s1 = v128.load(sums, 16)
-  let s2 = v128.load(sums, 32)
-  let s3 = v128.load(sums, 48)
-  let q0 = v128.load(products)
-  let q1 = v128.load(products, 16)
-  let q2 = v128.load(products, 32)
-  let q3 = v128.load(products, 48)
-  for (; n > 0; --n, x += stride, dy += stride) {
+  const zero = v128.splat<Float>(0)
+  let s0 = zero
+  let s1 = zero
+  let s2 = zero
+  let s3 = zero
+  let q0 = zero
+  let q1 = zero
+  let q2 = zero
+  let q3 = zero
+  for (; rows > 0; --rows, x += stride, dy += stride) {
+    let left = hw
     let from = x
     let grad = dy
-    let count = hw
-    for (; count >= SUMS; count -= SUMS) {
+    for (; left >= SUMS; left -= SUMS) {
       let d = v128.sub<Float>(v128.load(from), means)
       let e = v128.sub<Float>(v128.load(from, 16), means)
       let g = v128.load(grad)
@@ -206,30 +253,64 @@ export function accumulateGradients(
       from += 64
       grad += 64
     }
-    // As in accumulateMoments.
-    if (n > 1 && !count) continue
-    v128.store(sums, s0)
-    v128.store(sums, s1, 16)
-    v128.store(sums, s2, 32)
-    v128.store(sums, s3, 48)
-    v128.store(products, q0)
-    v128.store(products, q1, 16)
-    v128.store(products, q2, 32)
-    v128.store(products, q3, 48)
-    for (let lane: usize = 0; count > 0; --count, lane += SIZE) {
-      const d: Float = load<Float>(from + lane) - mean
-      const g: Float = d * scale <= threshold ? 0 : load<Float>(grad + lane)
-      store<Float>(sums + lane, load<Float>(sums + lane) + g)
-      store<Float>(products + lane, load<Float>(products + lane) + g * d)
+    if (left == 0) continue
+    if (left >= LANES) {
+      let d = v128.sub<Float>(v128.load(from), means)
+      let g = v128.andnot(v128.load(grad), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
+      s0 = v128.add<Float>(s0, g)
+      q0 = v128.add<Float>(q0, v128.mul<Float>(g, d))
+      if (left >= 2 * LANES) {
+        d = v128.sub<Float>(v128.load(from, 16), means)
+        g = v128.andnot(v128.load(grad, 16), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
+        s1 = v128.add<Float>(s1, g)
+        q1 = v128.add<Float>(q1, v128.mul<Float>(g, d))
+      }
+      if (left >= 3 * LANES) {
+        d = v128.sub<Float>(v128.load(from, 32), means)
+        g = v128.andnot(v128.load(grad, 32), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
+        s2 = v128.add<Float>(s2, g)
+        q2 = v128.add<Float>(q2, v128.mul<Float>(g, d))
+      }
+      const whole = <usize>(left & -LANES) * SIZE
+      from += whole
+      grad += whole
+      left &= LANES - 1
     }
-    s0 = v128.load(sums)
-    s1 = v128.load(sums, 16)
-    s2 = v128.load(sums, 32)
-    s3 = v128.load(sums, 48)
-    q0 = v128.load(products)
-    q1 = v128.load(products, 16)
-    q2 = v128.load(products, 32)
-    q3 = v128.load(products, 48)
+    if (left > 0) {
+      // The lanes of dy past the end are 0, and add nothing.
+      const d = v128.sub<Float>(loadFirst(left, from), means)
+      const g = v128.andnot(loadFirst(left, grad), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
+      s3 = v128.add<Float>(s3, g)
+      q3 = v128.add<Float>(q3, v128.mul<Float>(g, d))
+    }
+  }
+  store<f64>(out, load<f64>(out) + totalOf(s0, s1, s2, s3))
+  store<f64>(out, load<f64>(out, SECOND) + totalOf(q0, q1, q2, q3), SECOND)
+}
+
+/**
+ * The sums of dy and of dy * (x - mean), for n rows of one channel, to `out` as float64; stride in bytes. dy does not
+ * count where (x - mean) * scale <= threshold: -beta before a ReLU, which is y <= 0, and NaN, which saves the
+ * comparisons, before none.
+ */
+export function sumGradients(
+  n: i32, hw: i32, mean: Float, scale: Float, threshold: Float, stride: usize, x: usize, dy: usize, out: usize,
+): void {
+  const means = v128.splat<Float>(mean)
+  const scales = v128.splat<Float>(scale)
+  const thresholds = v128.splat<Float>(threshold)
+  const together = rowsOfBlock(n, hw)
+  v128.store(out, v128.splat<Float>(0))
+  for (; n > 0; n -= together) {
+    for (let at = 0; at < hw; at += RUN) {
+      const offset = <usize>at * SIZE
+      accumulateGradients(
+        min(n, together), min(hw - at, RUN), means, scales, thresholds, threshold == threshold, stride, x + offset,
+        dy + offset, out,
+      )
+    }
+    x += <usize>together * stride
+    dy += <usize>together * stride
   }
 }
 

@@ -8,7 +8,7 @@ import { poolRow, poolWide } from '../src/kernels/conv-geometry'
 import { fill } from './elementwise'
 import { LANES, SIZE } from './float'
 import { addPlaces, evens, gather, odds, splatPlace, storePlaces, zipHigh, zipLow } from './lanes'
-import { accumulate, clearLanes, totalOfLanes } from './reduce'
+import { Values, total } from './reduce'
 
 /**
  * Whether windows are 2 x 2 side by side, all of them whole: no row needs scratch. At the odd tail of a row comes a
@@ -310,13 +310,35 @@ function counted(o: i32, size: i32, k: i32, stride: i32, pad: i32, countPad: i32
   return countPad ? min(end, size + pad) - begin : min(end, size) - max(begin, 0)
 }
 
+/** Values of a side of a window that are summed one after the other; more in blocks of as many. */
+const LONGEST: i32 = 256
+
 @inline
 /** The sum of `count` vectors `step` bytes apart, from 0 on; without a loop for up to three, the usual ones. */
 function sumOf(count: i32, step: usize, at: usize): v128 {
   let sum = v128.add<Float>(v128.splat<Float>(0), v128.load(at))
   if (count > 1) sum = v128.add<Float>(sum, v128.load(at + step))
   if (count > 2) sum = v128.add<Float>(sum, v128.load(at + 2 * step))
-  for (let i = 3; i < count; ++i) sum = v128.add<Float>(sum, v128.load(at + <usize>i * step))
+  for (let i = 3; i < min(count, LONGEST); ++i) sum = v128.add<Float>(sum, v128.load(at + <usize>i * step))
+  for (let begin = LONGEST; begin < count; begin += LONGEST) {
+    let block = v128.splat<Float>(0)
+    for (let i = begin; i < min(count, begin + LONGEST); ++i) {
+      block = v128.add<Float>(block, v128.load(at + <usize>i * step))
+    }
+    sum = v128.add<Float>(sum, block)
+  }
+  return sum
+}
+
+@inline
+/** The same of single values. */
+function sumOfOne(count: i32, step: usize, at: usize): Float {
+  let sum: Float = 0
+  for (let begin = 0; begin < count; begin += LONGEST) {
+    let block: Float = 0
+    for (let i = begin; i < min(count, begin + LONGEST); ++i, at += step) block += load<Float>(at)
+    sum += block
+  }
   return sum
 }
 
@@ -330,7 +352,8 @@ function countColumns(w: i32, ow: i32, wide: i32, kw: i32, sw: i32, pw: i32, cou
 
 /**
  * y = the mean of each window; with countPad the zeros around the image count, as far as the padding goes. The sums of
- * the columns of a window, top to bottom, are added from left to right. scratch: poolScratch() bytes.
+ * the columns of a window, top to bottom, are added from left to right, in blocks of
+ * LONGEST. scratch: poolScratch() bytes.
  */
 export function avgPool2dForward(
   planes: i32, h: i32, w: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, countPad: i32,
@@ -372,10 +395,7 @@ export function avgPool2dForward(
         v128.store(sums + column, sumOf(rows, width, from + column))
       }
       for (; column < width; column += SIZE) {
-        let sum: Float = 0
-        let at = from + column
-        for (let row = 0; row < rows; ++row, at += width) sum += load<Float>(at)
-        store<Float>(sums + column, sum)
+        store<Float>(sums + column, sumOfOne(rows, width, from + column))
       }
       const counts2 = v128.splat<Float>(<Float>counted(i, h, kh, sh, ph, countPad))
       for (let j = 0; j < ow; j += LANES) {
@@ -385,7 +405,13 @@ export function avgPool2dForward(
           sum = sumOf(kw, SIZE, at)
         } else {
           sum = v128.splat<Float>(0)
-          for (let k = 0; k < kw; ++k, at += SIZE) sum = v128.add<Float>(sum, loadStrided(sw, at))
+          for (let begin = 0; begin < kw; begin += LONGEST) {
+            let block = v128.splat<Float>(0)
+            for (let k = begin; k < min(kw, begin + LONGEST); ++k, at += SIZE) {
+              block = v128.add<Float>(block, loadStrided(sw, at))
+            }
+            sum = v128.add<Float>(sum, block)
+          }
         }
         const mean = v128.div<Float>(sum, v128.mul<Float>(counts2, v128.load(counts + <usize>j * SIZE)))
         const left = ow - j
@@ -481,17 +507,19 @@ export function avgPool2dBackward(
       for (; column + 16 <= width; column += 16) {
         let sum = v128.splat<Float>(0)
         let at = windows + column
-        for (let k = 0; k < kw; ++k, at += SIZE) sum = v128.add<Float>(sum, v128.load(at))
+        for (let begin = 0; begin < kw; begin += LONGEST) {
+          let block = v128.splat<Float>(0)
+          for (let k = begin; k < min(kw, begin + LONGEST); ++k, at += SIZE) block = v128.add<Float>(block, v128.load(at))
+          sum = v128.add<Float>(sum, block)
+        }
         at = from + column
         let row = top
         for (; row < fresh; ++row, at += width) v128.store(at, v128.add<Float>(v128.load(at), sum))
         for (; row < bottom; ++row, at += width) v128.store(at, sum)
       }
       for (; column < width; column += SIZE) {
-        let sum: Float = 0
-        let at = windows + column
-        for (let k = 0; k < kw; ++k, at += SIZE) sum += load<Float>(at)
-        at = from + column
+        const sum = sumOfOne(kw, SIZE, windows + column)
+        let at = from + column
         let row = top
         for (; row < fresh; ++row, at += width) store<Float>(at, load<Float>(at) + sum)
         for (; row < bottom; ++row, at += width) store<Float>(at, sum)
@@ -502,12 +530,10 @@ export function avgPool2dBackward(
   }
 }
 
-/** y = the mean of each plane of `size` values. scratch: 64 bytes. */
-export function globalAvgPool2dForward(planes: i32, size: i32, x: usize, scratch: usize, y: usize): void {
+/** y = the mean of each plane of `size` values. */
+export function globalAvgPool2dForward(planes: i32, size: i32, x: usize, y: usize): void {
   for (let plane = 0; plane < planes; ++plane) {
-    clearLanes(scratch)
-    accumulate(size, x, scratch)
-    store<Float>(y, totalOfLanes(scratch) / <Float>size)
+    store<Float>(y, <Float>(total<Values>(1, size, 0, x, 0, 0) / <f64>size))
     x += <usize>size * SIZE
     y += SIZE
   }

@@ -1,83 +1,155 @@
-// Sums over long rows. A sum that is vectorised has another order than a plain one, so the order is part of the
-// definition: four vectors of partial sums (8 in float64, 16 in float32), value i of a row into partial sum i mod
-// their number, rows one after the other; at the end the four vectors as (0 + 1) + (2 + 3), then lane after lane.
-// `lanes` is where the partial sums live between rows: 64 bytes.
+// Sums over long rows, and of what is made of their values. In float32 one sum over a million values would lose its
+// last digits to every addition, up to 1 % in all; so partial sums are short, and a total in float64 takes them up.
+// The order is part of the definition, for both engines and for any number of rows:
+//
+// - A row is cut into runs of SUM_STEPS * SUMS values, the last one shorter. Runs go into SUMS partial sums, which are
+//   four vectors: value i of a run into partial sum i mod SUMS, but what is left of the last vector of a run, if it is
+//   not whole, into the first lanes of the fourth vector.
+// - A block is a run, or as many rows shorter than one as add at most SUM_STEPS values to a partial sum. At its end the
+//   four vectors are added as (0 + 1) + (2 + 3), and their lanes, one after the other, in float64.
+// - Block after block is added to the total.
 
+import { SUM_STEPS } from '../src/kernels/blocking'
 import { LANES, SIZE } from './float'
+import { loadFirst } from './lanes'
 
-const SUMS: i32 = 4 * LANES
+/** Partial sums: four vectors. */
+export const SUMS: i32 = 4 * LANES
+/** Values of the longest run. */
+export const RUN: i32 = SUM_STEPS * SUMS
 
-export function clearLanes(lanes: usize): void {
-  memory.fill(lanes, 0, 64)
+/** Of `rows` rows of `count` values, those in a block; where a row is longer than a run, a block is a run. */
+export function rowsOfBlock(rows: i32, count: i32): i32 {
+  return rows == 1 || count >= RUN ? 1 : SUM_STEPS / ((count + SUMS - 1) / SUMS)
 }
 
-/** lanes += the values of x. */
-export function accumulate(count: i32, x: usize, lanes: usize): void {
-  let s0 = v128.load(lanes)
-  let s1 = v128.load(lanes, 16)
-  let s2 = v128.load(lanes, 32)
-  let s3 = v128.load(lanes, 48)
-  for (; count >= SUMS; count -= SUMS) {
-    s0 = v128.add<Float>(s0, v128.load(x))
-    s1 = v128.add<Float>(s1, v128.load(x, 16))
-    s2 = v128.add<Float>(s2, v128.load(x, 32))
-    s3 = v128.add<Float>(s3, v128.load(x, 48))
-    x += 64
-  }
-  v128.store(lanes, s0)
-  v128.store(lanes, s1, 16)
-  v128.store(lanes, s2, 32)
-  v128.store(lanes, s3, 48)
-  for (; count > 0; --count) {
-    store<Float>(lanes, load<Float>(lanes) + load<Float>(x))
-    lanes += SIZE
-    x += SIZE
-  }
-}
-
-export function totalOfLanes(lanes: usize): Float {
-  const total = v128.add<Float>(
-    v128.add<Float>(v128.load(lanes), v128.load(lanes, 16)),
-    v128.add<Float>(v128.load(lanes, 32), v128.load(lanes, 48)),
-  )
-  let sum: Float = v128.extract_lane<Float>(total, 0) + v128.extract_lane<Float>(total, 1)
+/** The total of the partial sums of a block. */
+export function totalOf(s0: v128, s1: v128, s2: v128, s3: v128): f64 {
+  const s = v128.add<Float>(v128.add<Float>(s0, s1), v128.add<Float>(s2, s3))
+  let sum = <f64>v128.extract_lane<Float>(s, 0) + <f64>v128.extract_lane<Float>(s, 1)
   if (sizeof<Float>() == 4) {
-    sum += v128.extract_lane<Float>(total, 2)
-    sum += v128.extract_lane<Float>(total, 3)
+    sum += <f64>v128.extract_lane<Float>(s, 2)
+    sum += <f64>v128.extract_lane<Float>(s, 3)
   }
   return sum
 }
 
-/** Sum of squares of x; lanes: 64 bytes. */
-export function sumOfSquares(count: i32, x: usize, lanes: usize): Float {
-  return dot(count, x, x, lanes)
+/** What is summed, as types, so that each gets a loop of its own: x, |x|, x y and x (y - p). */
+export type Values = u8
+export type Magnitudes = u16
+export type Products = u32
+export type Deviations = u64
+
+@inline
+function hasPartner<T>(): bool {
+  return sizeof<T>() >= 4
 }
 
-/** Sum of products of a and b; lanes: 64 bytes. */
-export function dot(count: i32, a: usize, b: usize, lanes: usize): Float {
-  clearLanes(lanes)
-  let s0 = f64x2.splat(0)
-  let s1 = s0
-  let s2 = s0
-  let s3 = s0
-  for (; count >= SUMS; count -= SUMS) {
-    s0 = v128.add<Float>(s0, v128.mul<Float>(v128.load(a), v128.load(b)))
-    s1 = v128.add<Float>(s1, v128.mul<Float>(v128.load(a, 16), v128.load(b, 16)))
-    s2 = v128.add<Float>(s2, v128.mul<Float>(v128.load(a, 32), v128.load(b, 32)))
-    s3 = v128.add<Float>(s3, v128.mul<Float>(v128.load(a, 48), v128.load(b, 48)))
-    a += 64
-    b += 64
+@inline
+function term<T>(x: v128, y: v128, p: v128): v128 {
+  if (sizeof<T>() == 1) return x
+  if (sizeof<T>() == 2) return v128.andnot(x, p)
+  if (sizeof<T>() == 4) return v128.mul<Float>(x, y)
+  return v128.mul<Float>(x, v128.sub<Float>(y, p))
+}
+
+/** The sum of what T says of a block: `rows` rows of `count` values, `stride` bytes apart; see total(). */
+function totalOfBlock<T>(rows: i32, count: i32, stride: usize, x: usize, y: usize, p: v128): f64 {
+  const zero = v128.splat<Float>(0)
+  let s0 = zero
+  let s1 = zero
+  let s2 = zero
+  let s3 = zero
+  do {
+    let left = count
+    let from = x
+    for (; left >= SUMS; left -= SUMS) {
+      if (hasPartner<T>()) {
+        s0 = v128.add<Float>(s0, term<T>(v128.load(from), v128.load(y), p))
+        s1 = v128.add<Float>(s1, term<T>(v128.load(from, 16), v128.load(y, 16), p))
+        s2 = v128.add<Float>(s2, term<T>(v128.load(from, 32), v128.load(y, 32), p))
+        s3 = v128.add<Float>(s3, term<T>(v128.load(from, 48), v128.load(y, 48), p))
+        y += 64
+      } else {
+        s0 = v128.add<Float>(s0, term<T>(v128.load(from), zero, p))
+        s1 = v128.add<Float>(s1, term<T>(v128.load(from, 16), zero, p))
+        s2 = v128.add<Float>(s2, term<T>(v128.load(from, 32), zero, p))
+        s3 = v128.add<Float>(s3, term<T>(v128.load(from, 48), zero, p))
+      }
+      from += 64
+    }
+    if (left >= LANES) {
+      s0 = v128.add<Float>(s0, term<T>(v128.load(from), hasPartner<T>() ? v128.load(y) : zero, p))
+      if (left >= 2 * LANES) {
+        s1 = v128.add<Float>(s1, term<T>(v128.load(from, 16), hasPartner<T>() ? v128.load(y, 16) : zero, p))
+      }
+      if (left >= 3 * LANES) {
+        s2 = v128.add<Float>(s2, term<T>(v128.load(from, 32), hasPartner<T>() ? v128.load(y, 32) : zero, p))
+      }
+      const whole = <usize>(left & -LANES) * SIZE
+      from += whole
+      y += whole
+      left &= LANES - 1
+    }
+    // The lanes past the end are 0, and add nothing.
+    if (left > 0) {
+      s3 = v128.add<Float>(s3, term<T>(loadFirst(left, from), hasPartner<T>() ? loadFirst(left, y) : zero, p))
+    }
+    // Only of values there are several rows. V8 unrolls loops inside of others, which costs the magnitudes 10 %.
+    if (sizeof<T>() != sizeof<Values>()) break
+    x += stride
+  } while (--rows > 0)
+  return totalOf(s0, s1, s2, s3)
+}
+
+/**
+ * The sum over `rows` rows of `count` values, `stride` bytes apart, of what T says. y: a single row, only for what has
+ * two factors; p: the number in it, if it has one, or -0.0, the sign that magnitudes are without.
+ */
+export function total<T>(rows: i32, count: i32, stride: usize, x: usize, y: usize, p: Float): f64 {
+  const ps = v128.splat<Float>(p)
+  const together = rowsOfBlock(rows, count)
+  let sum: f64 = 0
+  for (; rows > 0; rows -= together, x += <usize>together * stride) {
+    for (let at = 0; at < count; at += RUN) {
+      const offset = <usize>at * SIZE
+      sum += totalOfBlock<T>(min(rows, together), min(count - at, RUN), stride, x + offset, y + offset, ps)
+    }
   }
-  v128.store(lanes, s0)
-  v128.store(lanes, s1, 16)
-  v128.store(lanes, s2, 32)
-  v128.store(lanes, s3, 48)
-  let lane = lanes
-  for (; count > 0; --count) {
-    store<Float>(lane, load<Float>(lane) + load<Float>(a) * load<Float>(b))
-    lane += SIZE
-    a += SIZE
-    b += SIZE
+  return sum
+}
+
+/** The same order for (a scale) (b scale), value by value in float64: slow, for what float32 cannot square. */
+export function carefulDot(count: i32, scale: f64, a: usize, b: usize): f64 {
+  let sum: f64 = 0
+  for (; count > 0; count -= RUN) {
+    let part: f64 = 0
+    for (let i = min(count, RUN); i > 0; --i) {
+      part += <f64>load<Float>(a) * scale * (<f64>load<Float>(b) * scale)
+      a += SIZE
+      b += SIZE
+    }
+    sum += part
   }
-  return totalOfLanes(lanes)
+  return sum
+}
+
+/** Below it, products of float32 may have lost digits. */
+const LEAST_SINGLE: f64 = 1e-25
+
+/** Sum of products of a and b. In float32 neither too large nor too small for products of its own. */
+export function dot(count: i32, a: usize, b: usize): f64 {
+  const sum = total<Products>(1, count, 0, a, b, 0)
+  if (sizeof<Float>() == 8 || (abs(sum) > LEAST_SINGLE && abs(sum) < Infinity)) return sum
+  return carefulDot(count, 1, a, b)
+}
+
+/** Sum of squares of x, as dot. */
+export function sumOfSquares(count: i32, x: usize): f64 {
+  return dot(count, x, x)
+}
+
+/** Sum of |x|. */
+export function sumOfMagnitudes(count: i32, x: usize): f64 {
+  return total<Magnitudes>(1, count, 0, x, 0, -0.0)
 }

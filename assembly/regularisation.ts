@@ -1,37 +1,7 @@
-// What holds parameters and their gradients small, beside addScaled and sumOfSquares, which do L2.
+// What holds parameters and their gradients small, beside addScaled and sumOfSquares, which do L2, sumOfMagnitudes, and
+// limitRowNorms.
 
-import { scale } from './elementwise'
 import { LANES, SIZE } from './float'
-import { clearLanes, sumOfSquares, totalOfLanes } from './reduce'
-
-const SUMS: i32 = 4 * LANES
-
-/** Sum of |x|, in the order of reduce.ts; lanes: 64 bytes. */
-export function sumOfMagnitudes(count: i32, x: usize, lanes: usize): Float {
-  clearLanes(lanes)
-  let s0 = f64x2.splat(0)
-  let s1 = s0
-  let s2 = s0
-  let s3 = s0
-  for (; count >= SUMS; count -= SUMS) {
-    s0 = v128.add<Float>(s0, v128.abs<Float>(v128.load(x)))
-    s1 = v128.add<Float>(s1, v128.abs<Float>(v128.load(x, 16)))
-    s2 = v128.add<Float>(s2, v128.abs<Float>(v128.load(x, 32)))
-    s3 = v128.add<Float>(s3, v128.abs<Float>(v128.load(x, 48)))
-    x += 64
-  }
-  v128.store(lanes, s0)
-  v128.store(lanes, s1, 16)
-  v128.store(lanes, s2, 32)
-  v128.store(lanes, s3, 48)
-  let lane = lanes
-  for (; count > 0; --count) {
-    store<Float>(lane, load<Float>(lane) + abs<Float>(load<Float>(x)))
-    lane += SIZE
-    x += SIZE
-  }
-  return totalOfLanes(lanes)
-}
 
 /** y += scale * sign(x), where the sign of 0 is 0: the gradient of scale * |x|. */
 export function addSigns(count: i32, scale: Float, x: usize, y: usize): void {
@@ -65,14 +35,5 @@ export function clamp(count: i32, limit: Float, x: usize): void {
     const value = load<Float>(x)
     store<Float>(x, value > limit ? limit : value < -limit ? -limit : value)
     x += SIZE
-  }
-}
-
-/** Scales each row of x (rows x size) whose norm is above `limit` down to it; lanes: 64 bytes. */
-export function limitRowNorms(rows: i32, size: i32, limit: Float, lanes: usize, x: usize): void {
-  for (; rows > 0; --rows) {
-    const norm = sqrt<Float>(sumOfSquares(size, x, lanes))
-    if (norm > limit) scale(size, limit / norm, x)
-    x += <usize>size * SIZE
   }
 }

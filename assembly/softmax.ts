@@ -1,12 +1,12 @@
 // Softmax as a layer: over the c channels of x (n x c x hw), or over features, where hw = 1. Features lie side by side
 // and are vectorised along the row; channels lie a plane apart and are vectorised across the plane.
 
-import { SOFTMAX_SCRATCH } from '../src/kernels/blocking'
+import { SOFTMAX_SCRATCH, SUM_STEPS } from '../src/kernels/blocking'
 import { add, addScaledTo } from './elementwise'
 import { expRow, expTable } from './exp'
 import { LANES, SIZE } from './float'
 import { largestOf } from './losses'
-import { accumulate, clearLanes, dot, totalOfLanes } from './reduce'
+import { Products, Values, total } from './reduce'
 
 /** y /= divisor. */
 function divide(count: i32, divisor: Float, y: usize): void {
@@ -55,16 +55,13 @@ function raise(count: i32, x: usize, largest: usize): void {
  */
 export function softmaxForward(n: i32, c: i32, hw: i32, x: usize, scratch: usize, y: usize): void {
   const plane = <usize>hw * SIZE
-  const table = scratch + 64
   const largest = scratch + SOFTMAX_SCRATCH
   const sum = largest + plane
-  expTable(table)
+  expTable(scratch)
   for (let i = 0; i < n; ++i) {
     if (hw == 1) {
-      expRow(c, largestOf(c, x), x, table, y)
-      clearLanes(scratch)
-      accumulate(c, y, scratch)
-      divide(c, totalOfLanes(scratch), y)
+      expRow(c, largestOf(c, x), x, scratch, y)
+      divide(c, <Float>total<Values>(1, c, 0, y, 0, 0), y)
     } else {
       memory.copy(largest, x, plane)
       for (let j = 1; j < c; ++j) raise(hw, x + <usize>j * plane, largest)
@@ -72,8 +69,14 @@ export function softmaxForward(n: i32, c: i32, hw: i32, x: usize, scratch: usize
       for (let j = 0; j < c; ++j) {
         const to = y + <usize>j * plane
         addScaledTo(hw, -1, x + <usize>j * plane, largest, to)
-        expRow(hw, 0, to, table, to)
-        add(hw, sum, to, sum)
+        expRow(hw, 0, to, scratch, to)
+        if (j < SUM_STEPS) add(hw, sum, to, sum)
+      }
+      // More channels are summed in blocks, where the largest were.
+      for (let begin = SUM_STEPS; begin < c; begin += SUM_STEPS) {
+        memory.fill(largest, 0, plane)
+        for (let j = begin; j < min(c, begin + SUM_STEPS); ++j) add(hw, largest, y + <usize>j * plane, largest)
+        add(hw, sum, largest, sum)
       }
       for (let j = 0; j < c; ++j) divideEach(hw, sum, y + <usize>j * plane)
     }
@@ -137,12 +140,20 @@ function addProducts(count: i32, y: usize, dy: usize, sums: usize): void {
 export function softmaxBackward(n: i32, c: i32, hw: i32, y: usize, dy: usize, scratch: usize, dx: usize): void {
   const plane = <usize>hw * SIZE
   const sums = scratch + SOFTMAX_SCRATCH
+  const block = sums + plane
   for (let i = 0; i < n; ++i) {
     if (hw == 1) {
-      spread(c, dot(c, y, dy, scratch), y, dy, dx)
+      spread(c, <Float>total<Products>(1, c, 0, y, dy, 0), y, dy, dx)
     } else {
       memory.fill(sums, 0, plane)
-      for (let j = 0; j < c; ++j) addProducts(hw, y + <usize>j * plane, dy + <usize>j * plane, sums)
+      for (let begin = 0; begin < c; begin += SUM_STEPS) {
+        const to = begin ? block : sums
+        if (begin) memory.fill(block, 0, plane)
+        for (let j = begin; j < min(c, begin + SUM_STEPS); ++j) {
+          addProducts(hw, y + <usize>j * plane, dy + <usize>j * plane, to)
+        }
+        if (begin) add(hw, sums, block, sums)
+      }
       for (let j = 0; j < c; ++j) {
         spreadEach(hw, sums, y + <usize>j * plane, dy + <usize>j * plane, dx + <usize>j * plane)
       }

@@ -15,7 +15,7 @@
 //
 // Legend: `size` is that of a tile of inputs, `outputs` that of its outputs, the border is how much wider the first is.
 
-import { MR, ceilDivide } from '../src/kernels/blocking'
+import { KC, MR, SUM_STEPS, ceilDivide } from '../src/kernels/blocking'
 import {
   PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize,
   winogradTiles,
@@ -148,6 +148,7 @@ export function winogradProduct(
         }
       }
 
+      const block = min(c, KC)
       // MR filters at a time, so that their products are still in the cache when they become outputs.
       const mPlace = placeStride(MR * columns * <i32>SIZE)
       let panel = u
@@ -156,7 +157,11 @@ export function winogradProduct(
           let to = m + <usize>e * mPlace
           let sliver = v + <usize>e * vPlace
           for (let j = 0; j < columns; j += NR) {
-            tile(c, 1, panel, sliver, scratch + ZEROS, to, <usize>columns * SIZE)
+            tile(block, 1, panel, sliver, scratch + ZEROS, to, <usize>columns * SIZE)
+            for (let p = KC; p < c; p += KC) {
+              const from = panel + <usize>(p * MR) * 16
+              tile(min(KC, c - p), 0, from, sliver + <usize>p * SLIVER_ROW, scratch + ZEROS, to, <usize>columns * SIZE)
+            }
             sliver += <usize>c * SLIVER_ROW
             to += SLIVER_ROW
           }
@@ -215,8 +220,11 @@ export function winogradWeight(
   const g = turned ? right : left
   const vWidth = turned ? MR : NR
   const gWidth = turned ? NR : MR
+  const place = <usize>(panels * MR) * duRow
+  // Chunks that are in dU, which is added to dw before they are so many that their sum would lose digits.
+  let chunks = 0
   fillConstants(size, scratch)
-  memory.fill(du, 0, <usize>(places * panels * MR) * duRow)
+  memory.fill(du, 0, <usize>places * place)
   memory.fill(source, 0, dySource - source + <usize>(images * f) * dyPlaneBytes)
   for (let image = 0; image < n; image += images) {
     const count = min(images, n - image)
@@ -275,14 +283,18 @@ export function winogradWeight(
           let sliver = right + <usize>e * rightPlace
           let to = du + <usize>((e * panels + i) * MR) * duRow
           for (let j = 0; j < slivers; ++j) {
-            tile(used, 0, panel, sliver, 0, to, duRow)
+            tile(used, 0, panel, sliver, scratch + ZEROS, to, duRow)
             sliver += <usize>used * SLIVER_ROW
             to += SLIVER_ROW
           }
         }
       }
+      chunks += 1
+      const isLast = image + count == n && first + used == count * tiles
+      if (chunks < SUM_STEPS && !isLast) continue
+      addWeightGradients(size, turned ? c : f, turned ? f : c, i32(turned), du, duRow, place, scratch, dw)
+      memory.fill(du, 0, <usize>places * place)
+      chunks = 0
     }
   }
-  const place = <usize>(panels * MR) * duRow
-  addWeightGradients(size, turned ? c : f, turned ? f : c, i32(turned), du, duRow, place, scratch, dw)
 }

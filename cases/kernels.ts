@@ -184,7 +184,7 @@ export function batchNormCases(n: number, c: number, hw: number, training: numbe
         a.values(c),
         a.positive(c),
         a.values(size),
-        a.scratch(Math.max(NORM_SCRATCH, 2 * c * a.bytes)),
+        a.scratch(NORM_SCRATCH),
         a.values(c),
         a.values(c),
         a.values(size),
@@ -226,7 +226,7 @@ export function groupNormCases(n: number, groups: number, c: number, hw: number)
         a.values(statistics),
         a.positive(statistics),
         a.values(x),
-        a.scratch(NORM_SCRATCH),
+        a.scratch(NORM_SCRATCH + 2 * features * a.bytes),
         ...outputs(a),
         dx ? a.values(x) : 0,
       ],
@@ -332,7 +332,7 @@ export function updateCases(count: number): KernelCase[] {
     },
     { kernel: 'addScaled', name, traffic: 3 * count, args: (a) => [count, 0.3, ...values(a, 2)] },
     { kernel: 'addScaledTo', name, traffic: 3 * count, args: (a) => [count, 0.3, ...values(a, 3)] },
-    { kernel: 'dot', name, traffic: 2 * count, args: (a) => [count, ...values(a, 2), a.scratch(64)] },
+    { kernel: 'dot', name, traffic: 2 * count, args: (a) => [count, ...values(a, 2)] },
   ]
 }
 
@@ -341,14 +341,14 @@ export function regularisationCases(rows: number, size: number): KernelCase[] {
   const name = `${rows}x${size}`
   const count = rows * size
   return [
-    { kernel: 'sumOfMagnitudes', name, traffic: count, args: (a) => [count, a.values(count), a.scratch(64)] },
+    { kernel: 'sumOfMagnitudes', name, traffic: count, args: (a) => [count, a.values(count)] },
     { kernel: 'addSigns', name, traffic: 3 * count, args: (a) => [count, 0.3, a.values(count), a.values(count)] },
     { kernel: 'clamp', name, traffic: 2 * count, args: (a) => [count, 1e-3, a.values(count)] },
     {
       kernel: 'limitRowNorms',
       name,
       traffic: count,
-      args: (a) => [rows, size, 0.1, a.scratch(64), a.values(count)],
+      args: (a) => [rows, size, 0.1, a.values(count)],
     },
   ]
 }
@@ -392,7 +392,6 @@ export function hingeCase(n: number, classes: number, gradient = true): KernelCa
       0.9,
       a.values(n * classes),
       a.integers(n, classes),
-      a.scratch(64),
       gradient ? a.values(n * classes) : 0,
     ],
   }
@@ -525,7 +524,7 @@ export function globalAvgPoolCases(planes: number, size: number): KernelCase[] {
       kernel: 'globalAvgPool2dForward',
       name,
       traffic,
-      args: (a) => [planes, size, a.values(planes * size), a.scratch(64), a.values(planes)],
+      args: (a) => [planes, size, a.values(planes * size), a.values(planes)],
     },
     {
       kernel: 'globalAvgPool2dBackward',
@@ -671,7 +670,10 @@ export const kernelCases: readonly KernelCase[] = [
     { kernel: 'scale', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
     ...regularisationCases(count, 3),
     ...regularisationCases(2, count),
-    { kernel: 'sumOfSquares', name: `${count}`, args: (a) => [count, a.values(count), a.scratch(64)] },
+    { kernel: 'firstNotFinite', name: `${count}`, args: (a) => [count, a.values(count)] },
+    { kernel: 'norm', name: `${count}`, args: (a) => [count, a.values(count)] },
+    { kernel: 'maxMagnitude', name: `${count}`, args: (a) => [count, a.values(count)] },
+    { kernel: 'sumOfSquares', name: `${count}`, args: (a) => [count, a.values(count)] },
     meanSquaredErrorCase(count),
     meanSquaredErrorCase(count, false),
     binaryCase(count),
@@ -707,13 +709,11 @@ export function prepare({ args }: KernelCase, bytes: 8 | 4, seed = 1): Call {
   let end = 64
   const writers: ((buffer: ArrayBuffer, random: ReturnType<typeof createRandom>) => void)[] = []
   const spans: [number, number][] = []
-  const place = (size: number, write?: (typeof writers)[number]): number => {
+  const place = (size: number, write: (typeof writers)[number]): number => {
     const pointer = end
     end = Math.ceil((end + size) / 64) * 64
-    if (write) {
-      writers.push(write)
-      spans.push([pointer, Math.ceil(size / 4)])
-    }
+    writers.push(write)
+    spans.push([pointer, Math.ceil(size / 4)])
     return pointer
   }
   const floats = (count: number, draw: (random: ReturnType<typeof createRandom>) => number): number => {
@@ -736,7 +736,13 @@ export function prepare({ args }: KernelCase, bytes: 8 | 4, seed = 1): Call {
     positive: (count) => floats(count, (random) => random.uniform() + 0.1),
     integers,
     integersOut: (count) => integers(count, 1000),
-    scratch: (size) => place(size),
+    // Full of NaN, so that nothing is read before it is written.
+    scratch(size) {
+      const pointer = end
+      end = Math.ceil((end + size) / 64) * 64
+      writers.push((buffer) => new Uint8Array(buffer, pointer, size).fill(255))
+      return pointer
+    },
   })
   return {
     args: list,

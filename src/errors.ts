@@ -77,12 +77,16 @@ function isIndexed(value: object): boolean {
   return Array.isArray(value) || ArrayBuffer.isView(value) || Object.getPrototypeOf(value) === String.prototype
 }
 
-/** Whether a value is an object of no class, of whichever realm. */
+/** Whether a value is an object of no class, of whichever realm; false of what cannot be looked at, too. */
 export function isPlain(value: unknown): value is object {
   if (value === null || typeof value !== 'object') return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  // That of a plain object has none itself, in every realm.
-  return prototype === null || Object.getPrototypeOf(prototype) === null
+  try {
+    const prototype: unknown = Object.getPrototypeOf(value)
+    // That of a plain object has none itself, in every realm.
+    return prototype === null || Object.getPrototypeOf(prototype) === null
+  } catch {
+    return false
+  }
 }
 
 /** What `read` gives; if a getter, a proxy or an iterator of the user throws meanwhile, a PlanError that says so. */
@@ -187,7 +191,7 @@ export function oneOf<T extends string>(where: string, name: string, value: unkn
  */
 export function callable<T>(where: string, name: string, value: T, wanted: string): T {
   if (isCallable(value)) return value
-  const found = typeof value === 'function' ? 'a class' : show(value)
+  const found = typeof value === 'function' ? 'a class, or what else cannot be called' : show(value)
   throw new PlanError(`${where}: ${name ? `${name} must be` : 'wants'} ${wanted}, got ${found}`)
 }
 
@@ -228,9 +232,9 @@ export function brief(name: string): string {
   return shorten(name, NAME_WIDTH)
 }
 
-/** The first of a few numbers, such as the sizes of a shape. */
-export function few(values: ArrayLike<number>): string {
-  const first = Array.from({ length: Math.min(values.length, MEMBERS) }, (_, i) => values[i]).join(', ')
+/** The first of a few numbers, such as the sizes of a shape, or of a few names. */
+export function few(values: ArrayLike<number | string>): string {
+  const first = Array.from({ length: Math.min(values.length, MEMBERS) }, (_, i) => brief(String(values[i]))).join(', ')
   return values.length > MEMBERS ? `${first}, ...` : first
 }
 

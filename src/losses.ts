@@ -1,5 +1,5 @@
 import { PlanError, checkArguments, checkOptions, few, finite, given, numbers } from './errors'
-import { BINARY_SCRATCH, SOFTMAX_SCRATCH, SUMS } from './kernels/blocking'
+import { BINARY_SCRATCH, SOFTMAX_SCRATCH } from './kernels/blocking'
 import { N, WEIGHT, times } from './plan/calls'
 import type { Loss } from './plan/plan'
 import type { Value } from './plan/value'
@@ -67,7 +67,6 @@ export function hinge(options: { margin?: number } = {}): Loss {
       plan.loss('hinge', {
         sizes: [N, x.size, WEIGHT, margin],
         reads: [x, target],
-        scratch: SUMS,
         writes: [x.gradient],
       })
       return { targets: 'labels', target }
@@ -78,7 +77,7 @@ export function hinge(options: { margin?: number } = {}): Loss {
 /** The mean over all values of (y - target)²; targets have the shape of the output. */
 export function meanSquaredError(): Loss {
   checkArguments('meanSquaredError', arguments, 0)
-  return valuesLoss('meanSquaredError', 'values', SUMS)
+  return valuesLoss('meanSquaredError', 'values', 0)
 }
 
 /**

@@ -92,24 +92,6 @@ export function classificationReport(matrix: readonly (readonly number[])[] | un
   }
 }
 
-/** The counts of a square matrix, each read once. */
-function readMatrix(matrix: unknown): number[][] {
-  const rows = Array.isArray(matrix)
-    ? Array.from(matrix as unknown[], (row) => (isList(row) ? Array.from(row) : []))
-    : []
-  let total = 0
-  for (const row of rows) for (const count of row) total += Number.isSafeInteger(count) && count >= 0 ? count : NaN
-  if (rows.length && rows.every((row) => row.length === rows.length) && Number.isSafeInteger(total)) return rows
-  throw new DataError(
-    `classificationReport: want a confusion matrix, as many rows as columns, of counts, got ${show(matrix)}; ` +
-      `model.evaluate(data, { confusion: true }) gives one`,
-  )
-}
-
-function isList(value: unknown): value is number[] {
-  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))
-}
-
 /** Turns scores into probabilities, in place: each row of `size` through softmax, or each value through the sigmoid. */
 export function probabilitiesOf(kind: 'softmax' | 'sigmoid', scores: Scores, size: number): void {
   if (kind === 'sigmoid') {
@@ -129,4 +111,22 @@ export function probabilitiesOf(kind: 'softmax' | 'sigmoid', scores: Scores, siz
 function sigmoid(z: number): number {
   const e = exp(-Math.abs(z))
   return z >= 0 ? 1 / (1 + e) : e / (1 + e)
+}
+
+/** The counts of a square matrix, each read once. */
+function readMatrix(matrix: unknown): number[][] {
+  const rows = Array.isArray(matrix)
+    ? Array.from(matrix as unknown[], (row) => (isList(row) ? Array.from(row) : []))
+    : []
+  let total = 0
+  for (const row of rows) for (const count of row) total += Number.isSafeInteger(count) && count >= 0 ? count : NaN
+  if (rows.length && rows.every((row) => row.length === rows.length) && Number.isSafeInteger(total)) return rows
+  throw new DataError(
+    `classificationReport: want a confusion matrix, as many rows as columns, of counts, got ${show(matrix)}; ` +
+      `model.evaluate(data, { confusion: true }) gives one`,
+  )
+}
+
+function isList(value: unknown): value is number[] {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))
 }

@@ -9,7 +9,7 @@ export interface Pauses {
   close(): void
 }
 
-/** Where the clock stands still while code runs (workerd's does), as many questions are an answer. */
+/** A pause is due after so many questions, too: workerd's clock stands still while code runs. */
 const QUESTIONS = 10_000
 
 /** A pause is due every so many milliseconds, and at the start. */

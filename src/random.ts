@@ -1,4 +1,4 @@
-import { PlanError, checkArguments, integer as checkInteger, show } from './errors'
+import { PlanError, checkArguments, integer as checkInteger, readSafely, show } from './errors'
 import { log } from './kernels/math'
 
 /** A stream of random numbers that is the same on every machine for the same seed. */
@@ -32,21 +32,44 @@ export function mix(z: number): number {
  */
 export function createRandom(seed: number, stream = 0, index = 0): Random {
   checkArguments('createRandom', arguments, 3)
+  const random = createDraws(seed, stream)
+  random.begin(index)
+  return random
+}
+
+/** Random numbers that begin anew for each index, with nothing allocated. */
+export interface Draws extends Random {
+  /** From here on, the numbers are those of createRandom(seed, stream, index). */
+  begin(index: number): void
+}
+
+/** See createRandom; `begin` comes before the first number. */
+export function createDraws(seed: number, stream: number): Draws {
   checkInteger('createRandom', 'seed', seed, 0)
   checkInteger('createRandom', 'stream', stream, 0, 4294967295)
-  checkInteger('createRandom', 'index', index, 0, 4294967295)
-  let state = (seed ^ Math.imul(stream, 0x85ebca6b) ^ (index ? mix(index) : 0)) >>> 0
+  let state = 0
   const split = (): number => {
     state = (state + 0x9e3779b9) >>> 0
     return mix(state)
   }
-  let a = split()
-  let b = split()
-  // The high half of the seed enters halfway, so that no two seeds give one state.
-  state = (state ^ Math.floor(seed / 4294967296)) >>> 0
-  let c = split()
-  // Never all zero, which xoshiro would not leave.
-  let d = split() | 1
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  /** The second of a pair of normal numbers. */
+  let spare = NaN
+  const begin = (index: number): void => {
+    checkInteger('createRandom', 'index', index, 0, 4294967295)
+    state = (seed ^ Math.imul(stream, 0x85ebca6b) ^ (index ? mix(index) : 0)) >>> 0
+    a = split()
+    b = split()
+    // The high half of the seed enters halfway, so that no two seeds give one state.
+    state = (state ^ Math.floor(seed / 4294967296)) >>> 0
+    c = split()
+    // Never all zero, which xoshiro would not leave.
+    d = split() | 1
+    spare = NaN
+  }
 
   const next = (): number => {
     const product = Math.imul(b, 5)
@@ -68,7 +91,6 @@ export function createRandom(seed: number, stream = 0, index = 0): Random {
     while (value >= limit) value = next()
     return value % n
   }
-  let spare = NaN
   const normal = (): number => {
     // Marsaglia's polar method gives two at a time.
     if (spare === spare) {
@@ -89,6 +111,7 @@ export function createRandom(seed: number, stream = 0, index = 0): Random {
     return x * factor
   }
   return {
+    begin,
     next,
     uniform,
     normal,
@@ -108,9 +131,11 @@ export function createRandom(seed: number, stream = 0, index = 0): Random {
 
 /** Throws unless values can be exchanged in it. */
 function checkList(values: unknown): void {
-  if (ArrayBuffer.isView(values) && 'length' in values) return
-  const { length } = (values ?? {}) as { length?: unknown }
-  const isList = typeof values === 'object' && Number.isInteger(length) && Number(length) >= 0
-  if (isList && Number(length) <= 4294967296 && !Object.isFrozen(values)) return
-  throw new PlanError(`random.shuffle: wants an array or a typed array, not frozen, got ${show(values)}`)
+  readSafely('random.shuffle', 'the list', () => {
+    if (ArrayBuffer.isView(values) && 'length' in values) return
+    const length: unknown = typeof values === 'object' && values !== null && 'length' in values && values.length
+    const isList = typeof length === 'number' && Number.isInteger(length) && length >= 0 && length <= 4294967296
+    if (isList && !Object.isFrozen(values)) return
+    throw new PlanError(`random.shuffle: wants an array or a typed array, not frozen, got ${show(values)}`)
+  })
 }

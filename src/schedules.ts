@@ -160,7 +160,7 @@ export function cosineDecay(options: Ending & { cycles?: number }): Schedule {
   const { initial, per } = timed('cosineDecay', options)
   const cycles = integer('cosineDecay', 'cycles', options.cycles ?? 1, 1)
   const { total } = options
-  if (total !== undefined) checkCycles(cycles, total, per)
+  if (total !== undefined) checkCycles(cycles, integer('cosineDecay', 'total', total, 1), per)
   return untilEnd('cosineDecay', per, total, 0, (t, end) => {
     checkCycles(cycles, end, per)
     // The last k with ⌊k · end / cycles⌋ at most t.
@@ -189,10 +189,10 @@ function untilEnd(
   return scheduleOf(where, per, (t, run) => {
     const end = total ?? run
     if (end === undefined || end === Infinity) {
-      throw new PlanError(
-        `${where}: the length of the run is not ${end ? 'finite' : 'known'}; give total, in ${per}s ` +
-          `(fit knows it where the run ends and its data are arrays)`,
-      )
+      const why = end
+        ? 'the run has no end'
+        : 'the length of the run is not known, as for batches of an iterable, or outside fit'
+      throw new PlanError(`${where}: ${why}; give total, in ${per}s`)
     }
     return t < end ? rate(t, end) : final
   })

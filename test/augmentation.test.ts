@@ -209,16 +209,22 @@ describe('augment', () => {
   const shape = [3, 8, 8]
   const images = pixels(6 * 192)
 
-  test('gives the same bits for the same seed, others for another, and goes on from batch to batch', () => {
+  test('draws by the seed and by the number of the pass, and by nothing else', () => {
     const first = changed(ALL, shape, images, 5)
     expect(changed(ALL, shape, images, 5)).toEqual(first)
     expect(changed(ALL, shape, images, 6)).not.toEqual(first)
-    const transform = augment(ALL, { seed: 5 })
-    const halves = [images.slice(0, 576), images.slice(576)].flatMap((data) => {
-      transform({ shape: [3, ...shape], data }, 3)
+    const pass = (transform: ReturnType<typeof augment>, number?: number) => {
+      const data = images.slice()
+      transform({ shape: [6, ...shape], data }, 6, number)
       return [...data]
-    })
-    expect(halves).toEqual(first)
+    }
+    const transform = augment(ALL, { seed: 5 })
+    const passes = [0, 1, 2].map(() => pass(transform))
+    expect(passes[0]).toEqual([...first])
+    expect(passes[1]).not.toEqual(passes[0])
+    // A transform of another run, at once at that pass.
+    expect(pass(augment(ALL, { seed: 5 }), 2)).toEqual(passes[2])
+    expect(pass(transform, 1)).toEqual(passes[1])
   })
 
   test('the same bits on every machine', () => {

@@ -117,6 +117,11 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
     /^normalize: mean has 2 .* input has 3 channels/,
   ],
   [
+    'an image as scores, of a layer that cannot be last: the shape comes first',
+    () => plan(relu(), image, { loss: softmaxCrossEntropy() }),
+    /^softmax\w+: .*\(3, 8, 8\); .*flatten/,
+  ],
+  [
     'an image as scores',
     () => plan(tanh(), image, { loss: softmaxCrossEntropy() }),
     /^softmax\w+: .*\(3, 8, 8\); .*flatten/,

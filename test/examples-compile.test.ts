@@ -13,19 +13,8 @@ test('there are examples in docstrings and on the pages', () => {
   expect(pages.length).toBeGreaterThan(6)
 })
 
-/** What the README shows and the library is about to have. */
-const COMING = [
-  /types '.*' and '"diverged"' have no overlap/,
-  /Property 'diverged' does not exist on type 'History'/,
-  /Expected 1 arguments, but got 2/,
-  /Type 'Schedule' is not assignable to type 'number'/,
-  /Property 'batchLoss' does not exist on type 'Progress'/,
-  /Property 'close' does not exist on type 'Model<.*>'/,
-  /Type 'Uint8Array<ArrayBufferLike>' is not assignable to type 'BlobPart'/,
-].map((message) => expect.stringMatching(new RegExp(`^README.md:\\d+: .*${message.source}`)))
-
 test('each compiles', () => {
-  expect(check(examples)).toEqual(COMING)
+  expect(check(examples)).toEqual([])
 })
 
 const sample = (code: string): Example => ({ place: 'sample', line: 1, code, output: undefined })

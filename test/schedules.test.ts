@@ -92,8 +92,8 @@ describe('schedules of a share of the run', () => {
     expect(schedule(0, 8)).toBe(1)
     expect(schedule(4, 8)).toBeCloseTo((1 + final) / 2, 15)
     for (const t of [8, 9, 100]) expect(schedule(t, 8)).toBe(final)
-    expect(() => schedule(0)).toThrow(/^\w+: the length of the run is not known; give total, in epochs/)
-    expect(() => schedule(0, Infinity)).toThrow(/^\w+: the length of the run is not finite; give total, in epochs/)
+    expect(() => schedule(0)).toThrow(/^\w+: the length of the run is not known, .* outside fit; give total, in epochs/)
+    expect(() => schedule(0, Infinity)).toThrow(/^\w+: the run has no end; give total, in epochs/)
     // Warm-up takes its part of the run off.
     expect(warmup(2, schedule)(6, 10)).toBe(schedule(4, 8))
     const history = await (await modelOf(warmup(2, schedule))).fit(data, { epochs: 6 })

@@ -363,7 +363,7 @@ describe('what is off, wrong or late', () => {
 
   it('a signal ends a search whose run in this thread never ends', async () => {
     const controller = new AbortController()
-    let fail = (_: Error) => {}
+    let fail: (error: Error) => void = () => {}
     const run = ({ index }: Trial) => {
       if (index < 2) return index
       setTimeout(() => controller.abort(), 10)

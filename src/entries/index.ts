@@ -4,6 +4,7 @@
  * @module v128
  */
 
+export type { Ability } from '../model/abilities'
 export {
   type ActivationStatistics,
   type Histogram,
@@ -62,7 +63,7 @@ export { type ClassificationReport, classificationReport } from '../metrics'
 export type { ModelOptions } from '../model/blueprint'
 export { createModel } from '../model/create'
 export { type Description, describe } from '../model/describe'
-export type { Ability, Model } from '../model/model'
+export type { Model } from '../model/model'
 export type { LoadResult } from '../model/weights'
 export { adagrad } from '../optimizers/adagrad'
 export { type AdamOptions, adam, adamW } from '../optimizers/adam'

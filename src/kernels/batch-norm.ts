@@ -1,18 +1,15 @@
 // Twin of assembly/batch-norm.ts.
 import { F, SHIFT, type Heap } from './float'
-import {
-  accumulateGradients, accumulateMoments, gradientRow, inverseDeviation, normalizeRow, varianceOf,
-} from './norm'
-import { SUMS, accumulate, clearLanes, totalOfLanes } from './reduce'
+import { gradientRow, inverseDeviation, inverseDeviationOf, moments, normalizeRow, sumGradients } from './norm'
 
 export const batchNormKernels = (heap: Heap) => {
-  const { f } = heap
+  const { f, out } = heap
 
   return {
     batchNormForward(
       n: number, c: number, hw: number, training: number, unbiased: number, relu: number,
       epsilon: number, momentum: number, rest: number,
-      x: number, gamma: number, beta: number, runningMean: number, runningVar: number, scratch: number,
+      x: number, gamma: number, beta: number, runningMean: number, runningVar: number, _scratch: number,
       mean: number, invStd: number, y: number,
     ): void {
       epsilon = F(epsilon)
@@ -26,30 +23,25 @@ export const batchNormKernels = (heap: Heap) => {
       mean >>>= SHIFT
       invStd >>>= SHIFT
       y >>>= SHIFT
-      const sums = scratch >>> SHIFT
-      const squares = sums + SUMS
       const stride = c * hw
       const m = F(n * hw)
       const floor = relu ? 0 : -Infinity
       for (let channel = 0; channel < c; channel++) {
         const at = channel * hw
         let average = f[runningMean + channel]
-        let variance = f[runningVar + channel]
+        let inverse: number
         if (training) {
-          clearLanes(heap, sums)
-          accumulate(heap, hw, x + at, sums)
-          const shift = F(totalOfLanes(heap, sums) / hw)
-          clearLanes(heap, sums)
-          clearLanes(heap, squares)
-          for (let i = 0; i < n; i++) accumulateMoments(heap, hw, shift, x + at + i * stride, sums, squares)
-          const d = F(totalOfLanes(heap, sums) / m)
-          variance = varianceOf(m, d, totalOfLanes(heap, squares))
-          average = F(shift + d)
+          moments(heap, n, hw, stride, x + at)
+          average = F(out[0])
+          inverse = inverseDeviationOf(epsilon, out)
+          const variance = F(out[1] / (out[2] * out[2]))
           const seen = unbiased && n * hw > 1 ? F(F(variance * m) / F(m - 1)) : variance
           f[runningMean + channel] = F(momentum * f[runningMean + channel]) + F(rest * average)
-          f[runningVar + channel] = F(momentum * f[runningVar + channel]) + F(rest * seen)
+          // One value says nothing of how far values lie apart.
+          if (n * hw > 1) f[runningVar + channel] = F(momentum * f[runningVar + channel]) + F(rest * seen)
+        } else {
+          inverse = inverseDeviation(f[runningVar + channel], epsilon)
         }
-        const inverse = inverseDeviation(variance, epsilon)
         f[mean + channel] = average
         f[invStd + channel] = inverse
         const scale = F(f[gamma + channel] * inverse)
@@ -62,7 +54,7 @@ export const batchNormKernels = (heap: Heap) => {
 
     batchNormBackward(
       n: number, c: number, hw: number, training: number, relu: number,
-      x: number, gamma: number, beta: number, mean: number, invStd: number, dy: number, scratch: number,
+      x: number, gamma: number, beta: number, mean: number, invStd: number, dy: number, _scratch: number,
       dgamma: number, dbeta: number, dx: number,
     ): void {
       x >>>= SHIFT
@@ -74,8 +66,6 @@ export const batchNormKernels = (heap: Heap) => {
       dgamma >>>= SHIFT
       dbeta >>>= SHIFT
       dx >>>= SHIFT
-      const sums = scratch >>> SHIFT
-      const products = sums + SUMS
       const stride = c * hw
       const m = F(n * hw)
       for (let channel = 0; channel < c; channel++) {
@@ -84,14 +74,12 @@ export const batchNormKernels = (heap: Heap) => {
         const inverse = f[invStd + channel]
         const scale = F(f[gamma + channel] * inverse)
         const threshold = relu ? -f[beta + channel] : NaN
-        clearLanes(heap, sums)
-        clearLanes(heap, products)
-        for (let i = 0; i < n; i++) {
-          const offset = at + i * stride
-          accumulateGradients(heap, hw, average, scale, threshold, x + offset, dy + offset, sums, products)
-        }
-        const sum = totalOfLanes(heap, sums)
-        const product = totalOfLanes(heap, products)
+        out[0] = average
+        out[1] = scale
+        out[2] = threshold
+        sumGradients(heap, n, hw, stride, x + at, dy + at)
+        const sum = F(out[0])
+        const product = F(out[1])
         if (dgamma) {
           f[dgamma + channel] = f[dgamma + channel] + F(product * inverse)
           f[dbeta + channel] = f[dbeta + channel] + sum

@@ -11,6 +11,8 @@
 export const MR: i32 = 4
 /** Steps of the reduction in one block: a panel of A (KC x MR splats of 16 bytes) takes 16 kB of L1. */
 export const KC: i32 = 256
+/** Steps of the reduction that are added to C block after block; more go by way of a part of their own. */
+export const LONG: i32 = 256 * KC
 /** Vectors in a row of a tile. */
 export const NV: i32 = 2
 /** Vectors in a row of a block of B (NC columns): KC x NC values take 256 kB of L2 in either precision. */
@@ -22,19 +24,20 @@ export const BLOCK_OFFSET: i32 = EDGE_OFFSET + 16 * MR * NV
 /** Bytes of the scratch of a matrix product; what a caller needs besides begins there. */
 export const GEMM_SCRATCH: i32 = BLOCK_OFFSET + 16 * KC * BLOCK_VECTORS
 
-/** Bytes of scratch of a sum: its partial sums. */
-export const SUMS: i32 = 64
+/** Additions in a row, in one precision, before a partial sum is added to a total in float64: see reduce.ts. */
+export const SUM_STEPS: i32 = 512
+
 /** Bytes of scratch of e^x: constants, two times four vectors, an odd tail. */
 export const EXP_SCRATCH: i32 = 512
-/** Bytes of scratch of the softmax, before rows: partial sums, and that of e^x. */
-export const SOFTMAX_SCRATCH: i32 = 64 + EXP_SCRATCH
+/** Bytes of scratch of the softmax, before rows. */
+export const SOFTMAX_SCRATCH: i32 = EXP_SCRATCH
 /** Bytes of scratch of the binary cross-entropy: partial sums, an odd tail, constants of ln(1 + u) and of e^x. */
 export const BINARY_SCRATCH: i32 = 1024
 
-/** Bytes of scratch of batch norm and group norm: two sets of partial sums, and a value. */
-export const NORM_SCRATCH: i32 = 192
-/** Values whose mean is the shift of the variance of a group. */
-export const SHIFT_VALUES: i32 = 256
+/** Bytes of a row of features that batch norm takes at a time. */
+export const BATCH_NORM_STRIP: i32 = 4096
+/** Bytes of scratch of batch norm and group norm: sums, and of a strip two sums, their totals in float64, shifts. */
+export const NORM_SCRATCH: i32 = 64 + 2 * 1088 + 7 * BATCH_NORM_STRIP
 
 /** a / b rounded up, for positive integers. */
 export function ceilDivide(a: i32, b: i32): i32 {

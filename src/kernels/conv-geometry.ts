@@ -1,7 +1,7 @@
 // Sizes of a convolution, one source for the kernels, their twin and the planner.
 // Along one axis: size of the image, k taps, stride, pad, dilation, out = size of the output.
 
-import { GEMM_SCRATCH, MR, ceilDivide, floorDivide } from './blocking'
+import { GEMM_SCRATCH, MR, SUM_STEPS, ceilDivide, floorDivide } from './blocking'
 
 /** Size of the output; 0 or less where the kernel does not fit. */
 export function convOutput(size: i32, k: i32, stride: i32, pad: i32, dilation: i32): i32 {
@@ -65,8 +65,9 @@ export function convScratch(
     const products: i32 = forward > backward ? forward : backward
     return products > weight ? products : weight
   }
+  const parts: i32 = groups < 0 ? -groups : groups
   return directScratch(
-    floorDivide(c, groups), h, w, floorDivide(f, groups), kh, kw, sh, sw, ph, pw, dh, dw, bytes,
+    floorDivide(c, parts), h, w, floorDivide(f, parts), kh, kw, sh, sw, ph, pw, dh, dw, bytes,
   )
 }
 
@@ -81,9 +82,19 @@ function directScratch(
   const gradient: i32 = f * gradientPlane(h, oh, kh, sh, ph, dh) * gradientPlane(w, ow, kw, sw, pw, dw)
   const backward: i32 = gradient + c * f * kh * kw + phase
   const taps: i32 = (c > f ? c : f) * kh * kw
-  const values: i32 = source > backward ? source : backward
+  const weights: i32 = source + c * f * kh * kw
+  const values: i32 = weights > backward ? weights : backward
   // Vectors at the end of the last plane are read across it: by a vector, and by how far the last tap is to the right.
   return GEMM_SCRATCH + (values + kw * dw + 8) * bytes + 4 * taps
+}
+
+/** Blocks that dw adds up one after the other before their sum is added to that of the others. */
+export const MOST_BLOCKS: i32 = 256
+
+/** Rows of a block that dw of a single channel sums: SUM_STEPS vectors of them, or a part of a longer row. */
+export function tapRows(width: i32, lanes: i32): i32 {
+  const rows: i32 = floorDivide(SUM_STEPS, ceilDivide(width, lanes))
+  return rows > 1 ? rows : 1
 }
 
 /** Taps that dw of a single channel sums side by side. */
@@ -146,7 +157,8 @@ export function winogradSize(k: i32, oh: i32, ow: i32): i32 {
 }
 
 /**
- * Whether a convolution goes by winograd.ts. It must have kernels of 3 x 3 or 5 x 5, stride 1 and one group, and pay: a
+ * Whether a convolution goes by winograd.ts: never where `groups` is negative, by which the three passes are told to take
+ * the direct algorithm, with as many groups. It must have kernels of 3 x 3 or 5 x 5, stride 1 and one group, and pay: a
  * half to a seventh of the multiplications, less what the transforms cost, which weighs more as channels get few, and
  * what tiles that jut out waste. Milliseconds, direct / Winograd (Xeon at 3 GHz, one thread):
  *

@@ -1,21 +1,30 @@
 // Twin of assembly/conv2d.ts: the same padded phase planes and offset tables (here in values, not bytes), and plain
 // loops in the same order of summation.
-import { GEMM_SCRATCH } from './blocking'
-import { convOutput, gradientBefore, gradientPlane, sourcePlane, sumsTaps, usesWinograd } from './conv-geometry'
+import { GEMM_SCRATCH, KC, SUM_STEPS } from './blocking'
+import {
+  MOST_BLOCKS, convOutput, gradientBefore, gradientPlane, sourcePlane, sumsTaps, tapRows, usesWinograd,
+} from './conv-geometry'
 import { F, LANES, SHIFT, type Heap } from './float'
-import { dot } from './gemm'
 import { copyInside } from './planes'
-import { accumulate, clearLanes, totalOfLanes } from './reduce'
+import { total, values } from './reduce'
 import { winogradKernels } from './winograd'
 
 export const conv2dKernels = (heap: Heap) => {
-  const { f, i32 } = heap
+  const { f, i32, out } = heap
   const { winogradProduct, winogradWeight } = winogradKernels(heap)
 
   /** `start` plus the products of k weights, from a on, with the source values at the offsets, from `table` on. */
   function gatherDot(k: number, start: number, a: number, table: number, at: number): number {
     let sum = start
-    for (let t = 0; t < k; t++) sum = F(sum + F(f[a + t] * f[at + i32[table + t]]))
+    let end = Math.min(k, KC)
+    for (let t = 0; t < end; t++) sum = F(sum + F(f[a + t] * f[at + i32[table + t]]))
+    while (end < k) {
+      let block = 0
+      let t = end
+      end = Math.min(k, end + KC)
+      for (; t < end; t++) block = F(block + F(f[a + t] * f[at + i32[table + t]]))
+      sum = F(sum + block)
+    }
     return sum
   }
 
@@ -36,30 +45,39 @@ export const conv2dKernels = (heap: Heap) => {
         const b2 = bias ? f[bias + i + 2] : 0
         const b3 = bias ? f[bias + i + 3] : 0
         for (let column = 0; column < w2; column += 2) {
-          let s00 = b0, s01 = b0, s10 = b1, s11 = b1, s20 = b2, s21 = b2, s30 = b3, s31 = b3
           const at = from + column
-          for (let t = 0; t < k; t++) {
-            const o = at + i32[table + t]
-            const x0 = f[o], x1 = f[o + 1]
-            const w0 = f[a0 + t], w1 = f[a1 + t], w2 = f[a2 + t], w3 = f[a3 + t]
-            s00 = F(s00 + F(w0 * x0))
-            s01 = F(s01 + F(w0 * x1))
-            s10 = F(s10 + F(w1 * x0))
-            s11 = F(s11 + F(w1 * x1))
-            s20 = F(s20 + F(w2 * x0))
-            s21 = F(s21 + F(w2 * x1))
-            s30 = F(s30 + F(w3 * x0))
-            s31 = F(s31 + F(w3 * x1))
-          }
           const c = to + i * pixels + column
-          f[c] = s00
-          f[c + 1] = s01
-          f[c + pixels] = s10
-          f[c + pixels + 1] = s11
-          f[c + 2 * pixels] = s20
-          f[c + 2 * pixels + 1] = s21
-          f[c + 3 * pixels] = s30
-          f[c + 3 * pixels + 1] = s31
+          for (let p = 0; p < k; p += KC) {
+            let s00 = 0, s01 = 0, s10 = 0, s11 = 0, s20 = 0, s21 = 0, s30 = 0, s31 = 0
+            if (p === 0) {
+              s00 = s01 = b0
+              s10 = s11 = b1
+              s20 = s21 = b2
+              s30 = s31 = b3
+            }
+            const end = Math.min(k, p + KC)
+            for (let t = p; t < end; t++) {
+              const o = at + i32[table + t]
+              const x0 = f[o], x1 = f[o + 1]
+              const w0 = f[a0 + t], w1 = f[a1 + t], w2 = f[a2 + t], w3 = f[a3 + t]
+              s00 = F(s00 + F(w0 * x0))
+              s01 = F(s01 + F(w0 * x1))
+              s10 = F(s10 + F(w1 * x0))
+              s11 = F(s11 + F(w1 * x1))
+              s20 = F(s20 + F(w2 * x0))
+              s21 = F(s21 + F(w2 * x1))
+              s30 = F(s30 + F(w3 * x0))
+              s31 = F(s31 + F(w3 * x1))
+            }
+            f[c] = p ? f[c] + s00 : s00
+            f[c + 1] = p ? f[c + 1] + s01 : s01
+            f[c + pixels] = p ? f[c + pixels] + s10 : s10
+            f[c + pixels + 1] = p ? f[c + pixels + 1] + s11 : s11
+            f[c + 2 * pixels] = p ? f[c + 2 * pixels] + s20 : s20
+            f[c + 2 * pixels + 1] = p ? f[c + 2 * pixels + 1] + s21 : s21
+            f[c + 3 * pixels] = p ? f[c + 3 * pixels] + s30 : s30
+            f[c + 3 * pixels + 1] = p ? f[c + 3 * pixels + 1] + s31 : s31
+          }
         }
       }
       for (let i = 0; i < m; i++) {
@@ -103,13 +121,14 @@ export const conv2dKernels = (heap: Heap) => {
     }
   }
 
-  /** sums[pixel of the row mod LANES] += dy * x, for one tap. The two or four sums stay in registers. */
-  function addTap(height: number, width: number, sourceWidth: number, dy: number, x: number, sums: number): void {
+  /** sums[pixel of the row mod LANES] += dy * x, for one tap and a block. The two or four sums stay in registers. */
+  function addTap(
+    height: number, width: number, dyWidth: number, sourceWidth: number, dy: number, x: number, sums: number,
+  ): void {
     const inVectors = width - (width % LANES)
-    let s0 = f[sums], s1 = f[sums + 1]
-    let s2 = LANES === 4 ? f[sums + 2] : 0, s3 = LANES === 4 ? f[sums + 3] : 0
+    let s0 = 0, s1 = 0, s2 = 0, s3 = 0
     for (let row = 0; row < height; row++) {
-      const d = dy + row * width
+      const d = dy + row * dyWidth
       const from = x + row * sourceWidth
       let i = 0
       for (; i < inVectors; i += LANES) {
@@ -124,20 +143,41 @@ export const conv2dKernels = (heap: Heap) => {
       if (i + 1 < width) s1 = F(s1 + F(f[d + i + 1] * f[from + i + 1]))
       if (i + 2 < width) s2 = F(s2 + F(f[d + i + 2] * f[from + i + 2]))
     }
-    f[sums] = s0
-    f[sums + 1] = s1
-    if (LANES === 4) {
-      f[sums + 2] = s2
-      f[sums + 3] = s3
-    }
+    f[sums] = f[sums] + s0
+    f[sums + 1] = f[sums + 1] + s1
+    if (LANES === 2) return
+    f[sums + 2] = f[sums + 2] + s2
+    f[sums + 3] = f[sums + 3] + s3
   }
 
-  function addSums(n: number, filters: number, pixels: number, dy: number, lanes: number, sums: number): void {
-    for (let filter = 0; filter < filters; filter++) {
-      clearLanes(heap, lanes)
-      for (let image = 0; image < n; image++) accumulate(heap, pixels, dy + (image * filters + filter) * pixels, lanes)
-      f[sums + filter] = F(f[sums + filter] + totalOfLanes(heap, lanes))
+  /** The product of a block of kc pixels of dy, from p on, with as many of one tap. */
+  function productOfPixels(p: number, kc: number, width: number, sourceWidth: number, dy: number, x: number): number {
+    let row = Math.floor(p / width)
+    let column = p - row * width
+    let sum = 0
+    for (; kc > 0; kc--, p++) {
+      sum = F(sum + F(f[dy + p] * f[x + row * sourceWidth + column]))
+      if (++column === width) {
+        column = 0
+        row++
+      }
     }
+    return sum
+  }
+
+  /** dw += the partial sums of `count` taps, lane after lane, which become 0. */
+  function addTaps(count: number, lanes: number, dw: number): void {
+    for (let k = 0; k < count; k++) {
+      let sum = f[lanes + LANES * k]
+      for (let l = 1; l < LANES; l++) sum = F(sum + f[lanes + LANES * k + l])
+      f[dw + k] = F(f[dw + k] + sum)
+    }
+    f.fill(0, lanes, lanes + LANES * count)
+  }
+
+  /** dw += part. */
+  function addPart(size: number, part: number, dw: number): void {
+    for (let k = 0; k < size; k++) f[dw + k] = f[dw + k] + f[part + k]
   }
 
   return {
@@ -152,6 +192,7 @@ export const conv2dKernels = (heap: Heap) => {
         winogradProduct(kh, n, c, h, w, filters, oh, ow, ph, pw, false, x, weight, bias, scratch, y)
         return
       }
+      groups = Math.abs(groups)
       const cg = c / groups
       const fg = filters / groups
       const taps = cg * kh * kw
@@ -188,6 +229,7 @@ export const conv2dKernels = (heap: Heap) => {
         winogradProduct(kh, n, filters, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, true, dy, weight, 0, scratch, dx)
         return
       }
+      groups = Math.abs(groups)
       const cg = c / groups
       const fg = filters / groups
       const planeH = gradientPlane(h, oh, kh, sh, ph, dh)
@@ -240,7 +282,9 @@ export const conv2dKernels = (heap: Heap) => {
               for (let filter = 0; filter < fg; filter++) {
                 copyInside(heap, oh, ow, -top, -left, 1, 1, planeH, planeW, dyGroup + filter * oh * ow, source + filter * planeH * planeW)
               }
-              productWithColumns(cg, taps, rows, columns, planeW, turned, 0, source, table, out)
+              // No tap may reach a phase.
+              if (taps === 0) f.fill(0, out, out + cg * rows * columns)
+              else productWithColumns(cg, taps, rows, columns, planeW, turned, 0, source, table, out)
               if (single) continue
               let from = phase
               for (let channel = 0; channel < cg; channel++) {
@@ -263,97 +307,129 @@ export const conv2dKernels = (heap: Heap) => {
       const oh = convOutput(h, kh, sh, ph, dh)
       const ow = convOutput(w, kw, sw, pw, dw)
       const pixels = oh * ow
-      if (dbias) addSums(n, filters, pixels, dy >>> SHIFT, scratch >>> SHIFT, dbias >>> SHIFT)
+      if (dbias) {
+        for (let filter = 0; filter < filters; filter++) {
+          const at = (dbias >>> SHIFT) + filter
+          total(heap, values, n, pixels, filters * pixels, (dy >>> SHIFT) + filter * pixels, 0, 0)
+          f[at] = f[at] + F(out[0])
+        }
+      }
       if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
         winogradWeight(kh, n, c, h, w, filters, oh, ow, ph, pw, x, dy, scratch, dweight)
         return
       }
+      groups = Math.abs(groups)
       const cg = c / groups
       const fg = filters / groups
       const taps = cg * kh * kw
       const planeH = sourcePlane(oh, kh, sh, dh)
       const planeW = sourcePlane(ow, kw, sw, dw)
       const source = (scratch + GEMM_SCRATCH) >>> SHIFT
-      const table = ((source + cg * sh * sw * planeH * planeW) << SHIFT) >>> 2
+      const part = source + cg * sh * sw * planeH * planeW
+      const table = ((part + fg * taps) << SHIFT) >>> 2
       const lanes = scratch >>> SHIFT
       x >>>= SHIFT
       dy >>>= SHIFT
       dweight >>>= SHIFT
       fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, table)
-      f.fill(0, source, source + cg * sh * sw * planeH * planeW)
+      f.fill(0, source, part)
       if (sumsTaps(cg, fg, taps)) {
         const size = LANES * taps
+        const columns = SUM_STEPS * LANES
+        const rows = tapRows(ow, LANES)
         for (let g = 0; g < groups; g++) {
+          let blocks = 0
           f.fill(0, lanes, lanes + fg * size)
           for (let image = 0; image < n; image++) {
             fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, x + (image * c + g) * h * w, source)
-            for (let filter = 0; filter < fg; filter++) {
-              const dyPlane = dy + (image * filters + g * fg + filter) * pixels
-              for (let t = 0; t < taps; t++) addTap(oh, ow, planeW, dyPlane, source + i32[table + t], lanes + filter * size + LANES * t)
+            for (let row = 0; row < oh; row += rows) {
+              for (let column = 0; column < ow; column += columns) {
+                if (blocks === MOST_BLOCKS) {
+                  addTaps(fg * taps, lanes, dweight + g * fg * taps)
+                  blocks = 0
+                }
+                blocks++
+                for (let filter = 0; filter < fg; filter++) {
+                  const dyBlock = dy + (image * filters + g * fg + filter) * pixels + row * ow + column
+                  const block = source + row * planeW + column
+                  for (let t = 0; t < taps; t++) {
+                    addTap(
+                      Math.min(rows, oh - row), Math.min(columns, ow - column), ow, planeW, dyBlock,
+                      block + i32[table + t], lanes + filter * size + LANES * t,
+                    )
+                  }
+                }
+              }
             }
           }
-          for (let k = 0; k < fg * taps; k++) {
-            let sum = f[lanes + LANES * k]
-            for (let l = 1; l < LANES; l++) sum = F(sum + f[lanes + LANES * k + l])
-            f[dweight + g * fg * taps + k] = F(f[dweight + g * fg * taps + k] + sum)
-          }
+          addTaps(fg * taps, lanes, dweight + g * fg * taps)
         }
         return
       }
+      const size = fg * taps
       const f4 = fg & ~3
       const taps2 = taps & ~1
-      for (let image = 0; image < n; image++) {
-        for (let g = 0; g < groups; g++) {
+      for (let g = 0; g < groups; g++) {
+        const dwGroup = dweight + g * size
+        let target = dwGroup
+        let blocks = 0
+        for (let image = 0; image < n; image++) {
           const channels = x + (image * c + g * cg) * h * w
           const dyGroup = dy + (image * filters + g * fg) * pixels
-          const dwGroup = dweight + g * fg * taps
           fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channels, source)
-          for (let i = 0; i < f4; i += 4) {
-            for (let t = 0; t < taps2; t += 2) {
-              const to = dwGroup + i * taps + t
-              let s00 = f[to], s01 = f[to + 1]
-              let s10 = f[to + taps], s11 = f[to + taps + 1]
-              let s20 = f[to + 2 * taps], s21 = f[to + 2 * taps + 1]
-              let s30 = f[to + 3 * taps], s31 = f[to + 3 * taps + 1]
-              const o0 = i32[table + t]
-              const o1 = i32[table + t + 1]
-              let d = dyGroup + i * pixels
-              for (let row = 0; row < oh; row++) {
-                const at = source + row * planeW
-                for (let column = 0; column < ow; column++, d++) {
-                  const x0 = f[at + column + o0], x1 = f[at + column + o1]
-                  const d0 = f[d], d1 = f[d + pixels], d2 = f[d + 2 * pixels], d3 = f[d + 3 * pixels]
-                  s00 = F(s00 + F(d0 * x0))
-                  s01 = F(s01 + F(d0 * x1))
-                  s10 = F(s10 + F(d1 * x0))
-                  s11 = F(s11 + F(d1 * x1))
-                  s20 = F(s20 + F(d2 * x0))
-                  s21 = F(s21 + F(d2 * x1))
-                  s30 = F(s30 + F(d3 * x0))
-                  s31 = F(s31 + F(d3 * x1))
-                }
-              }
-              f[to] = s00
-              f[to + 1] = s01
-              f[to + taps] = s10
-              f[to + taps + 1] = s11
-              f[to + 2 * taps] = s20
-              f[to + 2 * taps + 1] = s21
-              f[to + 3 * taps] = s30
-              f[to + 3 * taps + 1] = s31
+          for (let p = 0; p < pixels; p += KC) {
+            const kc = Math.min(KC, pixels - p)
+            if (blocks === MOST_BLOCKS) {
+              if (target === part) addPart(size, part, dwGroup)
+              f.fill(0, part, part + size)
+              target = part
+              blocks = 0
             }
-          }
-          for (let i = 0; i < fg; i++) {
-            for (let t = i < f4 ? taps2 : 0; t < taps; t++) {
-              let sum = f[dwGroup + i * taps + t]
-              const at = source + i32[table + t]
-              for (let row = 0; row < oh; row++) {
-                sum = dot(f, ow, sum, dyGroup + i * pixels + row * ow, 1, at + row * planeW, 1)
+            blocks++
+            for (let i = 0; i < f4; i += 4) {
+              for (let t = 0; t < taps2; t += 2) {
+                let s00 = 0, s01 = 0, s10 = 0, s11 = 0, s20 = 0, s21 = 0, s30 = 0, s31 = 0
+                const o0 = source + i32[table + t]
+                const o1 = source + i32[table + t + 1]
+                const d = dyGroup + i * pixels
+                let row = Math.floor(p / ow)
+                let column = p - row * ow
+                for (let at = d + p; at < d + p + kc; row++, column = 0) {
+                  const from = row * planeW
+                  const end = Math.min(ow, column + d + p + kc - at)
+                  for (; column < end; column++, at++) {
+                    const x0 = f[o0 + from + column], x1 = f[o1 + from + column]
+                    const d0 = f[at], d1 = f[at + pixels], d2 = f[at + 2 * pixels], d3 = f[at + 3 * pixels]
+                    s00 = F(s00 + F(d0 * x0))
+                    s01 = F(s01 + F(d0 * x1))
+                    s10 = F(s10 + F(d1 * x0))
+                    s11 = F(s11 + F(d1 * x1))
+                    s20 = F(s20 + F(d2 * x0))
+                    s21 = F(s21 + F(d2 * x1))
+                    s30 = F(s30 + F(d3 * x0))
+                    s31 = F(s31 + F(d3 * x1))
+                  }
+                }
+                const to = target + i * taps + t
+                f[to] = f[to] + s00
+                f[to + 1] = f[to + 1] + s01
+                f[to + taps] = f[to + taps] + s10
+                f[to + taps + 1] = f[to + taps + 1] + s11
+                f[to + 2 * taps] = f[to + 2 * taps] + s20
+                f[to + 2 * taps + 1] = f[to + 2 * taps + 1] + s21
+                f[to + 3 * taps] = f[to + 3 * taps] + s30
+                f[to + 3 * taps + 1] = f[to + 3 * taps + 1] + s31
               }
-              f[dwGroup + i * taps + t] = sum
+            }
+            for (let i = 0; i < fg; i++) {
+              for (let t = i < f4 ? taps2 : 0; t < taps; t++) {
+                const to = target + i * taps + t
+                f[to] = f[to] + productOfPixels(p, kc, ow, planeW, dyGroup + i * pixels, source + i32[table + t])
+              }
             }
           }
         }
+        if (target === part) addPart(size, part, dwGroup)
       }
     },
   }

@@ -1,9 +1,10 @@
 // Twin of assembly/dense.ts.
 import { F, SHIFT, type Heap } from './float'
 import { gemmKernels } from './gemm'
+import { total, values } from './reduce'
 
 export const denseKernels = (heap: Heap) => {
-  const { f } = heap
+  const { f, out } = heap
   const { gemm } = gemmKernels(heap)
   return {
     denseForward(n: number, inputs: number, outputs: number, x: number, w: number, bias: number, scratch: number, y: number): void {
@@ -25,8 +26,9 @@ export const denseKernels = (heap: Heap) => {
       if (!db) return
       const from = dy >>> SHIFT
       const to = db >>> SHIFT
-      for (let i = 0; i < n; i++) {
-        for (let j = 0; j < outputs; j++) f[to + j] = F(f[to + j] + f[from + i * outputs + j])
+      for (let j = 0; j < outputs; j++) {
+        total(heap, values, n, 1, outputs, from + j, 0, 0)
+        f[to + j] = f[to + j] + F(out[0])
       }
     },
   }

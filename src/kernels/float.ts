@@ -16,6 +16,11 @@ export const Floats = FLOAT32 ? Float32Array : Float64Array
 export interface Heap {
   f: Float64Array | Float32Array
   i32: Int32Array
+  /** The partial sums of reduce.ts, four vectors, and as many again for a second sum beside the first. */
+  lanes: Float64Array | Float32Array
+  more: Float64Array | Float32Array
+  /** What sums give back: V8 would box a number that a function returns. */
+  out: Float64Array
   /**
    * For a choice that data make: pick[Number(condition)] of two values costs less than a branch that is mispredicted
    * every other time (a batch norm with ReLU took 1.5 times as long).

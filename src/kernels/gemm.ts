@@ -1,8 +1,9 @@
-// Twin of assembly/gemm.ts. Every element of C is summed in the order k = 0, 1, ..., so plain loops give its bits.
+// Twin of assembly/gemm.ts, which defines the order of sums.
+import { KC, LONG } from './blocking'
 import { F, SHIFT, type Heap } from './float'
 
 /** `start` plus the sum of f[a + k * aStep] * f[b + k * bStep], in order. */
-export function dot(f: Heap['f'], k: number, start: number, a: number, aStep: number, b: number, bStep: number): number {
+function dot(f: Heap['f'], k: number, start: number, a: number, aStep: number, b: number, bStep: number): number {
   let sum = start
   for (; k > 0; k--) {
     sum = F(sum + F(f[a] * f[b]))
@@ -13,15 +14,15 @@ export function dot(f: Heap['f'], k: number, start: number, a: number, aStep: nu
 }
 
 export const gemmKernels = ({ f }: Heap) => {
-  /** Four rows by four columns of C at once: the values of A and B are read once for several sums. */
+  /** Four rows by four columns of C at once += one block: the values of A and B are read once for several sums. */
   function tile(
     k: number, a: number, aRow: number, aStep: number, b: number, bStep: number, bColumn: number, c: number, ldc: number,
   ): void {
     const d1 = c + ldc, d2 = d1 + ldc, d3 = d2 + ldc
-    let c00 = f[c], c01 = f[c + 1], c02 = f[c + 2], c03 = f[c + 3]
-    let c10 = f[d1], c11 = f[d1 + 1], c12 = f[d1 + 2], c13 = f[d1 + 3]
-    let c20 = f[d2], c21 = f[d2 + 1], c22 = f[d2 + 2], c23 = f[d2 + 3]
-    let c30 = f[d3], c31 = f[d3 + 1], c32 = f[d3 + 2], c33 = f[d3 + 3]
+    let c00 = 0, c01 = 0, c02 = 0, c03 = 0
+    let c10 = 0, c11 = 0, c12 = 0, c13 = 0
+    let c20 = 0, c21 = 0, c22 = 0, c23 = 0
+    let c30 = 0, c31 = 0, c32 = 0, c33 = 0
     for (; k > 0; k--) {
       const b0 = f[b], b1 = f[b + bColumn], b2 = f[b + 2 * bColumn], b3 = f[b + 3 * bColumn]
       const a0 = f[a]
@@ -47,42 +48,65 @@ export const gemmKernels = ({ f }: Heap) => {
       a += aStep
       b += bStep
     }
-    f[c] = c00
-    f[c + 1] = c01
-    f[c + 2] = c02
-    f[c + 3] = c03
-    f[d1] = c10
-    f[d1 + 1] = c11
-    f[d1 + 2] = c12
-    f[d1 + 3] = c13
-    f[d2] = c20
-    f[d2 + 1] = c21
-    f[d2 + 2] = c22
-    f[d2 + 3] = c23
-    f[d3] = c30
-    f[d3 + 1] = c31
-    f[d3 + 2] = c32
-    f[d3 + 3] = c33
+    f[c] = f[c] + c00
+    f[c + 1] = f[c + 1] + c01
+    f[c + 2] = f[c + 2] + c02
+    f[c + 3] = f[c + 3] + c03
+    f[d1] = f[d1] + c10
+    f[d1 + 1] = f[d1 + 1] + c11
+    f[d1 + 2] = f[d1 + 2] + c12
+    f[d1 + 3] = f[d1 + 3] + c13
+    f[d2] = f[d2] + c20
+    f[d2 + 1] = f[d2 + 1] + c21
+    f[d2 + 2] = f[d2 + 2] + c22
+    f[d2 + 3] = f[d2 + 3] + c23
+    f[d3] = f[d3] + c30
+    f[d3 + 1] = f[d3 + 1] + c31
+    f[d3 + 2] = f[d3 + 2] + c32
+    f[d3 + 3] = f[d3 + 3] + c33
   }
 
   return {
     gemm(
       m: number, n: number, k: number, aRow: number, aColumn: number, bRow: number, bColumn: number,
-      accumulate: number, a: number, b: number, _scratch: number, c: number,
+      accumulate: number, a: number, b: number, scratch: number, c: number,
     ): void {
       a >>>= SHIFT
       b >>>= SHIFT
       c >>>= SHIFT
       if (!accumulate) f.fill(0, c, c + m * n)
+      const part = scratch >>> SHIFT
       const m4 = m & ~3
       const n4 = n & ~3
       for (let j = 0; j < n4; j += 4) {
-        const column = b + j * bColumn
-        for (let i = 0; i < m4; i += 4) tile(k, a + i * aRow, aRow, aColumn, column, bRow, bColumn, c + i * n + j, n)
+        for (let i = 0; i < m4; i += 4) {
+          const to = c + i * n + j
+          for (let first = 0; first < k; first += LONG) {
+            const end = Math.min(k, first + LONG)
+            const blocks = k > LONG ? part : to
+            const ldc = k > LONG ? 4 : n
+            if (k > LONG) f.fill(0, part, part + 16)
+            for (let p = first; p < end; p += KC) {
+              tile(
+                Math.min(KC, end - p), a + i * aRow + p * aColumn, aRow, aColumn,
+                b + j * bColumn + p * bRow, bRow, bColumn, blocks, ldc,
+              )
+            }
+            for (let e = 0; e < 16 && k > LONG; e++) f[to + (e >> 2) * n + (e & 3)] = f[to + (e >> 2) * n + (e & 3)] + f[part + e]
+          }
+        }
       }
       for (let i = 0; i < m; i++) {
         for (let j = i < m4 ? n4 : 0; j < n; j++) {
-          f[c + i * n + j] = dot(f, k, f[c + i * n + j], a + i * aRow, aColumn, b + j * bColumn, bRow)
+          const to = c + i * n + j
+          for (let first = 0; first < k; first += LONG) {
+            const end = Math.min(k, first + LONG)
+            let sum = k > LONG ? 0 : f[to]
+            for (let p = first; p < end; p += KC) {
+              sum = F(sum + dot(f, Math.min(KC, end - p), 0, a + i * aRow + p * aColumn, aColumn, b + j * bColumn + p * bRow, bRow))
+            }
+            f[to] = k > LONG ? f[to] + sum : sum
+          }
         }
       }
     },

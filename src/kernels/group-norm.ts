@@ -1,17 +1,54 @@
 // Twin of assembly/group-norm.ts.
-import { SHIFT_VALUES } from './blocking'
+import { NORM_SCRATCH, SUM_STEPS } from './blocking'
 import { F, SHIFT, type Heap } from './float'
-import {
-  accumulateGradients, accumulateMoments, gradientRow, inverseDeviation, normalizeRow, varianceOf,
-} from './norm'
-import { SUMS, accumulate, clearLanes, totalOfLanes } from './reduce'
+import { gradientRow, inverseDeviationOf, moments, normalizeRow, sumGradients } from './norm'
+import { RUN, SUMS, takeTotal } from './reduce'
 
 export const groupNormKernels = (heap: Heap) => {
-  const { f } = heap
+  const { f, lanes, more, out } = heap
+
+  /** out = the sums of gamma * dy and of gamma * dy * (x - mean) of one row; dgamma and dbeta += what it adds to them. */
+  function addFeatures(
+    count: number, mean: number, invStd: number, x: number, gamma: number, dy: number, dgamma: number, dbeta: number,
+  ): void {
+    const whole = count & -SUMS
+    out[0] = out[1] = 0
+    lanes.fill(0)
+    more.fill(0)
+    for (let begin = 0; begin < whole; begin += RUN) {
+      for (let j = begin; j < Math.min(whole, begin + RUN); j++) {
+        const d = F(f[x + j] - mean)
+        const e = f[dy + j]
+        const g = F(f[gamma + j] * e)
+        const lane = j & (SUMS - 1)
+        lanes[lane] = F(lanes[lane] + g)
+        more[lane] = F(more[lane] + F(g * d))
+        f[dgamma + j] = f[dgamma + j] + F(e * F(d * invStd))
+        f[dbeta + j] = f[dbeta + j] + e
+      }
+      takeTotal(lanes, out, 0)
+      takeTotal(more, out, 1)
+    }
+    for (let j = whole; j < count; j++) {
+      const d = F(f[x + j] - mean)
+      const e = f[dy + j]
+      const g = F(f[gamma + j] * e)
+      out[0] += g
+      out[1] += g * d
+      f[dgamma + j] = f[dgamma + j] + F(e * F(d * invStd))
+      f[dbeta + j] = f[dbeta + j] + e
+    }
+  }
+
+  /** to += block, of c features. */
+  function addBlock(c: number, block: number, to: number): void {
+    for (let j = 0; j < c; j++) f[to + j] = f[to + j] + f[block + j]
+  }
+
   return {
     groupNormForward(
       n: number, groups: number, c: number, hw: number, epsilon: number,
-      x: number, gamma: number, beta: number, scratch: number, mean: number, invStd: number, y: number,
+      x: number, gamma: number, beta: number, _scratch: number, mean: number, invStd: number, y: number,
     ): void {
       epsilon = F(epsilon)
       x >>>= SHIFT
@@ -20,21 +57,12 @@ export const groupNormKernels = (heap: Heap) => {
       mean >>>= SHIFT
       invStd >>>= SHIFT
       y >>>= SHIFT
-      const sums = scratch >>> SHIFT
-      const squares = sums + SUMS
       const channels = c / groups
       const size = channels * hw
-      const first = Math.min(size, SHIFT_VALUES)
       for (let i = 0; i < n * groups; i++, x += size, y += size) {
-        clearLanes(heap, sums)
-        accumulate(heap, first, x, sums)
-        const shift = F(totalOfLanes(heap, sums) / first)
-        clearLanes(heap, sums)
-        clearLanes(heap, squares)
-        accumulateMoments(heap, size, shift, x, sums, squares)
-        const d = F(totalOfLanes(heap, sums) / F(size))
-        const average = F(shift + d)
-        const inverse = inverseDeviation(varianceOf(F(size), d, totalOfLanes(heap, squares)), epsilon)
+        moments(heap, 1, size, 0, x)
+        const average = F(out[0])
+        const inverse = inverseDeviationOf(epsilon, out)
         f[mean + i] = average
         f[invStd + i] = inverse
         const from = (i % groups) * channels
@@ -58,53 +86,58 @@ export const groupNormKernels = (heap: Heap) => {
       dgamma >>>= SHIFT
       dbeta >>>= SHIFT
       dx >>>= SHIFT
-      const sums = scratch >>> SHIFT
-      const products = sums + SUMS
       const channels = c / groups
       const size = channels * hw
+      const blockGamma = (scratch + NORM_SCRATCH) >>> SHIFT
+      const blockBeta = blockGamma + c
+      let toGamma = dgamma || blockGamma
+      let toBeta = dgamma ? dbeta : blockBeta
       for (let i = 0; i < n * groups; i++, x += size, dy += size) {
+        if (i > 0 && i % (SUM_STEPS * groups) === 0 && dgamma) {
+          if (i > SUM_STEPS * groups) {
+            addBlock(c, blockGamma, dgamma)
+            addBlock(c, blockBeta, dbeta)
+          }
+          f.fill(0, blockGamma, blockGamma + 2 * c)
+          toGamma = blockGamma
+          toBeta = blockBeta
+        }
         const average = f[mean + i]
         const inverse = f[invStd + i]
         const from = (i % groups) * channels
         let sum = 0
         let product = 0
         if (hw === 1) {
-          clearLanes(heap, sums)
-          clearLanes(heap, products)
-          for (let j = 0; j < size; j++) {
-            const d = F(f[x + j] - average)
-            const e = f[dy + j]
-            const g = F(f[gamma + from + j] * e)
-            const lane = j & (SUMS - 1)
-            f[sums + lane] = F(f[sums + lane] + g)
-            f[products + lane] = F(f[products + lane] + F(g * d))
-            f[dgamma + from + j] = f[dgamma + from + j] + F(e * F(d * inverse))
-            f[dbeta + from + j] = f[dbeta + from + j] + e
-          }
-          sum = totalOfLanes(heap, sums)
-          product = totalOfLanes(heap, products)
+          addFeatures(size, average, inverse, x, gamma + from, dy, toGamma + from, toBeta + from)
+          sum = out[0]
+          product = out[1]
         } else {
           for (let j = 0; j < channels; j++) {
-            clearLanes(heap, sums)
-            clearLanes(heap, products)
-            accumulateGradients(heap, hw, average, 0, NaN, x + j * hw, dy + j * hw, sums, products)
-            const s = totalOfLanes(heap, sums)
-            const p = totalOfLanes(heap, products)
-            f[dbeta + from + j] = f[dbeta + from + j] + s
-            f[dgamma + from + j] = f[dgamma + from + j] + F(p * inverse)
-            sum = F(sum + F(f[gamma + from + j] * s))
-            product = F(product + F(f[gamma + from + j] * p))
+            out[0] = average
+            out[1] = 0
+            out[2] = NaN
+            sumGradients(heap, 1, hw, 0, x + j * hw, dy + j * hw)
+            const s = out[0]
+            const p = out[1]
+            f[toBeta + from + j] = f[toBeta + from + j] + F(s)
+            f[toGamma + from + j] = f[toGamma + from + j] + F(F(p) * inverse)
+            sum += f[gamma + from + j] * s
+            product += f[gamma + from + j] * p
           }
         }
         if (!dx) continue
-        const b = F(sum / F(size))
-        const k = F(F(F(product / F(size)) * inverse) * inverse)
+        const b = F(F(sum) / F(size))
+        const k = F(F(F(F(product) / F(size)) * inverse) * inverse)
         for (let j = 0; j < channels; j++) {
           const at = j * hw
           const scale = f[gamma + from + j]
           gradientRow(heap, hw, average, 0, NaN, inverse, scale, b, k, x + at, dy + at, dx + at)
         }
         dx += size
+      }
+      if (dgamma && n > SUM_STEPS) {
+        addBlock(c, blockGamma, dgamma)
+        addBlock(c, blockBeta, dbeta)
       }
     },
   }

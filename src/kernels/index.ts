@@ -10,10 +10,11 @@ import { Floats, SHIFT } from './float'
 import { gemmKernels } from './gemm'
 import { groupNormKernels } from './group-norm'
 import { lossKernels } from './losses'
+import { magnitudeKernels } from './magnitude'
 import { maxoutKernels } from './maxout'
 import { optimizerKernels } from './optimizers'
 import { poolKernels } from './pool'
-import { reduceKernels } from './reduce'
+import { SUMS, reduceKernels } from './reduce'
 import { regularisationKernels } from './regularisation'
 import { softmaxKernels } from './softmax'
 
@@ -22,7 +23,14 @@ export type Kernels = Awaited<ReturnType<typeof import('#kernels').instantiate>>
 
 /** All kernels over `buffer`. The type holds it to the exports of the compiled module: a missing twin does not compile. */
 export function createTwin(buffer: ArrayBuffer): Kernels {
-  const heap = { f: new Floats(buffer), i32: new Int32Array(buffer), pick: new Floats(2) }
+  const heap = {
+    f: new Floats(buffer),
+    i32: new Int32Array(buffer),
+    lanes: new Floats(SUMS),
+    more: new Floats(SUMS),
+    out: new Float64Array(3),
+    pick: new Floats(2),
+  }
   return {
     bytesPerValue: () => 1 << SHIFT,
     ...activationKernels(heap),
@@ -34,6 +42,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...gemmKernels(heap),
     ...groupNormKernels(heap),
     ...lossKernels(heap),
+    ...magnitudeKernels(heap),
     ...maxoutKernels(heap),
     ...optimizerKernels(heap),
     ...poolKernels(heap),

@@ -1,38 +1,27 @@
 // Twin of assembly/losses.ts.
+import { SOFTMAX_SCRATCH, SUM_STEPS } from './blocking'
 import { expNonPositive } from './exp'
 import { F, SHIFT, type Heap } from './float'
 import { log1pOfUnit } from './log1p'
 import { log } from './math'
-import { SUMS, accumulate, clearLanes, totalOfLanes } from './reduce'
+import { RUN, SUMS, deviations, takeTotal, total, values } from './reduce'
+
+// A row of terms that are made one after the other is summed as one of reduce.ts, but for a tail of less than SUMS terms,
+// which are added to the total one by one.
 
 export const lossKernels = (heap: Heap) => {
-  const { f, i32 } = heap
-
-  /**
-   * e = e^(z - largest) of one row, unless e is 0, and their sum; leaves the largest at `lanes`, for a number that is
-   * handed over costs memory. All are heap indices.
-   */
-  function expRow(classes: number, z: number, lanes: number, e: number): number {
-    let largest = f[z]
-    for (let j = 1; j < classes; j++) if (f[z + j] > largest) largest = f[z + j]
-    clearLanes(heap, lanes)
-    for (let j = 0; j < classes; j++) {
-      const y = expNonPositive(F(f[z + j] - largest))
-      if (e) f[e + j] = y
-      const lane = lanes + (j & (SUMS - 1))
-      f[lane] = F(f[lane] + y)
-    }
-    const sum = totalOfLanes(heap, lanes)
-    f[lanes] = largest
-    return sum
-  }
+  const { f, i32, lanes, out } = heap
 
   return {
     sumOfLabelWeights(n: number, labels: number, weights: number): number {
       labels >>>= 2
       weights >>>= SHIFT
       let sum = 0
-      for (let i = 0; i < n; i++) sum = F(sum + f[weights + i32[labels + i]])
+      for (let begin = 0; begin < n; begin += SUM_STEPS) {
+        let block = 0
+        for (let i = begin; i < Math.min(n, begin + SUM_STEPS); i++) block += f[weights + i32[labels + i]]
+        sum += block
+      }
       return sum
     },
 
@@ -40,40 +29,37 @@ export const lossKernels = (heap: Heap) => {
       n: number, classes: number, divisor: number, smoothing: number,
       z: number, labels: number, weights: number, scratch: number, dz: number,
     ): number {
-      divisor = F(divisor)
       smoothing = F(smoothing)
       z >>>= SHIFT
       labels >>>= 2
       weights >>>= SHIFT
       dz >>>= SHIFT
-      const lanes = scratch >>> SHIFT
       const kept = F(1 - smoothing)
       const spread = F(smoothing / F(classes))
+      const share = F(-spread / divisor)
       let spreadSum = 0
       if (smoothing) {
-        clearLanes(heap, lanes)
-        accumulate(heap, classes, weights, lanes)
-        spreadSum = F(spread * totalOfLanes(heap, lanes))
+        total(heap, values, 1, classes, 0, weights, 0, 0)
+        spreadSum = spread * out[0]
       }
       let loss = 0
       for (let i = 0; i < n; i++) {
-        const sum = expRow(classes, z, lanes, dz)
-        const largest = f[lanes]
+        let largest = f[z]
+        for (let j = 1; j < classes; j++) if (f[z + j] > largest) largest = f[z + j]
+        const e = dz || (scratch + SOFTMAX_SCRATCH) >>> SHIFT
+        for (let j = 0; j < classes; j++) f[e + j] = expNonPositive(F(f[z + j] - largest))
+        total(heap, values, 1, classes, 0, e, 0, 0)
+        const sum = out[0]
         const label = i32[labels + i]
-        const q = weights ? F(kept * f[weights + label]) : kept
-        const total = F(q + spreadSum)
-        loss = F(loss + F(F(total * F(log(sum))) - F(q * F(f[z + label] - largest))))
+        const q = weights ? kept * f[weights + label] : kept
+        const mass = q + spreadSum
+        loss += mass * log(sum) - q * (f[z + label] - largest)
         if (smoothing) {
-          clearLanes(heap, lanes)
-          for (let j = 0; j < classes; j++) {
-            const lane = lanes + (j & (SUMS - 1))
-            f[lane] = F(f[lane] + F(f[weights + j] * F(f[z + j] - largest)))
-          }
-          loss = F(loss - F(spread * totalOfLanes(heap, lanes)))
+          total(heap, deviations, 1, classes, 0, weights, z, largest)
+          loss -= spread * out[0]
         }
         if (dz) {
-          const factor = F(total / F(sum * divisor))
-          const share = F(-spread / divisor)
+          const factor = F(mass / (sum * divisor))
           for (let j = 0; j < classes; j++) {
             const dp = F(f[dz + j] * factor)
             f[dz + j] = smoothing ? dp + F(share * f[weights + j]) : dp
@@ -83,22 +69,21 @@ export const lossKernels = (heap: Heap) => {
         }
         z += classes
       }
-      return F(loss / divisor)
+      return loss / divisor
     },
 
     hinge(
-      n: number, classes: number, divisor: number, margin: number,
-      z: number, labels: number, scratch: number, dz: number,
+      n: number, classes: number, divisor: number, margin: number, z: number, labels: number, dz: number,
     ): number {
-      divisor = F(divisor)
       margin = F(margin)
       z >>>= SHIFT
       labels >>>= 2
       dz >>>= SHIFT
-      const lanes = scratch >>> SHIFT
       const factor = F(1 / divisor)
       const gradients = dz
-      clearLanes(heap, lanes)
+      const whole = classes & -SUMS
+      out[0] = 0
+      lanes.fill(0)
       for (let i = 0; i < n; i++) {
         const label = i32[labels + i]
         const right = f[z + label]
@@ -106,63 +91,88 @@ export const lossKernels = (heap: Heap) => {
         // For this row, the label's own score is out of the way.
         f[z + label] = -Infinity
         let actives = 0
-        for (let j = 0; j < classes; j++) {
-          const m = F(f[z + j] + shift)
-          const lane = lanes + (j & (SUMS - 1))
-          f[lane] = F(f[lane] + (m < 0 ? 0 : m))
-          if (!dz) continue
-          if (m > 0) actives++
-          f[dz + j] = m > 0 ? factor : 0
+        for (let begin = 0; begin < whole; begin += RUN) {
+          for (let j = begin; j < Math.min(whole, begin + RUN); j++) {
+            const m = F(f[z + j] + shift)
+            const lane = j & (SUMS - 1)
+            lanes[lane] = F(lanes[lane] + (m < 0 ? 0 : m))
+          }
+          takeTotal(lanes, out, 0)
         }
-        f[z + label] = right
+        for (let j = whole; j < classes; j++) {
+          const m = F(f[z + j] + shift)
+          out[0] += m < 0 ? 0 : m
+        }
         if (dz) {
+          for (let j = 0; j < classes; j++) {
+            const isActive = F(f[z + j] + shift) > 0
+            if (isActive) actives++
+            f[dz + j] = isActive ? factor : 0
+          }
           f[dz + label] = -F(actives * factor)
           dz += classes
         }
+        f[z + label] = right
         z += classes
       }
-      const loss = F(totalOfLanes(heap, lanes) / divisor)
+      const loss = out[0] / divisor
       if (loss !== loss && dz) f.fill(NaN, gradients, dz)
       return loss
     },
 
-    meanSquaredError(count: number, divisor: number, z: number, target: number, scratch: number, dz: number): number {
-      divisor = F(divisor)
+    meanSquaredError(
+      count: number, divisor: number, z: number, target: number, _scratch: number, dz: number,
+    ): number {
       z >>>= SHIFT
       target >>>= SHIFT
       dz >>>= SHIFT
-      const lanes = scratch >>> SHIFT
       const factor = F(2 / divisor)
-      clearLanes(heap, lanes)
-      for (let i = 0; i < count; i++) {
+      const whole = count & -SUMS
+      out[0] = 0
+      lanes.fill(0)
+      for (let begin = 0; begin < whole; begin += RUN) {
+        for (let i = begin; i < Math.min(whole, begin + RUN); i++) {
+          const d = F(f[z + i] - f[target + i])
+          const lane = i & (SUMS - 1)
+          lanes[lane] = F(lanes[lane] + F(d * d))
+          if (dz) f[dz + i] = factor * d
+        }
+        takeTotal(lanes, out, 0)
+      }
+      for (let i = whole; i < count; i++) {
         const d = F(f[z + i] - f[target + i])
-        const lane = lanes + (i & (SUMS - 1))
-        f[lane] = F(f[lane] + F(d * d))
+        out[0] += d * d
         if (dz) f[dz + i] = factor * d
       }
-      return F(totalOfLanes(heap, lanes) / divisor)
+      if (SHIFT === 2 && !(out[0] < Infinity)) {
+        out[0] = 0
+        for (let i = 0; i < count; i++) out[0] += (f[z + i] - f[target + i]) * (f[z + i] - f[target + i])
+      }
+      return out[0] / divisor
     },
 
     binaryCrossEntropy(
-      count: number, divisor: number, z: number, target: number, scratch: number, dz: number,
+      count: number, divisor: number, z: number, target: number, _scratch: number, dz: number,
     ): number {
-      divisor = F(divisor)
       z >>>= SHIFT
       target >>>= SHIFT
       dz >>>= SHIFT
-      const lanes = scratch >>> SHIFT
       const factor = F(1 / divisor)
-      clearLanes(heap, lanes)
-      for (let i = 0; i < count; i++) {
-        const x = f[z + i]
-        const t = f[target + i]
-        const e = expNonPositive(-Math.abs(x))
-        const hinge = F((x < 0 ? 0 : x) - F(x * t))
-        const lane = lanes + (i & (SUMS - 1))
-        f[lane] = F(f[lane] + F(hinge + log1pOfUnit(e)))
-        if (dz) f[dz + i] = F(F((x < 0 ? e : 1) / F(1 + e)) - t) * factor
+      out[0] = 0
+      lanes.fill(0)
+      for (let begin = 0; begin < count; begin += RUN) {
+        for (let i = begin; i < Math.min(count, begin + RUN); i++) {
+          const x = f[z + i]
+          const t = f[target + i]
+          const e = expNonPositive(-Math.abs(x))
+          const hinge = F((x < 0 ? 0 : x) - F(x * t))
+          const lane = i & (SUMS - 1)
+          lanes[lane] = F(lanes[lane] + F(hinge + log1pOfUnit(e)))
+          if (dz) f[dz + i] = F(F((x < 0 ? e : 1) / F(1 + e)) - t) * factor
+        }
+        takeTotal(lanes, out, 0)
       }
-      return F(totalOfLanes(heap, lanes) / divisor)
+      return out[0] / divisor
     },
   }
 }

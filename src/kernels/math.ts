@@ -47,6 +47,18 @@ export const LOG_19: number = 0.05263157894736842
 export const LOG_21: number = 0.047619047619047616
 export const SQRT2_LESS_1: number = 0.4142135623730951
 
+/**
+ * The power of two by which values up to `largest` are multiplied, without rounding, before they are squared: 1 where
+ * that neither overflows nor loses digits, in float32 as well.
+ */
+export function scaleFor(largest: number): number {
+  let scale: number = 1
+  // An infinite value stays one, and ends it too.
+  while (largest * scale > 65536 && largest < Infinity) scale *= 0.0000152587890625
+  while (largest * scale < 9.094947017729282e-13 && largest > 0) scale *= 65536
+  return scale
+}
+
 /** base^n for an integer n of at least 0, by repeated squaring. */
 export function integerPower(base: number, n: number): number {
   let square: number = base

@@ -1,47 +1,132 @@
-// Twin of assembly/reduce.ts, which defines the order of vectorised sums.
+// Twin of assembly/reduce.ts, which defines the order of sums.
+import { SUM_STEPS } from './blocking'
 import { F, LANES, SHIFT, type Heap } from './float'
 
 /** Number of partial sums: four vectors. */
 export const SUMS = 4 * LANES
+/** Values of the longest run. */
+export const RUN = SUM_STEPS * SUMS
 
-// Below, `lanes` and `x` are heap indices, not pointers.
-
-export function clearLanes({ f }: Heap, lanes: number): void {
-  f.fill(0, lanes, lanes + SUMS)
+/** Of `rows` rows of `count` values, those in a block; where a row is longer than a run, a block is a run. */
+export function rowsOfBlock(rows: number, count: number): number {
+  return rows === 1 || count >= RUN ? 1 : Math.floor(SUM_STEPS / Math.ceil(count / SUMS))
 }
 
-export function accumulate({ f }: Heap, count: number, x: number, lanes: number): void {
-  for (let i = 0; i < count; i++) {
-    const lane = lanes + (i & (SUMS - 1))
-    f[lane] = F(f[lane] + f[x + i])
-  }
-}
-
-export function totalOfLanes({ f }: Heap, lanes: number): number {
+/** out[to] += the total of the partial sums of a block, which it sets to 0. */
+export function takeTotal(lanes: Heap['lanes'], out: Heap['out'], to: number): void {
   let sum = 0
   for (let l = 0; l < LANES; l++) {
-    const at = lanes + l
-    const total = F(F(f[at] + f[at + LANES]) + F(f[at + 2 * LANES] + f[at + 3 * LANES]))
-    sum = l === 0 ? total : F(sum + total)
+    sum += F(F(lanes[l] + lanes[l + LANES]) + F(lanes[l + 2 * LANES] + lanes[l + 3 * LANES]))
   }
-  return sum
+  out[to] += sum
+  lanes.fill(0)
 }
 
-/** Here a, b and lanes are pointers. */
-export function dot(heap: Heap, count: number, a: number, b: number, lanes: number): number {
-  const { f } = heap
-  a >>>= SHIFT
-  b >>>= SHIFT
-  lanes >>>= SHIFT
-  clearLanes(heap, lanes)
+// Below, pointers are heap indices.
+
+/** Adds what is summed of a block, `rows` rows of `count` values, to the partial sums. */
+type Add = (heap: Heap, rows: number, count: number, stride: number, x: number, y: number, p: number) => void
+
+/** The partial sum of the first value past the last whole vector of a row. */
+export const TAIL = 3 * LANES
+
+export const values: Add = ({ f, lanes }, rows, count, stride, x) => {
+  const whole = count & -LANES
+  for (; rows > 0; rows--, x += stride) {
+    for (let i = 0; i < whole; i++) {
+      const lane = i & (SUMS - 1)
+      lanes[lane] = F(lanes[lane] + f[x + i])
+    }
+    for (let i = whole; i < count; i++) {
+      const lane = TAIL + i - whole
+      lanes[lane] = F(lanes[lane] + f[x + i])
+    }
+  }
+}
+
+export const magnitudes: Add = ({ f, lanes }, _rows, count, _stride, x) => {
+  const whole = count & -LANES
+  for (let i = 0; i < whole; i++) {
+    const lane = i & (SUMS - 1)
+    lanes[lane] = F(lanes[lane] + Math.abs(f[x + i]))
+  }
+  for (let i = whole; i < count; i++) {
+    const lane = TAIL + i - whole
+    lanes[lane] = F(lanes[lane] + Math.abs(f[x + i]))
+  }
+}
+
+export const products: Add = ({ f, lanes }, _rows, count, _stride, x, y) => {
+  const whole = count & -LANES
+  for (let i = 0; i < whole; i++) {
+    const lane = i & (SUMS - 1)
+    lanes[lane] = F(lanes[lane] + F(f[x + i] * f[y + i]))
+  }
+  for (let i = whole; i < count; i++) {
+    const lane = TAIL + i - whole
+    lanes[lane] = F(lanes[lane] + F(f[x + i] * f[y + i]))
+  }
+}
+
+export const deviations: Add = ({ f, lanes }, _rows, count, _stride, x, y, p) => {
+  const whole = count & -LANES
   for (let i = 0; i < count; i++) {
-    const lane = lanes + (i & (SUMS - 1))
-    f[lane] = F(f[lane] + F(f[a + i] * f[b + i]))
+    const lane = i < whole ? i & (SUMS - 1) : TAIL + i - whole
+    lanes[lane] = F(lanes[lane] + F(f[x + i] * F(f[y + i] - p)))
   }
-  return totalOfLanes(heap, lanes)
 }
 
-export const reduceKernels = (heap: Heap) => ({
-  sumOfSquares: (count: number, x: number, lanes: number): number => dot(heap, count, x, x, lanes),
-  dot: (count: number, a: number, b: number, lanes: number): number => dot(heap, count, a, b, lanes),
-})
+/** out[0] = the sum. */
+export function total(
+  heap: Heap, add: Add, rows: number, count: number, stride: number, x: number, y: number, p: number,
+): void {
+  const { lanes, out } = heap
+  const together = rowsOfBlock(rows, count)
+  out[0] = 0
+  lanes.fill(0)
+  for (; rows > 0; rows -= together, x += together * stride) {
+    for (let at = 0; at < count; at += RUN) {
+      add(heap, Math.min(rows, together), Math.min(count - at, RUN), stride, x + at, y + at, p)
+      takeTotal(lanes, out, 0)
+    }
+  }
+}
+
+/** out[0] = the sum of (a scale) (b scale). */
+export function carefulDot({ f, out }: Heap, count: number, scale: number, a: number, b: number): void {
+  out[0] = 0
+  for (let at = 0; at < count; at += RUN) {
+    let part = 0
+    for (let i = at; i < Math.min(at + RUN, count); i++) part += f[a + i] * scale * (f[b + i] * scale)
+    out[0] += part
+  }
+}
+
+const LEAST_SINGLE = 1e-25
+
+/** out[0] = the sum of products of a and b. */
+export function dot(heap: Heap, count: number, a: number, b: number): void {
+  total(heap, products, 1, count, 0, a, b, 0)
+  const magnitude = Math.abs(heap.out[0])
+  if (SHIFT === 2 && !(magnitude > LEAST_SINGLE && magnitude < Infinity)) carefulDot(heap, count, 1, a, b)
+}
+
+export const reduceKernels = (heap: Heap) => {
+  const { out } = heap
+  return {
+    dot(count: number, a: number, b: number): number {
+      dot(heap, count, a >>> SHIFT, b >>> SHIFT)
+      return out[0]
+    },
+
+    sumOfSquares(count: number, x: number): number {
+      dot(heap, count, x >>> SHIFT, x >>> SHIFT)
+      return out[0]
+    },
+
+    sumOfMagnitudes(count: number, x: number): number {
+      total(heap, magnitudes, 1, count, 0, x >>> SHIFT, 0, 0)
+      return out[0]
+    },
+  }
+}

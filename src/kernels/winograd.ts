@@ -1,5 +1,5 @@
 // Twin of assembly/winograd.ts: a tile at a time, and plain matrix products.
-import { MR, ceilDivide } from './blocking'
+import { MR, SUM_STEPS, ceilDivide } from './blocking'
 import {
   WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize, winogradTiles,
 } from './conv-geometry'
@@ -123,6 +123,7 @@ export const winogradKernels = (heap: Heap) => {
       x >>>= SHIFT
       dy >>>= SHIFT
       dw >>>= SHIFT
+      let chunks = 0
       f.fill(0, du, du + places * filters * c)
       f.fill(0, source, source + images * (c * plane + filters * dyPlane))
       for (let image = 0; image < n; image += images) {
@@ -135,6 +136,12 @@ export const winogradKernels = (heap: Heap) => {
           copyInside(heap, oh, ow, 0, 0, 1, 1, height - border, width - border, from, dySource + i * dyPlane)
         }
         for (let first = 0; first < count * tiles; first += chunk) {
+          if (chunks === SUM_STEPS) {
+            addWeightGradients(size, filters * c, du, tmp, dw)
+            f.fill(0, du, du + places * filters * c)
+            chunks = 0
+          }
+          chunks++
           const used = Math.min(chunk, count * tiles - first)
           const vPlace = c * used
           const gPlace = filters * used

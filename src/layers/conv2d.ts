@@ -1,4 +1,4 @@
-import { MAX_SIZE, checkArguments, checkOptions, flag, integer, pair } from '../errors'
+import { MAX_SIZE, checkArguments, checkOptions, flag, integer, oneOf, pair } from '../errors'
 import type { Initializer } from '../initializers'
 import { convOutput, convScratch } from '../kernels/conv-geometry'
 import { N } from '../plan/calls'
@@ -25,6 +25,8 @@ export interface Conv2dOptions {
   bias?: boolean
   /** Of the weights; what suits the layers after it unless given. */
   init?: Initializer
+  /** 'direct': never Winograd's algorithm, which is faster but less precise. What createModel says unless given. */
+  algorithm?: 'auto' | 'direct'
 }
 
 /**
@@ -33,12 +35,22 @@ export interface Conv2dOptions {
  *
  * Precision: kernels of 3 x 3 and 5 x 5 of stride, dilation and groups 1 go by Winograd's algorithm (Lavin & Gray, 2016)
  * where that is faster. It loses some digits: an output is off by 343 to 503 roundings of the outputs' root mean square
- * in float64, by 266 to 900 in float32, where PyTorch in float32 loses 23 to 172. `algorithm: 'direct'` turns it off.
+ * in float64, by 266 to 900 in float32, where PyTorch in float32 loses 23 to 172. `algorithm: 'direct'`, of the layer or
+ * of createModel, turns it off.
  */
 export function conv2d(filters: number, options: Conv2dOptions): Layer {
   checkArguments('conv2d', arguments, 2)
   integer('conv2d', 'filters', filters, 1, MAX_SIZE)
-  options = checkOptions('conv2d', options, ['kernel', 'stride', 'pad', 'dilation', 'groups', 'bias', 'init'])
+  options = checkOptions('conv2d', options, [
+    'kernel',
+    'stride',
+    'pad',
+    'dilation',
+    'groups',
+    'bias',
+    'init',
+    'algorithm',
+  ])
   const [kh, kw] = pair('conv2d', 'kernel', options.kernel, 1)
   const [sh, sw] = pair('conv2d', 'stride', options.stride ?? 1, 1)
   const [ph, pw] = pair('conv2d', 'pad', options.pad ?? 0, 0)
@@ -46,6 +58,8 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
   const groups = integer('conv2d', 'groups', options.groups ?? 1, 1, MAX_SIZE)
   const hasBias = flag('conv2d', 'bias', options.bias ?? true)
   const init = checkInitializer('conv2d', options.init)
+  const algorithm =
+    options.algorithm === undefined ? undefined : oneOf('conv2d', 'algorithm', options.algorithm, ['auto', 'direct'])
   return {
     kind: 'conv2d',
     config: {
@@ -57,6 +71,7 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       groups,
       bias: hasBias,
       ...(init && { init: { kind: init.kind, ...init.config } }),
+      ...(algorithm && { algorithm }),
     },
     plan(x, plan) {
       const [c, h, w] = imageShape(x, plan)
@@ -83,8 +98,10 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       })
       const bias = hasBias ? planBias(plan, filters) : undefined
       const y = plan.value([filters, oh, ow])
-      const sizes = [N, c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, groups]
-      const scratch = convScratch(c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, groups, plan.bytes)
+      // The kernels take a negative number of groups for: so many, by the direct algorithm.
+      const parts = (algorithm ?? plan.algorithm) === 'direct' ? -groups : groups
+      const sizes = [N, c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts]
+      const scratch = convScratch(c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts, plan.bytes)
       const flops = 2 * fanIn * y.size
       plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y], flops })
       plan.backward('conv2dBackwardWeight', {

@@ -1,5 +1,4 @@
 import { checkArguments } from '../errors'
-import { SUMS } from '../kernels/blocking'
 import { times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
 import { imageShape } from './shapes'
@@ -15,7 +14,7 @@ export function globalAvgPool2d(): Layer {
       const [c, h, w] = imageShape(x, plan)
       const y = plan.value([c])
       const sizes = [times(c), h * w]
-      plan.forward('globalAvgPool2dForward', { sizes, reads: [x], scratch: SUMS, writes: [y], flops: x.size })
+      plan.forward('globalAvgPool2dForward', { sizes, reads: [x], writes: [y], flops: x.size })
       plan.backward('globalAvgPool2dBackward', { sizes, reads: [y.gradient], writes: [x.gradient] })
       return y
     },

@@ -1,8 +1,20 @@
 // What a model is made with, and the plan that follows from it: all that can be known before there is any memory.
 
 import type { WasmSource } from '../engine/engine'
-import { MAX_SIZE, PlanError, checkNoPromise, checkOptions, finite, flag, given, integer, oneOf, show } from '../errors'
-import { SUMS } from '../kernels/blocking'
+import {
+  MAX_SIZE,
+  PlanError,
+  checkNoPromise,
+  checkOptions,
+  few,
+  finite,
+  flag,
+  given,
+  integer,
+  oneOf,
+  readSafely,
+  show,
+} from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
 import { type Contents, type Regions, layOut } from '../plan/layout'
 import { type Layer, type Loss, Plan, type Row } from '../plan/plan'
@@ -55,10 +67,12 @@ export interface ModelOptions<
    */
   frozen?: readonly string[]
   /**
-   * Whether `backward` can give the gradient of the input. True unless given, but for a network that begins with frozen
-   * layers: there it takes the memory of a network that is trained as a whole, so it is false.
+   * Whether `backward` can give the gradient of the input. It can unless told otherwise, but for a network that begins
+   * with frozen layers: there that takes the memory of a network that is trained as a whole, so it must be asked for.
    */
   inputGradient?: boolean
+  /** Of convolutions: 'direct' never takes Winograd's, which is faster but less precise (see conv2d). 'auto' unless given. */
+  algorithm?: 'auto' | 'direct'
 }
 
 const NAMES = [
@@ -78,10 +92,13 @@ const NAMES = [
   'inference',
   'frozen',
   'inputGradient',
+  'algorithm',
 ]
 
 /** 32-bit pointers. */
 const MAX_BYTES = 2 ** 32
+/** Of the input. */
+const MOST_DIMENSIONS = 32
 /** Values that an index or a size may count: more would wrap, and no memory holds them. */
 const MAX_VALUES = 2 ** 50
 
@@ -92,15 +109,10 @@ export function planModel<D extends DType>(
   options: ModelOptions<Loss | undefined, Optimizer | undefined, boolean, D>,
 ) {
   checkNoPromise(where, 'the network', network)
+  // That it can be looked at: plan.child says what is no layer.
+  readSafely(where, 'the network', () => network?.plan)
   options = checkOptions(where, options, NAMES)
-  const shape: unknown = options.input
-  if (!Array.isArray(shape) || shape.length === 0) {
-    throw new PlanError(`${where}: input must be the shape of one example, such as [4] or [1, 28, 28]`)
-  }
-  // By places, for holes count as well.
-  const input = Array.from({ length: shape.length }, (_, i) =>
-    integer(where, 'every size in input', shape[i], 1, MAX_SIZE),
-  )
+  const input = readSafely(where, 'input', () => checkInput(where, options.input))
   const batch = integer(where, 'batch', options.batch ?? 32, 1)
   if (!(product(input) * batch <= MAX_VALUES)) {
     throw new PlanError(
@@ -109,28 +121,30 @@ export function planModel<D extends DType>(
   }
   const dtype = oneOf(where, 'dtype', options.dtype ?? 'float64', ['float64', 'float32']) as D
   const backend = oneOf(where, 'backend', options.backend ?? 'auto', ['auto', 'wasm', 'js'])
+  const algorithm = oneOf(where, 'algorithm', options.algorithm ?? 'auto', ['auto', 'direct'])
   const inference = flag(where, 'inference', options.inference ?? false)
-  const settings = checkSettings(where, options)
-  const { loss, optimizer } = settings
-  checkNetwork(where, network, loss)
-  const frozen = options.frozen ?? []
-  if (!Array.isArray(frozen) || !frozen.every((name) => typeof name === 'string')) {
-    throw new PlanError(`${where}: frozen must be an array of names of layers, got ${show(frozen)}`)
+  const wasm = given(options.wasm)
+  checkNoPromise(where, 'wasm', wasm)
+  if (wasm !== undefined && typeof wasm !== 'object') {
+    throw new PlanError(`${where}: wasm must be the bytes of v128's kernels, or a module of them, got ${show(wasm)}`)
   }
+  const settings = readSafely(where, 'options', () => checkSettings(where, options))
+  const { loss, optimizer } = settings
+  const frozen = readSafely(where, 'frozen', () => checkFrozen(where, options.frozen ?? []))
   const inputGradient =
     options.inputGradient === undefined ? undefined : flag(where, 'inputGradient', options.inputGradient)
 
-  const plan = new Plan({ input, batch, dtype, inference, seed: settings.seed, frozen })
+  const plan = new Plan({ input, batch, dtype, inference, seed: settings.seed, frozen, algorithm })
   const output = plan.child('', network, plan.input)
   const plannedLoss = loss && plan.planLoss(loss, output)
+  // Now: a shape that does not fit is the plainer mistake.
+  checkNetwork(where, network, loss)
   const recorded = plan.finish(output)
   const { parameters } = recorded
   for (const name of frozen) {
     if (parameters.some((p) => p.name.startsWith(`${name}.`))) continue
     const names = [...new Set(parameters.map((p) => p.name.replace(/\..*/, '')))]
-    throw new PlanError(
-      `${where}: frozen: no parameter lies in a layer named ${show(name)}; there are ${names.join(', ')}`,
-    )
+    throw new PlanError(`${where}: frozen: no parameter lies in a layer named ${show(name)}; there are ${few(names)}`)
   }
   const program = programOf({ ...recorded, inputGradient: inference ? false : inputGradient })
   const { forward, backward, weight } = program
@@ -141,8 +155,7 @@ export function planModel<D extends DType>(
     bytes: plan.bytes,
     inference,
     optimizerSlots: optimizer?.slots.length ?? 0,
-    // For the norms of weights and gradients, should no call ask for as much.
-    scratch: calls.reduce((most, call) => Math.max(most, call.scratch ?? 0), SUMS),
+    scratch: calls.reduce((most, call) => Math.max(most, call.scratch ?? 0), 0),
   }
   const { memory, pointers } = layOut(contents)
   const rows = recorded.rows.map(({ layer, row }): Row => {
@@ -154,6 +167,7 @@ export function planModel<D extends DType>(
     dtype,
     batch,
     backend,
+    wasm,
     settings,
     loss: plannedLoss,
     memory,
@@ -161,6 +175,21 @@ export function planModel<D extends DType>(
     rows,
     constants: recorded.constants,
   }
+}
+
+function checkInput(where: string, shape: unknown): readonly number[] {
+  if (!Array.isArray(shape) || shape.length === 0 || shape.length > MOST_DIMENSIONS) {
+    throw new PlanError(
+      `${where}: input must be the shape of one example, such as [4] or [1, 28, 28], got ${show(shape)}`,
+    )
+  }
+  // By places, for holes count as well.
+  return Array.from({ length: shape.length }, (_, i) => integer(where, 'every size in input', shape[i], 1, MAX_SIZE))
+}
+
+function checkFrozen(where: string, names: unknown): readonly string[] {
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return [...(names as string[])]
+  throw new PlanError(`${where}: frozen must be an array of names of layers, got ${show(names)}`)
 }
 
 /** What planModel gives: a model without memory. */
@@ -171,10 +200,10 @@ function checkSettings(where: string, options: ModelOptions): Settings {
   const optimizer = given(options.optimizer)
   checkNoPromise(where, 'loss', loss)
   checkNoPromise(where, 'optimizer', optimizer)
-  if (loss && typeof loss.plan !== 'function') {
+  if (loss !== undefined && typeof loss.plan !== 'function') {
     throw new PlanError(`${where}: loss must be one such as softmaxCrossEntropy(), got ${show(loss)}`)
   }
-  if (optimizer && typeof optimizer.update !== 'function' && typeof optimizer.minimize !== 'function') {
+  if (optimizer !== undefined && typeof optimizer.update !== 'function' && typeof optimizer.minimize !== 'function') {
     throw new PlanError(`${where}: optimizer must be one such as adam({ learningRate: 1e-3 }), got ${show(optimizer)}`)
   }
   // A limit of at least 0; none where it is not given.

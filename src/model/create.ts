@@ -1,8 +1,11 @@
 // From a blueprint to a model: its memory, its views, its first weights.
 
+import type { AbilitiesOf } from './abilities'
 import { createEngine } from '../engine/create'
 import type { Engine } from '../engine/engine'
+import { PlanError, checkArguments, quote } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
+import { TRAINING } from '../plan/calls'
 import { countOf, trainedOf } from '../plan/layout'
 import type { Layer, Loss } from '../plan/plan'
 import { prepare } from '../plan/run'
@@ -12,7 +15,7 @@ import type { DType, Tensor } from '../tensor'
 import { type Core, createPass, viewOf } from '../training/core'
 import { createObjective, resetSchedule } from '../training/step'
 import { type Blueprint, type ModelOptions, checkTotal, planModel } from './blueprint'
-import { type AbilitiesOf, type Model, modelOf } from './model'
+import { type Model, modelOf } from './model'
 
 /**
  * Plans `network`, gets its memory and fills its parameters.
@@ -29,9 +32,10 @@ export async function createModel<
   I extends boolean = false,
   D extends DType = 'float64',
 >(network: Layer, options: ModelOptions<L, O, I, D>): Promise<Model<AbilitiesOf<L, O, I>, D>> {
+  checkArguments('createModel', arguments, 2)
   const blueprint = planModel<D>('createModel', network, options)
   checkTotal(blueprint)
-  const engine = await createEngine(blueprint.dtype, blueprint.memory.total, blueprint.backend, options.wasm)
+  const engine = await createEngine(blueprint.dtype, blueprint.memory.total, blueprint.backend, blueprint.wasm)
   return modelOf(createCore(blueprint, engine), blueprint)
 }
 
@@ -101,11 +105,11 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
       dx: pointers.gradients,
       slots: (optimizer?.slots ?? []).map((_, i) => pointers.optimizer + i * memory.parameters),
       numbers: new Float64Array(optimizer?.numbers ?? 0),
-      scratch: pointers.scratch,
     },
     limited: decaying
       .filter(() => maxNorm !== Infinity)
       .map(({ shape, size, pointer }) => ({ rows: shape[0], size: size / shape[0], pointer })),
+    lonelyNorm: lonelyNormOf(blueprint),
     rate: optimizer?.learningRate ?? 0,
     scheduleState: new Float64Array(0),
     lastRate: typeof optimizer?.learningRate === 'number' ? optimizer.learningRate : 0,
@@ -126,20 +130,43 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
   return core
 }
 
+function lonelyNormOf({ program }: Blueprint): string | undefined {
+  const norm = program.forward.find(
+    ({ kernel, sizes }) => kernel === 'batchNormForward' && sizes[2] === 1 && sizes.includes(TRAINING),
+  )
+  return norm && [norm.layer.path, norm.layer.kind].filter(Boolean).join(' ')
+}
+
 /** The first values of constants, parameters and buffers. */
 function fill(core: Core, { constants, bytes }: Blueprint): void {
   const { engine, dtype, parameters, buffers, tensors, settings } = core
   for (const { place, values } of constants) {
-    viewOf(dtype, engine.buffer, place.pointer, place.bytes / bytes).set(values)
+    const data = viewOf(dtype, engine.buffer, place.pointer, place.bytes / bytes)
+    data.set(values)
+    checkStored('a number of the loss or of a layer', data, values)
   }
   const random = createRandom(settings.seed)
   for (const { name, options } of parameters) {
-    options.init.fill(tensors.parameters[name].data, options.fanIn, options.fanOut, random)
+    const { data } = tensors.parameters[name]
+    options.init.fill(data, options.fanIn, options.fanOut, random)
+    checkStored(quote(name), data, data)
   }
   for (const { name, initial } of buffers) {
     const { data } = tensors.buffers[name]
-    for (let i = 0; i < data.length; i++) {
-      data[i] = typeof initial === 'number' ? initial : initial[initial.length === 1 ? 0 : i]
-    }
+    const values = typeof initial === 'number' ? [initial] : initial
+    for (let i = 0; i < data.length; i++) data[i] = values[values.length === 1 ? 0 : i]
+    checkStored(quote(name), data, values)
+  }
+}
+
+/** Throws a PlanError where the precision of the model makes a number infinite, or 0 where it was not. */
+function checkStored(what: string, data: Tensor['data'], values: ArrayLike<number>): void {
+  for (let i = 0; i < data.length; i++) {
+    const value = values[values.length === 1 ? 0 : i]
+    if (Number.isFinite(data[i]) && (data[i] !== 0 || value === 0)) continue
+    const lost = Number.isFinite(value) ? `${value}, in ${data instanceof Float32Array ? 'float32' : 'float64'} ` : ''
+    throw new PlanError(
+      `createModel: ${what} begins with ${lost}${data[i]}, at ${i}; a model begins with finite numbers`,
+    )
   }
 }

@@ -1,5 +1,6 @@
 // What a model will be, or is: its summary.
 
+import { checkArguments } from '../errors'
 import { type Regions, countOf } from '../plan/layout'
 import type { Layer, Row } from '../plan/plan'
 import { type Blueprint, type ModelOptions, planModel } from './blueprint'
@@ -32,6 +33,7 @@ export interface Description {
  *     describe(vgg16(), { input: [3, 224, 224], batch: 8 }).parameters   // 138357544
  */
 export function describe(network: Layer, options: ModelOptions): Description {
+  checkArguments('describe', arguments, 2)
   const blueprint = planModel('describe', network, options)
   const { parameters, buffers, rows, output, memory } = blueprint
   return {

@@ -1,8 +1,7 @@
 // What people hold in their hands: a network with its memory, behind a few methods. What they do is in src/training/.
 
-import { type Data, type Labels, type Numbers, copyRows, readRows } from '../data/batches'
-import { DataError, PlanError, checkNoPromise, checkOptions, flag, integer, show } from '../errors'
-import { probabilitiesOf } from '../metrics'
+import type { Data, Labels, Numbers } from '../data/batches'
+import { PlanError, checkArguments, checkNoPromise, integer, show } from '../errors'
 import { rateOf as checkRate } from '../optimizers/optimizer'
 import type { Regions } from '../plan/layout'
 import type { Loss } from '../plan/plan'
@@ -15,36 +14,22 @@ import { type AsyncBatches, type Batches, checkBatch, checkRows, loadBatch } fro
 import { fit } from '../training/fit'
 import type { History } from '../training/history'
 import type { FitOptions } from '../training/options'
+import { backPropagate, forward, predict } from '../training/pass'
 import {
-  applyGradients,
   needLoss,
+  needOpen,
   needOptimizer,
   needTraining,
   observe,
-  rateOf,
   resetSchedule,
-  runBackward,
-  runForward,
   runPass,
   settle,
-  stepOn,
-  whole,
+  takeStep,
 } from '../training/step'
+import type { Ability } from './abilities'
 import type { Blueprint } from './blueprint'
 import { summarise } from './describe'
 import { type LoadResult, loadWeights, saveWeights } from './weights'
-
-/** What a model can do depends on its options: on a loss, on an optimizer, and on not being for inference alone. */
-export type Ability = 'loss' | 'optimizer' | 'training'
-
-/** Those of a model created with such options; what the compiler cannot see is taken to be there. */
-export type AbilitiesOf<L, O, I> =
-  | (IsExactly<L, undefined> extends true ? never : 'loss')
-  | (IsExactly<O, undefined> extends true ? never : 'optimizer')
-  | (IsExactly<I, true> extends true ? never : 'training')
-
-/** Whether A is B, and neither `any` nor `never`. */
-type IsExactly<A, B> = 0 extends 1 & A ? false : [A, B] extends [B, A] ? true : false
 
 const cores = /* @__PURE__ */ new WeakMap<object, Core>()
 
@@ -64,8 +49,8 @@ export function modelOf<Can extends Ability, D extends DType>(core: Core<D>, blu
 
 /** The core, unless its model was closed: then a PlanError. */
 function open<D extends DType>(where: string, core: Core<D>): Core<D> {
-  if (!core.closed) return core
-  throw new PlanError(`${where}: this model was closed; create another`)
+  needOpen(where, core)
+  return core
 }
 
 /**
@@ -176,15 +161,9 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * a number that is not finite.
    */
   forward(x: Numbers, options: { training?: boolean } = {}): Tensor<D> {
+    checkArguments('forward', arguments, 2)
     const core = open('forward', this.#core)
-    const { training = false } = checkOptions('forward', options, ['training'])
-    flag('forward', 'training', training)
-    const examples = readRows('x', x, core.input.size, core.input.shape, core.dtype)
-    const n = examples.length / core.input.size
-    checkBatch('forward', core, n)
-    settle(core)
-    copyRows(examples, core.input.size, core.tensors.input.data, n, undefined, 0)
-    whole(core, () => runForward(core, n, training))
+    const n = forward(core, x, options)
     return this.#firstRows(this.#outputRows, core.output, core.output.data.pointer, n)
   }
 
@@ -194,16 +173,11 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * created with `inputGradient: true`; else reading its `data` throws a PlanError that says so.
    */
   backward(this: Model<'training', D>, dy: Numbers): Tensor<D> {
+    checkArguments('backward', arguments, 1)
     const core = open('backward', this.#core)
-    const { output, input, dtype } = core
+    const { input } = core
     needTraining('backward', core)
-    settle(core)
-    if (!core.rows) throw new DataError('backward: there was no forward pass yet; call forward first')
-    const gradients = readRows('dy', dy, output.size, output.shape, dtype)
-    const rows = gradients.length / output.size
-    if (rows !== core.rows) throw new DataError(`dy: ${rows} rows, but the last forward pass had ${core.rows}`)
-    if (core.outputGradient.length) copyRows(gradients, output.size, core.outputGradient, rows, undefined, 0)
-    whole(core, () => runBackward(core, core.program.inputGradient))
+    const rows = backPropagate(core, dy)
     if (core.program.inputGradient) {
       return this.#firstRows(this.#inputGradientRows, input, input.gradient!.pointer, rows)
     }
@@ -234,30 +208,21 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   step(this: Model<'optimizer' | 'training', D>): void
   step(this: Model<'optimizer' | 'training', D>, evaluate: () => number): number
   step(this: Model<'optimizer' | 'training', D>, evaluate?: () => number): number | void {
+    checkArguments('step', arguments, 1)
     const core = open('step', this.#core)
     needTraining('step', core)
     const optimizer = needOptimizer('step', core)
-    if (evaluate !== undefined && typeof evaluate !== 'function') {
-      throw new PlanError(`step: wants nothing, or a function that fills gradients and returns the loss`)
-    }
-    if (!evaluate && !optimizer.update) {
-      throw new PlanError(
-        `step: ${optimizer.kind} looks at the loss from several places; call trainStep(x, y) or fit, ` +
-          `or hand in a function that fills gradients and returns the loss: step(() => loss)`,
-      )
-    }
-    settle(core)
-    if (evaluate) return stepOn(core, optimizer, evaluate)
-    if (!applyGradients(core, optimizer, rateOf(core))) {
-      throw new DataError('step: the norm of the gradients is not finite; they are zero now, and no step was taken')
-    }
+    return takeStep(core, optimizer, evaluate)
   }
 
   /**
    * One step on n rows, n at most the batch: forward, loss, backward, step. Returns the loss before the step; should it
    * not be finite, no step is taken, and the model is as it was.
    */
-  trainStep(this: Model<Ability, D>, x: Numbers, y: Labels | Numbers): number {
+  trainStep(this: Model<Ability, D>, x: Numbers, y: Labels | Numbers): number
+  trainStep(this: Model<Ability, D>, x: Numbers, y: Labels | Numbers, surplus?: unknown): number {
+    // `arguments` would be made anew in each step.
+    if (surplus !== undefined) checkArguments('trainStep', [x, y, surplus], 2)
     const core = open('trainStep', this.#core)
     needTraining('trainStep', core)
     needLoss('trainStep', core)
@@ -269,39 +234,16 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   }
 
   /**
-   * The output for any number of rows: a copy, [rows, ...output shape]. With `probabilities`, scores go through softmax
-   * or the sigmoid, as the loss of the model takes them (a PlanError where it takes them for neither). Throws a DataError
+   * The output for any number of rows: a copy, [rows, ...output shape]. With `probabilities`, false unless given,
+   * scores go through softmax or the sigmoid, as the loss of the model takes them (a PlanError where it takes them for neither). Throws a DataError
    * that names the first row with something that is no finite number.
    *
    *     const { data } = model.predict(x, { probabilities: true })
    */
   predict(x: Numbers, options: { probabilities?: boolean } = {}): Tensor<D> {
+    checkArguments('predict', arguments, 2)
     const core = open('predict', this.#core)
-    const { probabilities = false } = checkOptions('predict', options, ['probabilities'])
-    flag('predict', 'probabilities', probabilities)
-    const { input, output, batch, dtype, tensors, settings } = core
-    const kind = settings.loss?.probabilities
-    if (probabilities && !kind) {
-      const loss = settings.loss ? `${settings.loss.kind} takes no probabilities` : 'the model has no loss'
-      throw new PlanError(`predict: ${loss}; softmaxCrossEntropy and binaryCrossEntropy say how scores become some`)
-    }
-    const examples = readRows('x', x, input.size, input.shape, dtype)
-    const rows = examples.length / input.size
-    settle(core)
-    const data = viewOf(
-      dtype,
-      new ArrayBuffer(rows * output.size * (dtype === 'float64' ? 8 : 4)),
-      0,
-      rows * output.size,
-    )
-    for (let first = 0; first < rows; first += batch) {
-      const n = Math.min(batch, rows - first)
-      copyRows(examples, input.size, tensors.input.data, n, undefined, first)
-      runForward(core, n, false)
-      data.set(tensors.output.data.subarray(0, n * output.size), first * output.size)
-    }
-    if (probabilities) probabilitiesOf(kind!, data, output.size)
-    return { shape: [rows, ...output.shape], data }
+    return predict(core, x, options)
   }
 
   /**
@@ -320,6 +262,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     data: Data | Batches | AsyncBatches,
     options: EvaluateOptions = {},
   ): Evaluation | Promise<Evaluation> {
+    checkArguments('evaluate', arguments, 2, 'evaluate({ x, y }, options) takes the data as one object')
     const core = open('evaluate', this.#core)
     needLoss('evaluate', core)
     return evaluate(core, data, options)
@@ -333,6 +276,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * they come: throws a DataError that names the first bad row, or the bad batch.
    */
   async fit(this: Model<Ability, D>, data: Data | Batches | AsyncBatches, options: FitOptions = {}): Promise<History> {
+    checkArguments('fit', arguments, 2, 'fit({ x, y }, options) takes the data as one object')
     const core = open('fit', this.#core)
     needTraining('fit', core)
     needLoss('fit', core)
@@ -344,7 +288,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
       return await fit(core, data, options)
     } finally {
       core.fitting = false
-      settle(core)
+      if (!core.closed) settle(core)
       Object.assign(core.clock, { epochs: undefined, steps: undefined })
     }
   }
@@ -354,6 +298,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * itself; a loop of your own calls it once in each epoch.
    */
   observe(loss: number): void {
+    checkArguments('observe', arguments, 1)
     observe(open('observe', this.#core), loss)
   }
 
@@ -362,6 +307,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * finite, unless `allowNonFinite` (false unless given) is true.
    */
   save(options: { allowNonFinite?: boolean } = {}): Uint8Array<ArrayBuffer> {
+    checkArguments('save', arguments, 1)
     const core = open('save', this.#core)
     settle(core)
     return saveWeights(core, options)
@@ -374,6 +320,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * are not finite are refused unless `allowNonFinite` (false unless given) is true.
    */
   load(bytes: Uint8Array, options: { strict?: boolean; allowNonFinite?: boolean } = {}): LoadResult {
+    checkArguments('load', arguments, 2)
     const core = open('load', this.#core)
     settle(core)
     return loadWeights(core, bytes, options)
@@ -381,6 +328,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
 
   /** A table: each layer with its output shape, parameters and FLOPs for one example, and the memory. */
   summary(): string {
+    checkArguments('summary', arguments, 0)
     return summarise(this.#blueprint, this.backend)
   }
 
@@ -389,10 +337,11 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * it, after that throws or finds nothing; a fit that runs ends with an error. A second call does nothing.
    */
   close(): void {
+    checkArguments('close', arguments, 0)
     const core = this.#core
     if (core.closed) return
     core.closed = true
-    core.engine.close?.()
+    core.engine.close()
   }
 
   #firstRows(cache: (Tensor<D> | undefined)[], value: Value, pointer: number, n: number): Tensor<D> {

@@ -83,33 +83,27 @@ function lastLayers(network: Spot): Spot[] {
   return found.toReversed()
 }
 
+/** What of the scores each loss takes itself, if anything. */
+const OWN: Readonly<Record<string, string>> = {
+  softmaxCrossEntropy: 'softmax',
+  binaryCrossEntropy: 'sigmoid',
+  hinge: '',
+}
+
 /** What is wrong with `layer` right before `loss`, if it is certain. */
 function faultOf({ kind, config }: Layer, loss: Loss): string | undefined {
-  const squashes = kind === 'softmax' || kind === 'sigmoid'
-  const stalls =
-    'all would lie from 0 to 1, and the loss could not come near 0 (for probabilities there is ' +
-    'model.predict(x, { probabilities: true }))'
-  const dies = 'none would be below 0, nor have a gradient there'
-  switch (loss.kind) {
-    case 'softmaxCrossEntropy':
-      if (kind === 'softmax') return `which takes the softmax itself, of scores of any size: ${stalls}`
-      if (kind === 'sigmoid') return `which wants scores of any size: ${stalls}`
-      return cutsNegative(kind, config) ? `which wants scores of any size: ${dies}` : undefined
-    case 'binaryCrossEntropy':
-      if (kind === 'sigmoid') return `which takes the sigmoid itself, of scores of any size: ${stalls}`
-      if (kind === 'softmax')
-        return `which wants scores of any size (for one class of several: softmaxCrossEntropy): ${stalls}`
-      return cutsNegative(kind, config) ? `to which a score below 0 is a no: ${dies}` : undefined
-    case 'hinge': {
-      const { margin = 1 } = loss.config as { margin?: number }
-      // A margin of less than 1 has room between 0 and 1.
-      if (squashes && margin >= 1)
-        return `which wants scores as far apart as the margin of ${margin}: all would lie from 0 to 1`
-      return cutsNegative(kind, config) ? `which wants scores of any size: ${dies}` : undefined
-    }
-    default:
-      return undefined
+  const own = Object.hasOwn(OWN, loss.kind) ? OWN[loss.kind] : undefined
+  if (own === undefined) return undefined
+  if (cutsNegative(kind, config)) {
+    return 'which wants scores of any size: no score would be below 0, nor have a gradient there'
   }
+  if (kind !== 'softmax' && kind !== 'sigmoid') return undefined
+  // A margin of less than 1 has room between 0 and 1.
+  if (!own && ((loss.config as { margin?: number }).margin ?? 1) < 1) return undefined
+  const wants = kind === own ? `takes the ${own} itself` : 'wants scores of any size'
+  const instead = kind === 'softmax' && own === 'sigmoid' ? '; for one class of several take softmaxCrossEntropy' : ''
+  const probabilities = own && '; for probabilities there is model.predict(x, { probabilities: true })'
+  return `which ${wants}: all scores would lie from 0 to 1, and the loss could not come near 0${instead}${probabilities}`
 }
 
 /** Whether a layer makes 0 of all that is below it. */

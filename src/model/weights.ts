@@ -1,6 +1,6 @@
 // Weights to files and back.
 
-import { FileError, PlanError, checkOptions, flag } from '../errors'
+import { FileError, PlanError, checkOptions, few, flag, quote } from '../errors'
 import { encodeSafetensors, readSafetensors } from '../io/safetensors'
 import type { Core } from '../training/core'
 import { firstNotFinite } from '../training/divergence'
@@ -44,13 +44,13 @@ export function loadWeights(
   for (const [name, { shape }] of Object.entries(own)) {
     const found = tensors.get(name)
     if (!found) {
-      if (strict) throw new FileError(`weights: the file has no '${name}'; it is of another model`)
+      if (strict) throw new FileError(`weights: the file has no ${quote(name)}; it is of another model`)
       missing.push(name)
     } else if (!found.decodable || found.shape.join() !== shape.join()) {
       // A type that cannot be decoded is said by decode().
       if (strict) found.decode()
-      const shapes = `(${found.shape.join(', ')}) in the file, (${shape.join(', ')}) here`
-      if (strict) throw new FileError(`weights: '${name}' is ${shapes}; { strict: false } loads what fits`)
+      const shapes = `(${few(found.shape)}) in the file, (${few(shape)}) here`
+      if (strict) throw new FileError(`weights: ${quote(name)} is ${shapes}; { strict: false } loads what fits`)
       mismatched.push(name)
     }
   }
@@ -59,12 +59,12 @@ export function loadWeights(
     (name) => !Object.hasOwn(own, name) && !/(^|\.)num_batches_tracked$/.test(name),
   )
   if (strict && unexpected.length) {
-    throw new FileError(`weights: the file has '${unexpected[0]}', which this model has not`)
+    throw new FileError(`weights: the file has ${quote(unexpected[0])}, which this model has not`)
   }
   const left = new Set([...missing, ...mismatched])
   const fitting = Object.entries(own).filter(([name]) => !left.has(name))
   if (left.size && !fitting.length) {
-    const names = [...tensors.keys()].slice(0, 3).join(', ')
+    const names = few([...tensors.keys()].slice(0, 3))
     throw new FileError(`weights: nothing in the file (${names}, ...) has a name and a shape of this model`)
   }
   // Nothing changes before all is known to fit.
@@ -79,10 +79,12 @@ function checkNumbers(name: string, data: ArrayLike<number>, { dtype }: Core, al
   for (let i = 0; i < data.length; i++) {
     if (!Number.isFinite(data[i])) {
       if (allowNonFinite) continue
-      throw new FileError(`weights: '${name}' holds ${data[i]} at ${i}; load(bytes, { allowNonFinite: true }) takes it`)
+      throw new FileError(
+        `weights: ${quote(name)} holds ${data[i]} at ${i}; load(bytes, { allowNonFinite: true }) takes it`,
+      )
     }
     if (dtype === 'float32' && !Number.isFinite(Math.fround(data[i]))) {
-      throw new FileError(`weights: '${name}' holds ${data[i]} at ${i}, more than float32 can hold`)
+      throw new FileError(`weights: ${quote(name)} holds ${data[i]} at ${i}, more than float32 can hold`)
     }
   }
 }

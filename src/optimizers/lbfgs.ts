@@ -1,4 +1,5 @@
 import { checkArguments, checkOptions, finite, integer } from '../errors'
+import { scaleFor } from '../kernels/math'
 import { type Optimizer, type Parameters, type WithRate, rateOf } from './optimizer'
 
 /** Of lbfgs. */
@@ -84,27 +85,29 @@ export function lbfgs(options: LbfgsOptions = {}): Optimizer {
 
 /** One iteration; false once there is nothing to gain. x, dx and the loss are up to date before and after. */
 function iterate(p: Parameters, places: number, rate: number, tolerance: number, evaluate: () => number): boolean {
-  const { kernels, count, numbers, slots, x, dx, scratch } = p
+  const { kernels, count, numbers, slots, x, dx } = p
   const value = numbers[VALUE]
-  const squares = kernels.sumOfSquares(count, dx, scratch)
-  const norm = Math.sqrt(squares)
+  const norm = kernels.norm(count, dx)
   // Written so that a NaN ends it too.
   if (!(norm > tolerance && norm < Infinity && Math.abs(value) < Infinity)) return false
+  // So short is -dx as a direction that its product with dx does not overflow.
+  const shrink = Math.min(1, scaleFor(norm))
   const d = slots[2 * places]
-  setDirection(p, places, d)
-  let slope = kernels.dot(count, dx, d, scratch)
+  setDirection(p, places, shrink, d)
+  let slope = kernels.dot(count, dx, d)
   if (!(slope < 0)) {
     numbers[PAIRS] = 0
-    setDirection(p, places, d)
-    slope = -squares
+    setDirection(p, places, shrink, d)
+    slope = kernels.dot(count, dx, d)
   }
+  if (!(slope < 0)) return false
   const pairs = numbers[PAIRS]
   const next = numbers[NEXT]
   const s = slots[next]
   const y = slots[places + next]
   kernels.copyBlocks(1, count, 0, 0, x, s)
   kernels.copyBlocks(1, count, 0, 0, dx, y)
-  if (!search(p, d, s, y, value, slope, pairs ? rate : rate * Math.min(1, 1 / norm), evaluate)) {
+  if (!search(p, d, s, y, value, slope, pairs ? rate : rate * Math.min(1, 1 / (norm * shrink)), evaluate)) {
     // What it remembers may be at fault; without any, this is as low as it gets.
     numbers[PAIRS] = 0
     return pairs > 0
@@ -112,11 +115,12 @@ function iterate(p: Parameters, places: number, rate: number, tolerance: number,
   numbers[ITERATIONS]++
   kernels.addScaledTo(count, -1, x, s, s)
   kernels.addScaledTo(count, -1, dx, y, y)
-  const sy = kernels.dot(count, s, y, scratch)
-  const yy = kernels.sumOfSquares(count, y, scratch)
-  // Positive but for rounding, by the condition on the slope; the measure is free of units.
-  if (sy > 1e-10 * Math.sqrt(kernels.sumOfSquares(count, s, scratch) * yy)) {
-    numbers[SCALE] = sy / yy
+  const sy = kernels.dot(count, s, y)
+  const yNorm = kernels.norm(count, y)
+  // Positive but for rounding, by the condition on the slope; the measure is free of units. No norm is squared, which
+  // could overflow.
+  if (sy / yNorm > 1e-10 * kernels.norm(count, s) && sy < Infinity) {
+    numbers[SCALE] = sy / yNorm / yNorm
     numbers[FIXED + next] = sy
     numbers[NEXT] = (next + 1) % places
     numbers[PAIRS] = Math.min(pairs + 1, places - 1)
@@ -124,21 +128,22 @@ function iterate(p: Parameters, places: number, rate: number, tolerance: number,
   return true
 }
 
-/** d = -H dx by the two loops of algorithm 7.4; -dx without any pairs. */
-function setDirection({ kernels, count, numbers, slots, dx, scratch }: Parameters, places: number, d: number): void {
+/** d = -H dx by the two loops of algorithm 7.4; -shrink dx without any pairs. */
+function setDirection(p: Parameters, places: number, shrink: number, d: number): void {
+  const { kernels, count, numbers, slots, dx } = p
   const pairs = numbers[PAIRS]
   const newest = numbers[NEXT] - 1 + places
   kernels.copyBlocks(1, count, 0, 0, dx, d)
   for (let i = 0; i < pairs; i++) {
     const at = (newest - i) % places
-    const alpha = kernels.dot(count, slots[at], d, scratch) / numbers[FIXED + at]
+    const alpha = kernels.dot(count, slots[at], d) / numbers[FIXED + at]
     numbers[FIXED + places + at] = alpha
     kernels.addScaled(count, -alpha, slots[places + at], d)
   }
-  kernels.scale(count, pairs ? -numbers[SCALE] : -1, d)
+  kernels.scale(count, pairs ? -numbers[SCALE] : -shrink, d)
   for (let i = pairs - 1; i >= 0; i--) {
     const at = (newest - i) % places
-    const beta = kernels.dot(count, slots[places + at], d, scratch) / numbers[FIXED + at]
+    const beta = kernels.dot(count, slots[places + at], d) / numbers[FIXED + at]
     kernels.addScaled(count, -(numbers[FIXED + places + at] + beta), slots[at], d)
   }
 }
@@ -218,17 +223,21 @@ function search(
 function look(p: Parameters, d: number, start: number, t: number, evaluate: () => number): void {
   p.kernels.addScaledTo(p.count, t, start, d, p.x)
   p.numbers[VALUE] = evaluate()
-  p.numbers[SLOPE] = p.kernels.dot(p.count, p.dx, d, p.scratch)
+  p.numbers[SLOPE] = p.kernels.dot(p.count, p.dx, d)
   p.numbers[EVALUATIONS]++
 }
 
 /** Where the cubic through f and its slopes at a and b is least (3.59); the middle where it has no minimum. */
 function cubic(a: number, fa: number, slopeA: number, b: number, fb: number, slopeB: number): number {
-  const d1 = slopeA + slopeB - (3 * (fa - fb)) / (a - b)
-  const square = d1 * d1 - slopeA * slopeB
+  // The slopes in a unit in which they can be squared.
+  const unit = scaleFor(Math.max(Math.abs(slopeA), Math.abs(slopeB)))
+  const sa = slopeA * unit
+  const sb = slopeB * unit
+  const d1 = sa + sb - (3 * ((fa - fb) * unit)) / (a - b)
+  const square = d1 * d1 - sa * sb
   if (square < 0) return (a + b) / 2
   const d2 = b > a ? Math.sqrt(square) : -Math.sqrt(square)
-  return b - ((b - a) * (slopeB + d2 - d1)) / (slopeB - slopeA + 2 * d2)
+  return b - ((b - a) * (sb + d2 - d1)) / (sb - sa + 2 * d2)
 }
 
 function clamp(value: number, a: number, b: number): number {

@@ -58,7 +58,6 @@ export async function minimize(
     dx: pointer(1),
     slots: optimizer.slots.map((_, i) => pointer(2 + i)),
     numbers,
-    scratch: ALIGN,
   }
   optimizer.minimize!(parameters, 1, () => {
     gradient.fill(0)
@@ -66,7 +65,7 @@ export async function minimize(
     if (typeof value === 'number') return value
     throw new DataError(`minimize: the function must return its value, a number, got ${show(value)}`)
   })
-  const gradientNorm = Math.sqrt(kernels.sumOfSquares(count, parameters.dx, ALIGN))
+  const gradientNorm = kernels.norm(count, parameters.dx)
   return {
     x: x.slice(),
     value: numbers[VALUE],

@@ -20,8 +20,6 @@ export interface Parameters {
   readonly slots: readonly number[]
   /** Optimizer.numbers; zero at first. */
   readonly numbers: Float64Array
-  /** Pointer to 64 bytes, for sums. */
-  readonly scratch: number
 }
 
 /** How parameters follow their gradients: by `update`, or, where it must try several places, by `minimize`. */

@@ -1,5 +1,6 @@
 // A call of a kernel as data: which kernel, its sizes, and what it reads and writes. A network is a list of them.
 
+import { checkArguments, integer } from '../errors'
 import type { Kernels } from '../kernels/index'
 import type { Reference, Value } from './value'
 
@@ -9,7 +10,10 @@ export interface Count {
 }
 
 /** So many for each example. */
-export const times = (perExample: number): Count => ({ perExample })
+export function times(perExample: number): Count {
+  checkArguments('times', arguments, 1)
+  return { perExample: integer('times', 'perExample', perExample, 0) }
+}
 /** The number of examples in use. */
 export const N = /* @__PURE__ */ times(1)
 
@@ -37,7 +41,8 @@ export interface CallOptions {
   readonly reads: readonly Reference[]
   /** Which of the reads it changes as well, such as running statistics. */
   readonly updates?: readonly Reference[]
-  /** Bytes of scratch, which is empty before and after a call; left out where the kernel takes none. */
+  /** Bytes of scratch, of which nothing is left after a call; 0 unless given; a kernel
+   * that takes no scratch gets no place for it where this is left out. */
   readonly scratch?: number
   /** What it writes. Gradients of parameters are added to, all else is overwritten. */
   readonly writes: readonly Reference[]

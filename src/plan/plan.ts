@@ -89,6 +89,8 @@ export interface PlanOptions {
   readonly seed: number
   /** Names of layers that are not to be trained. */
   readonly frozen: readonly string[]
+  /** Of convolutions that do not say it themselves: 'direct', or whichever is faster. */
+  readonly algorithm: 'auto' | 'direct'
 }
 
 /** Layers within layers: more would exhaust the stack of a browser. */
@@ -107,6 +109,8 @@ export class Plan {
   readonly bytes: number
   /** Of what is random in training. */
   readonly seed: number
+  /** Of convolutions that do not say it themselves. */
+  readonly algorithm: 'auto' | 'direct'
   /** What comes after the layer being planned. */
   ahead: Ahead = 'end'
 
@@ -137,6 +141,7 @@ export class Plan {
     this.dtype = options.dtype
     this.bytes = options.dtype === 'float64' ? 8 : 4
     this.seed = options.seed
+    this.algorithm = options.algorithm
     this.#input = this.value(options.input)
   }
 

@@ -99,8 +99,8 @@ export function prepare(
     if (call.scratch !== undefined) {
       args[at++] = routine ? view(scratch).subarray(0, call.scratch / kernels.bytesPerValue()) : scratch.pointer
     }
-    const kinds = writes.filter(isGradient).map((write) => program.wanted(write))
-    const forInput = !writeNothing && kinds.includes('input') && !kinds.includes('always')
+    const kinds = new Set(writes.filter(isGradient).map((write) => program.wanted(write)))
+    const forInput = !writeNothing && kinds.has('input') && !kinds.has('always')
     for (const write of writes) {
       const wanted = writeNothing ? 'never' : program.wanted(write)
       args[at] = argument(wanted === 'always' ? write : undefined)

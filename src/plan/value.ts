@@ -34,9 +34,7 @@ export class Block implements Place {
 
   /** The block that it is part of: itself, unless it was shared with another. */
   get root(): Block {
-    let root: Block = this
-    while (root.same) root = root.same
-    return root
+    return this.same ? this.same.root : this
   }
 
   get pointer(): number {

@@ -30,7 +30,7 @@ import type { Report, TrialWorker } from './workers'
  *         const model = await createModel(sequential(dense(units), relu(), dense(10)), {
  *           input: [784], loss: softmaxCrossEntropy(), optimizer: momentum({ learningRate, rho }), seed,
  *         })
- *         await model.fit(training, { epochs: 5, validation, onEpoch: (e) => report(e.epoch, e.validationLoss) })
+ *         await model.fit(training, { epochs: 5, validation, onEpoch: (e) => report(e.epoch, e.validationLoss ?? NaN) })
  *         return model.evaluate(validation).loss
  *       },
  *     })

@@ -121,6 +121,9 @@ export interface Core<D extends DType = DType> {
   /** Where the weights of each unit lie, one row for each, for maxNorm. */
   readonly limited: readonly { readonly rows: number; readonly size: number; readonly pointer: number }[]
 
+  /** The first batch norm of features that is trained, for which a batch of one row has no variance. */
+  readonly lonelyNorm: string | undefined
+
   // What changes.
   rate: number | Schedule
   /** What a schedule that watches the loss has seen. */

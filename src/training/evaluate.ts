@@ -5,7 +5,7 @@ import { PlanError, checkOptions, flag, integer } from '../errors'
 import type { Tensor } from '../tensor'
 import type { Core } from './core'
 import { type AsyncBatches, type Batches, feedOf } from './feed'
-import { checkCallbacks } from './options'
+import { checkTransform } from './options'
 import { runPass } from './step'
 import { accuracyOf, addPass, addScores, createTally, lossOf } from './tally'
 
@@ -13,9 +13,9 @@ import { accuracyOf, addPass, addScores, createTally, lossOf } from './tally'
 export interface EvaluateOptions {
   /** Works in place on the first n rows of each batch, in the model's input. */
   transform?: (input: Tensor, n: number) => void
-  /** Asks for the share of rows whose label is among so many highest scores. */
+  /** Asks for the share of rows whose label is among so many highest scores. 0 unless given: not at all. */
   topK?: number
-  /** Asks for the confusion matrix. */
+  /** Asks for the confusion matrix. False unless given. */
   confusion?: boolean
 }
 
@@ -38,8 +38,7 @@ export function evaluate(
   options: EvaluateOptions,
 ): Evaluation | Promise<Evaluation> {
   options = checkOptions('evaluate', options, ['transform', 'topK', 'confusion'])
-  const { transform } = options
-  checkCallbacks('evaluate', { transform })
+  const transform = checkTransform('evaluate', options.transform)
   const topK = options.topK === undefined ? 0 : integer('evaluate', 'topK', options.topK, 1)
   const wantsConfusion = flag('evaluate', 'confusion', options.confusion ?? false)
   const { classes } = core

@@ -12,7 +12,7 @@ import {
   readRows,
   viewRows,
 } from '../data/batches'
-import { DataError, checkNoPromise, show } from '../errors'
+import { DataError, callable, checkNoPromise, readSafely, show } from '../errors'
 import type { Core } from './core'
 import { settle } from './step'
 
@@ -43,13 +43,17 @@ export interface Checked {
   readonly y: TypedNumbers
 }
 
+/** Throws a DataError where numbers are handed in for { x, y }. */
+export function checkOneObject(where: string, data: unknown, what = 'data'): void {
+  if (isStream(data) || !(ArrayBuffer.isView(data) || readSafely(where, what, () => Array.isArray(data)))) return
+  throw new DataError(`${where}: ${what} must be one object { x, y }, got an array; hand in ${where}({ x, y })`)
+}
+
 /** Reads and checks data before a run: its members, rows, labels and every number. */
 export function checkData(where: string, core: Core, data: Data, name = ''): Checked {
   const what = name.replace(/\W+$/, '') || 'data'
   checkNoPromise(where, what, data)
-  if (ArrayBuffer.isView(data) || Array.isArray(data)) {
-    throw new DataError(`${where}: ${what} must be one object { x, y }, got an array; hand in ${where}({ x, y })`)
-  }
+  checkOneObject(where, data, what)
   const { x, y } = readData(where, data, what)
   return checkRows(core, x, y, name)
 }
@@ -98,10 +102,15 @@ export function loadBatch(
 /** Whether this is batches rather than data. */
 export function isStream(data: unknown): data is Batches | AsyncBatches {
   if (typeof data === 'function') return true
-  // An array may hold batches; numbers are a mistake that checkData explains.
   if (typeof data !== 'object' || data === null || ArrayBuffer.isView(data)) return false
-  if (Array.isArray(data) && data.length && typeof data[0] !== 'object') return false
-  return Symbol.iterator in data || Symbol.asyncIterator in data
+  try {
+    // An array may hold batches; numbers are a mistake that checkData explains.
+    if (Array.isArray(data) && data.length && typeof data[0] !== 'object') return false
+    return Symbol.iterator in data || Symbol.asyncIterator in data
+  } catch {
+    // What cannot be looked at, too.
+    return false
+  }
 }
 
 /** Batches of at most `batch` of the first `rows` rows: in the order of `order`, if given. */
@@ -137,6 +146,7 @@ export function arrayFeed(
 
 /** The batches of an iterable, each checked when it comes. */
 export function streamFeed(where: string, core: Core, source: Batches | AsyncBatches, name = ''): Feed {
+  if (typeof source === 'function') callable(where, name || 'data', source, 'a function that gives batches')
   let iterator: Iterator<Data> | AsyncIterator<Data>
   let finished = true
   let epoch = 0
@@ -174,7 +184,8 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
         throw new DataError(`${where}: the function must give an iterable of batches { x, y }, got ${show(batches)}`)
       }
       const isAsync = Symbol.asyncIterator in batches
-      const made: unknown = isAsync ? batches[Symbol.asyncIterator]() : (batches as Iterable<Data>)[Symbol.iterator]()
+      const open: unknown = isAsync ? batches[Symbol.asyncIterator] : (batches as Iterable<Data>)[Symbol.iterator]
+      const made: unknown = typeof open === 'function' ? open.call(batches) : open
       if (typeof (made as Iterator<Data> | undefined)?.next !== 'function') {
         throw new DataError(`${where}: ${name || 'data'}: its iterator has no next(), got ${show(made)}`)
       }

@@ -8,7 +8,17 @@ import { createPauses } from '../pause'
 import { createRandom } from '../random'
 import { type Core, createPass } from './core'
 import { explain, firstNotFinite } from './divergence'
-import { type AsyncBatches, type Batches, type Feed, arrayFeed, checkData, feedOf, isStream, streamFeed } from './feed'
+import {
+  type AsyncBatches,
+  type Batches,
+  type Feed,
+  arrayFeed,
+  checkData,
+  checkOneObject,
+  feedOf,
+  isStream,
+  streamFeed,
+} from './feed'
 import type { EpochResult, History, Progress } from './history'
 import { type Callback, type FitOptions, type FitSettings, checkFitOptions } from './options'
 import { beginEpoch, createRun, report } from './run'
@@ -78,6 +88,8 @@ function checkFullBatch(core: Core, { rows, batches }: Feed): void {
 
 /** See Model.fit. */
 export async function fit(core: Core, data: Data | Batches | AsyncBatches, options: FitOptions): Promise<History> {
+  // First the data: fit(x, y, options) is a mistake that the options would explain less well.
+  checkOneObject('fit', data)
   const settings = checkFitOptions(core, options)
   const { transform, signal, epochs, steps } = settings
   const { training, validating, shuffled } = feedsOf(core, data, options, settings)

@@ -1,7 +1,7 @@
 // What fit is told, and the checks of it.
 
 import type { Data } from '../data/batches'
-import { PlanError, checkOptions, given, finite, flag, integer, oneOf, show } from '../errors'
+import { PlanError, callable, checkOptions, given, finite, flag, integer, oneOf, readSafely, show } from '../errors'
 import { checkSignal } from '../pause'
 import type { Tensor } from '../tensor'
 import type { Core } from './core'
@@ -110,8 +110,8 @@ export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
     throw new PlanError(`fit: yieldEvery must be a number of milliseconds of at least 0, got ${show(yieldEvery)}`)
   }
   const validation = given(options.validation)
-  const { transform, onBatch, onEpoch } = options
-  checkCallbacks('fit', { transform, onBatch, onEpoch })
+  const { onBatch, onEpoch } = options
+  checkCallbacks('fit', { onBatch, onEpoch })
   return {
     epochs,
     steps,
@@ -119,7 +119,7 @@ export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
     shuffle: flag('fit', 'shuffle', options.shuffle ?? true),
     dropLast: flag('fit', 'dropLast', options.dropLast ?? false),
     validation,
-    transform: transform || undefined,
+    transform: checkTransform('fit', options.transform),
     onBatch: listOf(onBatch),
     onEpoch: listOf(onEpoch),
     earlyStopping: checkEarlyStopping(core, options.earlyStopping, validation !== undefined),
@@ -150,15 +150,23 @@ function checkEarlyStopping(core: Core, options: FitOptions['earlyStopping'], va
   }
 }
 
+/** What changes the inputs of a batch, if anything does. */
+export function checkTransform<T extends (input: Tensor, n: number, pass: number) => void>(
+  where: string,
+  transform: T | false | null | undefined,
+): T | undefined {
+  const wanted = given<T>(transform)
+  return wanted === undefined ? undefined : callable(where, 'transform', wanted, 'a function (input, n)')
+}
+
 /** Throws a PlanError unless each is a function, a list of functions, or off. */
 export function checkCallbacks(where: string, callbacks: Readonly<Record<string, unknown>>): void {
-  for (const [name, given] of Object.entries(callbacks)) {
-    for (const one of Array.isArray(given) ? given : [given]) {
-      if (one === undefined || one === null || one === false) continue
-      const isClass = typeof one === 'function' && /^class\b/.test(Function.prototype.toString.call(one))
-      if (typeof one === 'function' && !isClass) continue
-      throw new PlanError(`${where}: ${name} must be a function, got ${isClass ? 'a class' : show(one)}`)
-    }
+  for (const [name, value] of Object.entries(callbacks)) {
+    readSafely(where, name, () => {
+      for (const one of Array.isArray(value) ? value : [value]) {
+        if (given(one) !== undefined) callable(where, name, one, 'a function')
+      }
+    })
   }
 }
 

@@ -1,7 +1,7 @@
 // One pass over a batch: forward, loss, backward, and the step of the optimizer. It is whole or has not been: whatever
 // throws, and where the loss is no finite number, the model is as it was before.
 
-import { DataError, PlanError, show } from '../errors'
+import { DataError, PlanError, callable, note, show } from '../errors'
 import { countRight, countRightSides } from '../metrics'
 import type { Optimizer } from '../optimizers/optimizer'
 import type { LossPlan } from '../plan/plan'
@@ -27,14 +27,23 @@ export function begin(core: Core, pass: Pass, n: number, trains: boolean, rate?:
   if (trains) {
     keepForUndo(core)
     core.counters.passes++
+    if (n === 1 && core.lonelyNorm !== undefined) noteLonely(core.lonelyNorm)
   }
   beginForward(core, n, trains)
+}
+
+function noteLonely(layer: string): void {
+  note(
+    `${layer} got a batch of one row: a single value for each feature, which says nothing of their variance, so ` +
+      `running_var stays as it is (and the output is bias alone); fit's dropLast: true leaves such a batch out`,
+  )
 }
 
 /** Runs the next call of the pass in work. False once all is done. */
 export function advance(core: Core): boolean {
   const { pass } = core
   if (!pass.rows) return false
+  needOpen('fit', core)
   try {
     return proceed(core, pass)
   } catch (error) {
@@ -46,6 +55,7 @@ export function advance(core: Core): boolean {
 
 /** Runs the pass in work to its end. What it throws is thrown where the pass was begun. */
 export function settle(core: Core): void {
+  needOpen('this', core)
   const { pass } = core
   try {
     while (advance(core));
@@ -188,10 +198,10 @@ function rightOf({ loss, classes, tensors, labels, values, output }: Core, n: nu
 export function decayLoss(core: Core): number {
   const { l2, l1 } = core.settings
   if (!core.regularises || !(l2 || l1)) return 0
-  const { kernels, decayed, x, scratch } = core.vector
+  const { kernels, decayed, x } = core.vector
   let sum = 0
-  if (l2) sum += 0.5 * l2 * kernels.sumOfSquares(decayed, x, scratch)
-  if (l1) sum += l1 * kernels.sumOfMagnitudes(decayed, x, scratch)
+  if (l2) sum += 0.5 * l2 * kernels.sumOfSquares(decayed, x)
+  if (l1) sum += l1 * kernels.sumOfMagnitudes(decayed, x)
   return sum
 }
 
@@ -209,21 +219,21 @@ export function addDecay(core: Core): void {
 /** Whether the step was taken: not where the norm of the gradients, which clipNorm wants, is not finite. */
 export function applyGradients(core: Core, optimizer: Optimizer, rate: number): boolean {
   const { clipNorm, clipValue, maxNorm } = core.settings
-  const { kernels, count, dx, scratch } = core.vector
+  const { kernels, count, dx } = core.vector
   addDecay(core)
   if (clipValue !== Infinity) kernels.clamp(count, clipValue, dx)
   if (clipNorm !== Infinity) {
-    const norm = Math.sqrt(kernels.sumOfSquares(count, dx, scratch))
+    const norm = kernels.norm(count, dx)
     if (!Number.isFinite(norm)) {
       core.allGradients.fill(0)
       return false
     }
-    if (norm > clipNorm) kernels.scale(count, clipNorm / norm, dx)
+    if (norm > clipNorm) kernels.limitRowNorms(1, count, clipNorm, dx)
   }
   if (count) optimizer.update?.(core.vector, rate, core.counters.steps + 1)
   for (let i = 0; i < core.limited.length && core.regularises; i++) {
     const { rows, size, pointer } = core.limited[i]
-    kernels.limitRowNorms(rows, size, maxNorm, scratch, pointer)
+    kernels.limitRowNorms(rows, size, maxNorm, pointer)
   }
   endStep(core, rate)
   return true
@@ -274,7 +284,7 @@ function minimizeLoaded(core: Core, pass: Pass, optimizer: Optimizer, n: number)
  * One step on a loss of the user's: `evaluate` adds its gradient, but for l2 and l1, to the gradients and returns the
  * loss. Returns that, with l2 and l1; where it is not finite, or something throws, nothing has changed.
  */
-export function stepOn(core: Core, optimizer: Optimizer, evaluate: () => number): number {
+function stepOn(core: Core, optimizer: Optimizer, evaluate: () => number): number {
   const rate = rateOf(core)
   const back = optimizer.minimize ? keepAll(core) : keepGradients(core)
   const measured = (): number => {
@@ -317,6 +327,24 @@ function keepGradients(core: Core): () => void {
   }
 }
 
+/** See Model.step. */
+export function takeStep(core: Core, optimizer: Optimizer, evaluate: (() => number) | undefined): number | void {
+  if (evaluate !== undefined) {
+    callable('step', '', evaluate, 'nothing, or a function that fills gradients and returns the loss')
+  }
+  if (!evaluate && !optimizer.update) {
+    throw new PlanError(
+      `step: ${optimizer.kind} looks at the loss from several places; call trainStep(x, y) or fit, ` +
+        `or hand in a function that fills gradients and returns the loss: step(() => loss)`,
+    )
+  }
+  settle(core)
+  if (evaluate) return stepOn(core, optimizer, evaluate)
+  if (!applyGradients(core, optimizer, rateOf(core))) {
+    throw new DataError('step: the norm of the gradients is not finite; they are zero now, and no step was taken')
+  }
+}
+
 function endStep(core: Core, rate: number): void {
   core.counters.steps++
   core.clock.step++
@@ -350,6 +378,10 @@ export function observe({ rate, clock, scheduleState }: Core, loss: number): voi
 }
 
 // ---- what a model must have ----
+
+export function needOpen(where: string, core: Core): void {
+  if (core.closed) throw new PlanError(`${where}: this model was closed; create another`)
+}
 
 export function needTraining(where: string, core: Core): void {
   if (core.inference) {

@@ -13,7 +13,7 @@ import {
   readSafely,
   show,
 } from '../../errors'
-import { type Random, createRandom } from '../../random'
+import { type Random, createDraws } from '../../random'
 
 /** Where an image is: C planes of H x W values in `data`, one after the other, the first at `at`. */
 export interface ImageShape {
@@ -49,14 +49,14 @@ const STREAM = 2
  *     const transform = augment([randomCrop({ pad: 4 }), horizontalFlip()], { seed: 1 })
  *     await model.fit(data, { epochs: 10, transform })
  *
- * The draws come from a stream of its own, from `seed` (0 unless given), so the same seed gives the same images, bit
- * for bit, on every engine and runtime. The stream goes on from batch to batch: make a new one for a run that is to
- * repeat another. Throws a PlanError for a model whose input is no image, [channels, height, width].
+ * The draws are a function of `seed`, 0 unless given, and of the number of the training pass, which fit hands in (by hand:
+ * of the number of calls before, unless given), so the same seed gives the same images, bit for bit, on every engine and
+ * runtime, and a run that goes on draws as one that was never stopped. Throws a PlanError for a model whose input is no image, [channels, height, width].
  */
 export function augment(
   augmentations: readonly Augmentation[],
   options: { seed?: number } = {},
-): (input: Tensor, n: number) => void {
+): (input: Tensor, n: number, pass?: number) => void {
   const where = 'augment'
   checkArguments(where, arguments, 2, 'the augmentations go into one list')
   const { seed } = checkOptions(where, options, ['seed'])
@@ -70,11 +70,12 @@ export function augment(
       throw new PlanError(`${where}: want a list of augmentations, such as [horizontalFlip(), randomCrop({ pad: 4 })]`)
     })
   })
-  const random = createRandom(integer(where, 'seed', seed ?? 0, 0), STREAM)
+  const random = createDraws(integer(where, 'seed', seed ?? 0, 0), STREAM)
+  let calls = 0
   let image: ImageShape = { channels: 0, height: 0, width: 0 }
   let changes: Change[] = []
   let size = 0
-  return (input, n) => {
+  return (input, n, pass = calls) => {
     const { shape, data } = checkImages(input)
     if (shape[1] !== image.channels || shape[2] !== image.height || shape[3] !== image.width) {
       const next = { channels: shape[1], height: shape[2], width: shape[3] }
@@ -88,6 +89,8 @@ export function augment(
     if (!(Number.isInteger(n) && n >= 0 && n * size <= data.length)) {
       throw new DataError(`${where}: the input has ${data.length / size} images, got ${show(n)} for their number`)
     }
+    random.begin(integer(where, 'the number of the pass', pass, 0, 4294967295))
+    calls = pass + 1
     for (let i = 0; i < n; i++) {
       for (let j = 0; j < changes.length; j++) changes[j](data, i * size, random)
     }

@@ -82,6 +82,8 @@ export function colorJitter(options: ColorJitterOptions): Augmentation {
       }
       const order = Uint8Array.from(changes, (_, i) => i)
       return (data, at, random) => {
+        // From the same order each time: what is drawn depends on nothing drawn before.
+        for (let i = 0; i < order.length; i++) order[i] = i
         random.shuffle(order)
         for (let i = 0; i < order.length; i++) changes[order[i]](data, at, random)
       }
