@@ -49,9 +49,10 @@ const STREAM = 2
  *     const transform = augment([randomCrop({ pad: 4 }), horizontalFlip()], { seed: 1 })
  *     await model.fit(data, { epochs: 10, transform })
  *
- * The draws are a function of `seed`, 0 unless given, and of the number of the training pass, which fit hands in (by hand:
- * of the number of calls before, unless given), so the same seed gives the same images, bit for bit, on every engine and
- * runtime, and a run that goes on draws as one that was never stopped. Throws a PlanError for a model whose input is no image, [channels, height, width].
+ * The draws are a function of `seed`, 0 unless given, and of the number of the training pass, which fit hands in (by
+ * hand: of the number of calls before, unless given), so the same seed gives the same images, bit for bit, on every
+ * engine and runtime, and a run that goes on draws as one that was never stopped. Throws a PlanError for a model whose
+ * input is no image, [channels, height, width].
  */
 export function augment(
   augmentations: readonly Augmentation[],
