@@ -12,7 +12,7 @@ export {
   type StatisticsOptions,
   activationStatistics,
 } from '../study/statistics'
-export type { DType, Tensor } from '../tensor'
+export type { DType, Floats, Tensor } from '../tensor'
 export { type Babysitting, type Check, type WeightStatistics, babysit } from '../study/babysit'
 export { type Data, type Labels, type Numbers } from '../data/batches'
 export { type DataSplit, splitData } from '../data/split'
@@ -75,7 +75,7 @@ export { type Optimizer, type Parameters, type WithRate } from '../optimizers/op
 export { rmsprop } from '../optimizers/rmsprop'
 export { sgd } from '../optimizers/sgd'
 export type { CallOptions, Count, Routine, Size } from '../plan/calls'
-export { N, times } from '../plan/calls'
+export { N, TRAINING, WEIGHT, times } from '../plan/calls'
 export type { Regions } from '../plan/layout'
 export type { Ahead, Layer, Loss, LossPlan, Plan, Row } from '../plan/plan'
 export type { Block, Buffer, Parameter, ParameterOptions, Part, Place, Reference, Value } from '../plan/value'
@@ -94,3 +94,4 @@ export {
   timeDecay,
   warmup,
 } from '../schedules'
+export type { Overfit } from '../study/trial'

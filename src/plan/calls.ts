@@ -6,6 +6,7 @@ import type { Reference, Value } from './value'
 
 /** A number of examples times something: how large a call is depends on the batch in use. */
 export interface Count {
+  /** How many for each. */
   readonly perExample: number
 }
 

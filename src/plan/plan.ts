@@ -15,6 +15,7 @@ import {
 import type { Kernels } from '../kernels/index'
 import { Block, Buffer, Parameter, type ParameterOptions, type Place, Value, placeOf } from './value'
 import { countOf } from './layout'
+import type { Recording } from './program'
 
 /** What comes after a layer, for its first weights: a ReLU or the like, something else, or the end of the network. */
 export type Ahead = 'relu' | 'other' | 'end'
@@ -56,7 +57,7 @@ export interface Loss {
   readonly kind: string
   /** What that function was given. */
   readonly config: object
-  /** How scores become probabilities, for losses whose scores are of such a kind. */
+  /** How scores become probabilities, for losses whose scores are of such a kind. None unless given. */
   readonly probabilities?: 'softmax' | 'sigmoid'
   /** Plans it on x, the output of the network: records one call with plan.loss. */
   plan(x: Value, plan: Plan): LossPlan
@@ -95,6 +96,15 @@ export interface PlanOptions {
 
 /** Layers within layers: more would exhaust the stack of a browser. */
 const DEEPEST = 500
+
+/** What was recorded of a network, and what it is to be laid out with. */
+export interface Recorded extends Omit<Recording, 'inputGradient'> {
+  readonly rows: readonly { readonly layer: Origin; readonly row: Omit<Row, keyof Origin> }[]
+  readonly parameters: readonly Parameter[]
+  readonly buffers: readonly Buffer[]
+  readonly pinned: readonly Block[]
+  readonly constants: readonly { readonly place: Place; readonly values: readonly number[] }[]
+}
 
 /** Kernels count with 32 bits. */
 const MOST_VALUES = 2 ** 31 - 1
@@ -324,7 +334,7 @@ export class Plan {
   }
 
   /** What has been recorded: for the model. */
-  finish(output: Value) {
+  finish(output: Value): Recorded {
     return {
       input: this.#input,
       output,

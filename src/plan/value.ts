@@ -12,13 +12,22 @@ export interface Place {
   readonly bytes: number
 }
 
+/** A place that the layout can move. */
+interface Settable {
+  /** Where it begins, in bytes; known after layout. */
+  pointer: number
+  /** How large it is. */
+  readonly bytes: number
+}
+
 /**
  * A piece of the activations. It lives from the first call that mentions it to the last; the layout finds out. Two
  * blocks of which one was shared with the other are one.
  */
 export class Block implements Place {
-  /** The first and the last call that mention it, by their place in the order in which they run. */
+  /** The first call that mentions it, by its place in the order in which they run. */
   first = Infinity
+  /** The last call that mentions it. */
   last = -Infinity
   private at = 0
   private same: Block | undefined
@@ -88,6 +97,7 @@ export class Variable implements Place {
     readonly name: string,
     /** Its dimensions. */
     readonly shape: readonly number[],
+    /** How large it is. */
     readonly bytes: number,
   ) {
     this.size = product(shape)
@@ -109,12 +119,14 @@ export interface ParameterOptions {
 /** What is trained, or, frozen, was. */
 export class Parameter extends Variable {
   /** Where its gradient is summed up; none for a frozen parameter, nor in a model for inference. */
-  readonly gradient: { pointer: number; readonly bytes: number } | undefined
+  readonly gradient: Settable | undefined
   constructor(
     name: string,
     shape: readonly number[],
     bytes: number,
+    /** What the layer said of it. */
     readonly options: ParameterOptions,
+    /** Whether it is not trained. */
     readonly frozen: boolean,
     inference: boolean,
   ) {
@@ -138,6 +150,7 @@ export class Buffer extends Variable {
 
 /** A place and how far into it, such as the channels of one branch in the output of a concat. */
 export interface Part {
+  /** The whole of it. */
   readonly within: Value | Place
   /** In values. */
   readonly offset: number

@@ -61,7 +61,7 @@ function memberOf(dimension: Range | Choice): (value: unknown) => boolean {
 /**
  * The trials as a table, the best first: text, a line each. `limit` is how many at most, all unless given.
  *
- *     console.log(searchTable(await search({ ... }), { limit: 10 }))
+ *     console.log(searchTable(result, { limit: 10 }))
  */
 export function searchTable<S extends Space>(result: SearchResult<S>, options: { limit?: number } = {}): string {
   const where = 'searchTable'

@@ -58,11 +58,12 @@ function lastWriters({ program }: Core): Map<unknown, Call> {
   return last
 }
 
-/** The highest rate of a run of 1000 epochs or steps. */
-export function peakRate(core: Core): number {
+/** The rates of a run of 1000 epochs or steps: the highest, and that which it begins with. */
+export function rateRange(core: Core): { peak: number; first: number } {
+  const rate = (t: number) => rateAt(core, { epoch: t, step: t, epochs: 1000, steps: 1000 })
   let peak = 0
-  for (let t = 0; t < 1000; t++) peak = Math.max(peak, rateAt(core, { epoch: t, step: t, epochs: 1000, steps: 1000 }))
-  return peak
+  for (let t = 0; t < 1000; t++) peak = Math.max(peak, rate(t))
+  return { peak, first: rate(0) }
 }
 
 function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
