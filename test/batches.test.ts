@@ -266,9 +266,13 @@ describe('readData', () => {
 
   test('refuses the rest', () => {
     const cases: [unknown, string][] = [
-      [{ x, y: x, sampleWeight: x }, "fit: data has 'sampleWeight', which is not read; it may have x, y, weight"],
+      [
+        { x, y: x, sampleWeight: x },
+        "fit: data has 'sampleWeight', which is not read; it may have x, y, shape, columns, classes, coarse",
+      ],
       [{ x, labels: x }, 'fit: data must be an object { x, y } of arrays, got {'],
       [{ x, y: 5 }, 'fit: data must be an object { x, y } of arrays, got {'],
+      [{ x, y: x, weight: x }, "fit: data has 'weight', which is not read"],
       [null, 'got null'],
       ['xy', 'got "xy"'],
       [[x, x], 'got [['],

@@ -28,8 +28,8 @@ export type TypedNumbers =
   | Int32Array
   | Uint32Array
 
-/** What data may have: what is trained on, and what the readers of v128/data say of it. */
-export const MEMBERS = ['x', 'y', 'weight', 'coarse', 'shape', 'columns', 'classes'] as const
+/** What data may have beside x and y: what the readers of v128/data say of it. */
+const DESCRIPTIONS = ['shape', 'columns', 'classes', 'coarse']
 
 /** Whether x is a typed array of numbers; one of another realm is. */
 export function isTyped(x: unknown): x is TypedNumbers {
@@ -64,9 +64,9 @@ export function allocate(name: string, length: number, Kind: new (length: number
 
 /**
  * The members of data, each read once. Throws a DataError unless it is an object with x and y, and nothing that nobody
- * would read.
+ * would read: `more` is what this caller reads beside them.
  */
-export function readData<D extends Data>(where: string, data: D, name = 'data'): D {
+export function readData<D extends Data>(where: string, data: D, name = 'data', more: readonly string[] = []): D {
   return reading(`${where}: ${name}`, () => {
     const found = data as unknown as Record<string, unknown>
     const { x, y } = typeof data === 'object' && data !== null ? found : {}
@@ -74,11 +74,12 @@ export function readData<D extends Data>(where: string, data: D, name = 'data'):
       throw new DataError(`${where}: ${name} must be an object { x, y } of arrays, got ${show(data)}`)
     }
     const read: Record<string, unknown> = { x, y }
+    const known = ['x', 'y', ...more, ...DESCRIPTIONS]
     // An object of a class has what its class needs beside x and y.
     if (!isPlain(data)) return read as unknown as D
     for (const key of Object.keys(data)) {
-      if (!(MEMBERS as readonly string[]).includes(key)) {
-        throw new DataError(`${where}: ${name} has ${quote(key)}, which is not read; it may have ${MEMBERS.join(', ')}`)
+      if (!known.includes(key)) {
+        throw new DataError(`${where}: ${name} has ${quote(key)}, which is not read; it may have ${known.join(', ')}`)
       }
       if (key !== 'x' && key !== 'y') read[key] = found[key]
     }
