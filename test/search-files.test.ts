@@ -280,12 +280,12 @@ describe('one search at a time', () => {
     const file = newFile()
     const link = join(folder, 'link')
     symlinkSync(file, link)
-    let end = (_: number) => {}
+    let end: (score: number) => void
     const ended = new Promise<number>((resolve) => (end = resolve))
     const slow = search({ ...options, file, run: () => ended, trials: 1 })
     expect(await refusal(file)).toContain('this process is searching with this file already')
     expect(await refusal(link)).toContain('this process is searching with this file already')
-    end(1)
+    end!(1)
     await slow
     await search({ ...options, file: link })
     expect(indices(file)).toHaveLength(40)

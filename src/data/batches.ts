@@ -269,8 +269,8 @@ function copyRow(x: TypedNumbers, from: number, to: Float64Array | Float32Array,
 }
 
 /**
- * Copies n labels, which readLabels gave, `rows[first + i]` of them if given, into the model. Each is checked once more:
- * a typed array may have changed since, and a kernel takes a label for a place.
+ * Copies n labels, which readLabels gave, `rows[first + i]` of them if given, into the model. Each is checked again: a
+ * typed array may have changed since, and a kernel takes a label for a place.
  */
 export function copyLabels(
   labels: TypedNumbers,

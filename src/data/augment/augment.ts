@@ -98,7 +98,7 @@ export function augment(
   }
 }
 
-/** The input of a model, if it is images; a PlanError where it is none. Allocates nothing: it is called in each step. */
+/** The input of a model, if it is images; else a PlanError. Allocates nothing: it is called in each step. */
 function checkImages(input: Tensor): Tensor {
   if (!isTensor(input)) throw new PlanError(`augment: want the input of a model, { shape, data }, got ${show(input)}`)
   const { shape } = input
