@@ -16,8 +16,8 @@ import {
   show,
 } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
-import { type Contents, type Regions, layOut } from '../plan/layout'
-import { type Layer, type Loss, Plan, type Row } from '../plan/plan'
+import { type Contents, type Pointers, type Regions, layOut } from '../plan/layout'
+import { type Layer, type Loss, type LossPlan, Plan, type Recorded, type Row } from '../plan/plan'
 import { programOf } from '../plan/program'
 import { type DType, product } from '../tensor'
 import type { Settings } from '../training/core'
@@ -102,12 +102,26 @@ const MOST_DIMENSIONS = 32
 /** Values that an index or a size may count: more would wrap, and no memory holds them. */
 const MAX_VALUES = 2 ** 50
 
+/** What planModel gives: a model without memory. */
+export interface Blueprint<D extends DType = DType> extends Contents {
+  readonly dtype: D
+  readonly batch: number
+  readonly backend: 'auto' | 'wasm' | 'js'
+  readonly wasm: WasmSource | undefined
+  readonly settings: Settings
+  readonly loss: LossPlan | undefined
+  readonly memory: Regions
+  readonly pointers: Pointers
+  readonly rows: readonly Row[]
+  readonly constants: Recorded['constants']
+}
+
 /** Checks the options and lays everything out; allocates nothing. */
 export function planModel<D extends DType>(
   where: string,
   network: Layer,
   options: ModelOptions<Loss | undefined, Optimizer | undefined, boolean, D>,
-) {
+): Blueprint<D> {
   checkNoPromise(where, 'the network', network)
   // That it can be looked at: plan.child says what is no layer.
   readSafely(where, 'the network', () => network?.plan)
@@ -191,9 +205,6 @@ function checkFrozen(where: string, names: unknown): readonly string[] {
   if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return [...(names as string[])]
   throw new PlanError(`${where}: frozen must be an array of names of layers, got ${show(names)}`)
 }
-
-/** What planModel gives: a model without memory. */
-export type Blueprint<D extends DType = DType> = ReturnType<typeof planModel<D>>
 
 function checkSettings(where: string, options: ModelOptions): Settings {
   const loss = given(options.loss)
