@@ -303,6 +303,33 @@ describe('augment', () => {
     expect(arrays[0]).toHaveBeenCalled()
   })
 
+  test('wants as many images as there are', () => {
+    for (const n of [2, -1, 0.5, NaN, '1', undefined]) {
+      expect(() => augment([])({ shape: [1, 1, 2, 2], data: new Float64Array(4) }, n as number)).toThrow(
+        /^augment: the input has 1 images, got .* for their number$/,
+      )
+    }
+  })
+
+  test('the largest of each option gives finite values, in float32 too', () => {
+    const largest = [
+      randomCrop({ pad: 2 ** 20, fill: 3e38 }),
+      cutout({ size: 2 ** 20, fill: -3e38 }),
+      randomRotation({ degrees: 36_000, fill: 3e38 }),
+      randomScale({ scale: [0.001, 1000], fill: 3e38 }),
+      randomScale({ scale: [0.001, 0.001] }),
+      colorJitter({ brightness: 1e6, contrast: 1e6, saturation: 1e6, hue: 0.5, max: 1e9 }),
+    ]
+    for (const one of largest) {
+      const transform = augment([one])
+      for (let i = 0; i < 50; i++) {
+        const data = Float32Array.from({ length: 48 }, (_, i) => i % 7)
+        transform({ shape: [1, 3, 4, 4], data }, 1)
+        expect(data.every(Number.isFinite), one.kind).toBe(true)
+      }
+    }
+  })
+
   test('prepares itself again for images of another shape', () => {
     const transform = augment([randomCrop({ pad: 1, fill: 0 })], { seed: 3 })
     for (const sides of [
@@ -324,6 +351,32 @@ describe('bad input', () => {
     ['no list', () => augment(horizontalFlip() as never), 'augment: want a list of augmentations'],
     ['a function not called', () => augment([horizontalFlip as never]), 'augment: want a list of augmentations'],
     ['a seed of 0.5', () => augment([], { seed: 0.5 }), 'augment: seed must be an integer'],
+    // No image needs so much, and some of it would be endless or no number.
+    ['a pad of 3e9', () => randomCrop({ pad: 3e9 }), 'randomCrop: pad must be an integer of at most 1048576'],
+    ['a size of 3e9', () => cutout({ size: [1, 3e9] }), 'cutout: size must be an integer of at most 1048576'],
+    ['1e9 degrees', () => randomRotation({ degrees: 1e9 }), 'degrees must be a finite number of at least -36000'],
+    ['degrees to 1e308', () => randomRotation({ degrees: [-1e308, 1e308] }), 'of at least -36000, got -1e+308'],
+    ['a scale of 1e-9', () => randomScale({ scale: [1e-9, 1] }), 'scale must be above 0, 0.001 at least'],
+    ['a scale of 1e300', () => randomScale({ scale: [1, 1e300] }), 'scale must be a finite number from 0 to 1000'],
+    [
+      'a contrast of 1e308',
+      () => colorJitter({ contrast: 1e308 }),
+      'contrast must be a finite number from 0 to 1000000',
+    ],
+    ['a brightness to 1e308', () => colorJitter({ brightness: [0, 1e308] }), 'from 0 to 1000000, got 1e+308'],
+    ['a max of 1e300', () => colorJitter({ max: 1e300 }), 'colorJitter: max must be a finite number'],
+    ['a fill of 1e300', () => cutout({ size: 1, fill: 1e300 }), 'fill must be a finite number from -3.402'],
+    ['a range with a hole', () => randomScale({ scale: Array(2) as never }), 'scale must be a finite number'],
+    ['a hole in the list', () => augment([, horizontalFlip()] as never), 'augment: want a list'], // oxlint-disable-line no-sparse-arrays
+    ['two lists', () => (augment as (...all: unknown[]) => unknown)([], {}, []), 'augment: takes 2 arguments, got'],
+    ['two augmentations', () => (cutout as (...all: unknown[]) => unknown)({ size: 1 }, 0.5), 'cutout: takes one argument'], // prettier-ignore
+    ['no input', () => augment([])(undefined as never, 1), 'want the input of a model, { shape, data }, got undefined'],
+    ['an augmentation that gives nothing', () => augment([{ kind: 'mine', config: {}, prepare: () => undefined as never }])(tensor(1, 1, 2, 2), 1), "augment: prepare of 'mine' must be a function that gives"], // prettier-ignore
+    [
+      'a class for prepare',
+      () => augment([{ kind: 'mine', config: {}, prepare: Map as never }]),
+      'prepare must be a function',
+    ],
     ['an unknown option', () => augment([], { p: 1 } as never), "augment: unknown option 'p'"],
     ['rows', () => augment([])(tensor(2, 5), 2), 'want images, an input of [channels, height, width], got [5]'],
     ['p of 2', () => horizontalFlip({ p: 2 }), 'horizontalFlip: p must be a finite number from 0 to 1, got 2'],

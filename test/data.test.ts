@@ -23,6 +23,15 @@ function expectFileError(action: () => unknown, ...parts: string[]) {
   for (const part of parts) expect(action).toThrow(part)
 }
 
+function catchError(action: () => unknown): Error {
+  try {
+    action()
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('no error')
+}
+
 /** No reader may throw anything else, whatever it is given. */
 function onlyFileErrors(action: () => unknown) {
   try {
@@ -104,6 +113,41 @@ describe('readIdx', () => {
 
   test.each([[undefined], [null], ['a path'], [7], [[0, 0, 8, 1]], [new Float64Array(4)]])('refuses %j', (value) => {
     expectFileError(() => readIdx(value as never), 'readIdx: want the bytes of the file, a Uint8Array, got')
+  })
+
+  test('bytes that are gone, or not there yet, are said to be', () => {
+    for (const bytes of [idx(8, [1], [1]), idx(8, [1], [1]).buffer as ArrayBuffer]) {
+      structuredClone(bytes, { transfer: [(bytes instanceof Uint8Array ? bytes.buffer : bytes) as ArrayBuffer] })
+      expectFileError(() => readIdx(bytes), 'readIdx: ')
+    }
+    const promise = Promise.resolve(idx(8, [1], [1]))
+    expectFileError(
+      () => readIdx(promise as never),
+      'want the bytes of the file, a Uint8Array, got a promise (await it',
+    )
+    expectFileError(() => readIdx({ [Symbol.toStringTag]: 'ArrayBuffer' } as never), 'want the bytes of the file')
+  })
+
+  test('signed bytes are bytes, and a Buffer gives no Buffer', () => {
+    const file = idx(8, [2], [200, 1])
+    expect(readIdx(new Int8Array(file.buffer) as never).data).toEqual(Uint8Array.of(200, 1))
+    expect(readIdx(Buffer.from(file)).data.constructor).toBe(Uint8Array)
+  })
+
+  test('255 dimensions are told in few words', () => {
+    const error = catchError(() => readIdx(idx(8, Array<number>(255).fill(1), [])))
+    expect(error.message).toMatch(/but 1 x 1 x 1 x 1 x 1 x 1 x 1 x 1 x \.\.\. values of uint8/)
+  })
+
+  test('takes one argument, as in a map it must be told', () => {
+    const files = [idx(8, [1], [1])]
+    expect(() => files.map(readIdx as never)).toThrow(
+      'readIdx: takes one argument, got another: 0; in a map, write (bytes) => readIdx(bytes)',
+    )
+    expect(() => (readMnist as (...args: unknown[]) => unknown)(files[0], files[0], 28)).toThrow('takes 2 arguments')
+    expect(() => (readCifar10 as (...args: unknown[]) => unknown)(files[0], files[0])).toThrow(
+      'readCifar10: takes one argument, got another: Uint8Array(9) [0,0,8,1,0,0,0,1,...]; several files go into one list',
+    )
   })
 
   test('any bytes: a FileError, or an array no larger than they', () => {
@@ -191,6 +235,8 @@ describe('readCifar10, readCifar100', () => {
     ['half a record', file([1], [2]).subarray(0, 5000), '5000 bytes are 1 records of 3073 bytes and 1927 bytes'],
     ['a label of 10', file([1], [10]), 'record 1 has label 10, want 0 to 9; the file is damaged or another one'],
     ['no file', [], 'want the bytes of at least one file, got none'],
+    ['a hole among files', Array(2), 'readCifar10: file 0: want the bytes of the file, a Uint8Array, got undefined'],
+    ['a promise', Promise.resolve(file([1])), 'got a promise (await it first)'],
     ['a bad file among good ones', [file([1]), GZIP], 'readCifar10: file 1: 8 bytes are 0 records of 3073 bytes and 8'],
     ['gzip', GZIP, 'gzip'],
     ['gzip of just that size', Uint8Array.of(...GZIP, ...new Uint8Array(3065)), 'gzip'],
@@ -334,11 +380,57 @@ describe('readCsv', () => {
     [{ delimiter: '::' }, "delimiter must be one character, such as ',' or ';', got \"::\""],
     [{ delimiter: '"' }, 'delimiter must be one character'],
     [{ header: 1 }, 'header must be true or false, got 1'],
+    [{ label: 'b', classes: 5 }, "classes must be a list of names, such as ['cat', 'dog'], got 5"],
+    [{ label: 'b', classes: [] }, 'classes must be a list of names'],
+    [{ label: 'b', classes: [1, 2] }, 'classes must be a list of names'],
+    [{ label: 'b', classes: ['x', 'y', 'x'] }, 'classes has "x" twice'],
+    [{ target: [] }, 'target is a list of no columns'],
+    [{ label: null }, 'label: no column null'],
+    [{ label: 'b'.repeat(1e7) }, 'label: no column "bbbb'],
+    [{ delimiter: 5 }, 'delimiter must be one character'],
     [{ labels: 'b' }, "unknown option 'labels'"],
   ])('refuses the options %j', (options, message) => {
     const read = () => readCsv('a,a,b\n1,2,3', options as CsvOptions)
     expect(read).toThrow(PlanError)
     expect(read).toThrow(message)
+  })
+
+  test('a million rows', () => {
+    const rows = 1_200_000
+    const file = `a,b\n${'1.5,x\n-2,y\n'.repeat(rows / 2)}`
+    const { x, y, classes } = readCsv(file, { label: 'b' })
+    expect([x.length, y.length, classes, x[0], x[rows - 1], y[rows - 1]]).toEqual([rows, rows, ['x', 'y'], 1.5, -2, 1])
+  })
+
+  test('a field of a million digits, and a text behind them, at once', () => {
+    const digits = '7'.repeat(1_000_000)
+    expectFileError(() => readCsv(`a\n${digits}`), 'want a number, got "777')
+    expectFileError(() => readCsv(`a\n${digits}x`), 'line 2, column 0 "a": want a number, got "777')
+    expect(readCsv(`a\n0.${digits}`).x[0]).toBeCloseTo(7 / 9, 14)
+  })
+
+  test('what is wrong is told in few words, whatever the file', () => {
+    const long = 'n'.repeat(1e6)
+    const wide = Array.from({ length: 100_000 }, (_, i) => `c${i}`).join()
+    for (const action of [
+      () => readCsv(`${long}\n${long}`),
+      () => readCsv(`a\n"${long}"x`),
+      () => readCsv(wide, { label: 'd' }),
+      () => readCsv(`a,b\n1,${long}`, { label: 'b', classes: ['x', long.slice(1)] }),
+      () => readCsv(`${'1,'.repeat(1e6)}1\n`),
+    ]) {
+      expect(catchError(action).message.length).toBeLessThan(400)
+    }
+  })
+
+  test('a text that is not there yet, and bytes in shared memory', () => {
+    expectFileError(() => readCsv(Promise.resolve(iris) as never), 'got a promise (await it first)')
+    const shared = new Uint8Array(new SharedArrayBuffer(8))
+    shared.set(text('a,b\n1,2\n'))
+    expect([...readCsv(shared).x]).toEqual([1, 2])
+    expect(() => (readCsv as (...args: unknown[]) => unknown)(iris, {}, 'species')).toThrow(
+      'readCsv: takes 2 arguments',
+    )
   })
 
   test('any table comes back, quoted and all', () => {

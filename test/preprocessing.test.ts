@@ -289,6 +289,80 @@ describe('save and loadTransform', () => {
   })
 })
 
+describe('what would spoil unseen', () => {
+  test('values are read once', () => {
+    const list = [1, 2, 3, 5]
+    let read = 0
+    Object.defineProperty(list, 3, { get: () => (read++ ? NaN : 5) })
+    expect(zeroCenter(list, { shape: [1] }).mean).toEqual([2.75])
+  })
+
+  test('a result that overflows', () => {
+    const scaling = standardize([0, 1e-150, 0, 2e-150], { shape: [1] })
+    expect(() => scaling.apply([0, 1e160])).toThrow('standardize.apply: the result: row 1 holds Infinity')
+    const far = zeroCenter([1.7e308, 1.7e308], { shape: [1] })
+    expect(() => far.apply([0, -1.7e308])).toThrow('zeroCenter.apply: the result: row 1 holds -Infinity')
+    expect(() => far.invert([1.7e308])).toThrow('zeroCenter.invert: the result: row 0 holds Infinity')
+    const whitened = (factor: number) =>
+      pcaWhitening(
+        [0, 1, 2, 5, 1, 3].map((value) => value * factor),
+        { shape: [2], epsilon: 0 },
+      )
+    expect(() => whitened(1e-100).apply([0, 0, 1e300, 1e300])).toThrow(
+      /^pcaWhitening.apply: the result: row 1 holds -?(Infinity|NaN)/,
+    )
+    expect(() => whitened(1e100).invert([1e300, 1e300])).toThrow(
+      /^pcaWhitening.invert: the result: row 0 holds -?(Infinity|NaN)/,
+    )
+  })
+
+  test('values that differ too little are said to, not taken for equal or for fewer directions', () => {
+    const x = normals(60)
+    // Powers of two change no digit.
+    const { components, variances } = pca(x, { shape: [6] })
+    for (const rows of [10, 4]) {
+      const part = x.subarray(0, rows * 6)
+      const plain = pca(part, { shape: [6] })
+      for (const power of [2 ** -400, 2 ** -160, 2 ** 160, 2 ** 480]) {
+        const scaled = pca(part.map((value) => value * power), { shape: [6] }) // prettier-ignore
+        expect(scaled.components.data).toEqual(plain.components.data)
+        expect(scaled.variances.map((value) => value / power / power)).toEqual(plain.variances)
+      }
+    }
+    expect([components.shape, variances.length]).toEqual([[6, 6], 6])
+    for (const power of [1e-140, 1e-162, 1e-165, 1e-300]) {
+      expect(() => pca(x.map((value) => value * power), { shape: [6] })).toThrow('pca: the values of x differ by too little') // prettier-ignore
+    }
+    expect(() => pca([3, 3, 3, 3], { shape: [1] })).toThrow('pca: the rows of x are all the same')
+  })
+
+  test('a matrix that nobody can decompose is refused at once', () => {
+    const x = new Uint8Array(16_385 * 16_385)
+    expect(() => pca(x, { shape: [16_385] })).toThrow(
+      'pca: 16385 rows of 16385 values want the decomposition of a matrix of 16385 x 16385, and 16384 is the most',
+    )
+  })
+
+  test('shapes with holes or without end', () => {
+    expect(() => zeroCenter([1], { shape: [1, , 1] as never })).toThrow('every size in shape must be an integer') // oxlint-disable-line no-sparse-arrays
+    expect(() => zeroCenter([1], { shape: [2 ** 20, 2 ** 20] })).toThrow(
+      'shape has 1099511627776 values, and must have',
+    )
+    expect(() => zeroCenter([1], { shape: [1e12] })).toThrow('must be an integer of at most 1073741824')
+  })
+
+  test('each takes what it takes, and no more', () => {
+    const scaling = standardize([1, 2, 3], { shape: [1] })
+    const more = (f: unknown) => f as (...args: unknown[]) => unknown
+    expect(() => more(zeroCenter)([1, 2], { shape: [1] }, 'channel')).toThrow('zeroCenter: takes 2 arguments')
+    expect(() => more(scaling.apply)([1], [2])).toThrow('standardize.apply: takes one argument, got another: [2]')
+    expect(() => more(scaling.invert)([1], [2])).toThrow('standardize.invert: takes one argument')
+    expect(() => more(scaling.save)('file')).toThrow('standardize.save: takes no arguments')
+    expect(() => more(loadTransform)(scaling.save(), { a: 1 })).toThrow('loadTransform: takes one argument')
+    expect(() => more(loadTransform)(Promise.resolve(scaling.save()))).toThrow('got a promise (await it first)')
+  })
+})
+
 describe('bad input', () => {
   const fits = { zeroCenter, standardize, pca, pcaWhitening, zca }
   const x = normals(12)

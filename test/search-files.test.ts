@@ -280,16 +280,12 @@ describe('one search at a time', () => {
     const file = newFile()
     const link = join(folder, 'link')
     symlinkSync(file, link)
-    let end = () => {}
-    const slow = search({
-      ...options,
-      file,
-      run: () => new Promise<number>((done) => (end = () => done(1))),
-      trials: 1,
-    })
+    let end: (score: number) => void
+    const ended = new Promise<number>((resolve) => (end = resolve))
+    const slow = search({ ...options, file, run: () => ended, trials: 1 })
     expect(await refusal(file)).toContain('this process is searching with this file already')
     expect(await refusal(link)).toContain('this process is searching with this file already')
-    end()
+    end!(1)
     await slow
     await search({ ...options, file: link })
     expect(indices(file)).toHaveLength(40)

@@ -376,6 +376,14 @@ describe('what is off, wrong or late', () => {
     await new Promise((done) => setTimeout(done, 10))
   })
 
+  it('a signal gets through where trials wait for nothing', async () => {
+    const signal = AbortSignal.timeout(30)
+    const { aborted, trials } = await search({ space, run: () => 1, trials: 1_000_000, signal })
+    expect(aborted).toBe(true)
+    expect(trials.length).toBeGreaterThan(0)
+    expect(trials.length).toBeLessThan(1_000_000)
+  })
+
   it('a bad report fails its trial, whether run waits for the answer or not', async () => {
     const run = async ({ index }: Trial, report: Report) => {
       if (index === 1) void report(-1, 0)
@@ -972,7 +980,7 @@ describe('panda', () => {
     [create, { onEpoch: 5 }, 'panda: onEpoch must be a function, got 5'],
     [create, { onBatch: [5] }, 'panda: onBatch must be a function, got 5'],
     [create, { onBatch: class {} }, 'panda: onBatch must be a function, got a class'],
-    [create, { transform: 5 }, 'panda: transform must be a function, got 5'],
+    [create, { transform: 5 }, 'panda: transform must be a function (input, n), got 5'],
     [create, { validation: Promise.resolve(1) }, 'panda: validation is a promise: await it first'],
     [create, { epochs: 1e9 }, 'panda: epochs must be an integer of at most 1000000'],
     [create, { patience: 1e9 }, 'panda: patience must be an integer of at most 1000000'],

@@ -410,8 +410,18 @@ describe('metrics', () => {
         [0, 1],
       ],
     ],
+    // A hole is no count, text of the right length no row, and counts must add up exactly.
+    [[Array(1)]],
+    [['a']],
+    [[[1e300]]],
+    [[[Number.MAX_SAFE_INTEGER, 1], [0, 0]]], // prettier-ignore
   ])('%o is no matrix', (matrix) => {
     expect(() => classificationReport(matrix as number[][])).toThrow(DataError)
+  })
+
+  test('a matrix may be of typed arrays, and goes alone', () => {
+    expect(classificationReport([Uint32Array.of(1, 0), Uint32Array.of(1, 2)] as never).accuracy).toBe(0.75)
+    expect(() => (classificationReport as (...all: unknown[]) => unknown)([[1]], 2)).toThrow('takes one argument')
   })
 
   test('are for labels', async () => {

@@ -28,8 +28,8 @@ export type TypedNumbers =
   | Int32Array
   | Uint32Array
 
-/** What data may have: what is trained on, and what the readers of v128/data say of it. */
-export const MEMBERS = ['x', 'y', 'weight', 'coarse', 'shape', 'columns', 'classes'] as const
+/** What data may have beside x and y: what the readers of v128/data say of it. */
+const DESCRIPTIONS = ['shape', 'columns', 'classes', 'coarse']
 
 /** Whether x is a typed array of numbers; one of another realm is. */
 export function isTyped(x: unknown): x is TypedNumbers {
@@ -64,9 +64,9 @@ export function allocate(name: string, length: number, Kind: new (length: number
 
 /**
  * The members of data, each read once. Throws a DataError unless it is an object with x and y, and nothing that nobody
- * would read.
+ * would read: `more` is what this caller reads beside them.
  */
-export function readData<D extends Data>(where: string, data: D, name = 'data'): D {
+export function readData<D extends Data>(where: string, data: D, name = 'data', more: readonly string[] = []): D {
   return reading(`${where}: ${name}`, () => {
     const found = data as unknown as Record<string, unknown>
     const { x, y } = typeof data === 'object' && data !== null ? found : {}
@@ -74,11 +74,12 @@ export function readData<D extends Data>(where: string, data: D, name = 'data'):
       throw new DataError(`${where}: ${name} must be an object { x, y } of arrays, got ${show(data)}`)
     }
     const read: Record<string, unknown> = { x, y }
+    const known = ['x', 'y', ...more, ...DESCRIPTIONS]
     // An object of a class has what its class needs beside x and y.
     if (!isPlain(data)) return read as unknown as D
     for (const key of Object.keys(data)) {
-      if (!(MEMBERS as readonly string[]).includes(key)) {
-        throw new DataError(`${where}: ${name} has ${quote(key)}, which is not read; it may have ${MEMBERS.join(', ')}`)
+      if (!known.includes(key)) {
+        throw new DataError(`${where}: ${name} has ${quote(key)}, which is not read; it may have ${known.join(', ')}`)
       }
       if (key !== 'x' && key !== 'y') read[key] = found[key]
     }
@@ -178,18 +179,42 @@ function refuse(name: string, at: number, size: number, value: unknown, probabil
   throw new DataError(`${row}; remove or repair that row`)
 }
 
-/** Throws a DataError that names the first row with what is no number, or not finite in a model of `dtype`. */
-export function checkFinite(name: string, x: Numbers, size: number, dtype: DType = 'float64'): void {
-  if (isTyped(x) && holdsIntegers(x)) return
+/** Throws a DataError that names the first row with what is not finite in a model of `dtype`. */
+export function checkFinite(name: string, x: TypedNumbers, size: number, dtype: DType = 'float64'): void {
+  if (holdsIntegers(x) || allFinite(x, dtype === 'float32' && x.BYTES_PER_ELEMENT === 8)) return
   const end = endOf(dtype)
-  for (let i = 0; i < x.length; i++) {
-    const value = x[i]
-    if (!isBelow(value, end)) refuse(name, i, size, value, false)
+  for (let i = 0; i < x.length; i++) if (!isBelow(x[i], end)) refuse(name, i, size, x[i], false)
+}
+
+/** Whether all are finite, rounded to float32 first if they are to be: four at a time, for speed. */
+function allFinite(x: TypedNumbers, rounded: boolean): boolean {
+  let s0 = 0
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
+  let i = 0
+  // v - v is 0 for finite numbers only, else NaN, which the sum keeps.
+  if (rounded) {
+    for (; i + 3 < x.length; i += 4) {
+      s0 += Math.fround(x[i]) - Math.fround(x[i])
+      s1 += Math.fround(x[i + 1]) - Math.fround(x[i + 1])
+      s2 += Math.fround(x[i + 2]) - Math.fround(x[i + 2])
+      s3 += Math.fround(x[i + 3]) - Math.fround(x[i + 3])
+    }
+    for (; i < x.length; i++) s0 += Math.fround(x[i]) - Math.fround(x[i])
   }
+  for (; i + 3 < x.length; i += 4) {
+    s0 += x[i] - x[i]
+    s1 += x[i + 1] - x[i + 1]
+    s2 += x[i + 2] - x[i + 2]
+    s3 += x[i + 3] - x[i + 3]
+  }
+  for (; i < x.length; i++) s0 += x[i] - x[i]
+  return s0 + s1 + s2 + s3 === 0
 }
 
 /** Throws a DataError that names the first row with anything but a number from 0 to 1. */
-export function checkProbabilities(name: string, x: Numbers, size: number): void {
+export function checkProbabilities(name: string, x: TypedNumbers, size: number): void {
   for (let i = 0; i < x.length; i++) {
     const value = x[i]
     if (!isProbability(value)) refuse(name, i, size, value, true)
@@ -201,19 +226,19 @@ const LONG_ROW = 256
 
 /**
  * A view of each row, with which copyRows copies long rows about six times as fast: made once for many batches, since a
- * view costs 200 bytes, and a step allocates nothing. Undefined for short rows, and for what is no typed array.
+ * view costs 200 bytes, and a step allocates nothing. Undefined for short rows.
  */
-export function viewRows(x: Numbers, size: number): readonly TypedNumbers[] | undefined {
-  if (!isTyped(x) || size < LONG_ROW) return undefined
+export function viewRows(x: TypedNumbers, size: number): readonly TypedNumbers[] | undefined {
+  if (size < LONG_ROW) return undefined
   return Array.from({ length: x.length / size }, (_, row) => x.subarray(row * size, (row + 1) * size))
 }
 
 /**
- * to = n rows of x: rows[first], rows[first + 1], ..., or first, first + 1, ... without `rows`. A typed array has been
- * checked; of anything else each value is checked here, for it may give another one each time. Allocates nothing.
+ * to = n rows of x, which readRows gave: rows[first], rows[first + 1], ..., or first, first + 1, ... without `rows`.
+ * `views` are those of viewRows. Allocates nothing.
  */
 export function copyRows(
-  x: Numbers,
+  x: TypedNumbers,
   size: number,
   to: Float64Array | Float32Array,
   n: number,
@@ -221,7 +246,6 @@ export function copyRows(
   first: number,
   views?: readonly TypedNumbers[],
 ): void {
-  if (!isTyped(x)) return copyChecked(x, size, to, n, rows, first)
   if (!rows && first === 0 && x.length === n * size) return to.set(x)
   for (let i = 0; i < n; i++) {
     const row = rows ? rows[first + i] : first + i
@@ -244,28 +268,12 @@ function copyRow(x: TypedNumbers, from: number, to: Float64Array | Float32Array,
   for (; j < size; j++) to[at + j] = x[from + j]
 }
 
-function copyChecked(
-  x: Numbers,
-  size: number,
-  to: Float64Array | Float32Array,
-  n: number,
-  rows: ArrayLike<number> | undefined,
-  first: number,
-): void {
-  const end = endOf(to.BYTES_PER_ELEMENT === 4 ? 'float32' : 'float64')
-  for (let i = 0; i < n; i++) {
-    const from = (rows ? rows[first + i] : first + i) * size
-    for (let j = 0; j < size; j++) {
-      const value = x[from + j]
-      if (!isBelow(value, end)) refuse('x', from + j, size, value, false)
-      to[i * size + j] = value
-    }
-  }
-}
-
-/** Copies n labels, `rows[first + i]` of them if given, into the model, once each is known to be a class. */
+/**
+ * Copies n labels, which readLabels gave, `rows[first + i]` of them if given, into the model. Each is checked again: a
+ * typed array may have changed since, and a kernel takes a label for a place.
+ */
 export function copyLabels(
-  labels: ArrayLike<number | bigint>,
+  labels: TypedNumbers,
   classes: number,
   to: Int32Array,
   n: number,

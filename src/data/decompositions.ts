@@ -105,6 +105,7 @@ function fitProjection(kind: Projection['kind'], x: Numbers, options: PcaOptions
   try {
     found = n < d ? ofExamples(centered, n, d) : ofFeatures(centered, n, d)
   } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
     throw new DataError(`${kind}: no memory for the decomposition of ${n} rows of ${d} values`, { cause })
   }
 
@@ -182,12 +183,22 @@ function ofExamples(centered: Float64Array, n: number, d: number): Found {
 
 /** Eigenvalues of a symmetric (n, n) matrix, the largest first, and their vectors, one a row. */
 function eigen(values: Float64Array, n: number): { squares: Float64Array; vectors: Float64Array } {
-  const decomposition = new EigenvalueDecomposition(Matrix.from1DArray(n, n, values), { assumeSymmetric: true })
+  // It multiplies what it is given with itself, which must not overflow; by a power of two, no digit changes.
+  let largest = 0
+  for (const value of values) largest = Math.max(largest, Math.abs(value))
+  const far = largest > 2 ** 300 || (largest > 0 && largest < 2 ** -300)
+  const scale = far ? 2 ** Math.round(Math.log2(largest)) : 1
+  const matrix = Matrix.from1DArray(
+    n,
+    n,
+    values.map((value) => value / scale),
+  )
+  const decomposition = new EigenvalueDecomposition(matrix, { assumeSymmetric: true })
   const order = decomposition.realEigenvalues.map((_, i) => n - 1 - i)
-  const matrix = decomposition.eigenvectorMatrix
+  const eigenvectors = decomposition.eigenvectorMatrix
   return {
-    squares: Float64Array.from(order, (i) => decomposition.realEigenvalues[i]),
-    vectors: Float64Array.from({ length: n * n }, (_, i) => matrix.get(i % n, order[Math.floor(i / n)])),
+    squares: Float64Array.from(order, (i) => decomposition.realEigenvalues[i] * scale),
+    vectors: Float64Array.from({ length: n * n }, (_, i) => eigenvectors.get(i % n, order[Math.floor(i / n)])),
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { DataError, PlanError, checkArguments, checkOptions, finite, flag, integer, show } from '../errors'
 import { type Random, createRandom } from '../random'
-import { type Data, type Labels, type MEMBERS, allocate, readData, reading } from './batches'
+import { type Data, type Labels, allocate, readData, reading } from './batches'
 
 /** Which rows go where, each in ascending order. */
 export interface Split {
@@ -62,9 +62,9 @@ function rowsByLabel(where: string, rows: number, labels: Labels): number[][] {
 /** Two parts of some data, of the same types. */
 export interface DataSplit<D extends Data> {
   /** What to train on. */
-  training: Pick<D, keyof D & (typeof MEMBERS)[number]>
+  training: D
   /** What to watch the training by. */
-  validation: Pick<D, keyof D & (typeof MEMBERS)[number]>
+  validation: D
 }
 
 /** One value for each row, which goes where its row goes. */
@@ -93,7 +93,8 @@ export function splitData<D extends Data>(
     'stratify',
     'rows',
   ])
-  const { x, y, ...rest } = readData(where, data) as unknown as Data & Record<string, ArrayLike<number>>
+  const { x, y, ...rest } = readData(where, data, 'data', ['weight']) as unknown as Data &
+    Record<string, ArrayLike<number>>
   const rows = integer(where, 'rows', more.rows ?? y.length, 1)
   if (!x.length || x.length % rows || y.length % rows) {
     throw new DataError(

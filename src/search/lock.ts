@@ -1,8 +1,8 @@
 // One process at a time writes to a file, on one machine. A process that is killed frees its locks.
 //
-// A lock is a file of its own, to which every process that wants it appends a claim. Appending is atomic, so all see the
-// same order: the lock belongs to the first claim of a process that still lives. Nobody takes anything away from
-// another, which is what goes wrong where a process finds a lock of a dead one and removes it.
+// A lock is a file of its own, to which every process that wants it appends a claim. Appending is atomic, so all see one
+// order: the lock belongs to the first claim of a process that still lives. Nobody takes anything away from another,
+// which is what goes wrong where a process finds the lock of a dead one and removes it.
 
 import { appendFileSync, closeSync, constants, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'

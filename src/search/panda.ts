@@ -14,7 +14,7 @@ import {
   readSafely,
 } from '../errors'
 import type { AsyncBatches, Batches } from '../training/feed'
-import { type FitOptions, checkCallbacks } from '../training/options'
+import { type FitOptions, checkCallbacks, checkTransform } from '../training/options'
 import { forget, keepWeights } from '../training/state'
 import { type Model, coreOf } from '../model/model'
 import { checkSignal } from '../pause'
@@ -203,6 +203,8 @@ export async function panda(
 /** Throws unless it can be data, or a function that gives batches. */
 function checkSource(where: string, name: string, source: unknown): void {
   checkNoPromise(where, name, source)
+  // Of a proxy that was revoked nothing can be known.
+  readSafely(where, name, () => Array.isArray(source))
   if (typeof source === 'function') callable(where, name, source, 'data, or a function that gives batches')
 }
 
@@ -219,8 +221,9 @@ function checkPanda(where: string, options: PandaOptions) {
   if (lower >= 1) throw new PlanError(`${where}: lower must be less than 1, got ${lower}`)
   const onEpoch = given(read.onEpoch)
   if (onEpoch !== undefined) callable(where, 'onEpoch', onEpoch, 'a function')
-  const { transform, onBatch } = read
-  readSafely(where, 'the callbacks', () => checkCallbacks(where, { transform, onBatch }))
+  const { onBatch } = read
+  checkCallbacks(where, { onBatch })
+  const transform = checkTransform(where, read.transform)
   return {
     validation: read.validation,
     batch: read.batch,

@@ -38,18 +38,20 @@ export interface SearchOptions<S extends Space> {
    * best quarter of the round before lay (3 trials at least). 1 unless given.
    */
   rounds?: number
-  /** Whether the best score is the lowest, 'low', such as a loss, or the highest, 'high', such as an accuracy. 'low' unless given. */
+  /** Whether the best score is the lowest, such as a loss, or the highest, such as an accuracy. 'low' unless given. */
   goal?: 'low' | 'high'
   /** Ends hopeless trials, by what they report. None unless given; a trial that diverges ends in any case. */
   earlyStopping?: TrialStopping
   /**
    * Keeps what was found: a line of JSON for each trial. A search with the same file goes on where it stopped, and ends
-   * with the same result. It may be given more `trials`, if there is one round. A trial whose line is deleted runs again.
+   * with the same result. It may be given more `trials`, if there is one round. A trial whose line is deleted runs
+   * again. One process of a machine writes to it at a time, and says so in a file beside it, which goes when the search
+   * ends.
    */
   file?: string
   /** Ends the search at once. Trials in work are lost, those that have ended are not. */
   signal?: AbortSignal
-  /** Called at the start and whenever a trial has ended. */
+  /** Called at the start and whenever a trial has ended, and waited for if it gives a promise. */
   onProgress?: (progress: SearchProgress<S>) => void
 }
 

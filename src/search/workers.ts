@@ -2,6 +2,7 @@
 
 import { Worker } from 'node:worker_threads'
 import { PlanError } from '../errors'
+import { createPauses } from '../pause'
 import { REASON, clip, reasonOf } from './texts'
 import type { Space, Trial } from './space'
 
@@ -28,7 +29,15 @@ export interface TrialWorker {
 
 /** Runs trials in this thread. What runs cannot be ended from outside: report tells it to. */
 export function ownThread(run: Run): TrialWorker {
-  return { open: async () => {}, run: async (trial, report) => run(trial, report), close: async () => {} }
+  // Trials that wait for nothing would let no signal through.
+  const pauses = createPauses(8)
+  return {
+    async open() {
+      if (pauses.due()) await pauses.take()
+    },
+    run: async (trial, report) => run(trial, report),
+    close: async () => pauses.close(),
+  }
 }
 
 /**

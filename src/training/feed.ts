@@ -121,8 +121,7 @@ export function arrayFeed(
   { rows = data.rows, order, dropLast = false }: { rows?: number; order?: ArrayLike<number>; dropLast?: boolean } = {},
 ): Feed {
   const taken = dropLast ? rows - (rows % batch) : rows
-  // Rows in an order of their own are copied one by one.
-  const views = order && viewRows(data.x, core.input.size)
+  const views = viewRows(data.x, core.input.size)
   let current = order
   let first = 0
   return {

@@ -52,7 +52,8 @@ export function predict<D extends DType>(core: Core<D>, x: Numbers, options: { p
   const data = viewOf(dtype, new ArrayBuffer(length * (dtype === 'float64' ? 8 : 4)), 0, length)
   for (let first = 0; first < rows; first += batch) {
     const n = Math.min(batch, rows - first)
-    copyRows(examples, input.size, tensors.input.data, n, undefined, first)
+    const part = examples.subarray(first * input.size, (first + n) * input.size)
+    copyRows(part, input.size, tensors.input.data, n, undefined, 0)
     runForward(core, n, false)
     data.set(tensors.output.data.subarray(0, n * output.size), first * output.size)
   }

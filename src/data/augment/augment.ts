@@ -7,7 +7,6 @@ import {
   callable,
   checkArguments,
   checkOptions,
-  few,
   finite,
   integer,
   quote,
@@ -99,12 +98,12 @@ export function augment(
   }
 }
 
-/** The input of a model, if it is images; a PlanError where it is none. Allocates nothing: it is called in each step. */
+/** The input of a model, if it is images; else a PlanError. Allocates nothing: it is called in each step. */
 function checkImages(input: Tensor): Tensor {
   if (!isTensor(input)) throw new PlanError(`augment: want the input of a model, { shape, data }, got ${show(input)}`)
   const { shape } = input
   if (shape.length === 4 && shape[1] >= 1 && shape[2] >= 1 && shape[3] >= 1) return input
-  throw new PlanError(`augment: want images, an input of [channels, height, width], got [${few(shape.slice(1))}]`)
+  throw new PlanError(`augment: want images, an input of [channels, height, width], got ${show(shape.slice(1))}`)
 }
 
 function isTensor(value: unknown): value is Tensor {
