@@ -15,9 +15,9 @@
 //
 // Legend: `size` is that of a tile of inputs, `outputs` that of its outputs, the border is how much wider the first is.
 
-import { KC, MR, SUM_STEPS, ceilDivide } from '../src/kernels/blocking'
+import { KC, MR, ceilDivide } from '../src/kernels/blocking'
 import {
-  PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize,
+  MOST_BLOCKS, PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize,
   winogradTiles,
 } from '../src/kernels/conv-geometry'
 import { LANES, NR, SIZE, SLIVER_ROW } from './float'
@@ -291,7 +291,7 @@ export function winogradWeight(
       }
       chunks += 1
       const isLast = image + count == n && first + used == count * tiles
-      if (chunks < SUM_STEPS && !isLast) continue
+      if (chunks < MOST_BLOCKS && !isLast) continue
       addWeightGradients(size, turned ? c : f, turned ? f : c, i32(turned), du, duRow, place, scratch, dw)
       memory.fill(du, 0, <usize>places * place)
       chunks = 0

@@ -101,7 +101,7 @@ describe.each(DTYPES)('%s', (dtype) => {
       ['images, one channel', [4000, 1, 9, 7, 2, 3, 3, 1, 1]],
       ['pixels', [1, 2, 700, 501, 5, 1, 3, 0, 1]],
       ['images', [5000, 2, 7, 5, 5, 1, 3, 0, 1]],
-      ["pixels, by Winograd's tiles", [1, 3, 401, 500, 3, 3, 3, 1, 1]],
+      ["pixels, by Winograd's tiles", [1, 3, 800, 810, 3, 3, 3, 1, 1]],
       ["images, by Winograd's tiles", [3000, 3, 8, 8, 3, 3, 3, 1, 1]],
     ])('gradients of weights over many %s', async (_, shape) => {
       const [n, c, h, w, f, kh, kw] = shape

@@ -1,7 +1,7 @@
 // Twin of assembly/winograd.ts: a tile at a time, and plain matrix products.
-import { MR, SUM_STEPS, ceilDivide } from './blocking'
+import { MR, ceilDivide } from './blocking'
 import {
-  WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize, winogradTiles,
+  MOST_BLOCKS, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize, winogradTiles,
 } from './conv-geometry'
 import { LANES, SHIFT, type Heap } from './float'
 import { gemmKernels } from './gemm'
@@ -136,7 +136,7 @@ export const winogradKernels = (heap: Heap) => {
           copyInside(heap, oh, ow, 0, 0, 1, 1, height - border, width - border, from, dySource + i * dyPlane)
         }
         for (let first = 0; first < count * tiles; first += chunk) {
-          if (chunks === SUM_STEPS) {
+          if (chunks === MOST_BLOCKS) {
             addWeightGradients(size, filters * c, du, tmp, dw)
             f.fill(0, du, du + places * filters * c)
             chunks = 0
