@@ -53,7 +53,7 @@ describe.each(DTYPES)('%s', (dtype) => {
   const tolerance = TOLERANCE[dtype]
   const bytes = dtype === 'float64' ? 8 : 4
 
-  describe.each(HARDEST)('convolutions, %s', (_, order) => {
+  describe.each(dtype === 'float32' ? HARDEST : HARDEST.slice(0, 1))('convolutions, %s', (_, order) => {
     test.each<[string, Shape]>([
       ['by products', [1, 1, 600, 640, 4, 600, 600, 0, 0]],
       ['of few filters', [1, 1, 600, 640, 2, 600, 600, 0, 0]],
@@ -146,7 +146,7 @@ describe.each(DTYPES)('%s', (dtype) => {
     return { mean, variance: sumOf(terms(count, (i) => (x[first + i * step] - mean) ** 2)).sum / count }
   }
 
-  describe.each(NORM_ORDERS)('norms, %s', (_, order) => {
+  describe.each(dtype === 'float32' ? NORM_ORDERS : NORM_ORDERS.slice(3, 7))('norms, %s', (_, order) => {
     test.each([
       [262_144, 3, 1],
       [70_001, 5, 1],
