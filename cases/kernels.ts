@@ -47,12 +47,13 @@ export function convCases(...[n, c, h, w, f, kernel, options = {}]: Conv): Kerne
   const [kh, kw] = kernel
   const [sh, sw] = stride
   const [ph, pw] = pad
-  const [dh, dw] = dilation
-  const sizes = [n, c, h, w, f, kh, kw, sh, sw, ph, pw, dh, dw, groups]
-  const oh = convOutput(h, kh, sh, ph, dh)
-  const ow = convOutput(w, kw, sw, pw, dw)
+  const [dlh, dlw] = dilation
+  const sizes = [n, c, h, w, f, kh, kw, sh, sw, ph, pw, dlh, dlw, groups]
+  const oh = convOutput(h, kh, sh, ph, dlh)
+  const ow = convOutput(w, kw, sw, pw, dlw)
   const [x, y, weights] = [n * c * h * w, n * f * oh * ow, (f * c * kh * kw) / groups]
-  const scratch = (a: Arguments) => a.scratch(convScratch(c, h, w, f, kh, kw, sh, sw, ph, pw, dh, dw, groups, a.bytes))
+  const scratch = (a: Arguments) =>
+    a.scratch(convScratch(c, h, w, f, kh, kw, sh, sw, ph, pw, dlh, dlw, groups, a.bytes))
   const flops = (2 * y * c * kh * kw) / groups
   const extra = [
     stride.join() === '1,1' ? '' : ` stride ${stride}`,
