@@ -83,7 +83,10 @@ function sumMoments(n: i32, hw: i32, shift: Float, stride: usize, x: usize, out:
 
 /** Rows of features whose mean is the first shift. */
 export const FIRST_ROWS: i32 = 4
-/** So many times the variance may the square of d be: the difference of a mean from its shift, and from that of features. */
+/**
+ * So many times the variance the square of a mean's difference from its shift may be. For features, whose sample is so
+ * small that it is often far off, it may be more.
+ */
 const MOST_SHIFT: f64 = 2
 export const MOST_FEATURE_SHIFT: f64 = 8
 
@@ -174,6 +177,24 @@ export function inverseDeviationOf(epsilon: Float, out: usize): Float {
 
 export function inverseDeviation(variance: Float, epsilon: Float): Float {
   return 1 / sqrt<Float>(variance + epsilon)
+}
+
+/**
+ * What becomes of the moments of one channel in `out`: mean and invStd, and
+ * running = momentum * running + rest * batch, with the unbiased variance, of m values, if `unbiased`.
+ */
+export function keepStatistics(
+  unbiased: i32, m: Float, epsilon: Float, momentum: Float, rest: Float, out: usize,
+  runningMean: usize, runningVar: usize, mean: usize, invStd: usize,
+): void {
+  const average = <Float>load<f64>(out)
+  const scale = load<f64>(out, SCALE)
+  const variance = <Float>(load<f64>(out, SECOND) / (scale * scale))
+  const seen: Float = unbiased && m > 1 ? (variance * m) / (m - 1) : variance
+  store<Float>(runningMean, momentum * load<Float>(runningMean) + rest * average)
+  store<Float>(runningVar, momentum * load<Float>(runningVar) + rest * seen)
+  store<Float>(mean, average)
+  store<Float>(invStd, inverseDeviationOf(epsilon, out))
 }
 
 /** y = max(floor, (x - mean) * scale + beta) for the rows of one channel; stride in bytes. */

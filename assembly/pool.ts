@@ -509,7 +509,9 @@ export function avgPool2dBackward(
         let at = windows + column
         for (let begin = 0; begin < kw; begin += LONGEST) {
           let block = v128.splat<Float>(0)
-          for (let k = begin; k < min(kw, begin + LONGEST); ++k, at += SIZE) block = v128.add<Float>(block, v128.load(at))
+          for (let k = begin; k < min(kw, begin + LONGEST); ++k, at += SIZE) {
+            block = v128.add<Float>(block, v128.load(at))
+          }
           sum = v128.add<Float>(sum, block)
         }
         at = from + column

@@ -101,15 +101,7 @@ export function hinge(options: { margin?: number } = {}): Loss {
         target,
         weight: (n) => n,
         run: (n, gradient) =>
-          plan.kernels.hinge(
-            n,
-            x.size,
-            n,
-            margin,
-            x.data,
-            target.pointer,
-            gradient ? x.gradient : 0,
-          ),
+          plan.kernels.hinge(n, x.size, n, margin, x.data, target.pointer, gradient ? x.gradient : 0),
       }
     },
   }

@@ -143,7 +143,7 @@ describe.each(DTYPES)('%s', (dtype) => {
       dtype,
       uniform(size).map((value, i) => (channelOf(i) === 1 ? value * huge : value)),
     )
-    const dy = rounded(dtype, uniform(size).reverse())
+    const dy = rounded(dtype, uniform(size).toReversed())
     const result = await onBoth(dtype, ({ kernels, put, scratch, at }) => {
       const fill = (value: number) => put(new Float64Array(c).fill(value))
       const [xs, ones, zeros, mean, inverse, dgamma, dbeta] = [
@@ -228,7 +228,7 @@ test('a mean squared error of 1e30 in float32', async () => {
 
 test('products of float32 that are too large or too small for it', async () => {
   for (const scale of [1e25, 1e-25]) {
-    const [a, b] = [uniform(50).map((value) => value * scale), uniform(50).reverse()].map((x) => rounded('float32', x))
+    const [a, b] = [uniform(50).map((value) => value * scale), uniform(50).toReversed()].map((x) => rounded('float32', x))
     const big = rounded(
       'float32',
       b.map((value) => value * scale),

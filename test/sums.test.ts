@@ -289,7 +289,7 @@ test.each(['float64', 'float32'] as const)(
   async (dtype) => {
     const [m, n, k] = [300, 140, LONG + 300]
     // Rows and columns that overlap: a[i][p] = x[i + p], b[p][j] = y[p + j].
-    const [x, y] = [uniform(k + m), uniform(k + n).reverse()].map((values) => rounded(dtype, values))
+    const [x, y] = [uniform(k + m), uniform(k + n).toReversed()].map((values) => rounded(dtype, values))
     const results = await onBoth(dtype, ({ kernels, put, scratch, at }) => {
       const c = put(new Float64Array(m * n).fill(2))
       kernels.gemm(m, n, k, 1, 1, 1, 1, 1, put(x), put(y), scratch(GEMM_SCRATCH), c)

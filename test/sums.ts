@@ -29,7 +29,7 @@ export const ORDERS: Record<string, (count: number) => Float64Array> = {
   constant: (count) => new Float64Array(count).fill(0.1),
   random: uniform,
   rising: (count) => uniform(count).sort(),
-  falling: (count) => uniform(count).sort().reverse(),
+  falling: (count) => uniform(count).sort().toReversed(),
   'outlier first': (count) => uniform(count).map((value, i) => (i === 0 ? count : value)),
   'outlier last': (count) => uniform(count).map((value, i) => (i === count - 1 ? count : value)),
   alternating: (count) => uniform(count).map((value, i) => (i % 2 ? value : 1e-3 * value)),

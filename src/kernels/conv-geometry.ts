@@ -180,7 +180,8 @@ export function winogradSize(k: i32, oh: i32, ow: i32): i32 {
  * and 2e-5 for 5 x 5 (test/convolution.test.ts).
  */
 export function usesWinograd(
-  c: i32, f: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32, groups: i32,
+  c: i32, f: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
+  groups: i32,
 ): bool {
   if (kh != kw || (kh != 3 && kh != 5) || sh * sw * dlh * dlw * groups != 1 || ph >= kh || pw >= kh) return false
   const count: i32 = multiplications(winogradSize(kh, oh, ow), oh, ow)

@@ -7,7 +7,7 @@ import { RUN, SUMS, takeTotal } from './reduce'
 export const groupNormKernels = (heap: Heap) => {
   const { f, partials, seconds, out } = heap
 
-  /** out = the sums of gamma * dy and of gamma * dy * (x - mean) of one row; dgamma and dbeta += what it adds to them. */
+  /** out = the sums of gamma * dy and of gamma * dy * (x - mean) of one row, which it adds to dgamma and dbeta, too. */
   function addFeatures(
     count: number, mean: number, invStd: number, x: number, gamma: number, dy: number, dgamma: number, dbeta: number,
   ): void {

@@ -6,8 +6,8 @@ import { log1pOfUnit } from './log1p'
 import { log } from './math'
 import { RUN, SUMS, deviations, takeTotal, total, values } from './reduce'
 
-// A row of terms that are made one after the other is summed as one of reduce.ts, but for a tail of less than SUMS terms,
-// which are added to the total one by one.
+// A row of terms that are made one after the other is summed as one of reduce.ts, but for a tail of less than SUMS
+// terms, which are added to the total one by one.
 
 export const lossKernels = (heap: Heap) => {
   const { f, i32, partials, out } = heap
