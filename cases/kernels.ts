@@ -354,6 +354,16 @@ export function regularisationCases(rows: number, size: number): KernelCase[] {
   ]
 }
 
+/** How large values are. */
+export function magnitudeCases(count: number): KernelCase[] {
+  return (['firstNotFinite', 'maxMagnitude', 'norm'] as const).map((kernel) => ({
+    kernel,
+    name: `${count}`,
+    traffic: count,
+    args: (a) => [count, a.values(count)],
+  }))
+}
+
 interface SoftmaxOptions {
   gradient?: boolean
   smoothing?: number
@@ -666,7 +676,7 @@ export const kernelCases: readonly KernelCase[] = [
   binaryCase(9000),
   ...globalAvgPoolCases(2, 9000),
   ...regularisationCases(2, 9000),
-  { kernel: 'norm', name: '9000', args: (a) => [9000, a.values(9000)] },
+  ...magnitudeCases(9000),
   ...maxoutCases(1, 2),
   ...maxoutCases(7, 9),
   ...COUNTS.flatMap((count): KernelCase[] => [
@@ -699,9 +709,7 @@ export const kernelCases: readonly KernelCase[] = [
     { kernel: 'scale', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
     ...regularisationCases(count, 3),
     ...regularisationCases(2, count),
-    { kernel: 'firstNotFinite', name: `${count}`, args: (a) => [count, a.values(count)] },
-    { kernel: 'norm', name: `${count}`, args: (a) => [count, a.values(count)] },
-    { kernel: 'maxMagnitude', name: `${count}`, args: (a) => [count, a.values(count)] },
+    ...magnitudeCases(count),
     { kernel: 'sumOfSquares', name: `${count}`, args: (a) => [count, a.values(count)] },
     meanSquaredErrorCase(count),
     meanSquaredErrorCase(count, false),

@@ -228,7 +228,9 @@ test('a mean squared error of 1e30 in float32', async () => {
 
 test('products of float32 that are too large or too small for it', async () => {
   for (const scale of [1e25, 1e-25]) {
-    const [a, b] = [uniform(50).map((value) => value * scale), uniform(50).toReversed()].map((x) => rounded('float32', x))
+    const [a, b] = [uniform(50).map((value) => value * scale), uniform(50).toReversed()].map((x) =>
+      rounded('float32', x),
+    )
     const big = rounded(
       'float32',
       b.map((value) => value * scale),
