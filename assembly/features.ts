@@ -6,7 +6,7 @@
 
 import { BATCH_NORM_APART, BATCH_NORM_STRIP, SUM_STEPS } from '../src/kernels/blocking'
 import { LANES, SIZE } from './float'
-import { FIRST_ROWS, MOST_FEATURE_SHIFT, gradientRows, keepStatistics, moments, storeMoments } from './norm'
+import { MOST_FEATURE_SHIFT, SAMPLE_ROWS, gradientRows, keepStatistics, moments, storeMoments } from './norm'
 
 /** Rows of features that are summed together, so that what belongs to a feature is loaded once for all of them. */
 const ROWS: i32 = 4
@@ -218,7 +218,7 @@ function columnTotals(n: i32, width: usize, stride: usize, x: usize, scratch: us
   const shift = scratch + SHIFTS_AT
   const sums = scratch + SUMS_AT
   const squares = scratch + SECONDS_AT
-  let row = min(n, FIRST_ROWS)
+  let row = min(n, SAMPLE_ROWS)
   beginColumnMoments(row, width, stride, shift, x, sums, squares)
   for (let end = SUM_STEPS; ; end += SUM_STEPS) {
     accumulateColumnMoments(min(n, end) - row, width, stride, shift, x + <usize>row * stride, sums, squares)

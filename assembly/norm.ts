@@ -81,8 +81,10 @@ function sumMoments(n: i32, hw: i32, shift: Float, stride: usize, x: usize, out:
   }
 }
 
-/** Rows of features whose mean is the first shift. */
-export const FIRST_ROWS: i32 = 4
+/** Rows of the sample whose mean is the first shift. */
+export const SAMPLE_ROWS: i32 = 4
+/** The most values of each. */
+const SAMPLE_VALUES: i32 = 64
 /**
  * So many times the variance the square of a mean's difference from its shift may be. For features, whose sample is so
  * small that it is often far off, it may be more.
@@ -90,18 +92,20 @@ export const FIRST_ROWS: i32 = 4
 const MOST_SHIFT: f64 = 2
 export const MOST_FEATURE_SHIFT: f64 = 8
 
-/** The mean of a sample of the values of a channel: pieces of eight rows, each from another place on. */
+/** The mean of a sample of the values of a channel: of features the first rows, else pieces of rows from all over it. */
 function meanOfSample(n: i32, hw: i32, stride: usize, x: usize): Float {
-  let rows = min(n, 8)
+  let rows = min(n, SAMPLE_ROWS)
   let count = hw
-  let step = <usize>max(n / 8, 1) * stride
-  if (hw == 1) {
-    rows = min(n, FIRST_ROWS)
-    step = stride
-  } else if (hw >= 8) {
-    if (n == 1) rows = 8
-    count = min(hw / 8, 32)
-    step = (n == 1 ? 0 : step) + <usize>(hw / 8) * SIZE
+  let step = hw == 1 ? stride : <usize>max(n / SAMPLE_ROWS, 1) * stride
+  if (hw >= SAMPLE_ROWS) {
+    const quarter = hw / SAMPLE_ROWS
+    count = min(quarter, SAMPLE_VALUES)
+    if (n == 1) {
+      // A single row gives all of the pieces.
+      rows = SAMPLE_ROWS
+      step = 0
+    }
+    step += <usize>quarter * SIZE
   }
   return <Float>(total<Values>(rows, count, step, x, 0, 0) / <f64>(rows * count))
 }

@@ -35,22 +35,24 @@ function sumMoments({ f, partials, seconds, out }: Heap, n: number, hw: number, 
   }
 }
 
-const FIRST_ROWS = 4
+const SAMPLE_ROWS = 4
+const SAMPLE_VALUES = 64
 const MOST_SHIFT = 2
 const MOST_FEATURE_SHIFT = 8
 
 /** out[0] = the sum of a sample of the values of a channel; returns how many these are. */
 function sumSample(heap: Heap, n: number, hw: number, stride: number, x: number): number {
-  let rows = Math.min(n, 8)
+  let rows = Math.min(n, SAMPLE_ROWS)
   let count = hw
-  let step = Math.max(n >> 3, 1) * stride
-  if (hw === 1) {
-    rows = Math.min(n, FIRST_ROWS)
-    step = stride
-  } else if (hw >= 8) {
-    if (n === 1) rows = 8
-    count = Math.min(hw >> 3, 32)
-    step = (n === 1 ? 0 : step) + (hw >> 3)
+  let step = hw === 1 ? stride : Math.max(Math.floor(n / SAMPLE_ROWS), 1) * stride
+  if (hw >= SAMPLE_ROWS) {
+    const quarter = Math.floor(hw / SAMPLE_ROWS)
+    count = Math.min(quarter, SAMPLE_VALUES)
+    if (n === 1) {
+      rows = SAMPLE_ROWS
+      step = 0
+    }
+    step += quarter
   }
   total(heap, values, rows, count, step, x, 0, 0)
   return rows * count
