@@ -84,7 +84,7 @@ function sumMoments(n: i32, hw: i32, shift: Float, stride: usize, x: usize, out:
 /** Rows of the sample whose mean is the first shift. */
 export const SAMPLE_ROWS: i32 = 4
 /** The most values of each. */
-const SAMPLE_VALUES: i32 = 64
+const SAMPLE_VALUES: i32 = 16
 /**
  * So many times the variance the square of a mean's difference from its shift may be. For features, whose sample is so
  * small that it is often far off, it may be more.

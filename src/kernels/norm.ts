@@ -36,7 +36,7 @@ function sumMoments({ f, partials, seconds, out }: Heap, n: number, hw: number, 
 }
 
 const SAMPLE_ROWS = 4
-const SAMPLE_VALUES = 64
+const SAMPLE_VALUES = 16
 const MOST_SHIFT = 2
 const MOST_FEATURE_SHIFT = 8
 
