@@ -2,12 +2,13 @@
 //
 //   package-lock.json --npm ci--> node_modules      only where they differ
 //   assembly/ --asc--> dist/kernels.{f64,f32}.wasm  one source, two precisions
-//             -------> dist/wasm.inline.js          as text, for hosts that compile bytes
-//             -------> dist/wasm.HOST.js            imports the .wasm files, for hosts that take compiled modules
+//             -------> dist/wasm.{f64,f32}.js       as text, for hosts that compile bytes
 //   src/kernels/ --esbuild--> dist/twin.{f64,f32}.js
+//   dist/host.js, dist/host.HOST.js               how a kind of host imports one of these
 //   src/ --esbuild--> dist/ENTRY.js, dist/ENTRY.HOST.js, and the chunks that they share; --tsc--> dist/types
 
 import { execFile, execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -72,54 +73,55 @@ await Promise.all(
   console.error(stdout || stderr || message)
   process.exit(1)
 })
-const modules = Object.values(precisions).map((short) => readFileSync(`dist/kernels.${short}.wasm`))
-// The two precisions are nearly the same code. In hexadecimal, a piece of one after a piece of the other, gzip finds
-// that: together they take 21 kB; one after the other in base64 they took 32 kB.
-const PIECE = 4096
-let hex = ''
-for (let at = 0; modules.some((wasm) => at < wasm.length); at += PIECE) {
-  for (const wasm of modules) hex += wasm.subarray(at, at + PIECE).toString('hex')
+
+/** What tells the kernels of this build from others: a custom section 'v128' of the module holds it. */
+const ids = {}
+for (const [dtype, short] of Object.entries(precisions)) {
+  const file = `dist/kernels.${short}.wasm`
+  const wasm = readFileSync(file)
+  ids[dtype] = createHash('sha256').update(wasm).digest('hex').slice(0, 16)
+  const section = Buffer.from(`\x04v128${ids[dtype]}`)
+  writeFileSync(file, Buffer.concat([wasm, Buffer.from([0, section.length]), section]))
 }
-writeFileSync(
-  'dist/wasm.inline.js',
-  `const LENGTHS = [${modules.map((wasm) => wasm.length).join(', ')}]
-const HEX = '${hex}'
-function digit(at) {
-  const code = HEX.charCodeAt(at)
-  return code < 58 ? code - 48 : code - 87
-}
-function decode(which) {
-  const bytes = new Uint8Array(LENGTHS[which])
-  let from = 0
-  for (let at = 0; at < bytes.length; at += ${PIECE}) {
-    for (let i = 0; i < LENGTHS.length; i++) {
-      const end = Math.min(at + ${PIECE}, LENGTHS[i])
-      for (let to = at; i === which && to < end; to++) {
-        const letter = from + 2 * (to - at)
-        bytes[to] = 16 * digit(letter) + digit(letter + 1)
-      }
-      from += 2 * Math.max(0, end - at)
-    }
-  }
-  return bytes
-}
-${Object.keys(precisions)
-  .map((dtype, i) => `export const ${dtype} = () => decode(${i})\n`)
-  .join('')}`,
-)
-writeFileSync(
-  'dist/wasm.inline.d.ts',
-  `export declare const float64: () => BufferSource | WebAssembly.Module\nexport declare const float32: typeof float64\n`,
-)
-/** How hosts that take compiled modules, by their export conditions, name one in an import. */
-const HOSTS = { workerd: '.wasm', 'edge-light': '.wasm?module' }
-for (const [host, ending] of Object.entries(HOSTS)) {
-  writeFileSync(
-    `dist/wasm.${host}.js`,
-    Object.values(precisions)
-      .map((short) => `import ${short} from './assembly/kernels.${short}${ending}'\n`)
-      .join('') + 'export const float64 = () => f64\nexport const float32 = () => f32\n',
+
+/** Bytes as text; src/engine/text.ts, which decodes it, says how. */
+function encode(bytes) {
+  const alphabet = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).filter(
+    (c) => !'"$\'<\\`'.includes(c),
   )
+  const counts = new Uint32Array(256)
+  for (const byte of bytes) counts[byte]++
+  // One character stands for a frequent byte; the last two of the alphabet begin one of two characters.
+  const order = [...counts.keys()].sort((a, b) => counts[b] - counts[a])
+  const single = alphabet.length - 2
+  const frequent = order.slice(0, single).sort((a, b) => a - b)
+  const rare = order.slice(single).sort((a, b) => a - b)
+  const codes = []
+  frequent.forEach((byte, i) => (codes[byte] = alphabet[i]))
+  rare.forEach((byte, i) => {
+    codes[byte] = alphabet[single + Math.floor(i / alphabet.length)] + alphabet[i % alphabet.length]
+  })
+  return { frequent: Buffer.from(frequent).toString('hex'), text: Array.from(bytes, (byte) => codes[byte]).join('') }
+}
+
+for (const short of Object.values(precisions)) {
+  const { frequent, text } = encode(readFileSync(`dist/kernels.${short}.wasm`))
+  writeFileSync(`dist/wasm.${short}.js`, `export default {\n  frequent: '${frequent}',\n  text: '${text}',\n}\n`)
+}
+
+/** How each kind of host, named by its export condition, gets compiled modules; all others compile the text. */
+const HOSTS = { workerd: (short) => `kernels.${short}.wasm`, 'edge-light': (short) => `kernels.${short}.wasm?module` }
+const text = (short) => `wasm.${short}.js`
+for (const [host, wasm] of Object.entries({ ...HOSTS, '': text })) {
+  // What webpack makes for edge hosts is one file, which can load no other: all is in it, and run when it is needed.
+  const mode = host === 'edge-light' ? '/* webpackMode: "eager" */ ' : ''
+  const table = (name, file) => {
+    const rows = Object.entries(precisions).map(([dtype, short]) => `${dtype}: () => import(${mode}'./${file(short)}')`)
+    return `export const ${name} = { ${rows.join(', ')} }\n`
+  }
+  const twin = (short) => `twin.${short}.js`
+  const id = `export const ids = ${JSON.stringify(ids)}\n`
+  writeFileSync(`dist/host${host && `.${host}`}.js`, table('wasm', wasm) + table('twin', twin) + id)
 }
 
 const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning' }
@@ -143,6 +145,8 @@ const entryPoints = Object.fromEntries(
 const entries = {
   ...common,
   entryPoints,
+  // Its modules rather than its CommonJS file, which no bundler can take apart.
+  alias: { 'ml-matrix': './node_modules/ml-matrix/src/index.js' },
   splitting: true,
   outdir: 'dist',
   external: ['node:*', '*.wasm', '*.wasm?module'],
@@ -151,11 +155,11 @@ const entries = {
 await build({
   ...entries,
   entryPoints: { ...entryPoints, svg: 'src/svg.ts' },
-  chunkNames: 'chunk-[hash]',
+  chunkNames: '[name]-[hash]',
   sourcemap: true,
 })
 for (const host of Object.keys(HOSTS)) {
-  await build({ ...entries, entryNames: `[name].${host}`, chunkNames: `chunk-[hash].${host}`, conditions: [host] })
+  await build({ ...entries, entryNames: `[name].${host}`, chunkNames: `[name]-[hash].${host}`, conditions: [host] })
 }
 
 execFileSync(

@@ -236,6 +236,7 @@ export function conv2dForward(
     winogradProduct(kh, n, c, h, w, f, oh, ow, ph, pw, 0, x, weight, bias, scratch, y)
     return
   }
+  groups = abs(groups)
   const cg = c / groups
   const fg = f / groups
   const taps = cg * kh * kw
@@ -270,6 +271,7 @@ export function conv2dBackwardInput(
     winogradProduct(kh, n, f, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, 1, dy, weight, 0, scratch, dx)
     return
   }
+  groups = abs(groups)
   const cg = c / groups
   const fg = f / groups
   const planeH = gradientPlane(h, oh, kh, sh, ph, dlh)
@@ -482,6 +484,7 @@ export function conv2dBackwardWeight(
     winogradWeight(kh, n, c, h, w, f, oh, ow, ph, pw, x, dy, scratch, dw)
     return
   }
+  groups = abs(groups)
   const cg = c / groups
   const fg = f / groups
   const taps = cg * kh * kw

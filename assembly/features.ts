@@ -40,7 +40,7 @@ function addBlock(first: bool, width: usize, sums: usize, totals: usize): void {
   }
 }
 
-/** shifts = the means of the first n <= 4 rows; sums, squares = those of accumulateColumnMoments for them. */
+/** shifts = the means of the first n <= SAMPLE_ROWS rows; sums, squares = those of accumulateColumnMoments for them. */
 function beginColumnMoments(
   n: i32, width: usize, stride: usize, shift: usize, x: usize, sums: usize, squares: usize,
 ): void {
@@ -193,7 +193,7 @@ function keepColumnStatistics(
         const oldMean = v128.mul<Float>(momenta, v128.load(runningMean + at))
         const oldVar = v128.mul<Float>(momenta, v128.load(runningVar + at))
         v128.store(runningMean + at, v128.add<Float>(oldMean, v128.mul<Float>(rests, average)))
-        v128.store(runningVar + at, v128.add<Float>(oldVar, v128.mul<Float>(rests, seen)))
+        if (m > 1) v128.store(runningVar + at, v128.add<Float>(oldVar, v128.mul<Float>(rests, seen)))
         v128.store(mean + at, average)
         v128.store(invStd + at, inverses)
         at = end

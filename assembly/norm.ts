@@ -196,7 +196,8 @@ export function keepStatistics(
   const variance = <Float>(load<f64>(out, SECOND) / (scale * scale))
   const seen: Float = unbiased && m > 1 ? (variance * m) / (m - 1) : variance
   store<Float>(runningMean, momentum * load<Float>(runningMean) + rest * average)
-  store<Float>(runningVar, momentum * load<Float>(runningVar) + rest * seen)
+  // One value says nothing of how far values lie apart.
+  if (m > 1) store<Float>(runningVar, momentum * load<Float>(runningVar) + rest * seen)
   store<Float>(mean, average)
   store<Float>(invStd, inverseDeviationOf(epsilon, out))
 }

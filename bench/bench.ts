@@ -1,12 +1,13 @@
 // npm run bench [-- FILTER]: every kind of kernel at sizes that matter, and the whole MNIST step: WebAssembly and its
 // twin in both precisions, with the share of what this machine reaches at the most, measured in the same run.
 
+import { createModel } from '../src/model/create'
 import type { Kernels } from '../src/kernels/index'
 import { createEngine } from '../src/engine/create'
 import { readFileSync } from 'node:fs'
 import asc from 'assemblyscript/asc'
 import { Bench } from 'tinybench'
-import { adam, createModel, softmaxCrossEntropy } from '../src/entries/index'
+import { adam, softmaxCrossEntropy } from '../src/entries/index'
 import {
   type KernelCase,
   activationCases,

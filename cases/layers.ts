@@ -2,8 +2,8 @@
 // gradient check, the comparison of the engines over whole training steps, and the names and shapes of parameters.
 // Each row of goldenLayers says which layer PyTorch's numbers in test/fixtures are of.
 
+import type { Layer } from '../src/plan/plan'
 import {
-  type Layer,
   avgPool2d,
   batchNorm,
   concat,
@@ -235,9 +235,9 @@ export const layerCases: readonly LayerCase[] = [
   },
   {
     name: 'softmax of channels, softmax of features',
-    network: () => sequential(softmax(), conv2d(4, { kernel: 2 }), softmax(), elu(), ...head(), softmax()),
+    network: () => sequential(softmax(), conv2d(4, { kernel: 2 }), softmax(), elu(), ...head(), softmax(), dense(3)),
     input: [3, 4, 5],
-    names: ['1.weight', '1.bias', '5.weight', '5.bias'],
+    names: ['1.weight', '1.bias', '5.weight', '5.bias', '7.weight', '7.bias'],
   },
   {
     name: 'dropout of features',
@@ -457,25 +457,25 @@ export interface GoldenLayer {
   readonly layer: (config: GoldenConfig) => Layer
 }
 
-const ACTIVATIONS = ['activations', 'nonlinearities']
+const ACTIVATIONS = ['golden/activations', 'ours/activations']
 
 /** By operation of the fixtures. */
 export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
-  avgPool2d: { fixtures: ['pool', 'pooling'], layer: ({ kernel, ...options }) => avgPool2d(kernel, options) },
-  batchNorm: { fixtures: ['norm'], layer: ({ eps, momentum }) => batchNorm({ epsilon: eps, momentum }) },
-  conv2d: { fixtures: ['conv2d'], layer: ({ filters, ...options }) => conv2d(filters, options) },
-  dense: { fixtures: ['dense_loss'], layer: ({ units }) => dense(units) },
-  maxPool2d: { fixtures: ['pool', 'pooling'], layer: ({ kernel, ...options }) => maxPool2d(kernel, options) },
+  avgPool2d: { fixtures: ['golden/pool', 'ours/pool'], layer: ({ kernel, ...options }) => avgPool2d(kernel, options) },
+  batchNorm: { fixtures: ['golden/norm'], layer: ({ eps, momentum }) => batchNorm({ epsilon: eps, momentum }) },
+  conv2d: { fixtures: ['golden/conv2d'], layer: ({ filters, ...options }) => conv2d(filters, options) },
+  dense: { fixtures: ['golden/dense_loss'], layer: ({ units }) => dense(units) },
+  maxPool2d: { fixtures: ['golden/pool', 'ours/pool'], layer: ({ kernel, ...options }) => maxPool2d(kernel, options) },
   groupNorm: {
-    fixtures: ['normalisation'],
+    fixtures: ['ours/norm'],
     layer: ({ groups, eps }) => groupNorm(groups, { epsilon: eps }),
   },
-  layerNorm: { fixtures: ['norm', 'normalisation'], layer: ({ eps }) => layerNorm({ epsilon: eps }) },
+  layerNorm: { fixtures: ['golden/norm', 'ours/norm'], layer: ({ eps }) => layerNorm({ epsilon: eps }) },
   elu: { fixtures: ACTIVATIONS, layer: elu },
   leakyRelu: { fixtures: ACTIVATIONS, layer: leakyRelu },
   maxout: { fixtures: ACTIVATIONS, layer: maxout },
   relu: { fixtures: ACTIVATIONS, layer: relu },
-  softmax: { fixtures: ['nonlinearities'], layer: softmax },
+  softmax: { fixtures: ['ours/activations'], layer: softmax },
   sigmoid: { fixtures: ACTIVATIONS, layer: sigmoid },
   tanh: { fixtures: ACTIVATIONS, layer: tanh },
 }

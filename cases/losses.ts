@@ -2,14 +2,8 @@
 // engines over training steps, and the mean over a data set. Each row of goldenLosses says which loss PyTorch's numbers
 // in test/fixtures are of.
 
-import {
-  type Loss,
-  binaryCrossEntropy,
-  createRandom,
-  hinge,
-  meanSquaredError,
-  softmaxCrossEntropy,
-} from '../src/entries/index'
+import type { Loss } from '../src/plan/plan'
+import { binaryCrossEntropy, createRandom, hinge, meanSquaredError, softmaxCrossEntropy } from '../src/entries/index'
 
 export interface LossCase {
   readonly name: string
@@ -61,8 +55,8 @@ interface GoldenLoss {
 }
 
 export const goldenLosses: Readonly<Record<string, GoldenLoss>> = {
-  binaryCrossEntropy: { fixtures: ['losses'], loss: binaryCrossEntropy },
-  hinge: { fixtures: ['dense_loss', 'losses'], loss: hinge },
-  meanSquaredError: { fixtures: ['dense_loss', 'losses'], loss: meanSquaredError },
-  softmaxCrossEntropy: { fixtures: ['dense_loss', 'losses'], loss: softmaxCrossEntropy },
+  binaryCrossEntropy: { fixtures: ['ours/losses'], loss: binaryCrossEntropy },
+  hinge: { fixtures: ['golden/dense_loss', 'ours/losses'], loss: hinge },
+  meanSquaredError: { fixtures: ['golden/dense_loss', 'ours/losses'], loss: meanSquaredError },
+  softmaxCrossEntropy: { fixtures: ['golden/dense_loss', 'ours/losses'], loss: softmaxCrossEntropy },
 }

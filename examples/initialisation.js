@@ -5,19 +5,19 @@
 //     standard deviations of activations (a) and gradients (g)
 //     layer                        1         5        10
 //     tanh, normal(0.01)        0.21      5e-4      3e-7 a
-//                              2e-10      7e-8      1e-4 g
+//                              2e-11      7e-9      1e-5 g
 //     tanh, normal(1)           0.98      0.98      0.98 a
-//                                9.1     0.064      1e-4 g
+//                               0.84      6e-3      1e-5 g
 //     tanh, xavier()            0.63      0.32      0.23 a
-//                               5e-5      8e-5      1e-4 g
+//                               5e-6      8e-6      1e-5 g
 //     relu, normal(0.01)        0.13      8e-5      1e-8 a
-//                              8e-12      1e-8      1e-4 g
+//                              8e-13      1e-9      1e-5 g
 //     relu, normal(1)             13       8e5      1e12 a
-//                                1e7       167      2e-4 g
+//                                1e6        17      2e-5 g
 //     relu, xavier()            0.58      0.14     0.031 a
-//                               5e-6      2e-5      1e-4 g
+//                               5e-7      2e-6      1e-5 g
 //     relu, he()                0.82      0.82       1.0 a
-//                               1e-4      1e-4      1e-4 g
+//                               1e-5      1e-5      1e-5 g
 //     runs/initialisation.svg
 
 import { mkdirSync, writeFileSync } from 'node:fs'

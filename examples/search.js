@@ -3,30 +3,27 @@
 // too low.
 //
 //     rank  trial   score  status  learningRate     rho  units  seconds
-//        1     33  0.2280  done        0.001754  0.9739     57      1.0
-//        2     28  0.2539  done        0.001260  0.9762     46      1.0
-//        3     38  0.2605  done        0.001239  0.9693     58      0.8
-//        4     35  0.2627  done        0.001257   0.973     49      0.9
-//        5     32  0.2636  done       0.0009985  0.9779     43      0.7
-//        6     42  0.2701  done       0.0008675  0.9778     39      0.4
+//        1     39  0.2740  done        0.001764  0.9737     43      1.2
+//        2     42  0.2750  done        0.001114  0.9765     44      1.5
+//        3     36  0.2809  done        0.001192   0.974     51      1.3
+//        4     40  0.2826  done        0.001369  0.9699     48      1.2
+//        5     33  0.2832  done        0.001766  0.9715     58      1.4
+//        6     46  0.2878  done        0.001148   0.977     51      2.6
 //     and 42 more
 //     round 1: learningRate 0.0001 to 1, rho 0.5 to 0.999, units 8 to 64
 //     round 2: learningRate 0.000347 to 0.00179, rho 0.949 to 0.979, units 36 to 59
-//     round 3: learningRate 0.000849 to 0.00179, rho 0.965 to 0.979, units 37 to 59
+//     round 3: learningRate 0.0011 to 0.00179, rho 0.96 to 0.977, units 42 to 59
 //     runs/search.svg
 //     one run from a rate of 0.0001, watched
-//       epoch  2: raise to 0.0002; 2 new bests in a row: loss 2.361 in training, 2.028 after it, best 2.545
-//       epoch  4: raise to 0.0004; 2 new bests in a row: loss 1.320 in training, 1.088 after it, best 1.448
-//       epoch  6: raise to 0.0008; 2 new bests in a row: loss 0.6585 in training, 0.5320 after it, best 0.6896
-//       epoch  8: raise to 0.0016; 2 new bests in a row: loss 0.3941 in training, 0.3537 after it, best 0.4066
-//       epoch 10: raise to 0.0032; 2 new bests in a row: loss 0.2576 in training, 0.2710 after it, best 0.3100
-//       epoch 12: raise to 0.0064; 2 new bests in a row: loss 0.1449 in training, 0.2559 after it, best 0.2604
-//       epoch 14: raise to 0.0128; 2 new bests in a row: loss 0.06379 in training, 0.2436 after it, best 0.2504
-//       epoch 15: undo to 0.0064; the higher rate does not help: loss 0.04698 in training, 0.2824 after it, best 0.2436
-//       epoch 17: lower to 0.00192; no new best in 2 epochs: loss 0.03530 in training, 0.2443 after it, best 0.2436
-//       epoch 19: raise to 0.00384; 2 new bests in a row: loss 0.03601 in training, 0.2347 after it, best 0.2411
-//       epoch 20: undo to 0.00192; the higher rate does not help: loss 0.03188 in training, 0.2410 after it, best 0.2347
-//       best loss 0.2347, after epoch 19
+//       epoch  2: raise to 0.0002; 2 new bests in a row: loss 2.271 in training, 2.253 after it, best 2.300
+//       epoch  4: raise to 0.0004; 2 new bests in a row: loss 2.079 in training, 2.007 after it, best 2.139
+//       epoch  6: raise to 0.0008; 2 new bests in a row: loss 1.523 in training, 1.330 after it, best 1.681
+//       epoch  8: raise to 0.0016; 2 new bests in a row: loss 0.7339 in training, 0.6527 after it, best 0.8580
+//       epoch 10: raise to 0.0032; 2 new bests in a row: loss 0.4298 in training, 0.3827 after it, best 0.4866
+//       epoch 12: raise to 0.0064; 2 new bests in a row: loss 0.2988 in training, 0.3411 after it, best 0.3746
+//       epoch 16: raise to 0.0128; 2 new bests in a row: loss 0.09287 in training, 0.2898 after it, best 0.2986
+//       epoch 17: undo to 0.0064; the higher rate does not help: loss 0.07449 in training, 0.3813 after it, best 0.2898
+//       best loss 0.2699, after epoch 20
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'

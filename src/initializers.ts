@@ -1,4 +1,4 @@
-import { checkOptions, finite } from './errors'
+import { checkArguments, checkOptions, finite } from './errors'
 import type { Random } from './random'
 
 /** How a parameter gets its first values. fanIn, fanOut: connections of one output, of one input. */
@@ -22,43 +22,53 @@ function gaussian(kind: string, config: object, std: (fanIn: number, fanOut: num
   }
 }
 
-/** Normal values with mean 0 and the given standard deviation. */
+/** Normal values with mean 0 and standard deviation `std`, 0.01 unless given. */
 export function normal(std = 0.01): Initializer {
+  checkArguments('normal', arguments, 1)
   finite('normal', 'std', std, 0)
   return gaussian('normal', { std }, () => std)
 }
 
-/** Glorot & Bengio (2010): normal values of variance 2 / (fanIn + fanOut). For tanh, sigmoid and linear outputs. */
-export function xavier(): Initializer {
-  return gaussian('xavier', {}, (fanIn, fanOut) => Math.sqrt(2 / (fanIn + fanOut)))
+/**
+ * Glorot & Bengio (2010): normal values of variance gain² · 2 / (fanIn + fanOut); `gain` is 1 unless given. For tanh,
+ * sigmoid and linear outputs.
+ */
+export function xavier(options: { gain?: number } = {}): Initializer {
+  checkArguments('xavier', arguments, 1)
+  const gain = finite('xavier', 'gain', checkOptions('xavier', options, ['gain']).gain ?? 1, 0)
+  return gaussian('xavier', gain === 1 ? {} : { gain }, (fanIn, fanOut) => gain * Math.sqrt(2 / (fanIn + fanOut)))
 }
 
 /** He et al. (2015): normal values of variance 2 / fanIn. For ReLU and its kin. */
 export function he(): Initializer {
+  checkArguments('he', arguments, 0)
   return gaussian('he', {}, (fanIn) => Math.sqrt(2 / fanIn))
 }
 
 /** The same value everywhere. */
 export function constant(value: number): Initializer {
+  checkArguments('constant', arguments, 1)
   finite('constant', 'value', value)
   return { kind: 'constant', config: { value }, fill: (values) => void values.fill(value) }
 }
 
 /** Zero everywhere. */
 export function zeros(): Initializer {
+  checkArguments('zeros', arguments, 0)
   return { ...constant(0), kind: 'zeros', config: {} }
 }
 
 /**
- * Orthogonal rows, or columns where there are fewer of them, of length `gain` (1): W Wᵀ = gain² I, or WᵀW (Saxe et al.,
- * 2014). The W of a convolution is (filters, channels · KH · KW). Normal values, made orthogonal by Gram and Schmidt,
- * which leaves the diagonal of R positive, so that every such W is as likely as any other. Takes time in proportion to
- * rows · columns · the lesser of both.
+ * Orthogonal rows, or columns where there are fewer of them, of length `gain`, 1 unless given: W Wᵀ = gain² I, or WᵀW
+ * (Saxe et al., 2014). The W of a convolution is (filters, channels · KH · KW). Normal values, made orthogonal by Gram
+ * and Schmidt, which leaves the diagonal of R positive, so that every such W is as likely as any other. Takes time in
+ * proportion to rows · columns · the lesser of both.
  *
  *     dense(100, { init: orthogonal() })
  */
 export function orthogonal(options: { gain?: number } = {}): Initializer {
-  checkOptions('orthogonal', options, ['gain'])
+  checkArguments('orthogonal', arguments, 1)
+  options = checkOptions('orthogonal', options, ['gain'])
   const gain = finite('orthogonal', 'gain', options.gain ?? 1, 0)
   return {
     kind: 'orthogonal',

@@ -1,6 +1,7 @@
 // Measures of a classifier: from scores (N, classes) and labels.
 
-import { DataError, show } from './errors'
+import { DataError, checkArguments, readSafely, show } from './errors'
+import { exp } from './kernels/math'
 
 type Scores = Float64Array | Float32Array
 
@@ -73,18 +74,8 @@ export interface ClassificationReport {
  * Throws a DataError unless the matrix is square, of counts.
  */
 export function classificationReport(matrix: readonly (readonly number[])[] | undefined): ClassificationReport {
-  const classes: readonly (readonly number[])[] = Array.isArray(matrix) ? matrix : []
-  if (
-    !classes.length ||
-    classes.some(
-      (row) => row?.length !== classes.length || !row.every((v: unknown) => Number.isInteger(v) && Number(v) >= 0),
-    )
-  ) {
-    throw new DataError(
-      `classificationReport: want a confusion matrix, as many rows as columns, of counts, got ${show(matrix)}; ` +
-        `model.evaluate(data, { confusion: true }) gives one`,
-    )
-  }
+  checkArguments('classificationReport', arguments, 1)
+  const classes = readSafely('classificationReport', 'the matrix', () => readMatrix(matrix))
   const own = classes.map((row, i) => row[i])
   const support = classes.map((row) => row.reduce((sum, v) => sum + v, 0))
   const given = classes.map((_, j) => classes.reduce((sum, row) => sum + row[j], 0))
@@ -99,4 +90,43 @@ export function classificationReport(matrix: readonly (readonly number[])[] | un
     support,
     macroF1: occurring.reduce((sum, v) => sum + v, 0) / occurring.length,
   }
+}
+
+/** Turns scores into probabilities, in place: each row of `size` through softmax, or each value through the sigmoid. */
+export function probabilitiesOf(kind: 'softmax' | 'sigmoid', scores: Scores, size: number): void {
+  if (kind === 'sigmoid') {
+    for (let i = 0; i < scores.length; i++) scores[i] = sigmoid(scores[i])
+    return
+  }
+  for (let row = 0; row < scores.length; row += size) {
+    let highest = scores[row]
+    for (let i = row; i < row + size; i++) highest = Math.max(highest, scores[i])
+    let sum = 0
+    for (let i = row; i < row + size; i++) sum += exp(scores[i] - highest)
+    for (let i = row; i < row + size; i++) scores[i] = exp(scores[i] - highest) / sum
+  }
+}
+
+/** 1 / (1 + e^-z), from the side on which e^... does not overflow. */
+function sigmoid(z: number): number {
+  const e = exp(-Math.abs(z))
+  return z >= 0 ? 1 / (1 + e) : e / (1 + e)
+}
+
+/** The counts of a square matrix, each read once. */
+function readMatrix(matrix: unknown): number[][] {
+  const rows = Array.isArray(matrix)
+    ? Array.from(matrix as unknown[], (row) => (isList(row) ? Array.from(row) : []))
+    : []
+  let total = 0
+  for (const row of rows) for (const count of row) total += Number.isSafeInteger(count) && count >= 0 ? count : NaN
+  if (rows.length && rows.every((row) => row.length === rows.length) && Number.isSafeInteger(total)) return rows
+  throw new DataError(
+    `classificationReport: want a confusion matrix, as many rows as columns, of counts, got ${show(matrix)}; ` +
+      `model.evaluate(data, { confusion: true }) gives one`,
+  )
+}
+
+function isList(value: unknown): value is number[] {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))
 }

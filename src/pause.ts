@@ -1,3 +1,5 @@
+import { PlanError, given, readSafely, show } from './errors'
+
 /** Pauses of a long computation, in which other events run: a page stays alive, a signal gets through. */
 export interface Pauses {
   /** Whether it is time for one. */
@@ -7,7 +9,7 @@ export interface Pauses {
   close(): void
 }
 
-/** Where the clock stands still while code runs (workerd's does), as many questions are an answer. */
+/** A pause is due after so many questions, too: workerd's clock stands still while code runs. */
 const QUESTIONS = 10_000
 
 /** A pause is due every so many milliseconds, and at the start. */
@@ -49,4 +51,21 @@ export function createPauses(milliseconds: number): Pauses {
     },
     close: () => channel?.port1.close(),
   }
+}
+
+/** `signal` if it is an AbortSignal, of whichever realm; undefined where it is off; else a PlanError. */
+export function checkSignal(where: string, signal: unknown): AbortSignal | undefined {
+  const value = given(signal) as AbortSignal | undefined
+  return readSafely(where, 'signal', () => {
+    if (value === undefined) return undefined
+    const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>
+    if (
+      typeof aborted === 'boolean' &&
+      typeof addEventListener === 'function' &&
+      typeof removeEventListener === 'function'
+    ) {
+      return value
+    }
+    throw new PlanError(`${where}: signal must be that of an AbortController, got ${show(signal)}`)
+  })
 }

@@ -1,3 +1,4 @@
+import { PlanError, checkArguments, integer as checkInteger, readSafely, show } from './errors'
 import { log } from './kernels/math'
 
 /** A stream of random numbers that is the same on every machine for the same seed. */
@@ -8,9 +9,9 @@ export interface Random {
   uniform(): number
   /** A number of the standard normal distribution. */
   normal(): number
-  /** An integer from 0 to n - 1, without bias. */
+  /** An integer from 0 to n - 1, without bias; n is from 1 to 2^32. Throws a PlanError on any other n. */
   integer(n: number): number
-  /** Brings the values into random order, in place (Fisher and Yates). */
+  /** Brings the values into random order, in place (Fisher and Yates). Throws a PlanError on what is no list. */
   shuffle<T extends { length: number; [index: number]: number }>(values: T): T
 }
 
@@ -23,23 +24,52 @@ export function mix(z: number): number {
 
 /**
  * Random numbers from xoshiro128** (Blackman & Vigna, 2018), its state filled from `seed` by splitmix32. Integer
- * arithmetic and our own logarithm only, so that no bit depends on the engine.
- * `stream` separates uses of one seed. A model takes 0 for its first weights, 1 to shuffle, 3 to split off validation
+ * arithmetic and our own logarithm only, so that no bit depends on the engine. `stream`, 0 unless given, separates uses
+ * of one seed, and `index`, 0 unless given, draws of one use, such as the orders of different epochs: what is drawn for
+ * one depends on nothing drawn before. A model takes stream 0 for its first weights, 1 to shuffle, 3 to split off validation
  * data: draw data for a model of the same seed from another, or from another seed, lest it resembles those weights.
+ * Throws a PlanError unless the seed is an integer from 0 to 2^53 - 1, and the stream one from 0 to 2^32 - 1.
  */
-export function createRandom(seed: number, stream = 0): Random {
-  let state = (seed ^ Math.imul(stream, 0x85ebca6b)) >>> 0
+export function createRandom(seed: number, stream = 0, index = 0): Random {
+  checkArguments('createRandom', arguments, 3)
+  const random = createDraws(seed, stream)
+  random.begin(index)
+  return random
+}
+
+/** Random numbers that begin anew for each index, with nothing allocated. */
+export interface Draws extends Random {
+  /** From here on, the numbers are those of createRandom(seed, stream, index). */
+  begin(index: number): void
+}
+
+/** See createRandom; `begin` comes before the first number. */
+export function createDraws(seed: number, stream: number): Draws {
+  checkInteger('createRandom', 'seed', seed, 0)
+  checkInteger('createRandom', 'stream', stream, 0, 4294967295)
+  let state = 0
   const split = (): number => {
     state = (state + 0x9e3779b9) >>> 0
     return mix(state)
   }
-  let a = split()
-  let b = split()
-  // The high half of the seed enters halfway, so that no two seeds give one state.
-  state = (state ^ Math.floor(seed / 4294967296)) >>> 0
-  let c = split()
-  // Never all zero, which xoshiro would not leave.
-  let d = split() | 1
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  /** The second of a pair of normal numbers. */
+  let spare = NaN
+  const begin = (index: number): void => {
+    checkInteger('createRandom', 'index', index, 0, 4294967295)
+    state = (seed ^ Math.imul(stream, 0x85ebca6b) ^ (index ? mix(index) : 0)) >>> 0
+    a = split()
+    b = split()
+    // The high half of the seed enters halfway, so that no two seeds give one state.
+    state = (state ^ Math.floor(seed / 4294967296)) >>> 0
+    c = split()
+    // Never all zero, which xoshiro would not leave.
+    d = split() | 1
+    spare = NaN
+  }
 
   const next = (): number => {
     const product = Math.imul(b, 5)
@@ -54,14 +84,13 @@ export function createRandom(seed: number, stream = 0): Random {
     return result
   }
   const uniform = (): number => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992
-  const integer = (n: number): number => {
+  const below = (n: number): number => {
     // Values above the last whole multiple of n would favour small results.
     const limit = 4294967296 - (4294967296 % n)
     let value = next()
     while (value >= limit) value = next()
     return value % n
   }
-  let spare = NaN
   const normal = (): number => {
     // Marsaglia's polar method gives two at a time.
     if (spare === spare) {
@@ -82,13 +111,15 @@ export function createRandom(seed: number, stream = 0): Random {
     return x * factor
   }
   return {
+    begin,
     next,
     uniform,
     normal,
-    integer,
+    integer: (n) => below(checkInteger('random.integer', 'n', n, 1, 4294967296)),
     shuffle(values) {
+      checkList(values)
       for (let i = values.length - 1; i > 0; i--) {
-        const j = integer(i + 1)
+        const j = below(i + 1)
         const value = values[i]
         values[i] = values[j]
         values[j] = value
@@ -96,4 +127,15 @@ export function createRandom(seed: number, stream = 0): Random {
       return values
     },
   }
+}
+
+/** Throws unless values can be exchanged in it. */
+function checkList(values: unknown): void {
+  readSafely('random.shuffle', 'the list', () => {
+    if (ArrayBuffer.isView(values) && 'length' in values) return
+    const length: unknown = typeof values === 'object' && values !== null && 'length' in values && values.length
+    const isList = typeof length === 'number' && Number.isInteger(length) && length >= 0 && length <= 4294967296
+    if (isList && !Object.isFrozen(values)) return
+    throw new PlanError(`random.shuffle: wants an array or a typed array, not frozen, got ${show(values)}`)
+  })
 }

@@ -59,11 +59,15 @@ export function log10(value: number): number {
 
 /** Round numbers from low to high, about `wanted` of them, at least `least` apart. */
 export function linearTicks(low: number, high: number, wanted: number, least = 0): number[] {
-  const rough = Math.max((high - low) / wanted, least)
+  // Each divided by itself: their distance may be more than the greatest number.
+  const rough = Math.max(high / wanted - low / wanted, least)
   const power = Number(`1e${rough.toExponential().split('e')[1]}`)
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.7) ?? rough
+  const first = Math.ceil(low / step - 1e-9) + 0
+  const last = Math.min(high + step * 1e-9, Number.MAX_VALUE)
   const ticks = []
-  for (let i = Math.ceil(low / step - 1e-9) + 0; i * step <= high + step * 1e-9; i++) ticks.push(i * step)
+  // Where numbers are so large that one more is the same number, the loop would not end by itself.
+  for (let i = 0; i <= 2 * wanted && (first + i) * step <= last; i++) ticks.push((first + i) * step)
   return ticks
 }
 

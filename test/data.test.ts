@@ -1,17 +1,9 @@
 // Readers of data: IDX, CIFAR and CSV files as they are, as they are damaged, and as an attacker writes them.
+import { createModel } from '../src/model/create'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { loadMnist } from '../examples/mnist-data.js'
-import {
-  FileError,
-  PlanError,
-  createModel,
-  createRandom,
-  dense,
-  sequential,
-  sgd,
-  softmaxCrossEntropy,
-} from '../src/entries/index'
+import { FileError, PlanError, createRandom, dense, sequential, sgd, softmaxCrossEntropy } from '../src/entries/index'
 import { type CsvOptions, readCifar10, readCifar100, readCsv, readIdx, readMnist } from '../src/entries/data'
 
 const GZIP = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0)

@@ -1,4 +1,5 @@
 // Several models that answer together: means against their definition, weights that are put aside and come back.
+import { createModel } from '../src/model/create'
 import type { Tensor } from '../src/tensor'
 import { describe, expect, test } from 'vitest'
 import {
@@ -7,8 +8,7 @@ import {
   adam,
   averageWeights,
   batchNorm,
-  cosineDecay,
-  createModel,
+  binaryCrossEntropy,
   dense,
   ensemble,
   relu,
@@ -160,10 +160,39 @@ describe('averageWeights', () => {
   })
 })
 
-test('cosineDecay in cycles falls from the first rate in each, and ends at 0', () => {
-  const rate = cosineDecay({ initial: 2, total: 10, cycles: 3 })
-  const once = cosineDecay({ initial: 2, total: 4 })
-  const rates = Array.from({ length: 12 }, (_, t) => rate(t))
-  expect(rates).toEqual([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 4, 4].map((t) => once(t)))
-  expect(() => cosineDecay({ initial: 1, cycles: 0 })).toThrow(/^cosineDecay: cycles must be an integer of at least 1/)
+describe('one output', () => {
+  const rows = 60
+  const { x } = randomData(rows, 4, 2)
+  const yes = Array.from({ length: rows }, (_, i) => (x[4 * i] + x[4 * i + 1] > 0 ? 1 : 0))
+
+  test('probabilities are those of the sigmoid, and answers are not all yes', async () => {
+    const members = await Promise.all(
+      [1, 2, 3].map(async (seed) => {
+        const model = await createModel(dense(1), {
+          input: [4],
+          batch: 20,
+          seed,
+          loss: binaryCrossEntropy(),
+          optimizer: adam({ learningRate: 0.1 }),
+        })
+        await model.fit({ x, y: yes }, { epochs: 20 })
+        return model
+      }),
+    )
+    const mean = Array.from({ length: rows }, (_, i) =>
+      members.reduce((sum, m) => sum + 1 / (1 + Math.exp(-m.predict(x).data[i])) / 3, 0),
+    )
+    for (const all of [members, members.map((model) => snapshot(model))]) {
+      const joined = ensemble(all)
+      joined.predict(x).data.forEach((p, i) => expect(p).toBeCloseTo(mean[i], 12))
+      const { loss, accuracy } = joined.evaluate({ x, y: yes })
+      const right = mean.filter((p, i) => p > 0.5 === yes[i] > 0.5).length
+      expect(accuracy).toBeCloseTo(right / rows, 12)
+      expect(accuracy).toBeGreaterThan(0.9)
+      const naive = mean.reduce((sum, p, i) => sum - Math.log(yes[i] ? p : 1 - p) / rows, 0)
+      expect(loss).toBeCloseTo(naive, 12)
+    }
+    const votes = ensemble(members, { combine: 'votes' }).predict(x).data
+    expect(new Set(votes).has(0)).toBe(true)
+  })
 })

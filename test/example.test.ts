@@ -1,5 +1,6 @@
 // The program that npm start runs: what it prints, what it leaves, and how it ends.
 
+import { createModel } from '../src/model/create'
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +12,6 @@ import { loadMnist } from '../examples/mnist-data.js'
 import {
   batchNorm,
   conv2d,
-  createModel,
   decodeSafetensors,
   dense,
   flatten,
@@ -224,34 +224,40 @@ describe('npm start', () => {
 })
 
 describe('the other examples', () => {
-  it.each(['softmax-regression', 'pca', 'augmentation', 'optimizers', 'schedules', 'search', 'initialisation'])(
-    '%s prints what its first lines say',
-    async (name) => {
-      const source = readFileSync(join(process.cwd(), `examples/${name}.js`), 'utf8')
-      const comment = source
-        .split(/^(?!\/\/)/m)[0]
+  it.each([
+    'spirals',
+    'softmax-regression',
+    'pca',
+    'augmentation',
+    'optimizers',
+    'schedules',
+    'search',
+    'initialisation',
+  ])('%s prints what its first lines say', async (name) => {
+    const source = readFileSync(join(process.cwd(), `examples/${name}.js`), 'utf8')
+    const comment = source
+      .split(/^(?!\/\/)/m)[0]
+      .trimEnd()
+      .split('\n')
+    const said = comment.slice(comment.indexOf('//') + 1).map((line) => line.replace(/^\/\/ {0,5}/, ''))
+    const { code, stderr, lines } = await run([], undefined, name)
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+    // But for times.
+    const figures = (line: string) =>
+      line
         .trimEnd()
-        .split('\n')
-      const said = comment.slice(comment.indexOf('//') + 1).map((line) => line.replace(/^\/\/ {0,5}/, ''))
-      const { code, stderr, lines } = await run([], undefined, name)
-      expect(stderr).toBe('')
-      expect(code).toBe(0)
-      // But for times.
-      const figures = (line: string) =>
-        line
-          .trimEnd()
-          .replace(/[\d.]+ ms/, 'ms')
-          .replace(/^( *\d+ +\d+ .*\d) +\d+\.\d$/, '$1')
-      expect(lines.map(figures)).toEqual(said.map(figures))
-      expect(said.length).toBeGreaterThan(1)
-      for (const file of said.flatMap((line) => line.match(/^runs\/\w+\.svg/) ?? [])) {
-        expectPicture(readFileSync(join(folder, file), 'utf8'))
-        // The copy for the documentation is not out of date; zlib may pack its pixels in other ways.
-        const text = (path: string) => readFileSync(path, 'utf8').replace(/base64,[^"]+/g, '')
-        expect(text(join(process.cwd(), file.replace('runs', 'examples/pictures')))).toBe(text(join(folder, file)))
-      }
-    },
-  )
+        .replace(/[\d.]+ ms/, 'ms')
+        .replace(/^( *\d+ +\d+ .*\d) +\d+\.\d$/, '$1')
+    expect(lines.map(figures)).toEqual(said.map(figures))
+    expect(said.length).toBeGreaterThan(1)
+    for (const file of said.flatMap((line) => line.match(/^runs\/\w+\.svg/) ?? [])) {
+      expectPicture(readFileSync(join(folder, file), 'utf8'))
+      // The copy for the documentation is not out of date; zlib may pack its pixels in other ways.
+      const text = (path: string) => readFileSync(path, 'utf8').replace(/base64,[^"]+/g, '')
+      expect(text(join(process.cwd(), file.replace('runs', 'examples/pictures')))).toBe(text(join(folder, file)))
+    }
+  })
 })
 
 describe('loadMnist', () => {

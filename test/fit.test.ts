@@ -1,4 +1,5 @@
 // The training loop, and what surrounds it: evaluate, predict, schedules, l2, clipNorm.
+import { createModel } from '../src/model/create'
 import { describe, expect, test } from 'vitest'
 import {
   type Data,
@@ -11,7 +12,6 @@ import {
   constant,
   conv2d,
   cosineDecay,
-  createModel,
   createRandom,
   dense,
   flatten,
@@ -207,7 +207,8 @@ describe('callbacks', () => {
       const [first, last] = [index * BATCH, Math.min(50, (index + 1) * BATCH)]
       if (index === 0) [loss, right] = [0, 0]
       const y = data.y.subarray(first, last)
-      loss += y.length * looped.trainStep(data.x.subarray(2 * first, 2 * last), y)
+      const batchLoss = looped.trainStep(data.x.subarray(2 * first, 2 * last), y)
+      loss += y.length * batchLoss
       right += Math.round(y.length * score(looped.output.data, y).accuracy)
       expect(progress).toEqual({
         epoch: Math.floor(i / BATCHES),
@@ -216,6 +217,7 @@ describe('callbacks', () => {
         batches: BATCHES,
         examples: last,
         totalExamples: 50,
+        batchLoss,
         loss: loss / last,
         accuracy: right / last,
         learningRate: 0.1,

@@ -1,13 +1,14 @@
-// Against PyTorch's numbers, in both precisions and on both engines. test/fixtures is a part of shared/golden.
+// Against PyTorch's numbers, in both precisions and on both engines: test/fixtures/golden came with the project,
+// test/fixtures/ours holds more of them, each file beside the script that wrote it.
+import { createModel } from '../src/model/create'
+import type { Layer } from '../src/plan/plan'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
-  type Layer,
   type Model,
   adam,
   batchNorm,
   conv2d,
-  createModel,
   dense,
   flatten,
   globalAvgPool2d,
@@ -19,6 +20,9 @@ import {
   softmaxCrossEntropy,
 } from '../src/entries/index'
 import { type GoldenConfig, goldenLayers } from '../cases/layers'
+import { coreOf } from '../src/model/model'
+import { checkRows, loadBatch } from '../src/training/feed'
+import { lossOfLoaded } from '../src/training/step'
 import { goldenLosses } from '../cases/losses'
 import { optimizers } from '../cases/optimizers'
 
@@ -117,8 +121,9 @@ describe.each(RUNS)('losses, $dtype on $backend', ({ dtype, backend, tolerance }
     const { data: w } = model.parameters.weight
     for (let i = 0; i < n; i++) for (let j = 0; j < units; j++) w[j * n + i] = c.inputs.x.data[i * units + j]
     const oneHot = Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0))
-    model.loadBatch({ x: oneHot, y: c.inputs.labels ?? c.inputs.target.data }, n, undefined, 0)
-    expectClose([model.lossOfLoaded(n, true)], [c.outputs.loss], tolerance, 'loss')
+    const core = coreOf('test', model)
+    loadBatch(core, checkRows(core, oneHot, c.inputs.labels ?? c.inputs.target.data), n)
+    expectClose([lossOfLoaded(core, n, true)], [c.outputs.loss], tolerance, 'loss')
     const { data: dw } = model.gradients.weight
     const dx = Array.from({ length: n * units }, (_, k) => dw[(k % units) * n + Math.floor(k / units)])
     expectClose(dx, c.outputs.dx.data, tolerance, 'dx')
@@ -126,7 +131,7 @@ describe.each(RUNS)('losses, $dtype on $backend', ({ dtype, backend, tolerance }
 })
 
 describe.each(RUNS)('optimizers, $dtype on $backend', ({ dtype, backend, tolerance }) => {
-  test.each(cases('optimizers').map((c) => [c.name!, c] as const))('%s', async (_, c) => {
+  test.each(cases('golden/optimizers').map((c) => [c.name!, c] as const))('%s', async (_, c) => {
     const size = c.inputs.x0.shape[0]
     const optimizer = optimizers[c.op](c.config)
     const model = await createModel(dense(1, { bias: false }), { input: [size], batch: 1, dtype, backend, optimizer })
@@ -173,7 +178,7 @@ const networks: Record<string, (classes: number, epsilon: number) => Layer> = {
 const ours = (theirs: string) => theirs.replace(/^(body|shortcut)/, 'block.$1')
 
 describe.each(RUNS)('whole runs, $dtype on $backend', ({ dtype, backend }) => {
-  test.each(cases('training').map((c) => [c.name!, c] as const))('%s', async (name, c) => {
+  test.each(cases('golden/training').map((c) => [c.name!, c] as const))('%s', async (name, c) => {
     const { config, inputs, outputs } = c
     const [n, ...input] = inputs.x[0].shape
     const classes = inputs.parameters['dense.bias'].shape[0]

@@ -1,11 +1,13 @@
 // gradientCheck itself: it finds what is wrong, and is not misled by kinks, dropout, batch norm or the scale of a loss.
+import { createModel } from '../src/model/create'
+import { times } from '../src/plan/calls'
+import type { Layer } from '../src/plan/plan'
+import type { Parameter } from '../src/plan/value'
 import { describe, expect, test } from 'vitest'
 import {
-  type Layer,
   adam,
   batchNorm,
   constant,
-  createModel,
   createRandom,
   dense,
   dropout,
@@ -26,16 +28,18 @@ const wrong = (layer: Layer, weight: number, input = 1): Layer => ({
   kind: 'wrong',
   config: {},
   plan(x, plan) {
-    const step = layer.plan(x, plan)
-    const [first] = plan.parameters
-    return {
-      ...step,
-      backward(n) {
-        step.backward(n)
-        plan.kernels.scale(first.size, weight, first.gradient)
-        if (plan.wants(x)) plan.kernels.scale(n * x.size, input, x.gradient)
-      },
+    const parameters: Parameter[] = []
+    const { parameter } = plan
+    plan.parameter = (...args) => {
+      parameters.push(parameter.apply(plan, args))
+      return parameters[parameters.length - 1]
     }
+    const y = layer.plan(x, plan)
+    plan.parameter = parameter
+    const [first] = parameters
+    if (first) plan.backward('scale', { sizes: [first.size, weight], reads: [], writes: [first.gradient] })
+    plan.backward('scale', { sizes: [times(x.size), input], reads: [], writes: [x.gradient] })
+    return y
   },
 })
 
@@ -98,12 +102,12 @@ describe('kinks', () => {
       kind: 'steep',
       config: {},
       plan(x, plan) {
-        const step = relu().plan(x, plan)
+        const y = plan.value(x.shape)
+        plan.forward('reluForward', { sizes: [times(x.size), NaN], reads: [x], writes: [y] })
         // Wrong at 0 alone: a gradient of 5, where the slopes are 0 and 1.
-        return {
-          ...step,
-          backward: (n) => plan.kernels.addScaledTo(n, 4, step.y.gradient, step.y.gradient, x.gradient),
-        }
+        const sizes = [times(x.size), 4]
+        plan.backward('addScaledTo', { sizes, reads: [y.gradient, y.gradient], writes: [x.gradient] })
+        return y
       },
     }
     const first = dense(1, { bias: false, init: constant(1) })

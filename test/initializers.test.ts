@@ -1,11 +1,11 @@
 // Initializers: orthogonality to the last digits, and the moments that the others promise.
+import { createModel } from '../src/model/create'
 import { describe, expect, test } from 'vitest'
 import {
   type Initializer,
   PlanError,
   constant,
   conv2d,
-  createModel,
   createRandom,
   dense,
   he,

@@ -1,14 +1,14 @@
 // Layers by their case table: gradients against differences, engine against engine, names.
+import { createModel } from '../src/model/create'
+import type { Layer } from '../src/plan/plan'
 import { describe, expect, test } from 'vitest'
 import {
-  type Layer,
   batchNorm,
   flatten,
   maxPool2d,
   relu,
   sequential,
   adam,
-  createModel,
   gradientCheck,
   meanSquaredError,
   momentum,

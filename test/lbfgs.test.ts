@@ -1,11 +1,10 @@
-// L-BFGS: how fast it gets there, against PyTorch's counts in fixtures/lbfgs.json, and what it refuses.
+// L-BFGS: how fast it gets there, against PyTorch's counts in fixtures/ours/lbfgs.json, and what it refuses.
+import { createModel } from '../src/model/create'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
   DataError,
-  type Loss,
   PlanError,
-  createModel,
   dense,
   lbfgs,
   minimize,
@@ -14,13 +13,15 @@ import {
   softmaxCrossEntropy,
   zeros,
 } from '../src/entries/index'
+import { type Model, coreOf } from '../src/model/model'
+import type { Prepared } from '../src/plan/run'
 
 interface Fixture {
   rosenbrock: { start: number[]; evaluations: number; value: number }[]
   labels: number[]
   logistic: { name: string; l2: number; evaluations: number; loss: number; x: number[] }[]
 }
-const fixture: Fixture = JSON.parse(readFileSync(new URL('fixtures/lbfgs.json', import.meta.url), 'utf8'))
+const fixture: Fixture = JSON.parse(readFileSync(new URL('fixtures/ours/lbfgs.json', import.meta.url), 'utf8'))
 const { labels } = fixture
 const [plain] = fixture.logistic
 
@@ -36,20 +37,16 @@ function rosenbrock(x: ArrayLike<number>, gradient: { [index: number]: number })
   return value
 }
 
-/** A loss that counts how often it is computed with its gradient. */
-function counting(loss: Loss) {
+/** Counts how often the loss of a model is computed with its gradient. */
+function counting(model: Model<never>) {
   const counter = { calls: 0 }
-  const plan: Loss['plan'] = (x, p) => {
-    const step = loss.plan(x, p)
-    return {
-      ...step,
-      run(n, gradient) {
-        if (gradient) counter.calls++
-        return step.run(n, gradient)
-      },
-    }
+  const loss = coreOf('test', model).run.loss as { -readonly [K in keyof Prepared]: Prepared[K] }
+  const { run } = loss
+  loss.run = (...args) => {
+    counter.calls++
+    return run(...args)
   }
-  return { counter, loss: { ...loss, plan } }
+  return counter
 }
 
 function regression(options: object = {}) {
@@ -164,9 +161,9 @@ describe.each(['wasm', 'js'] as const)('a model on %s', (backend) => {
   test.each(fixture.logistic.map((c) => [c.name, c] as const))(
     'solves logistic regression: %s',
     async (_, { x, l2, loss, evaluations }) => {
-      const { counter, loss: counted } = counting(softmaxCrossEntropy())
       const optimizer = lbfgs({ iterations: 1000, tolerance: 1e-8 })
-      const model = await regression({ l2, loss: counted, optimizer, backend })
+      const model = await regression({ l2, optimizer, backend })
+      const counter = counting(model)
       expect(model.trainStep(x, labels)).toBeCloseTo(Math.log(3), 12)
       expect(counter.calls).toBeLessThanOrEqual(1.5 * evaluations)
       expect(model.evaluate({ x, y: labels }).loss).toBeCloseTo(loss, 14)
@@ -191,8 +188,8 @@ describe.each(['wasm', 'js'] as const)('a model on %s', (backend) => {
   )
 
   test('solves it in steps of 20 iterations, and in fit', async () => {
-    const { counter, loss } = counting(softmaxCrossEntropy())
-    const model = await regression({ loss, backend })
+    const model = await regression({ backend })
+    const counter = counting(model)
     const history = await model.fit({ x: plain.x, y: labels }, { epochs: 4, shuffle: false })
     expect(model.evaluate({ x: plain.x, y: labels }).loss).toBeCloseTo(plain.loss, 14)
     expect(counter.calls).toBeLessThanOrEqual(1.5 * plain.evaluations + 3)

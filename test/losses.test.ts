@@ -1,12 +1,12 @@
 // Losses by their case table: gradients against differences, engine against engine, the mean over a data set; and what
 // each promises. PyTorch's numbers are in golden.test.ts.
+import { createModel } from '../src/model/create'
+import type { Loss } from '../src/plan/plan'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
-  type Loss,
   adam,
   binaryCrossEntropy,
-  createModel,
   createRandom,
   dense,
   flatten,

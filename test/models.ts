@@ -1,5 +1,8 @@
 // What tests of models share.
 import { type Model, createRandom } from '../src/entries/index'
+import { coreOf } from '../src/model/model'
+import { viewOf } from '../src/training/core'
+import { runBackward, runForward } from '../src/training/step'
 
 /** n random rows and labels. */
 export function randomData(n: number, size: number, classes: number, seed = 5) {
@@ -14,4 +17,18 @@ export function randomData(n: number, size: number, classes: number, seed = 5) {
 export function bits(model: Model<never>): Record<string, string> {
   const tensors = Object.entries({ ...model.parameters, ...model.buffers })
   return Object.fromEntries(tensors.map(([name, { data }]) => [name, new Uint32Array(data.slice().buffer).join(' ')]))
+}
+
+/** As model.forward, and with dy as model.backward, for numbers that are not finite, which those refuse. */
+export function passRaw(model: Model<never>, x: ArrayLike<number>, training = false, dy?: ArrayLike<number>) {
+  const core = coreOf('test', model)
+  const n = x.length / core.input.size
+  core.tensors.input.data.set(x)
+  runForward(core, n, training)
+  const y = core.tensors.output.data.slice(0, n * core.output.size)
+  if (!dy) return { y, dx: y.slice(0, 0) }
+  core.outputGradient.set(dy)
+  runBackward(core, true)
+  const dx = viewOf(core.dtype, core.engine.buffer, core.input.gradient!.pointer, n * core.input.size).slice()
+  return { y, dx }
 }

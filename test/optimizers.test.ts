@@ -1,15 +1,7 @@
 // Optimizers by their case table: engine against engine, options, and what their formulas promise.
+import { createModel } from '../src/model/create'
 import { describe, expect, test } from 'vitest'
-import {
-  type Optimizer,
-  adam,
-  adamW,
-  createModel,
-  dense,
-  relu,
-  sequential,
-  softmaxCrossEntropy,
-} from '../src/entries/index'
+import { type Optimizer, adam, adamW, dense, relu, sequential, softmaxCrossEntropy } from '../src/entries/index'
 import { exportsFrom } from './exports'
 import { optimizerCases, optimizers } from '../cases/optimizers'
 

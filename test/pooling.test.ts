@@ -1,6 +1,9 @@
 // Pools where values are equal, infinite or NaN, in windows of every kind, against the definition.
+import { createModel } from '../src/model/create'
+import type { Layer } from '../src/plan/plan'
 import { describe, expect, test } from 'vitest'
-import { type Layer, avgPool2d, createModel, createRandom, globalAvgPool2d, maxPool2d } from '../src/entries/index'
+import { avgPool2d, createRandom, globalAvgPool2d, maxPool2d } from '../src/entries/index'
+import { passRaw } from './models'
 
 const RUNS = (['float64', 'float32'] as const).flatMap((dtype) =>
   (['wasm', 'js'] as const).map((backend) => ({ dtype, backend })),
@@ -67,10 +70,9 @@ describe.each(RUNS)('maxPool2d, $dtype on $backend', ({ dtype, backend }) => {
           backend,
         })
         const x = draw(PLANES * h * w, odd)
-        const y = model.forward(x).data
-        expect(y.length).toBe(PLANES * places.length)
-        const dy = Float64Array.from(y, (_value, i) => 1 + (i % 7))
-        const dx = model.backward(dy).data
+        expect(model.output.data.length).toBe(PLANES * places.length)
+        const dy = Float64Array.from({ length: PLANES * places.length }, (_value, i) => 1 + (i % 7))
+        const { y, dx } = passRaw(model, x, false, dy)
         const expected = { y: [] as number[], dx: Array.from({ length: x.length }, () => 0) }
         for (let plane = 0; plane < PLANES; plane++) {
           for (const window of places) {
@@ -101,7 +103,7 @@ describe.each(RUNS)('means, $dtype on $backend', ({ dtype, backend }) => {
         backend,
       })
       const x = draw(PLANES * h * w, [NaN, Infinity])
-      const y = model.forward(x).data
+      const { y } = passRaw(model, x)
       for (let plane = 0; plane < PLANES; plane++) {
         places.forEach((window, i) => {
           const mean = window.reduce((sum, place) => sum + x[plane * h * w + place], 0) / window.length

@@ -1,4 +1,4 @@
-// Preprocessing: fitted on one set, applied to another; against scikit-learn (fixtures/preprocessing.py), and the way
+// Preprocessing: fitted on one set, applied to another; against scikit-learn (fixtures/ours/preprocessing.py), and the way
 // there and back.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { DataError, FileError, PlanError, createRandom } from '../src/entries/in
 import { loadTransform, standardize, zeroCenter } from '../src/entries/data'
 import { decodeSafetensors, encodeSafetensors, normalize } from '../src/entries/index'
 import { type Projection, pca, pcaWhitening, zca } from '../src/entries/preprocessing'
-import fixtures from './fixtures/preprocessing.json'
+import fixtures from './fixtures/ours/preprocessing.json'
 
 const random = createRandom(3)
 const normals = (count: number) => Float64Array.from({ length: count }, () => random.normal())

@@ -1,4 +1,5 @@
 // l1, l2, maxNorm and clipping, against PyTorch and by their definitions.
+import { createModel } from '../src/model/create'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
@@ -7,7 +8,6 @@ import {
   adam,
   batchNorm,
   conv2d,
-  createModel,
   createRandom,
   dense,
   flatten,
@@ -20,7 +20,7 @@ import {
   softmaxCrossEntropy,
 } from '../src/entries/index'
 
-const fixture = JSON.parse(readFileSync(new URL('fixtures/losses.json', import.meta.url), 'utf8'))
+const fixture = JSON.parse(readFileSync(new URL('fixtures/ours/losses.json', import.meta.url), 'utf8'))
 const cases = (op: string) => fixture.cases.filter((c: { op: string }) => c.op === op)
 const RUNS = (['float64', 'float32'] as const).flatMap((dtype) =>
   (['wasm', 'js'] as const).map((backend) => ({ dtype, backend, tolerance: dtype === 'float64' ? 1e-12 : 1e-5 })),

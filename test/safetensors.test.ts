@@ -1,15 +1,17 @@
 // Weights files: round trips to the bit, files as PyTorch writes them, and damaged or hostile ones.
+import { createModel } from '../src/model/create'
 import type { Tensor } from '../src/tensor'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  DataError,
   FileError,
   type Model,
   batchNorm,
-  createModel,
   decodeSafetensors,
   dense,
   encodeSafetensors,
+  readSafetensors,
   sequential,
 } from '../src/entries/index'
 
@@ -56,6 +58,56 @@ describe("other libraries' types", () => {
       decodeSafetensors(file({ a: { dtype, shape: [1], data_offsets: [0, 2] } }, Uint16Array.of(bits).buffer)).get('a')!
     expect(decoded('F16', 0x7e00).data).toEqual(Float32Array.of(NaN))
     expect(decoded('BF16', 0x7fc0).data).toEqual(Float32Array.of(NaN))
+  })
+
+  // One tensor of each, none of which a model can use, beside what it can.
+  const strange = ['I64', 'BOOL', 'U8', 'I8', 'F8_E4M3', 'F8_E5M2', 'I16', 'I32', 'C64', 'F4', 'no such type']
+  const fileWith = async (rename: (name: string) => [string, string]) => {
+    const other = await make(2)
+    const tensors = { ...other.parameters, ...other.buffers }
+    const entries = Object.entries(tensors).map(([name, { shape, data }]) => ({ name, dtype: 'F64', shape, data }))
+    const extra = strange.map((dtype, i) => ({ name: `extra.${i}`, dtype, shape: [2], data: new Float64Array(2) }))
+    let end = 0
+    const header: [string, unknown][] = []
+    const bodies: Uint8Array[] = []
+    for (const { name, dtype, shape, data } of [...entries, ...extra]) {
+      const [called, kind] = rename(name)
+      header.push([called, { dtype: kind || dtype, shape, data_offsets: [end, (end += data.byteLength)] }])
+      bodies.push(new Uint8Array(data.slice().buffer))
+    }
+    return { other, bytes: file(Object.fromEntries(header), Buffer.concat(bodies)) }
+  }
+
+  test('strict: false takes what fits and lists tensors of types that nobody needs', async () => {
+    const model = await make(1)
+    const { other, bytes } = await fileWith((name) => [name, ''])
+    const unexpected = strange.map((_, i) => `extra.${i}`)
+    expect(model.load(bytes, { strict: false })).toEqual({ missing: [], mismatched: [], unexpected })
+    expect(bits(model)).toEqual(bits(other))
+    expect(() => model.load(bytes)).toThrow("the file has 'extra.0', which this model has not")
+  })
+
+  test('a tensor that is wanted, of a type that cannot be decoded, does not fit', async () => {
+    const model = await make(1)
+    const { bytes } = await fileWith((name) => (name.startsWith('extra') ? [`${name}.num_batches_tracked`, ''] : [name, name === '1.weight' ? 'Q8' : ''])) // prettier-ignore
+    const before = bits(model)
+    expect(errorOf(() => model.load(bytes))).toEqual(
+      new FileError('weights: \'1.weight\' has type "Q8"; want F64, F32, F16, BF16, I64'),
+    )
+    expect(bits(model)).toEqual(before)
+    expect(model.load(bytes, { strict: false })).toEqual({ missing: [], mismatched: ['1.weight'], unexpected: [] })
+  })
+
+  test('readSafetensors lists all, and decodes what is asked for', async () => {
+    const { other, bytes } = await fileWith((name) => [name, ''])
+    const tensors = readSafetensors(bytes)
+    expect([...tensors.values()].slice(-strange.length).map(({ dtype, decodable }) => [dtype, decodable])).toEqual(
+      strange.map((dtype) => [dtype, dtype === 'I64']),
+    )
+    expect(tensors.get('0.weight')).toMatchObject({ dtype: 'F64', shape: [2, 3], decodable: true })
+    expect(tensors.get('0.weight')!.decode()).toEqual(other.parameters['0.weight'].data)
+    expect(() => tensors.get('extra.1')!.decode()).toThrow('weights: \'extra.1\' has type "BOOL"; want F64, F32')
+    expect(() => decodeSafetensors(bytes)).toThrow("weights: 'extra.1' has type")
   })
 
   test("PyTorch's count of batches is no part of a model", async () => {
@@ -119,9 +171,12 @@ describe('round trip', () => {
     const [from, to] = [await make(1, dtype), await make(2, dtype)]
     from.parameters['0.weight'].data.set(SPECIAL.slice(0, 6))
     from.buffers['1.running_mean'].data.set(SPECIAL.slice(6, 8))
-    to.load(from.save())
+    expect(() => from.save()).toThrow(/^save: the parameter '0\.weight' holds .*: this model has diverged/)
+    const bytes = from.save({ allowNonFinite: true })
+    expect(() => to.load(bytes)).toThrow(/^weights: '0\.weight' holds .*allowNonFinite/)
+    to.load(bytes, { allowNonFinite: true })
     expect(bits(to)).toEqual(bits(from))
-    expect(to.save()).toEqual(from.save())
+    expect(to.save({ allowNonFinite: true })).toEqual(bytes)
   })
 
   test('from float64 to float32 rounds once, and back is exact', async () => {
@@ -140,6 +195,48 @@ describe('round trip', () => {
     large.set(bytes, 13)
     to.load(large.subarray(13, 13 + bytes.length))
     expect(bits(to)).toEqual(bits(from))
+  })
+})
+
+describe('what cannot be written is refused', () => {
+  const data = Float64Array.of(1, 2)
+  test.each<[string, unknown, string]>([
+    ['nothing', undefined, 'want an object { name: { shape, data } }, got undefined'],
+    ['a Map', new Map([['a', { shape: [2], data }]]), 'want an object { name: { shape, data } }, got a Map'],
+    ['a list', [{ shape: [2], data }], 'want an object'],
+    ['a promise', Promise.resolve({}), 'promise'],
+    ['no tensor', { a: null }, "'a': data must be a Float64Array or a Float32Array, got undefined"],
+    ['numbers', { a: { shape: [2], data: [1, 2] } }, "'a': data must be a Float64Array or a Float32Array, got [1"],
+    ['integers', { a: { shape: [2], data: Int32Array.of(1, 2) } }, 'got Int32Array(2)'],
+    ['bigints', { a: { shape: [2], data: BigInt64Array.of(1n, 2n) } }, 'got BigInt64Array(2)'],
+    ['too few values', { a: { shape: [3], data } }, "'a': 2 values are not of shape [3]"],
+    ['no shape', { a: { data } }, "'a': 2 values are not of shape undefined"],
+    // oxlint-disable-next-line no-sparse-arrays
+    ['a shape with a hole', { a: { shape: [2, ,], data } }, 'are not of shape'],
+    ['a shape of halves', { a: { shape: [0.5, 4], data } }, 'are not of shape [0.5'],
+    ['the name of the metadata', { __metadata__: { shape: [2], data } }, "'__metadata__' is no name for a tensor"],
+    ['a getter that throws', { get a() { throw new Error('no') } }, 'the tensors cannot be read'], // prettier-ignore
+  ])('%s', (_, tensors, message) => {
+    const error = errorOf(() => encodeSafetensors(tensors as never))
+    expect((error as Error).name).toMatch(/^(Data|Plan)Error$/)
+    expect((error as Error).message).toContain(`encodeSafetensors: `)
+    expect((error as Error).message).toContain(message)
+    if (!/promise|getter/.test(_)) expect(error).toBeInstanceOf(DataError)
+  })
+
+  test('nor are surplus arguments', () => {
+    const tensors = { a: { shape: [2], data } }
+    expect(() => (encodeSafetensors as (...args: unknown[]) => unknown)(tensors, { b: 1 })).toThrow(
+      'takes one argument',
+    )
+    const bytes = encodeSafetensors(tensors)
+    expect(() => (decodeSafetensors as (...args: unknown[]) => unknown)(bytes, ['a'])).toThrow('takes one argument')
+    expect(() => (readSafetensors as (...args: unknown[]) => unknown)(bytes, ['a'])).toThrow('takes one argument')
+  })
+
+  test('what is written is a part of a Blob', async () => {
+    const blob = new Blob([encodeSafetensors({ a: { shape: [2], data } })])
+    expect(decodeSafetensors(new Uint8Array(await blob.arrayBuffer())).get('a')!.data).toEqual(data)
   })
 })
 
@@ -162,6 +259,13 @@ test('a file as PyTorch writes it', async () => {
   expect([...buffers['1.running_var'].data]).toEqual([12 / 8, 13 / 8])
   expect([...parameters['1.weight'].data]).toEqual([14 / 8, 15 / 8])
 })
+
+/** A file whose memory was handed on. */
+function detached(): Uint8Array {
+  const bytes = file({ a: entry() }, new Uint8Array(16))
+  structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+  return bytes
+}
 
 const entry = (change: object = {}) => ({ dtype: 'F64', shape: [2], data_offsets: [0, 16], ...change })
 
@@ -244,6 +348,38 @@ describe('hostile files', () => {
     ['a hole', file(two([0, 8], [16, 24]), new Uint8Array(24)), /'b' begins at byte 16, but the one before ends at 8/],
     ['bytes at the end', file({ a: entry() }, new Uint8Array(17)), /1 bytes after the last tensor/],
     ['bytes and no tensor', file({}, body), /16 bytes after the last tensor/],
+    [
+      'dtype nested 100,000 deep',
+      file(text.replace('"F64"', `${'['.repeat(1e5)}${']'.repeat(1e5)}`), body),
+      /^weights: 'a' has type \[.{0,60}; want F64, F32, F16, BF16, I64$/,
+    ],
+    [
+      'everything nested deeply',
+      file(text.replace('[2]', `${'{"a":'.repeat(1e5)}1${'}'.repeat(1e5)}`), body),
+      /'a' has no valid shape/,
+    ],
+    [
+      'a name of a million characters',
+      file({ ['a'.repeat(1e6)]: entry({ shape: [3] }) }, body),
+      /^weights: 'a{30,40}\.\.\.' of shape \(3\) has 16 bytes$/,
+    ],
+    ['a type of a million characters', file({ a: entry({ dtype: 'F'.repeat(1e6) }) }, body), /^.{0,160}$/],
+    [
+      'a shape of 100,000 sizes',
+      file({ a: entry({ shape: Array(1e5).fill(7) }) }, body),
+      /^weights: 'a' of shape \(7, 7, 7, 7, 7, 7, 7, 7, \.\.\.\) has 16 bytes$/,
+    ],
+    ['metadata that is no object', file({ __metadata__: 3, a: entry() }, body), /'__metadata__' is no object of texts/],
+    ['metadata of other things', file({ __metadata__: { a: [1] }, a: entry() }, body), /is no object of texts/],
+    [
+      'offsets exchanged',
+      file({ a: entry({ shape: [1], data_offsets: [8, 0] }), b: entry({ shape: [1], data_offsets: [8, 16] }) }, body),
+      /'a' has no valid data_offsets/,
+    ],
+    ['a shape of NaN', file(text.replace('[2]', '[NaN]'), body), /header is not JSON/],
+    ['a shape of 1e999', file(text.replace('[2]', '[1e999]'), body), /'a' has no valid shape/],
+    ['an offset of -0', file(text.replace('[0,16]', '[-0,-0]'), body), /'a' of shape \(2\) has 0 bytes/],
+    ['a detached buffer', detached(), /has 0 bytes/],
     ['a name twice', file(`{${one},${one}}`, body), /./],
     ['a name twice, with bytes each', file(`{${one},${one.replace('0,16', '16,32')}}`, new Uint8Array(32)), /./],
   ]
@@ -252,6 +388,14 @@ describe('hostile files', () => {
     const error = errorOf(() => decodeSafetensors(bytes as Uint8Array))
     expect(error).toBeInstanceOf(FileError)
     expect((error as Error).message).toMatch(message)
+    expect((error as Error).message.length).toBeLessThan(300)
+  })
+
+  test('a file in shared memory', () => {
+    const bytes = file({ a: entry() }, Float64Array.of(3, 4).buffer)
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length))
+    shared.set(bytes)
+    expect([...decodeSafetensors(shared).get('a')!.data]).toEqual([3, 4])
   })
 
   test('a file of that kind without a fault', () => {
@@ -359,6 +503,37 @@ describe('load changes nothing unless all fits', () => {
         attempt(model, damaged)
       }),
       { numRuns: 1000 },
+    )
+  })
+
+  test('changed numbers and exchanged parts of a header: all that is said to be there lies in the file', () => {
+    const bytes = encodeSafetensors({
+      a: { shape: [2, 3], data: new Float64Array(6) },
+      b: { shape: [4], data: new Float32Array(4) },
+      c: { shape: [], data: new Float64Array(1) },
+    })
+    const length = Number(Buffer.from(bytes).readBigUInt64LE())
+    const text = Buffer.from(bytes)
+      .toString('utf8', 8, 8 + length)
+      .trim()
+    const body = bytes.subarray(8 + length)
+    const part = fc.constantFrom(...(text.match(/"\w+"|\d+|[[\]{}:,]/g) ?? []), '64', '-1', '2e1', 'null', '"F16"')
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(60), part), { minLength: 1, maxLength: 4 }), fc.boolean(), (edits, cut) => {
+        const parts: string[] = text.match(/"\w+"|\d+|[[\]{}:,]/g) ?? []
+        for (const [at, with_] of edits) parts[at % parts.length] = with_
+        let tensors
+        try {
+          tensors = readSafetensors(file(parts.join(''), body.subarray(0, cut ? 24 : undefined)))
+        } catch (error) {
+          expect(error).toBeInstanceOf(FileError)
+          return
+        }
+        for (const { shape, decodable, decode } of tensors.values()) {
+          if (decodable) expect(decode().length).toBe(shape.reduce((a, b) => a * b, 1))
+        }
+      }),
+      { numRuns: 3000, seed: 8 },
     )
   })
 

@@ -1,10 +1,11 @@
 // Hyperparameter search: spaces, trials, files, worker threads, and the run that is watched.
 
+import { createModel } from '../src/model/create'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createModel, createRandom, dense, relu, sequential, sgd, softmaxCrossEntropy } from '../src/entries/index'
+import { createRandom, dense, relu, sequential, sgd, softmaxCrossEntropy } from '../src/entries/index'
 import {
   type PandaOptions,
   type Report,
@@ -48,6 +49,19 @@ const outcome = <S extends Space>({ trials, rounds, aborted }: SearchResult<S>) 
   rounds,
   trials: trials.map((trial) => ({ ...trial, seconds: 0 })),
 })
+
+/** What refers to itself, is nested so deep, or would be 2^n values if it were written out. */
+function circular(): never {
+  const list: unknown[] = []
+  list.push(list)
+  return list as never
+}
+const nested = (depth: number): never => (depth ? [nested(depth - 1)] : []) as never
+const doubling = (depth: number): never => {
+  let list: unknown[] = []
+  for (let i = 0; i < depth; i++) list = [list, list]
+  return list as never
+}
 
 describe('spaces', () => {
   const many = <S extends Space>(s: S) => Array.from({ length: 4000 }, (_, i) => trialOf(s, 3, i).parameters)
@@ -114,6 +128,26 @@ describe('spaces', () => {
     ],
     [() => trialOf({ a: 3 } as never, 1, 0), 'trialOf: space.a must be a range or a choice'],
     [() => trialOf(space, -1, 0), 'trialOf: seed must be an integer of at least 0, got -1'],
+    [() => trialOf(space, 0, 2 ** 32), 'trialOf: index must be an integer of at most 4293918719, got 4294967296'],
+    [() => logUniform(5n as never, 1), 'logUniform: low must be a finite number, got 5n'],
+    [() => logUniform(Symbol('a') as never, 1), 'logUniform: low must be a finite number, got Symbol(a)'],
+    [() => uniform(-1.7e308, 1.7e308), 'uniform: from -1.7e+308 to 1.7e+308 is too wide'],
+    [() => integer(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER), 'is too wide'],
+    [() => choice([circular()]), 'is too large, or refers to itself; choose among names'],
+    [() => choice([nested(40)]), 'is too large, or refers to itself'],
+    [() => choice([doubling(30)]), 'is too large, or refers to itself'],
+    [() => choice([1, , 3] as never), 'choice: undefined cannot be written to a file'], // oxlint-disable-line no-sparse-arrays
+    [() => choice([new Map()] as never), 'choice: a Map cannot be written to a file'],
+    [() => choice([{ get a() { throw new Error('no') } }] as never), 'choice: the values cannot be read: Error("no")'], // prettier-ignore
+    [
+      () => (choice as (...values: unknown[]) => unknown)(['a'], ['b']),
+      'choice: takes one argument, got another: ["b"]; write choice([...])',
+    ],
+    [() => (uniform as (...values: unknown[]) => unknown)(0, 1, 5), 'uniform: takes 2 arguments, got another: 5'],
+    [() => trialOf({ a: { ...uniform(0, 1), step: 0.1 } } as never, 1, 0), "trialOf: space.a: unknown member 'step'"],
+    [() => trialOf({ a: { ...choice([1]), low: 1 } } as never, 1, 0), "trialOf: space.a: unknown member 'low'"],
+    [() => trialOf({ a: { kind: 'uniform', low: 1, high: 0 } } as never, 1, 0), 'uniform: low must not be more'],
+    [() => trialOf(new Map([['a', uniform(0, 1)]]) as never, 1, 0), 'space must be an object'],
   ])('refuses bad ones: %#', (make, message) => {
     expect(make).toThrow(expect.objectContaining({ name: 'PlanError', message: expect.stringContaining(message) }))
   })
@@ -249,12 +283,169 @@ describe('search', () => {
     [{ earlyStopping: { rule: 'halving', factor: 1 } }, 'factor must be more than 1'],
     [{ onProgress: 3 }, 'onProgress must be a function, got 3'],
     [{ space: undefined }, 'search: space must be an object'],
+    [{ trials: 1e9 }, 'search: trials must be an integer of at most 1000000, got 1000000000'],
+    [{ trials: undefined, mode: 'grid', points: 1e9 }, 'points must be an integer of at most 1000000'],
+    [{ trials: undefined, mode: 'grid', points: 1000 }, 'search: this grid has more than 1000000 trials; give fewer'],
+    [{ run: undefined, worker: 'x.js', workers: 1e9 }, 'workers must be an integer of at most 1024'],
+    [{ run: undefined, worker: 'a\0b' }, 'worker must be the URL or the path of a module'],
+    [{ run: undefined, worker: new URL('https://example.com/a.js') }, 'worker must be the URL or the path of a module'],
+    [{ run: class {} }, 'run must be a function, got a class'],
+    [{ onProgress: Map }, 'onProgress must be a function, got a class'],
+    [{ signal: 5 }, 'search: signal must be that of an AbortController, got 5'],
+    [{ signal: new AbortController() }, 'search: signal must be that of an AbortController'],
+    [{ earlyStopping: true }, 'search.earlyStopping: options must be an object'],
+    [{ earlyStopping: 0 }, 'search.earlyStopping: options must be an object'],
+    [{ earlyStopping: { rule: 'halving', factor: 1 + 2 ** -52 } }, 'factor must be more than 1, 1.01 at least'],
+    [{ earlyStopping: { rule: 'median', grace: 1e9 } }, 'grace must be an integer of at most 1000000'],
+    [{ file: 0 }, 'search: file must be the path of a file, got 0'],
+    [{ file: '' }, 'search: file must be the path of a file, got ""'],
     [{ epochs: 3 }, "search: unknown option 'epochs'"],
   ])('refuses bad options: %j', async (change, message) => {
     const options = { space, run: bowl, trials: 4, ...change } as SearchOptions<typeof space>
     await expect(search(options)).rejects.toThrow(
       expect.objectContaining({ name: 'PlanError', message: expect.stringContaining(message) }),
     )
+  })
+})
+
+describe('what is off, wrong or late', () => {
+  it('null and false leave an option out', async () => {
+    const off = { signal: false, earlyStopping: null, file: false, onProgress: null } as object
+    const { trials, aborted } = await search({ space, run: bowl, trials: 2, ...off })
+    expect([trials.length, aborted]).toEqual([2, false])
+  })
+
+  it('takes one argument', async () => {
+    const call = search as unknown as (...args: unknown[]) => Promise<unknown>
+    await expect(call({ space, run: bowl, trials: 2 }, { trials: 3 })).rejects.toThrow('search: takes one argument')
+  })
+
+  it('options and spaces are read once: what is changed meanwhile changes nothing', async () => {
+    const own = { a: uniform(0, 1), b: choice(['x', 'y']) }
+    const plain = outcome(await search({ space: own, run: ({ parameters }) => parameters.a, trials: 6 }))
+    const changing = { a: { ...uniform(0, 1) }, b: choice(['x', 'y']) }
+    const run = ({ parameters }: Trial<typeof own>) => {
+      Object.assign(changing.a, { low: 5, high: NaN })
+      ;(changing.b.values as string[])[0] = 'z'
+      return parameters.a
+    }
+    expect(outcome(await search({ space: changing, run, trials: 6 }))).toEqual(plain)
+  })
+
+  it('a name may be any, __proto__ too', async () => {
+    const odd = JSON.parse('{"__proto__":{"kind":"integer","low":3,"high":3},"toString":{"kind":"choice","values":[1]}}') as Space // prettier-ignore
+    const file = newFile()
+    const seen: unknown[] = []
+    const run = ({ parameters }: Trial) => seen.push(Object.entries(parameters))
+    await search({ space: odd, run, trials: 1, file })
+    expect(seen).toEqual([[['__proto__', 3], ['toString', 1]]]) // prettier-ignore
+    const { trials } = await search({ space: odd, run: () => Promise.reject(new Error('ran')), trials: 1, file })
+    expect(searchTable({ ...(await search({ space: odd, run, trials: 1, file })), trials })).toContain('__proto__')
+  })
+
+  it('onProgress may be slow, and may fail', async () => {
+    const order: string[] = []
+    await search({
+      space,
+      run: ({ index }) => (order.push(`run ${index}`), 1),
+      trials: 2,
+      onProgress: async ({ done }) => {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        order.push(`done ${done}`)
+      },
+    })
+    expect(order).toEqual(['done 0', 'run 0', 'done 1', 'run 1', 'done 2'])
+    const failing = async ({ done }: { done: number }) => {
+      if (done === 1) throw new Error('full')
+    }
+    await expect(search({ space, run: bowl, trials: 3, onProgress: failing })).rejects.toThrow('full')
+  })
+
+  it('a signal ends a search whose run in this thread never ends', async () => {
+    const controller = new AbortController()
+    let fail: (error: Error) => void = () => {}
+    const run = ({ index }: Trial) => {
+      if (index < 2) return index
+      setTimeout(() => controller.abort(), 10)
+      return new Promise<number>((_, reject) => (fail = reject))
+    }
+    const { aborted, trials } = await search({ space, run, trials: 9, signal: controller.signal })
+    expect([aborted, trials.length]).toEqual([true, 2])
+    // Nobody hears it any more.
+    fail(new Error('too late'))
+    await new Promise((done) => setTimeout(done, 10))
+  })
+
+  it('a bad report fails its trial, whether run waits for the answer or not', async () => {
+    const run = async ({ index }: Trial, report: Report) => {
+      if (index === 1) void report(-1, 0)
+      return index
+    }
+    const { trials } = await search({ space, run, trials: 3 })
+    expect(trials.map(({ status }) => status)).toEqual(['done', 'done', 'failed'])
+    expect(trials[2].error).toContain('must be an integer of at least 0, got -1')
+  })
+
+  it('a report after the end of its trial changes nothing', async () => {
+    let late: Report
+    const answers: boolean[] = []
+    const run = async ({ index }: Trial, report: Report) => {
+      if (index === 1) answers.push(await late(5, 1))
+      late = report
+      await report(0, 1)
+      return index
+    }
+    const { trials } = await search({ space, run, trials: 2 })
+    expect(answers).toEqual([false])
+    expect(trials.map(({ curve }) => curve)).toEqual([[[0, 1]], [[0, 1]]])
+  })
+
+  it('whatever a trial throws is told in few words', async () => {
+    const thrown = [
+      new Error('x'.repeat(1e7)),
+      'a text',
+      null,
+      undefined,
+      Object.create(null),
+      { get message() { throw new Error('no') } }, // prettier-ignore
+      Symbol('s'),
+      { message: 5 },
+    ]
+    const run = ({ index }: Trial) => {
+      if (index === thrown.length) return 1
+      throw thrown[index]
+    }
+    const file = newFile()
+    const { trials } = await search({ space, run, trials: thrown.length + 1, file })
+    const errors = trials.slice(1).map(({ error }) => error!)
+    expect(errors[0]).toBe(`${'x'.repeat(500)}...`)
+    expect(errors.slice(1)).toEqual([
+      'a text',
+      'null',
+      'undefined',
+      '{}',
+      '{"message":a getter}',
+      'Symbol(s)',
+      '{"message":5}',
+    ])
+    expect(readFileSync(file, 'utf8').length).toBeLessThan(5000)
+  })
+
+  it('a hundred thousand trials take no longer than their runs', async () => {
+    let told = 0
+    const run = ({ index }: Trial) => index % 1000
+    const { trials, best } = await search({ space, run, trials: 100_000, onProgress: () => void told++ })
+    expect([trials.length, best!.index, told]).toEqual([100_000, 0, 100_001])
+  })
+
+  it('a trial of a hundred thousand reports', async () => {
+    const run = async (_: Trial, report: Report) => {
+      for (let epoch = 0; epoch < 100_000; epoch++) await report(epoch, 1)
+      return 1
+    }
+    const earlyStopping = { rule: 'median', least: 1 } as const
+    const { trials } = await search({ space, run, trials: 6, earlyStopping })
+    expect(trials.every(({ curve, status }) => curve.length === 100_000 && status === 'done')).toBe(true)
   })
 })
 
@@ -499,6 +690,42 @@ describe('worker threads', () => {
     expect(readFileSync(file, 'utf8').trimEnd().split('\n')).toHaveLength(1)
   })
 
+  it('may talk to others beside us, and throw anything', async () => {
+    const worker = moduleOf(`
+      import { parentPort } from 'node:worker_threads'
+      parentPort.postMessage('hello')
+      parentPort.postMessage(null)
+      export const run = async ({ index }, report) => {
+        parentPort.postMessage(['score', -1])
+        parentPort.postMessage({ kind: 'ready' })
+        if (index === 1) throw Object.create(null)
+        if (index === 2) throw 'x'.repeat(1e7)
+        if (index === 3) { setTimeout(() => { throw null }); await new Promise(() => {}) }
+        if (index === 4) await report(0, () => 1)
+        if (index === 5) return () => 1
+        if (index === 6) { await report(0, 1); await report(1, Symbol()).catch(() => {}); await report(2, 1) }
+        return index
+      }`)
+    const { trials } = await search({ space, worker, workers: 2, trials: 8 })
+    const found = trials.toSorted((a, b) => a.index - b.index)
+    expect(found.map(({ status }) => status)).toEqual(['done', ...Array<string>(5).fill('failed'), 'done', 'done'])
+    expect(found.slice(1, 6).map(({ error }) => error!.slice(0, 60))).toEqual([
+      expect.stringMatching(/it threw what has no text/),
+      'x'.repeat(60),
+      expect.stringMatching(/^its worker thread crashed: /),
+      expect.stringMatching(/could not be cloned/),
+      expect.stringMatching(/could not be cloned/),
+    ])
+    expect(found[6].curve).toEqual([[0, 1], [2, 1]]) // prettier-ignore
+  })
+
+  it('an address of a megabyte is told in few words', async () => {
+    const worker = `data:text/javascript,throw ${'1'.repeat(1e6)}`
+    const error: unknown = await search({ space, worker, workers: 1, trials: 1 }).catch((cause: unknown) => cause)
+    expect((error as Error).name).toBe('PlanError')
+    expect((error as Error).message.length).toBeLessThan(1000)
+  })
+
   it('a signal ends trials that never report', async () => {
     const worker = moduleOf('export const run = ({ index }) => { while (index > 1); return index }')
     const controller = new AbortController()
@@ -553,6 +780,62 @@ describe('the table and the picture', () => {
     const legend = result.rounds.length > 1 ? 4 : 3
     const crosses = result.trials.filter(({ score }) => !Number.isFinite(score)).length
     expect(svg.match(/<circle /g)).toHaveLength(5 * (result.trials.length - crosses) + legend)
+  })
+
+  it('of a result that went through JSON they are the same', async () => {
+    const result = await search({ space: wide, run, trials: 12, seed: 1 })
+    const again = JSON.parse(JSON.stringify(result)) as typeof result
+    expect(searchTable(again)).toBe(searchTable(result))
+    expect(searchPicture(again)).toBe(searchPicture(result))
+  })
+
+  it('of hundreds of thousands of trials there is a table, and of scores at the ends of float64 a picture', async () => {
+    const result = await search({ space: { a: uniform(0, 1) }, run: () => 1, trials: 1 })
+    const [one] = result.trials
+    const many = { ...result, trials: Array.from({ length: 200_000 }, (_, index) => ({ ...one, index })) }
+    expect(searchTable(many).split('\n').length).toBe(200_001)
+    const scores = [-1.7e308, 1.7e308, 0, 5e-324]
+    const ends = { ...result, trials: scores.map((score, index) => ({ ...one, index, score })) }
+    for (const trials of [ends.trials, ends.trials.slice(1, 2), ends.trials.slice(1).toSpliced(1, 1)]) {
+      expect(searchPicture({ ...result, trials })).not.toMatch(/NaN|undefined|Infinity/)
+    }
+    const close = [1e17, 1e17 + 16].map((score, index) => ({ ...one, index, score }))
+    expect(searchPicture({ ...result, trials: close })).not.toMatch(/NaN|undefined|Infinity/)
+  })
+
+  it('names and values of any length fit', async () => {
+    const long = { ['n'.repeat(1e5)]: choice(['v'.repeat(1e5), 'a\nb']) }
+    const result = await search({ space: long, run: ({ index }) => index, trials: 4 })
+    const table = searchTable(result)
+    expect(table.split('\n')).toHaveLength(5)
+    expect(table.length).toBeLessThan(1000)
+    expect(searchPicture(result, { title: 'a\0b' })).not.toContain('\0')
+  })
+
+  it('what is no result is refused', async () => {
+    const result = await search({ space, run: slow, trials: 2 })
+    const [trial] = result.trials
+    const bad: [unknown, string][] = [
+      [undefined, 'wants what search gives, got undefined'],
+      [{}, 'wants what search gives, got {}'],
+      [Promise.resolve(result), 'the result is a promise: await search(...) first'],
+      [{ ...result, rounds: [] }, 'wants what search gives'],
+      [{ ...result, rounds: [{}] }, 'space must be an object'],
+      [{ ...result, goal: 'up' }, 'wants what search gives'],
+      [{ ...result, trials: [null] }, 'trials[0]: it is no trial'],
+      [{ ...result, trials: [{ ...trial, curve: 5 }] }, 'trials[0]: its curve is 5'],
+      [{ ...result, trials: [trial, { ...trial, parameters: {} }] }, "trials[1]: its 'rate' is undefined, not of the"],
+      [{ ...result, trials: [{ ...trial, parameters: { ...trial.parameters, rate: 9 } }] }, "its 'rate' is 9"],
+    ]
+    for (const [value, message] of bad) {
+      for (const show of [searchTable, searchPicture]) {
+        expect(() => show(value as typeof result)).toThrow(
+          expect.objectContaining({ name: 'PlanError', message: expect.stringContaining(message) }),
+        )
+      }
+    }
+    expect(() => searchPicture(result, { title: 5 } as never)).toThrow('searchPicture: title must be a text, got 5')
+    expect(() => searchTable(result, { limit: 1e300 })).toThrow('searchTable: limit must be an integer')
   })
 
   it('the picture of nothing is refused, of failures it is not', async () => {
@@ -611,7 +894,7 @@ describe('panda', () => {
     const plain = await create(learningRate)
     await plain.fit(training, { epochs: 30 })
     expect(bestLoss).toBeLessThan(0.2)
-    expect(plain.evaluate(validation).loss).not.toBeLessThan(10)
+    expect(plain.evaluate(validation).loss).not.toBeLessThan(1)
   })
 
   it('raises a rate that is too low, and takes back what does not help', async () => {
@@ -643,6 +926,39 @@ describe('panda', () => {
     expect(stopped.model.evaluate(validation).loss).toBe(stopped.bestLoss)
   })
 
+  it('waits for onEpoch, and gives no more arguments a meaning', async () => {
+    const order: string[] = []
+    const onEpoch = async ({ epoch }: { epoch: number }) => {
+      await new Promise((done) => setTimeout(done, 5))
+      order.push(`epoch ${epoch}`)
+    }
+    const onBatch = [({ epoch, batch }: { epoch: number; batch: number }) => void order.push(`${epoch} ${batch}`)]
+    await panda(create, training, { validation, learningRate: 0.1, epochs: 2, batch: 8, onEpoch, onBatch })
+    expect(order.filter((line) => line.startsWith('epoch'))).toEqual(['epoch 0', 'epoch 1'])
+    expect(order.indexOf('epoch 0')).toBe(10)
+    const failing = async () => Promise.reject(new Error('full'))
+    await expect(
+      panda(create, training, { validation, learningRate: 0.1, epochs: 2, onEpoch: failing }),
+    ).rejects.toThrow('full')
+    const call = panda as unknown as (...args: unknown[]) => Promise<unknown>
+    await expect(call(create, training, { validation, learningRate: 0.1, epochs: 1 }, {}, 7)).rejects.toThrow(
+      'panda: takes 3 arguments, got another: 7',
+    )
+  })
+
+  it('2 times the best loss has diverged, unless another is given', async () => {
+    const runs = (more: object) =>
+      Promise.all(
+        [3, 10, 30, 100, 300].map(async (learningRate) => {
+          const { epochs } = await panda(create, training, { validation, learningRate, epochs: 12, ...more })
+          return epochs
+        }),
+      )
+    const plain = await runs({})
+    expect(await runs({ diverged: 2 })).toEqual(plain)
+    expect(await runs({ diverged: 3 })).not.toEqual(plain)
+  })
+
   it.each([
     [undefined, {}, 'panda: wants a function (learningRate) => model'],
     [create, { validation: undefined }, 'panda: wants validation'],
@@ -651,6 +967,19 @@ describe('panda', () => {
     [create, { raise: 0.5 }, 'panda: raise must be a finite number of at least 1'],
     [create, { patience: 0 }, 'panda: patience must be an integer of at least 1, got 0'],
     [create, { earlyStopping: {} }, "panda: unknown option 'earlyStopping'"],
+    [create, { signal: 5 }, 'panda: signal must be that of an AbortController'],
+    [create, { onEpoch: [undefined] }, 'panda: onEpoch must be a function, got [undefined]'],
+    [create, { onEpoch: 5 }, 'panda: onEpoch must be a function, got 5'],
+    [create, { onBatch: [5] }, 'panda: onBatch must be a function, got 5'],
+    [create, { onBatch: class {} }, 'panda: onBatch must be a function, got a class'],
+    [create, { transform: 5 }, 'panda: transform must be a function, got 5'],
+    [create, { validation: Promise.resolve(1) }, 'panda: validation is a promise: await it first'],
+    [create, { epochs: 1e9 }, 'panda: epochs must be an integer of at most 1000000'],
+    [create, { patience: 1e9 }, 'panda: patience must be an integer of at most 1000000'],
+    [class {}, {}, 'panda: wants a function (learningRate) => model first of all, got a class'],
+    [create(0.1), {}, 'panda: what comes first is a promise: await it inside a function (learningRate) => model'],
+    [() => undefined, {}, 'panda: wants a model of createModel, got undefined'],
+    [() => ({ fit: 1 }), {}, 'panda: wants a model of createModel, got {"fit":1}'],
     [() => create(0.1), {}, 'panda: create must hand the learningRate that it gets to the optimizer'],
   ])('refuses what cannot work: %#', async (make, change, message) => {
     const options = { validation, learningRate: 0.1, epochs: 2, ...change } as PandaOptions

@@ -1,11 +1,9 @@
-// The rules of the repository: which way imports go, twins for kernels, sizes.
+// The rules of the repository: which way imports go, twins for kernels, what the package holds.
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { gzipSync } from 'node:zlib'
 import { createTwin as createFloat32 } from '#twin/f32'
 import { createTwin as createFloat64 } from '#twin/f64'
-import { build } from 'esbuild'
 import { describe, expect, test } from 'vitest'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -38,17 +36,15 @@ const RANKS = [
 
 /** What package.json maps, and who may import it. */
 const MAPPED: Record<string, RegExp> = {
-  '#wasm': /^engine\/wasm$/,
-  '#twin/f64': /^engine\/js$/,
-  '#twin/f32': /^engine\/js$/,
+  '#host': /^engine\/(wasm|js)$/,
   '#kernels': /^kernels\/index$/,
   // Not mapped: bundled into the entry v128/preprocessing.
   'ml-matrix': /^data\/decompositions$/,
   // Of Node: only in the entry v128/node.
-  'node:fs': /^search\/journal$/,
-  'node:os': /^search\/search$/,
+  'node:fs': /^search\/(journal|lock)$/,
+  'node:os': /^search\/(lock|settings)$/,
   'node:path': /^search\/journal$/,
-  'node:url': /^search\/search$/,
+  'node:url': /^search\/settings$/,
   'node:worker_threads': /^search\/workers$/,
 }
 
@@ -214,68 +210,6 @@ describe.each(['f64', 'f32'])('kernels.%s.wasm', (short) => {
   test('imports its memory and nothing else', () => {
     expect(WebAssembly.Module.imports(module(short))).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }])
   })
-
-  test('is small', () => {
-    const { length } = wasm(short)
-    console.log(`kernels.${short}.wasm: ${length} bytes`)
-    expect(length).toBeLessThanOrEqual(64_000)
-  })
-})
-
-/** What a bundler makes of a program with `statement`: the code that it starts with, and how many bytes that is zipped. */
-async function bundle(statement: string, minify: boolean) {
-  const { outputFiles, metafile } = await build({
-    stdin: { contents: `${statement} from './dist/index.js'`, resolveDir: root },
-    bundle: true,
-    splitting: true,
-    minify,
-    format: 'esm',
-    target: 'es2022',
-    outdir: 'bundle',
-    metafile: true,
-    logLevel: 'error',
-    absWorkingDir: root,
-    write: false,
-  })
-  const code = (file: string) => outputFiles.find(({ path }) => path === join(root, file))!.text
-  // Without the twin, which is imported when it is needed.
-  const first = new Set<string>()
-  const visit = (file: string): void => {
-    if (first.has(file)) return
-    first.add(file)
-    for (const { path, kind } of metafile.outputs[file].imports) if (kind === 'import-statement') visit(path)
-  }
-  visit(Object.keys(metafile.outputs).find((file) => metafile.outputs[file].entryPoint)!)
-  const all = Object.keys(metafile.outputs).map(code).join('\n')
-  const start = [...first].map(code).join('\n')
-  const zip = (text: string) => gzipSync(text, { level: 9 }).length
-  return { code: start, zipped: zip(start), all: zip(all) }
-}
-
-test('the default entry is small', async () => {
-  const { code, zipped, all } = await bundle('export *', true)
-  console.log(
-    `dist/index.js, both precisions: ${code.length} bytes minified, ${zipped} gzipped; with the TypeScript kernels, ` +
-      `which load only where WebAssembly does not run, ${all}`,
-  )
-  expect(zipped).toBeLessThanOrEqual(75_000)
-})
-
-test('a program carries only what it imports', async () => {
-  const { code } = await bundle('export { adam, dense }', false)
-  const { zipped } = await bundle('export { adam, dense }', true)
-  console.log(`adam and dense alone: ${zipped} bytes gzipped`)
-  expect(zipped).toBeLessThanOrEqual(5_000)
-  // The kernels: in hexadecimal they begin with the magic number of WebAssembly.
-  const magic = Buffer.from([0, 97, 115, 109, 1, 0]).toString('hex')
-  expect((await bundle('export *', false)).code).toContain(magic)
-  expect(code).not.toContain(magic)
-  const declares = (name: string) => new RegExp(`^(async )?(function|class|var) ${name}\\b`, 'm').test(code)
-  const own = /^(layers\/dense|optimizers\/adam|initializers|errors)$/
-  for (const [, names, file] of read('src/entries/index.ts').matchAll(/^export \{([^}]*)\} from '\.\.\/([^']+)'/gm)) {
-    if (!own.test(file)) expect(names.match(/\w+/g)!.filter(declares), file).toEqual([])
-  }
-  expect(['adam', 'dense'].filter(declares)).toEqual(['adam', 'dense'])
 })
 
 // ---- the package ----

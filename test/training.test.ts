@@ -1,10 +1,11 @@
 // The training loop beyond plain epochs: steps, shares for validation, batches that come one by one, callbacks that end
 // a run, early stopping, metrics, pauses within a step.
+import { createModel } from '../src/model/create'
+import type { Evaluation } from '../src/training/evaluate'
 import { describe, expect, test } from 'vitest'
 import {
   DataError,
   type Data,
-  type Evaluation,
   type FitOptions,
   type ModelOptions,
   PlanError,
@@ -20,7 +21,6 @@ import {
   adamW,
   batchNorm,
   classificationReport,
-  createModel,
   createRandom,
   dense,
   dropout,
@@ -221,7 +221,7 @@ describe('batches one by one', () => {
 
   const bad = (index: number, batch: unknown) => batches().with(index, batch as Data)
   test.each<[string, unknown, RegExp]>([
-    ['no batch', bad(2, 5), /^fit: batch 2 of epoch 0 must be an object \{ x, y \}, got 5/],
+    ['no batch', bad(2, 5), /^fit: batch 2 of epoch 0 must be an object \{ x, y \} of arrays, got 5/],
     ['a label that is none', bad(1, { x: [1, 2], y: [3] }), /^batch 1 of epoch 0: y: the label of row 0 is 3/],
     ['a NaN', bad(0, { x: [1, NaN], y: [0] }), /^batch 0 of epoch 0: x: row 0 holds NaN/],
     ['half a row', bad(0, { x: [1], y: [0] }), /^batch 0 of epoch 0: x: want rows of 2 numbers/],
@@ -274,7 +274,7 @@ describe('callbacks', () => {
 
 describe('early stopping', () => {
   // A learning rate that makes it worse from the third epoch on.
-  const spoil = (epoch: number) => (epoch < 3 ? 0.02 : 30)
+  const spoil = (epoch: number) => (epoch < 3 ? 0.02 : 0.6)
   const stopping = async (earlyStopping: FitOptions['earlyStopping'], epochs = 20) => {
     const model = await make({ optimizer: momentum({ learningRate: spoil }) })
     const states: Record<string, string>[] = []

@@ -1,15 +1,15 @@
 // Planning without memory, frozen layers, and loading a part of a file.
+import { createModel } from '../src/model/create'
+import { describe } from '../src/model/describe'
+import type { Layer } from '../src/plan/plan'
 import { describe as group, expect, test } from 'vitest'
 import {
   FileError,
-  type Layer,
   PlanError,
   adam,
   batchNorm,
   conv2d,
-  createModel,
   dense,
-  describe,
   flatten,
   freeze,
   momentum,
@@ -75,7 +75,14 @@ const ways: [string, () => Layer, readonly string[]][] = [
 group.each(ways)('%s', (_, network, frozen) => {
   test.each(['wasm', 'js'] as const)('trains the head as if the features were data, on %s', async (backend) => {
     const { x, y } = randomData(8, 36, 3)
-    const model = await createModel(network(), { ...options, frozen, backend, l2: 0.01, clipNorm: 1 })
+    const model = await createModel(network(), {
+      ...options,
+      frozen,
+      backend,
+      l2: 0.01,
+      clipNorm: 1,
+      inputGradient: true,
+    })
     // The same first weights as without freezing; and running statistics that are not the first ones.
     const plain = await createModel(sequential({ body: body(), head: dense(3) }), { ...options, backend })
     expect(bits(plain)).toEqual(bits(model))

@@ -1,8 +1,9 @@
 // What the compiler must refuse, and what it must let pass: checked by `npm run typecheck`, never run. The line after each
 // directive that expects an error is a mistake; should the compiler no longer see it, the directive becomes an error.
+import { createModel } from '../src/model/create'
+import type { Loss } from '../src/plan/plan'
+import type { Evaluation } from '../src/training/evaluate'
 import {
-  type Evaluation,
-  type Loss,
   type Model,
   type ModelOptions,
   type Optimizer,
@@ -10,7 +11,6 @@ import {
   batchNorm,
   binaryCrossEntropy,
   conv2d,
-  createModel,
   dense,
   dropout,
   gradientCheck,

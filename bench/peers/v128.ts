@@ -1,7 +1,8 @@
 // v128 itself: run.mjs bundles this file into dist/, as npm run bench does with its own.
 
+import { createModel } from '../../src/model/create'
 import { createEngine } from '../../src/engine/create'
-import { adam, createModel, softmaxCrossEntropy } from '../../src/entries/index'
+import { adam, softmaxCrossEntropy } from '../../src/entries/index'
 import {
   type KernelCase,
   activationCases,

@@ -1,3 +1,4 @@
+import { checkArguments } from '../errors'
 import { conv2d } from '../layers/conv2d'
 import { dense } from '../layers/dense'
 import { dropout } from '../layers/dropout'
@@ -6,7 +7,7 @@ import { maxPool2d } from '../layers/max-pool2d'
 import { relu } from '../layers/relu'
 import { sequential } from '../layers/sequential'
 import type { Layer } from '../plan/plan'
-import { type KeepOptions, classesOf } from './options'
+import { type KeepOptions, optionsOf } from './options'
 
 /**
  * AlexNet (Krizhevsky et al., 2012) in its form for one processor (Krizhevsky, 2014), as torchvision has it, for images
@@ -14,8 +15,9 @@ import { type KeepOptions, classesOf } from './options'
  * Other images, of 63 x 63 and more, are flattened as they are, so that the first dense layer has another shape.
  */
 export function alexNet(options: KeepOptions = {}): Layer {
-  const classes = classesOf('alexNet', options, 1000, ['keep'])
-  const { keep = 0.5 } = options
+  checkArguments('alexNet', arguments, 1)
+  const checked = optionsOf('alexNet', options, 1000, ['keep'])
+  const keep = checked.keep ?? 0.5
   return sequential({
     features: sequential(
       conv2d(64, { kernel: 11, stride: 4, pad: 2 }),
@@ -40,7 +42,7 @@ export function alexNet(options: KeepOptions = {}): Layer {
       dropout({ keep }),
       dense(4096),
       relu(),
-      dense(classes),
+      dense(checked.classes),
     ),
   })
 }

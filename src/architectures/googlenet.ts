@@ -1,3 +1,4 @@
+import { checkArguments } from '../errors'
 import { batchNorm } from '../layers/batch-norm'
 import { concat } from '../layers/concat'
 import { conv2d } from '../layers/conv2d'
@@ -8,7 +9,7 @@ import { maxPool2d } from '../layers/max-pool2d'
 import { relu } from '../layers/relu'
 import { sequential } from '../layers/sequential'
 import type { Layer } from '../plan/plan'
-import { type KeepOptions, classesOf } from './options'
+import { type KeepOptions, optionsOf } from './options'
 
 const conv = (filters: number, kernel: number, stride = 1) =>
   sequential({
@@ -34,8 +35,9 @@ function inception(one: number, reduce3: number, three: number, reduce5: number,
  * weights want inputs from -1 to 1.
  */
 export function googLeNet(options: KeepOptions = {}): Layer {
-  const classes = classesOf('googLeNet', options, 1000, ['keep'])
-  const { keep = 0.8 } = options
+  checkArguments('googLeNet', arguments, 1)
+  const checked = optionsOf('googLeNet', options, 1000, ['keep'])
+  const keep = checked.keep ?? 0.8
   const pool = (kernel: number) => maxPool2d(kernel, { stride: 2, ceil: true })
   return sequential({
     conv1: conv(64, 7, 2),
@@ -56,6 +58,6 @@ export function googLeNet(options: KeepOptions = {}): Layer {
     inception5b: inception(384, 192, 384, 48, 128, 128),
     avgpool: globalAvgPool2d(),
     dropout: dropout({ keep }),
-    fc: dense(classes),
+    fc: dense(checked.classes),
   })
 }

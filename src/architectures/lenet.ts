@@ -1,4 +1,4 @@
-import { PlanError, oneOf, show } from '../errors'
+import { callable, checkArguments, oneOf } from '../errors'
 import { avgPool2d } from '../layers/avg-pool2d'
 import { conv2d } from '../layers/conv2d'
 import { dense } from '../layers/dense'
@@ -7,7 +7,7 @@ import { maxPool2d } from '../layers/max-pool2d'
 import { relu } from '../layers/relu'
 import { sequential } from '../layers/sequential'
 import type { Layer } from '../plan/plan'
-import { type ClassesOptions, classesOf } from './options'
+import { type ClassesOptions, optionsOf } from './options'
 
 /** Of leNet5. */
 export interface LeNetOptions extends ClassesOptions {
@@ -25,14 +25,11 @@ export interface LeNetOptions extends ClassesOptions {
  *     lenet5({ activation: tanh, pool: 'avg' })
  */
 export function lenet5(options: LeNetOptions = {}): Layer {
-  const classes = classesOf('lenet5', options, 10, ['activation', 'pool'])
-  const { activation = relu } = options
-  if (typeof activation !== 'function') {
-    throw new PlanError(
-      `lenet5: activation must be a function that makes a layer, such as relu, got ${show(activation)}`,
-    )
-  }
-  const pool = { avg: avgPool2d, max: maxPool2d }[oneOf('lenet5', 'pool', options.pool ?? 'max', ['max', 'avg'])]
+  checkArguments('lenet5', arguments, 1)
+  const checked = optionsOf('lenet5', options, 10, ['activation', 'pool'])
+  const activation = checked.activation ?? relu
+  callable('lenet5', 'activation', activation, 'a function that makes a layer, such as relu')
+  const pool = { avg: avgPool2d, max: maxPool2d }[oneOf('lenet5', 'pool', checked.pool ?? 'max', ['max', 'avg'])]
   return sequential({
     conv1: conv2d(6, { kernel: 5, pad: 2 }),
     activation1: activation(),
@@ -45,6 +42,6 @@ export function lenet5(options: LeNetOptions = {}): Layer {
     activation3: activation(),
     fc2: dense(84),
     activation4: activation(),
-    fc3: dense(classes),
+    fc3: dense(checked.classes),
   })
 }

@@ -1,3 +1,4 @@
+import { checkArguments } from '../errors'
 import { batchNorm } from '../layers/batch-norm'
 import { conv2d } from '../layers/conv2d'
 import { dense } from '../layers/dense'
@@ -7,7 +8,7 @@ import { relu } from '../layers/relu'
 import { residual } from '../layers/residual'
 import { sequential } from '../layers/sequential'
 import type { Layer } from '../plan/plan'
-import { type KeepOptions, type WidthOptions, classesOf, widen } from './options'
+import { type KeepOptions, type WidthOptions, optionsOf, widen } from './options'
 
 /** The convolution and its batch norm; depthwise with as many groups as filters. */
 const conv = (filters: number, kernel: number, stride = 1, groups = 1) => [
@@ -20,8 +21,9 @@ const conv = (filters: number, kernel: number, stride = 1, groups = 1) => [
  * 1 x 1 convolution instead of a full one. 4,231,976 parameters; `width` is the paper's α.
  */
 export function mobileNetV1(options: WidthOptions = {}): Layer {
-  const classes = classesOf('mobileNetV1', options, 1000, ['width'])
-  const wide = widen('mobileNetV1', options)
+  checkArguments('mobileNetV1', arguments, 1)
+  const checked = optionsOf('mobileNetV1', options, 1000, ['width'])
+  const wide = widen('mobileNetV1', checked)
   const blocks = [
     [64, 1],
     [128, 2],
@@ -39,7 +41,11 @@ export function mobileNetV1(options: WidthOptions = {}): Layer {
     features.push(sequential(...conv(channels, 3, stride, channels), relu(), ...conv(wide(filters), 1), relu()))
     channels = wide(filters)
   }
-  return sequential({ features: sequential(...features), avgpool: globalAvgPool2d(), classifier: dense(classes) })
+  return sequential({
+    features: sequential(...features),
+    avgpool: globalAvgPool2d(),
+    classifier: dense(checked.classes),
+  })
 }
 
 /**
@@ -47,9 +53,10 @@ export function mobileNetV1(options: WidthOptions = {}): Layer {
  * bottlenecks are linear. 3,504,872 parameters, with the names of torchvision.
  */
 export function mobileNetV2(options: WidthOptions & KeepOptions = {}): Layer {
-  const classes = classesOf('mobileNetV2', options, 1000, ['width', 'keep'])
-  const { keep = 0.8 } = options
-  const wide = widen('mobileNetV2', options)
+  checkArguments('mobileNetV2', arguments, 1)
+  const checked = optionsOf('mobileNetV2', options, 1000, ['width', 'keep'])
+  const keep = checked.keep ?? 0.8
+  const wide = widen('mobileNetV2', checked)
   const relu6 = () => relu({ max: 6 })
   /** Expansion, channels, blocks, stride of the first. */
   const stages = [
@@ -82,6 +89,6 @@ export function mobileNetV2(options: WidthOptions & KeepOptions = {}): Layer {
   return sequential({
     features: sequential(...features),
     avgpool: globalAvgPool2d(),
-    classifier: sequential(dropout({ keep }), dense(classes)),
+    classifier: sequential(dropout({ keep }), dense(checked.classes)),
   })
 }

@@ -1,4 +1,4 @@
-import { oneOf } from '../errors'
+import { checkArguments, oneOf } from '../errors'
 import { batchNorm } from '../layers/batch-norm'
 import { conv2d } from '../layers/conv2d'
 import { dense } from '../layers/dense'
@@ -9,7 +9,7 @@ import { relu } from '../layers/relu'
 import { residual } from '../layers/residual'
 import { sequential } from '../layers/sequential'
 import type { Layer } from '../plan/plan'
-import { type ClassesOptions, classesOf } from './options'
+import { type ClassesOptions, optionsOf } from './options'
 
 /** The layers of a block's body, for a stride. */
 type Body = (stride: number) => Record<string, Layer>
@@ -56,7 +56,7 @@ function stage(depth: number, body: Body, stride: number, shortcut?: Layer): Lay
 const projection = (filters: number, stride: number) => sequential(conv(filters, 1, stride), batchNorm())
 
 function resNet(where: string, options: ClassesOptions, depths: readonly number[], bottlenecks: boolean): Layer {
-  const classes = classesOf(where, options, 1000)
+  const { classes } = optionsOf(where, options, 1000)
   const layers = depths.map((depth, i) => {
     const width = 64 * 2 ** i
     const stride = i ? 2 : 1
@@ -78,34 +78,37 @@ function resNet(where: string, options: ClassesOptions, depths: readonly number[
  * ResNet-18 (He et al., 2015) for images (3, 224, 224), or any of 32 x 32 and more. 11,689,512 parameters, with the
  * names of torchvision.
  *
- *     const model = await createModel(resNet18({ classes: 5 }), { input: [3, 64, 64], ... })
+ *     const model = await createModel(resNet18({ classes: 5 }), { input: [3, 64, 64], loss, optimizer })
  */
 export function resNet18(options: ClassesOptions = {}): Layer {
+  checkArguments('resNet18', arguments, 1)
   return resNet('resNet18', options, [2, 2, 2, 2], false)
 }
 
 /** ResNet-34 (He et al., 2015), as resNet18. 21,797,672 parameters. */
 export function resNet34(options: ClassesOptions = {}): Layer {
+  checkArguments('resNet34', arguments, 1)
   return resNet('resNet34', options, [3, 4, 6, 3], false)
 }
 
 /** ResNet-50 (He et al., 2015), of bottlenecks whose 3 x 3 convolution has the stride. 25,557,032 parameters. */
 export function resNet50(options: ClassesOptions = {}): Layer {
+  checkArguments('resNet50', arguments, 1)
   return resNet('resNet50', options, [3, 4, 6, 3], true)
 }
 
 /** Of the ResNets for CIFAR. */
 export interface CifarResNetOptions extends ClassesOptions {
   /**
-   * Where a block halves the image: 'A' takes every second pixel and pads with channels of zeros, without parameters,
-   * as in the paper; 'B' is a 1 x 1 convolution with batch norm.
+   * Where a block halves the image, 'A' unless given: 'A' takes every second pixel and pads with channels of zeros,
+   * without parameters, as in the paper; 'B' is a 1 x 1 convolution with batch norm.
    */
   shortcut?: 'A' | 'B'
 }
 
 function cifarResNet(where: string, options: CifarResNetOptions, depth: number): Layer {
-  const classes = classesOf(where, options, 10, ['shortcut'])
-  const shortcut = oneOf(where, 'shortcut', options.shortcut ?? 'A', ['A', 'B'])
+  const { classes, ...checked } = optionsOf(where, options, 10, ['shortcut'])
+  const shortcut = oneOf(where, 'shortcut', checked.shortcut ?? 'A', ['A', 'B'])
   // A window of one pixel takes that pixel.
   const narrow = (width: number) =>
     shortcut === 'B' ? projection(width, 2) : sequential(maxPool2d(1, { stride: 2 }), padChannels({ after: width / 2 }))
@@ -127,25 +130,30 @@ function cifarResNet(where: string, options: CifarResNetOptions, depth: number):
  * B 272,474.
  */
 export function cifarResNet20(options: CifarResNetOptions = {}): Layer {
+  checkArguments('cifarResNet20', arguments, 1)
   return cifarResNet('cifarResNet20', options, 20)
 }
 
 /** ResNet-32 for CIFAR, as cifarResNet20. 464,154 parameters, with option B 466,906. */
 export function cifarResNet32(options: CifarResNetOptions = {}): Layer {
+  checkArguments('cifarResNet32', arguments, 1)
   return cifarResNet('cifarResNet32', options, 32)
 }
 
 /** ResNet-44 for CIFAR, as cifarResNet20. 658,586 parameters, with option B 661,338. */
 export function cifarResNet44(options: CifarResNetOptions = {}): Layer {
+  checkArguments('cifarResNet44', arguments, 1)
   return cifarResNet('cifarResNet44', options, 44)
 }
 
 /** ResNet-56 for CIFAR, as cifarResNet20. 853,018 parameters, with option B 855,770. */
 export function cifarResNet56(options: CifarResNetOptions = {}): Layer {
+  checkArguments('cifarResNet56', arguments, 1)
   return cifarResNet('cifarResNet56', options, 56)
 }
 
 /** ResNet-110 for CIFAR, as cifarResNet20. 1,727,962 parameters, with option B 1,730,714. */
 export function cifarResNet110(options: CifarResNetOptions = {}): Layer {
+  checkArguments('cifarResNet110', arguments, 1)
   return cifarResNet('cifarResNet110', options, 110)
 }

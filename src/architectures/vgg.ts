@@ -1,4 +1,4 @@
-import { flag } from '../errors'
+import { checkArguments, flag } from '../errors'
 import { batchNorm } from '../layers/batch-norm'
 import { conv2d } from '../layers/conv2d'
 import { dense } from '../layers/dense'
@@ -8,7 +8,7 @@ import { maxPool2d } from '../layers/max-pool2d'
 import { relu } from '../layers/relu'
 import { sequential } from '../layers/sequential'
 import type { Layer } from '../plan/plan'
-import { type KeepOptions, classesOf } from './options'
+import { type KeepOptions, optionsOf } from './options'
 
 /** Of vgg11 and vgg16. */
 export interface VggOptions extends KeepOptions {
@@ -18,9 +18,9 @@ export interface VggOptions extends KeepOptions {
 
 /** `depths`: how many convolutions before each of the five pools. */
 function vgg(where: string, options: VggOptions, depths: readonly number[]): Layer {
-  const classes = classesOf(where, options, 1000, ['batchNorm', 'keep'])
-  const { keep = 0.5 } = options
-  const norm = flag(where, 'batchNorm', options.batchNorm ?? false)
+  const { classes, ...checked } = optionsOf(where, options, 1000, ['batchNorm', 'keep'])
+  const keep = checked.keep ?? 0.5
+  const norm = flag(where, 'batchNorm', checked.batchNorm ?? false)
   const features = depths.flatMap((depth, i) => [
     ...Array.from({ length: depth }, () => [
       conv2d(Math.min(512, 64 * 2 ** i), { kernel: 3, pad: 1 }),
@@ -50,10 +50,12 @@ function vgg(where: string, options: VggOptions, depths: readonly number[]): Lay
  * as they are, so that the first dense layer has another shape.
  */
 export function vgg11(options: VggOptions = {}): Layer {
+  checkArguments('vgg11', arguments, 1)
   return vgg('vgg11', options, [1, 1, 2, 2, 2])
 }
 
 /** VGG-16 (Simonyan & Zisserman, 2015, configuration D), as vgg11. 138,357,544 parameters. */
 export function vgg16(options: VggOptions = {}): Layer {
+  checkArguments('vgg16', arguments, 1)
   return vgg('vgg16', options, [2, 2, 3, 3, 3])
 }

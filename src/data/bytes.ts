@@ -1,16 +1,45 @@
 // What the readers of files share: bytes in, and a guess at what came where they are something else.
 
-import { FileError, show } from '../errors'
+import { FileError, few, show } from '../errors'
 
 /** What a file is read from: its bytes, as Node's readFile or a response's arrayBuffer() gives them. */
 export type Bytes = Uint8Array | ArrayBuffer
 
 /** `value` as a view of its bytes, not a copy. */
 export function viewBytes(where: string, value: Bytes): Uint8Array {
-  // By kind, not instanceof: they may come from another realm.
-  if (ArrayBuffer.isView(value) && value.BYTES_PER_ELEMENT === 1) return value
-  if (Object.prototype.toString.call(value) === '[object ArrayBuffer]') return new Uint8Array(value as ArrayBuffer)
+  try {
+    // By kind, not instanceof: they may come from another realm.
+    if (ArrayBuffer.isView(value) && value.BYTES_PER_ELEMENT === 1) {
+      return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    }
+    if (isBuffer(value)) return new Uint8Array(value)
+  } catch (cause) {
+    throw new FileError(`${where}: the memory of the bytes is gone, as of a buffer that was given to a worker`, {
+      cause,
+    })
+  }
   throw new FileError(`${where}: want the bytes of the file, a Uint8Array, got ${show(value)}`)
+}
+
+/** Whether a value is an ArrayBuffer: one alone has its byteLength. */
+function isBuffer(value: unknown): value is ArrayBuffer {
+  try {
+    Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!.get!.call(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** UTF-8 as text. A copy, where others may write to the bytes: browsers decode no shared memory. */
+export function decodeText(bytes: Uint8Array): string {
+  const own = bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice()
+  return new TextDecoder('utf-8', { fatal: true }).decode(own)
+}
+
+/** The sizes of an array in an error message; there may be 255. */
+export function sizesOf(shape: readonly number[]): string {
+  return few(shape).replaceAll(', ', ' x ')
 }
 
 /** The end of an error message: what these bytes seem to be and what to do, or ''. */

@@ -1,7 +1,7 @@
 // The binary files of CIFAR-10 and CIFAR-100: records without a header, each one or two bytes of label and 3072 of
 // pixels, 32 rows of 32 for red, then for green, then for blue. https://www.cs.toronto.edu/~kriz/cifar.html
 
-import { FileError } from '../errors'
+import { FileError, checkArguments, show } from '../errors'
 import { type Bytes, hint, viewBytes } from './bytes'
 import type { ByteData } from './idx'
 
@@ -14,6 +14,7 @@ const PIXELS = 3 * 32 * 32
  *     const training = readCifar10([1, 2, 3, 4, 5].map((i) => readFileSync(`data_batch_${i}.bin`)))
  */
 export function readCifar10(files: Bytes | readonly Bytes[]): ByteData {
+  checkArguments('readCifar10', arguments, 1, 'several files go into one list')
   const { x, labels } = readRecords('readCifar10', files, [{ name: 'label', count: 10 }])
   return { x, y: labels[0], shape: [3, 32, 32] }
 }
@@ -29,11 +30,21 @@ export interface Cifar100Data extends ByteData {
  * fine labels from 0 to 99, `coarse` the 20 superclasses. Throws a FileError that says what is wrong with the file.
  */
 export function readCifar100(files: Bytes | readonly Bytes[]): Cifar100Data {
+  checkArguments('readCifar100', arguments, 1, 'several files go into one list')
   const { x, labels } = readRecords('readCifar100', files, [
     { name: 'coarse label', count: 20 },
     { name: 'fine label', count: 100 },
   ])
   return { x, y: labels[1], coarse: labels[0], shape: [3, 32, 32] }
+}
+
+/** The files, each looked up once. */
+function listFiles(reader: string, files: Bytes | readonly Bytes[]): readonly Bytes[] {
+  try {
+    return Array.isArray(files) ? Array.from(files as readonly Bytes[]) : [files as Bytes]
+  } catch (cause) {
+    throw new FileError(`${reader}: the list of files cannot be read: ${show(cause)}`, { cause })
+  }
 }
 
 function readRecords(
@@ -42,7 +53,7 @@ function readRecords(
   kinds: readonly { readonly name: string; readonly count: number }[],
 ): { x: Uint8Array; labels: Uint8Array[] } {
   const record = kinds.length + PIXELS
-  const list = Array.isArray(files) ? (files as readonly Bytes[]) : [files as Bytes]
+  const list = listFiles(reader, files)
   const named = list.map((file, i) => {
     const where = list.length > 1 ? `${reader}: file ${i}` : reader
     return { where, bytes: viewBytes(where, file) }

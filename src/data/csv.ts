@@ -1,8 +1,9 @@
 // Comma-separated values, as RFC 4180 describes them and as files really are: any line endings, a byte order mark,
 // blank lines, another delimiter.
 
-import { FileError, PlanError, checkOptions, flag, show } from '../errors'
-import { type Bytes, hint, viewBytes } from './bytes'
+import { FileError, PlanError, checkArguments, checkOptions, flag, readSafely, show } from '../errors'
+import { allocate } from './batches'
+import { type Bytes, decodeText, hint, viewBytes } from './bytes'
 
 /** A column: its name in the header, or its number; 0 is the first, -1 the last. */
 export type Column = string | number
@@ -37,7 +38,8 @@ export interface CsvData {
   classes: string[]
 }
 
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+// Each part can match in one way only, or a long line of digits would be tried in all of them.
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
 const MISSING = /^(?:|na|n\/a|nan|null|none|\?|-)$/i
 
 /**
@@ -51,18 +53,20 @@ const MISSING = /^(?:|na|n\/a|nan|null|none|\?|-)$/i
  *     iris.classes // ['setosa', 'versicolor', 'virginica']
  */
 export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData {
-  checkOptions('readCsv', options, ['header', 'label', 'target', 'ignore', 'classes', 'delimiter'])
-  const header = flag('readCsv', 'header', options.header ?? true)
-  const delimiter = options.delimiter ?? ','
+  checkArguments('readCsv', arguments, 2)
+  const given = checkOptions('readCsv', options, ['header', 'label', 'target', 'ignore', 'classes', 'delimiter'])
+  const header = flag('readCsv', 'header', given.header ?? true)
+  const delimiter = given.delimiter ?? ','
   if (typeof delimiter !== 'string' || delimiter.length !== 1 || /["\r\n]/.test(delimiter)) {
     throw new PlanError(`readCsv: delimiter must be one character, such as ',' or ';', got ${show(delimiter)}`)
   }
-  if (options.label !== undefined && options.target !== undefined) {
+  if (given.label !== undefined && given.target !== undefined) {
     throw new PlanError('readCsv: give label, for classes, or target, for values, not both')
   }
-  if (options.classes !== undefined && options.label === undefined) {
+  if (given.classes !== undefined && given.label === undefined) {
     throw new PlanError('readCsv: classes is of no use without label')
   }
+  const known = given.classes === undefined ? undefined : checkClasses(given.classes)
 
   const records = split(decode(file), delimiter)
   const first = records.next()
@@ -70,17 +74,17 @@ export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData
   const names = header ? first.value.fields : first.value.fields.map((_, i) => String(i))
   const width = names.length
   // Names may be numbers, such as years, where the user says so.
-  if (options.header === undefined && names.every((name) => NUMBER.test(name.trim()))) {
+  if (given.header === undefined && names.every((name) => NUMBER.test(name.trim()))) {
     throw new FileError(
       `readCsv: line ${first.value.line} holds numbers (${show(names.join(delimiter))}), want the names of the columns; ` +
         'give header: false if the file has none, header: true if these are names',
     )
   }
-  const roles = assignRoles(names, options)
+  const roles = assignRoles(names, given)
   const column = (i: number) => (header ? `column ${i} ${show(names[i])}` : `column ${i}`)
 
-  const x: number[] = []
-  const y: number[] = []
+  const x = createNumbers()
+  const y = createNumbers()
   const labels: string[] = []
   const lines: number[] = []
   for (let record = header ? records.next() : first; !record.done; record = records.next()) {
@@ -116,17 +120,51 @@ export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData
     }
   }
   const columns = names.filter((_, i) => roles[i] === 'x')
-  const rows = columns.length ? x.length / columns.length : 0
+  const values = x.all()
   if (!columns.length) throw new FileError('readCsv: no column is left for x')
-  if (!rows) throw new FileError('readCsv: the file has a header, but no rows')
-  const classes = options.label === undefined ? [] : (options.classes?.slice() ?? sortClasses(labels))
+  if (!values.length) throw new FileError('readCsv: the file has a header, but no rows')
+  const classes = given.label === undefined ? [] : (known ?? sortClasses(labels))
   return {
-    x: Float64Array.from(x),
-    y: options.label === undefined ? Float64Array.from(y) : indices(labels, lines, classes),
+    x: values,
+    y: given.label === undefined ? y.all() : indices(labels, lines, classes),
     shape: [columns.length],
     columns,
     classes,
   }
+}
+
+/** Of a text in V8, whose texts are the shortest. */
+const MOST_LETTERS = 2 ** 29 - 24
+
+/** A list of numbers that grows: as a plain array it could not be as long as a file may be. */
+function createNumbers() {
+  let values = new Float64Array(1024)
+  let length = 0
+  return {
+    push(value: number): void {
+      if (length === values.length) {
+        const larger = allocate('readCsv', 2 * length, Float64Array) as Float64Array<ArrayBuffer>
+        larger.set(values)
+        values = larger
+      }
+      values[length++] = value
+    },
+    all: (): Float64Array => values.slice(0, length),
+  }
+}
+
+/** A copy of the classes. Throws a PlanError unless they are a list of names, none of them twice. */
+function checkClasses(classes: readonly string[]): string[] {
+  return readSafely('readCsv', 'classes', () => {
+    const names = Array.isArray(classes) ? Array.from(classes as readonly unknown[]) : []
+    if (!names.length || !names.every((name) => typeof name === 'string')) {
+      throw new PlanError(`readCsv: classes must be a list of names, such as ['cat', 'dog'], got ${show(classes)}`)
+    }
+    const seen = new Set<string>()
+    const twice = names.find((name) => seen.size === seen.add(name).size)
+    if (twice !== undefined) throw new PlanError(`readCsv: classes has ${show(twice)} twice`)
+    return names
+  })
 }
 
 function decode(file: Bytes | string): string {
@@ -139,8 +177,11 @@ function decode(file: Bytes | string): string {
   if (typeof file === 'string') return file.charCodeAt(0) === 0xfeff ? file.slice(1) : file
   try {
     // It drops a byte order mark by itself.
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return decodeText(bytes)
   } catch (cause) {
+    if (bytes.length > MOST_LETTERS) {
+      throw new FileError(`readCsv: ${bytes.length} bytes are more than a text can have; split the file`, { cause })
+    }
     throw new FileError('readCsv: the file is not UTF-8; decode it with a TextDecoder and hand in the text', { cause })
   }
 }
@@ -189,12 +230,15 @@ function* split(text: string, delimiter: string): Generator<{ fields: string[]; 
 function assignRoles(names: readonly string[], options: CsvOptions): ('x' | 'label' | 'target' | 'ignore')[] {
   const roles = names.map((): 'x' | 'label' | 'target' | 'ignore' => 'x')
   const { label, target, ignore = [] } = options
-  const chosen = {
-    label: label === undefined ? [] : [label],
-    target: target === undefined ? [] : Array.isArray(target) ? (target as readonly Column[]) : [target as Column],
-    ignore,
-  }
-  if (!Array.isArray(ignore)) throw new PlanError(`readCsv: ignore must be a list of columns, got ${show(ignore)}`)
+  const chosen = readSafely('readCsv', 'the columns', () => {
+    if (!Array.isArray(ignore)) throw new PlanError(`readCsv: ignore must be a list of columns, got ${show(ignore)}`)
+    if (Array.isArray(target) && !target.length) throw new PlanError('readCsv: target is a list of no columns')
+    return {
+      label: label === undefined ? [] : [label],
+      target: Array.isArray(target) ? Array.from(target as Column[]) : target === undefined ? [] : [target as Column],
+      ignore: Array.from(ignore as readonly Column[]),
+    }
+  })
   for (const role of ['label', 'target', 'ignore'] as const) {
     for (const column of chosen[role]) {
       const index = find(names, role, column)
@@ -214,10 +258,14 @@ function find(names: readonly string[], role: string, column: Column): number {
   }
   const found = names.flatMap((name, i) => (name.trim() === column ? [i] : []))
   if (found.length === 1) return found[0]
+  const list = `${names
+    .slice(0, 8)
+    .map((name) => show(name))
+    .join(', ')}${names.length > 8 ? ', ...' : ''}`
   throw new PlanError(
     found.length
       ? `readCsv: ${role}: ${found.length} columns are named ${show(column)}; give the number of one`
-      : `readCsv: ${role}: no column ${show(column)}; the file has ${names.map((name) => show(name)).join(', ')}`,
+      : `readCsv: ${role}: no column ${show(column)}; the file has ${list}`,
   )
 }
 
@@ -235,7 +283,7 @@ function indices(labels: readonly string[], lines: readonly number[], classes: r
     const found = index.get(label)
     if (found === undefined) {
       throw new FileError(
-        `readCsv: line ${lines[row]}: class ${show(label)} is not among ${show(classes.slice())}, the classes given`,
+        `readCsv: line ${lines[row]}: class ${show(label)} is not among ${show(classes)}, the classes given`,
       )
     }
     y[row] = found

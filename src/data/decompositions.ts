@@ -7,8 +7,8 @@
 
 import { product } from '../tensor'
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
-import { DataError, PlanError, checkOptions, finite, integer, oneOf } from '../errors'
-import type { Numbers } from './batches'
+import { DataError, PlanError, checkArguments, checkOptions, finite, integer, oneOf } from '../errors'
+import { type Numbers, countRows, readRows } from './batches'
 import { type Projection, checkShape, createProjection, fitScaling, multiplyTransposed, transpose } from './transforms'
 
 /** Of pca. */
@@ -19,7 +19,9 @@ export interface PcaOptions {
   components?: number
   /** In place of `components`: keeps the fewest that hold this share of the variance, above 0 and at most 1. */
   variance?: number
-  /** 'biased', the default: squares are divided by N, as in CS231n; 'unbiased': by N - 1, as in scikit-learn. */
+  /**
+   * 'biased': squares are divided by N, as in CS231n; 'unbiased': by N - 1, as in scikit-learn. 'biased' unless given.
+   */
   covariance?: 'biased' | 'unbiased'
 }
 
@@ -44,8 +46,8 @@ export type ZcaOptions = Omit<WhiteningOptions, 'components' | 'variance'>
  * D^3 + N D^2 operations for D features, or N^3 + N^2 D where N is smaller.
  */
 export function pca(x: Numbers, options: PcaOptions): Projection {
-  checkOptions('pca', options, ['shape', 'components', 'variance', 'covariance'])
-  return fitProjection('pca', x, options, 0)
+  checkArguments('pca', arguments, 2)
+  return fitProjection('pca', x, checkOptions('pca', options, ['shape', 'components', 'variance', 'covariance']), 0)
 }
 
 /**
@@ -53,8 +55,9 @@ export function pca(x: Numbers, options: PcaOptions): Projection {
  * about the identity. Throws as pca does, and where epsilon is 0 but a component that is kept has no variance.
  */
 export function pcaWhitening(x: Numbers, options: WhiteningOptions): Projection {
-  checkOptions('pcaWhitening', options, ['shape', 'components', 'variance', 'covariance', 'epsilon'])
-  return fitProjection('pcaWhitening', x, options, finite('pcaWhitening', 'epsilon', options.epsilon ?? 1e-5, 0))
+  checkArguments('pcaWhitening', arguments, 2)
+  const read = checkOptions('pcaWhitening', options, ['shape', 'components', 'variance', 'covariance', 'epsilon'])
+  return fitProjection('pcaWhitening', x, read, finite('pcaWhitening', 'epsilon', read.epsilon ?? 1e-5, 0))
 }
 
 /**
@@ -63,9 +66,15 @@ export function pcaWhitening(x: Numbers, options: WhiteningOptions): Projection 
  * does.
  */
 export function zca(x: Numbers, options: ZcaOptions): Projection {
-  checkOptions('zca', options, ['shape', 'covariance', 'epsilon'])
-  return fitProjection('zca', x, options, finite('zca', 'epsilon', options.epsilon ?? 1e-5, 0))
+  checkArguments('zca', arguments, 2)
+  const read = checkOptions('zca', options, ['shape', 'covariance', 'epsilon'])
+  return fitProjection('zca', x, read, finite('zca', 'epsilon', read.epsilon ?? 1e-5, 0))
 }
+
+/** Of the matrix to decompose: it takes 2 GiB, and its decomposition hours. */
+const MAX_SIDE = 16_384
+/** Less, as the sum of all squares, is rounded to a few bits, or to 0, where it is multiplied by rounding errors. */
+const LEAST_SQUARES = 1e-260
 
 function fitProjection(kind: Projection['kind'], x: Numbers, options: PcaOptions, epsilon: number): Projection {
   const shape = checkShape(kind, options.shape)
@@ -74,15 +83,30 @@ function fitProjection(kind: Projection['kind'], x: Numbers, options: PcaOptions
     throw new PlanError(`${kind}: give components or variance, not both`)
   }
   const d = product(shape)
+  const n = countRows(`${kind}: x`, x, d, shape)
+  if (n < 2) throw new DataError(`${kind}: one row has no variance; want at least two`)
+  if (Math.min(n, d) > MAX_SIDE) {
+    throw new DataError(
+      `${kind}: ${n} rows of ${d} values want the decomposition of a matrix of ${Math.min(n, d)} x ${Math.min(n, d)}, ` +
+        `and ${MAX_SIDE} is the most: fit it to fewer rows, or to smaller images`,
+    )
+  }
 
   // Exactly 0 for constant features.
-  const centering = fitScaling('zeroCenter', x, { shape }, kind)
-  const centered = centering.apply(x)
-  const n = x.length / d
-  if (n < 2) throw new DataError(`${kind}: one row has no variance; want at least two`)
-  if (!Number.isFinite(dot(centered, centered)))
-    throw new DataError(`${kind}: the values of x are too large for float64`)
-  const found = n < d ? ofExamples(centered, n, d) : ofFeatures(centered, n, d)
+  const values = readRows(`${kind}: x`, x, d, shape)
+  const centering = fitScaling('zeroCenter', values, { shape }, kind)
+  const centered = centering.apply(values)
+  const squares = dot(centered, centered)
+  if (!Number.isFinite(squares)) throw new DataError(`${kind}: the values of x are too large for float64`)
+  if (squares < LEAST_SQUARES && centered.some((value) => value !== 0)) {
+    throw new DataError(`${kind}: the values of x differ by too little for float64; multiply them by a power of ten`)
+  }
+  let found: Found
+  try {
+    found = n < d ? ofExamples(centered, n, d) : ofFeatures(centered, n, d)
+  } catch (cause) {
+    throw new DataError(`${kind}: no memory for the decomposition of ${n} rows of ${d} values`, { cause })
+  }
 
   // Rounding leaves about this much where there is nothing.
   const least = found.squares[0] * Math.max(n, d) * 2 ** -52

@@ -1,8 +1,8 @@
 // The IDX file of the MNIST family: two zero bytes, a byte for the type, a byte for the number of dimensions, the size
 // of each as 32 bits, then the values, the last dimension fastest; all big-endian. http://yann.lecun.com/exdb/mnist
 
-import { FileError } from '../errors'
-import { type Bytes, hint, viewBytes } from './bytes'
+import { FileError, checkArguments } from '../errors'
+import { type Bytes, hint, sizesOf, viewBytes } from './bytes'
 
 /** The values of an IDX file, of the type that they have there. */
 export type IdxValues = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array
@@ -48,6 +48,7 @@ const TYPES: Readonly<Record<number, Type>> = {
  *     const { shape, data } = readIdx(readFileSync('train-images-idx3-ubyte')) // [60000, 28, 28], a Uint8Array
  */
 export function readIdx(bytes: Bytes): IdxArray {
+  checkArguments('readIdx', arguments, 1, 'in a map, write (bytes) => readIdx(bytes)')
   return parseIdx('readIdx', viewBytes('readIdx', bytes))
 }
 
@@ -57,15 +58,16 @@ export function readIdx(bytes: Bytes): IdxArray {
  * which file.
  *
  *     const training = readMnist(readFileSync('train-images-idx3-ubyte'), readFileSync('train-labels-idx1-ubyte'))
- *     const model = await createModel(network, { input: training.shape, ... })
+ *     const model = await createModel(network, { input: training.shape, loss, optimizer })
  *     await model.fit(training)
  */
 export function readMnist(images: Bytes, labels: Bytes): ByteData {
+  checkArguments('readMnist', arguments, 2)
   const pixels = parseBytes('readMnist: images', images, 3, 'images x height x width')
   const { data: y, shape: counts } = parseBytes('readMnist: labels', labels, 1, 'labels')
   const [count, height, width] = pixels.shape
   if (count !== counts[0]) throw new FileError(`readMnist: ${count} images, but ${counts[0]} labels`)
-  if (!pixels.data.length) throw new FileError(`readMnist: images: ${pixels.shape.join(' x ')} is no image at all`)
+  if (!pixels.data.length) throw new FileError(`readMnist: images: ${sizesOf(pixels.shape)} is no image at all`)
   return { x: pixels.data, y, shape: [1, height, width] }
 }
 
@@ -73,7 +75,7 @@ function parseBytes(where: string, file: Bytes, dimensions: number, meaning: str
   const { shape, data } = parseIdx(where, viewBytes(where, file))
   if (shape.length !== dimensions) {
     throw new FileError(
-      `${where}: the file has ${shape.join(' x ')} values, want ${dimensions} dimension${dimensions > 1 ? 's' : ''}, ` +
+      `${where}: the file has ${sizesOf(shape)} values, want ${dimensions} dimension${dimensions > 1 ? 's' : ''}, ` +
         `${meaning}; is it the other one of the two files?`,
     )
   }
@@ -106,7 +108,7 @@ function parseIdx(where: string, bytes: Uint8Array): { shape: number[]; data: Id
   const want = start + size * width
   if (bytes.length !== want) {
     throw new FileError(
-      `${where}: ${bytes.length} bytes, but ${shape.join(' x ')} values of ${name} and the header take ${want}; ` +
+      `${where}: ${bytes.length} bytes, but ${sizesOf(shape)} values of ${name} and the header take ${want}; ` +
         (bytes.length < want ? 'the file is truncated' : 'the file has something after its end'),
     )
   }

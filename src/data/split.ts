@@ -1,8 +1,8 @@
 // Training and validation data from one set.
 
-import { DataError, PlanError, checkOptions, finite, flag, integer } from '../errors'
+import { DataError, PlanError, checkArguments, checkOptions, finite, flag, integer, show } from '../errors'
 import { type Random, createRandom } from '../random'
-import type { Data, Labels } from './batches'
+import { type Data, type Labels, type MEMBERS, allocate, readData, reading } from './batches'
 
 /** Which rows go where, each in ascending order. */
 export interface Split {
@@ -20,41 +20,61 @@ export function splitRows(where: string, rows: number, fraction: number, random:
     throw new PlanError(`${where}: validation must be a share of the rows between 0 and 1, got ${fraction}`)
   }
   if (rows < 2) throw new DataError(`${where}: ${rows} row cannot be split; give more data`)
+  const groups = labels ? rowsByLabel(where, rows, labels) : [Uint32Array.from({ length: rows }, (_, row) => row)]
+  const validates = new Uint8Array(rows)
+  let count = 0
+  for (const group of groups) {
+    random.shuffle(group)
+    const wanted = Math.round(fraction * group.length)
+    const taken = groups.length > 1 ? wanted : Math.min(Math.max(wanted, 1), rows - 1)
+    for (let i = 0; i < taken; i++) validates[group[i]] = 1
+    count += taken
+  }
+  if (count === 0 || count === rows) {
+    const side = count ? 'training' : 'validation'
+    throw new DataError(`${where}: no row is left for ${side}: the classes are too small to share; do not stratify`)
+  }
+  const split = { training: new Uint32Array(rows - count), validation: new Uint32Array(count) }
+  let training = 0
+  let validation = 0
+  for (let row = 0; row < rows; row++) {
+    if (validates[row]) split.validation[validation++] = row
+    else split.training[training++] = row
+  }
+  return split
+}
+
+/** The rows of each label, in ascending order; the labels in the order in which they first occur. */
+function rowsByLabel(where: string, rows: number, labels: Labels): number[][] {
   const groups = new Map<number | bigint, number[]>()
   for (let row = 0; row < rows; row++) {
-    const label = labels ? labels[row] : 0
+    const label = labels[row]
+    if (typeof label !== 'bigint' && !Number.isFinite(label)) {
+      throw new DataError(`${where}: y: the label of row ${row} is ${show(label)}; want a number`)
+    }
     const group = groups.get(label)
     if (group) group.push(row)
     else groups.set(label, [row])
   }
-  const validation: number[] = []
-  const training: number[] = []
-  for (const group of groups.values()) {
-    random.shuffle(group)
-    const wanted = Math.round(fraction * group.length)
-    const taken = groups.size > 1 ? wanted : Math.min(Math.max(wanted, 1), rows - 1)
-    validation.push(...group.slice(0, taken))
-    training.push(...group.slice(taken))
-  }
-  if (!validation.length || !training.length) {
-    const side = validation.length ? 'training' : 'validation'
-    throw new DataError(`${where}: no row is left for ${side}: the classes are too small to share; do not stratify`)
-  }
-  return { training: Uint32Array.from(training).sort(), validation: Uint32Array.from(validation).sort() }
+  return [...groups.values()]
 }
 
 /** Two parts of some data, of the same types. */
 export interface DataSplit<D extends Data> {
   /** What to train on. */
-  training: Pick<D, 'x' | 'y'>
+  training: Pick<D, keyof D & (typeof MEMBERS)[number]>
   /** What to watch the training by. */
-  validation: Pick<D, 'x' | 'y'>
+  validation: Pick<D, keyof D & (typeof MEMBERS)[number]>
 }
 
+/** One value for each row, which goes where its row goes. */
+const BESIDE = ['weight', 'coarse'] as const
+
 /**
- * Splits examples into training and validation, drawn at random with `seed`: copies, each in the order of the original.
- * `validation` is the share for validation, 0.1 unless given; with `stratify`, of every label alike. y holds one value
- * for each row; if it holds several, say how many `rows` there are.
+ * Splits examples into training and validation, drawn at random with `seed`, 0 unless given: copies, each in the order
+ * of the original. `validation` is the share for validation, 0.1 unless given; with `stratify`, false unless given, of
+ * every label alike. y holds one value for each row; if it holds several, say how many `rows` there are, as many as
+ * values of y unless given. What the readers of v128/data say of data, such as its shape, is in both parts.
  *
  *     const { training, validation } = splitData({ x, y }, { validation: 0.2, seed: 1, stratify: true })
  *     await model.fit(training, { validation })
@@ -65,31 +85,66 @@ export function splitData<D extends Data>(
   data: D,
   options: { validation?: number; seed?: number; stratify?: boolean; rows?: number } = {},
 ): DataSplit<D> {
-  checkOptions('splitData', options, ['validation', 'seed', 'stratify', 'rows'])
-  const { x, y } = data ?? {}
-  if (typeof x?.length !== 'number' || typeof y?.length !== 'number') {
-    throw new DataError('splitData: data must be an object { x, y } of arrays')
-  }
-  const rows = integer('splitData', 'rows', options.rows ?? y.length, 1)
+  const where = 'splitData'
+  checkArguments(where, arguments, 2)
+  const { validation, seed, stratify, ...more } = checkOptions(where, options, [
+    'validation',
+    'seed',
+    'stratify',
+    'rows',
+  ])
+  const { x, y, ...rest } = readData(where, data) as unknown as Data & Record<string, ArrayLike<number>>
+  const rows = integer(where, 'rows', more.rows ?? y.length, 1)
   if (!x.length || x.length % rows || y.length % rows) {
     throw new DataError(
-      `splitData: x has ${x.length} values and y ${y.length}, which is not ${rows} rows of each; ` +
+      `${where}: x has ${x.length} values and y ${y.length}, which is not ${rows} rows of each; ` +
         `give rows if y has several values for each`,
     )
   }
-  const stratify = flag('splitData', 'stratify', options.stratify ?? false)
-  if (stratify && y.length !== rows) throw new PlanError('splitData: stratify needs labels, one for each row')
-  const random = createRandom(integer('splitData', 'seed', options.seed ?? 0, 0), 3)
-  const split = splitRows('splitData', rows, options.validation ?? 0.1, random, stratify ? y : undefined)
-  const pick = (of: Uint32Array) => ({ x: rowsOf(x, x.length / rows, of), y: rowsOf(y, y.length / rows, of) })
-  return { training: pick(split.training), validation: pick(split.validation) }
+  const beside = BESIDE.flatMap((name) => (rest[name] === undefined ? [] : [[name, rest[name]] as const]))
+  for (const [name, values] of beside) {
+    const length = reading(`${where}: ${name}`, () => values?.length)
+    if (length !== rows) throw new DataError(`${where}: ${name} has ${show(length)} values for ${rows} rows`)
+  }
+  const byLabel = flag(where, 'stratify', stratify ?? false)
+  if (byLabel && y.length !== rows) throw new PlanError(`${where}: stratify needs labels, one for each row`)
+  const random = createRandom(integer(where, 'seed', seed ?? 0, 0), 3)
+  const split = splitRows(where, rows, validation ?? 0.1, random, byLabel ? y : undefined)
+  const pick = (of: Uint32Array) => ({
+    ...rest,
+    x: rowsOf(where, x, x.length / rows, of),
+    y: rowsOf(where, y, y.length / rows, of),
+    ...Object.fromEntries(beside.map(([name, values]) => [name, rowsOf(where, values, 1, of)])),
+  })
+  return { training: pick(split.training), validation: pick(split.validation) } as unknown as DataSplit<D>
 }
 
 /** A copy of the given rows of `size` values, an array of the same kind. */
-function rowsOf<T extends ArrayLike<number | bigint>>(values: T, size: number, rows: Uint32Array): T {
-  const array = values as unknown as { constructor: new (length: number) => Record<number, number | bigint> }
-  const Kind = ArrayBuffer.isView(values) ? array.constructor : Array
-  const copy = new Kind(rows.length * size) as Record<number, number | bigint>
-  for (let i = 0; i < rows.length; i++) for (let j = 0; j < size; j++) copy[i * size + j] = values[rows[i] * size + j]
-  return copy as unknown as T
+function rowsOf<T extends ArrayLike<number | bigint>>(where: string, values: T, size: number, rows: Uint32Array): T {
+  return reading(where, () => {
+    if (!ArrayBuffer.isView(values)) {
+      const list: (number | bigint)[] = []
+      for (const row of rows) {
+        for (let j = 0; j < size; j++) {
+          const value: unknown = values[row * size + j]
+          if (typeof value !== 'number' && typeof value !== 'bigint') {
+            throw new DataError(`${where}: row ${row} holds ${show(value)}; want numbers, rows one after the other`)
+          }
+          list.push(value)
+        }
+      }
+      return list as unknown as T
+    }
+    // Its kind by name: the constructor of a Buffer, or of an array of another realm, is another one.
+    const Kind = globalThis[(values as unknown as Float64Array)[Symbol.toStringTag] as 'Float64Array']
+    const typed = values as unknown as Float64Array
+    const copy = allocate(where, rows.length * size, Kind) as Float64Array
+    for (let i = 0; i < rows.length; i++) {
+      const from = rows[i] * size
+      // A view costs as much as a few dozen values.
+      if (size > 32) copy.set(typed.subarray(from, from + size), i * size)
+      else for (let j = 0; j < size; j++) copy[i * size + j] = typed[from + j]
+    }
+    return copy as unknown as T
+  })
 }

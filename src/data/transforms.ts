@@ -5,9 +5,22 @@
 // images each pixel), or P = C (each channel).
 
 import { type Tensor, product } from '../tensor'
-import { DataError, FileError, PlanError, checkOptions, integer, oneOf, show } from '../errors'
+import {
+  DataError,
+  FileError,
+  MAX_SIZE,
+  PlanError,
+  checkArguments,
+  checkOptions,
+  few,
+  integer,
+  oneOf,
+  readSafely,
+  show,
+} from '../errors'
 import { decodeSafetensors, encodeSafetensors } from '../io/safetensors'
-import { type Numbers, checkFinite, countRows } from './batches'
+import { type Numbers, type TypedNumbers, allocate, checkFinite, readRows } from './batches'
+import { sizesOf } from './bytes'
 
 /** Fitted preprocessing: plain numbers, which nothing changes any more. */
 export interface Transform {
@@ -22,14 +35,17 @@ export interface Transform {
   /** The way back from what apply gave: exact but for rounding, where no components were left out. */
   invert(y: Numbers): Float64Array
   /** As a safetensors file, for loadTransform. Float64, so that nothing is lost. */
-  save(): Uint8Array
+  save(): Uint8Array<ArrayBuffer>
 }
 
 /** What the figures are taken over. */
 export interface ScalingOptions {
   /** Of one example: [features], or [channels, height, width]. */
   shape: readonly number[]
-  /** 'feature': each value of an example has its own figures, in images each pixel; 'channel': each channel has. */
+  /**
+   * 'feature': each value of an example has its own figures, in images each pixel; 'channel': each channel has.
+   * 'feature' unless given.
+   */
   per?: 'feature' | 'channel'
 }
 
@@ -68,6 +84,7 @@ export interface Projection extends Transform {
  * Throws a DataError where x holds no whole rows of `shape`, NaN or infinity.
  */
 export function zeroCenter(x: Numbers, options: ScalingOptions): Scaling {
+  checkArguments('zeroCenter', arguments, 2)
   return fitScaling('zeroCenter', x, options)
 }
 
@@ -77,32 +94,34 @@ export function zeroCenter(x: Numbers, options: ScalingOptions): Scaling {
  * travel with the model instead, as its first layer:
  *
  *     const { mean, std } = standardize(training.x, { shape: [3, 32, 32], per: 'channel' })
- *     const network = sequential(normalize({ mean, std }), conv2d(16, { kernel: 3 }), ...)
+ *     const network = sequential(normalize({ mean, std }), conv2d(16, { kernel: 3 }), relu(), flatten(), dense(10))
  *
  * Throws a DataError where x holds no whole rows of `shape`, NaN or infinity.
  */
 export function standardize(x: Numbers, options: ScalingOptions): Scaling {
+  checkArguments('standardize', arguments, 2)
   return fitScaling('standardize', x, options)
 }
 
 /** `where` is what errors name: zeroCenter is a part of other transforms. */
 export function fitScaling(kind: Scaling['kind'], x: Numbers, options: ScalingOptions, where: string = kind): Scaling {
-  checkOptions(where, options, ['shape', 'per'])
-  const shape = checkShape(where, options.shape)
-  const per = oneOf(where, 'per', options.per ?? 'feature', ['feature', 'channel'])
-  const rows = checkRows(where, x, shape)
+  const read = checkOptions(where, options, ['shape', 'per'])
+  const shape = checkShape(where, read.shape)
+  const per = oneOf(where, 'per', read.per ?? 'feature', ['feature', 'channel'])
+  const values = readRows(`${where}: x`, x, product(shape), shape)
+  const rows = values.length / product(shape)
   const groups = per === 'feature' ? product(shape) : shape[0]
   const span = product(shape) / groups
   const mean = Array.from({ length: groups }, () => 0)
   const std = Array.from({ length: groups }, () => 1)
   const count = rows * span
   // Two passes: the difference of mean squares would lose digits.
-  each(x, groups, span, (g, value) => (mean[g] += value))
+  each(values, groups, span, (g, value) => (mean[g] += value))
   for (let g = 0; g < groups; g++) mean[g] /= count
   const least = mean.map(() => Infinity)
   const most = mean.map(() => -Infinity)
   const squares = mean.map(() => 0)
-  each(x, groups, span, (g, value) => {
+  each(values, groups, span, (g, value) => {
     least[g] = Math.min(least[g], value)
     most[g] = Math.max(most[g], value)
     squares[g] += (value - mean[g]) * (value - mean[g])
@@ -119,7 +138,7 @@ export function fitScaling(kind: Scaling['kind'], x: Numbers, options: ScalingOp
 }
 
 /** Calls f with the group of each value; a group has `span` values of each example, one after the other. */
-function each(x: Numbers, groups: number, span: number, f: (group: number, value: number) => void): void {
+function each(x: TypedNumbers, groups: number, span: number, f: (group: number, value: number) => void): void {
   for (let i = 0; i < x.length;) {
     for (let g = 0; g < groups; g++) {
       for (let j = 0; j < span; j++, i++) f(g, x[i])
@@ -134,11 +153,19 @@ function createScaling(
   std: readonly number[],
 ): Scaling {
   const size = product(shape)
-  const map = (way: 'apply' | 'invert', x: Numbers, f: (value: number, g: number) => number): Float64Array => {
-    checkRows(`${kind}.${way}`, x, shape, way === 'apply' ? 'x' : 'y')
-    const y = new Float64Array(x.length)
+  const map = (
+    way: 'apply' | 'invert',
+    args: ArrayLike<unknown>,
+    x: Numbers,
+    f: (value: number, g: number) => number,
+  ): Float64Array => {
+    const where = `${kind}.${way}`
+    checkArguments(where, args, 1)
+    const values = readRows(`${where}: ${way === 'apply' ? 'x' : 'y'}`, x, size, shape)
+    const y = allocate(where, values.length, Float64Array) as Float64Array
     let i = 0
-    each(x, mean.length, size / mean.length, (g, value) => (y[i++] = f(value, g)))
+    each(values, mean.length, size / mean.length, (g, value) => (y[i++] = f(value, g)))
+    checkFinite(`${where}: the result`, y, size)
     return y
   }
   return {
@@ -147,9 +174,16 @@ function createScaling(
     size,
     mean,
     std,
-    apply: (x) => map('apply', x, (value, g) => (value - mean[g]) / std[g]),
-    invert: (y) => map('invert', y, (value, g) => value * std[g] + mean[g]),
-    save: () => save(kind, shape, { mean: tensorOf(mean), std: tensorOf(std) }),
+    apply(x) {
+      return map('apply', arguments, x, (value, g) => (value - mean[g]) / std[g])
+    },
+    invert(y) {
+      return map('invert', arguments, y, (value, g) => value * std[g] + mean[g])
+    },
+    save() {
+      checkArguments(`${kind}.save`, arguments, 0)
+      return save(kind, shape, { mean: tensorOf(mean), std: tensorOf(std) })
+    },
   }
 }
 
@@ -193,7 +227,7 @@ export function createProjection(
     const reached = expand(coordinates)
     return y.map((value, i) => value + (inverse ? (c[i] - reached[i]) * rest : (c[i] - reached[i]) / rest))
   }
-  const minusMean = (x: Numbers): Float64Array => Float64Array.from(x, (value, i) => value - mean[i % d])
+  const minusMean = (x: TypedNumbers): Float64Array => Float64Array.from(x, (value, i) => value - mean[i % d])
   const plusMean = (x: Float64Array): Float64Array => x.map((value, i) => value + mean[i % d])
 
   return {
@@ -206,22 +240,30 @@ export function createProjection(
     totalVariance,
     epsilon,
     apply(x) {
-      checkRows(`${kind}.apply`, x, shape)
-      const c = minusMean(x)
-      return kind === 'zca' ? zca(c, false) : scale(project(c), false)
+      const where = `${kind}.apply`
+      checkArguments(where, arguments, 1)
+      const c = minusMean(readRows(`${where}: x`, x, d, shape))
+      const y = kind === 'zca' ? zca(c, false) : scale(project(c), false)
+      checkFinite(`${where}: the result`, y, size)
+      return y
     },
     invert(y) {
-      checkRows(`${kind}.invert`, y, [size], 'y')
-      const values = Float64Array.from(y)
-      return plusMean(kind === 'zca' ? zca(values, true) : expand(scale(values, true)))
+      const where = `${kind}.invert`
+      checkArguments(where, arguments, 1)
+      const values = Float64Array.from(readRows(`${where}: y`, y, size, [size]))
+      const x = plusMean(kind === 'zca' ? zca(values, true) : expand(scale(values, true)))
+      checkFinite(`${where}: the result`, x, d)
+      return x
     },
-    save: () =>
-      save(kind, shape, {
+    save() {
+      checkArguments(`${kind}.save`, arguments, 0)
+      return save(kind, shape, {
         mean: tensorOf(mean),
         components,
         variances: tensorOf(variances),
         numbers: tensorOf([totalVariance, epsilon]),
-      }),
+      })
+    },
   }
 }
 
@@ -266,19 +308,15 @@ export function multiplyTransposed(a: Numbers, b: Numbers, n: number, k: number,
   return y
 }
 
-/** The number of rows of `shape` in x; a DataError where it holds none, no whole ones, NaN or infinity. */
-export function checkRows(where: string, x: Numbers, shape: readonly number[], name = 'x'): number {
-  const rows = countRows(`${where}: ${name}`, x, product(shape), shape)
-  checkFinite(`${where}: ${name}`, x, product(shape))
-  return rows
-}
-
 /** A copy of the shape of one example; a PlanError where it is none. */
 export function checkShape(where: string, shape: readonly number[]): readonly number[] {
-  if (!Array.isArray(shape) || shape.length === 0) {
+  const sizes = readSafely(where, 'shape', () => {
+    const list = Array.isArray(shape) ? Array.from(shape as readonly unknown[]) : []
+    if (list.length) return list.map((length) => integer(where, 'every size in shape', length, 1, MAX_SIZE))
     throw new PlanError(`${where}: shape must be that of one example, such as [4] or [3, 32, 32], got ${show(shape)}`)
-  }
-  return shape.map((length) => integer(where, 'every size in shape', length, 1))
+  })
+  if (product(sizes) <= MAX_SIZE) return sizes
+  throw new PlanError(`${where}: shape has ${product(sizes)} values, and must have at most ${MAX_SIZE}`)
 }
 
 // ---- files ----
@@ -290,7 +328,7 @@ function tensorOf(values: ArrayLike<number>): Tensor {
 }
 
 /** The kind stands before each name, as in `pca.mean`. */
-function save(kind: string, shape: readonly number[], tensors: Record<string, Tensor>): Uint8Array {
+function save(kind: string, shape: readonly number[], tensors: Record<string, Tensor>): Uint8Array<ArrayBuffer> {
   const named = Object.entries({ shape: tensorOf(shape), ...tensors }).map(([name, t]) => [`${kind}.${name}`, t])
   return encodeSafetensors(Object.fromEntries(named) as Record<string, Tensor>)
 }
@@ -303,6 +341,7 @@ function save(kind: string, shape: readonly number[], tensors: Record<string, Te
  *     model.predict(scaling.apply(x))
  */
 export function loadTransform(bytes: Uint8Array): Scaling | Projection {
+  checkArguments('loadTransform', arguments, 1)
   const tensors = decodeSafetensors(bytes)
   const name = [...tensors.keys()][0] ?? ''
   const kind = KINDS.find((k) => name === `${k}.shape`)
@@ -313,7 +352,7 @@ export function loadTransform(bytes: Uint8Array): Scaling | Projection {
     const fits = tensor.shape.length === want.length && want.every((w, i) => w === undefined || w === tensor.shape[i])
     if (!fits || !(tensor.data instanceof Float64Array) || !tensor.data.every(Number.isFinite)) {
       throw new FileError(
-        `loadTransform: '${kind}.${part}' is (${tensor.shape.join(', ')}), want finite float64 values ` +
+        `loadTransform: '${kind}.${part}' is (${few(tensor.shape)}), want finite float64 values ` +
           `(${want.map((w) => w ?? 'any').join(', ')}); the file is damaged`,
       )
     }
@@ -322,13 +361,13 @@ export function loadTransform(bytes: Uint8Array): Scaling | Projection {
   const shape = Array.from(get('shape', undefined))
   const size = product(shape)
   if (!shape.length || !shape.every((length) => Number.isSafeInteger(length) && length > 0)) {
-    throw new FileError(`loadTransform: a shape of ${shape.join(' x ')}; the file is damaged`)
+    throw new FileError(`loadTransform: a shape of ${sizesOf(shape)}; the file is damaged`)
   }
   if (kind === 'zeroCenter' || kind === 'standardize') {
     const mean = Array.from(get('mean', undefined))
     const std = Array.from(get('std', mean.length))
     if ((mean.length !== size && mean.length !== shape[0]) || std.some((s) => s <= 0)) {
-      throw new FileError(`loadTransform: ${mean.length} means for ${shape.join(' x ')} values; the file is damaged`)
+      throw new FileError(`loadTransform: ${mean.length} means for ${sizesOf(shape)} values; the file is damaged`)
     }
     return createScaling(kind, shape, mean, std)
   }

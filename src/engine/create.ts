@@ -1,8 +1,8 @@
-import { PlanError } from '../errors'
+import { FileError, PlanError } from '../errors'
 import type { DType } from '../tensor'
 import type { Engine, WasmSource } from './engine'
 import { createJsEngine } from './js'
-import { createWasmEngine } from './wasm'
+import { createWasmEngine, entryOf } from './wasm'
 
 let warned = false
 
@@ -19,14 +19,19 @@ export async function createEngine(
   if (backend !== 'js') {
     try {
       return await createWasmEngine(dtype, bytes, source)
-    } catch (error) {
-      // Memory that cannot be had would fail in JavaScript as well, and a module that was handed in was meant.
-      if (backend === 'wasm' || source || error instanceof PlanError) throw error
+    } catch (cause) {
+      // Memory that cannot be had, or a file that does not come, would fail in JavaScript as well.
+      if (cause instanceof PlanError || cause instanceof FileError) throw cause
+      const what = `this host compiles no WebAssembly (${String(cause)})`
+      const cure =
+        "allow 'wasm-unsafe-eval' in the content security policy, or hand createModel a compiled module as `wasm`, such " +
+        `as that of '${entryOf(dtype)}'`
+      // A module that was handed in was meant.
+      if (backend === 'wasm' || source) throw new PlanError(`createModel: ${what}: ${cure}`, { cause })
       if (!warned) {
         console.warn(
-          `v128: this host compiles no WebAssembly (${String(error)}); models run on the TypeScript kernels: the same ` +
-            "bits, but many times slower. Allow 'wasm-unsafe-eval' in the content security policy, or hand createModel " +
-            "a compiled module as `wasm`, such as that of 'v128/kernels.f64.wasm'; backend: 'js' asks for these kernels.",
+          `v128: ${what}; models run on the TypeScript kernels: the same bits, but many times slower. To change that, ` +
+            `${cure}; backend: 'js' asks for these kernels.`,
         )
       }
       warned = true

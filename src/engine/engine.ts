@@ -2,20 +2,60 @@
 
 import { PlanError } from '../errors'
 import type { Kernels } from '../kernels/index'
+import { count, forget } from './memory'
 
 export interface Engine {
   readonly backend: 'wasm' | 'js'
+  /** Throws a PlanError after close. */
   readonly kernels: Kernels
+  /** Throws a PlanError after close. */
   readonly buffer: ArrayBuffer
+  /**
+   * Empties every view of the memory (their length is 0 from then on), and lets go of it. The memory of a WebAssembly
+   * engine is freed when its kernels and all views, for V8 the empty ones too, were dropped and are collected; that of
+   * the other one at once, where the host can do that. A second call does nothing.
+   */
+  close(): void
 }
 
-/** WebAssembly kernels for hosts that cannot compile the built-in ones: a compiled module, or its bytes. */
+/**
+ * WebAssembly kernels other than the built-in ones: a compiled module, or its bytes, of `v128/kernels.f64.wasm` or, for
+ * float32, `v128/kernels.f32.wasm` of the same version. For hosts that compile none themselves, and for pages that fetch
+ * them as a file of their own, which the browser compiles while it arrives and keeps in its cache. As webpack finds it:
+ *
+ *     const url = new URL('v128/kernels.f32.wasm', import.meta.url)
+ *     const wasm = await WebAssembly.compileStreaming(fetch(url))
+ *     const model = await createModel(network, { input: [4], dtype: 'float32', wasm })
+ *
+ * With Vite the first line is `import url from 'v128/kernels.f32.wasm?url'`.
+ */
 export type WasmSource = WebAssembly.Module | BufferSource
 
-export function outOfMemory(bytes: number, cause: unknown): PlanError {
-  const size = (bytes / 2 ** 20).toFixed(1)
-  return new PlanError(
-    `createModel: this host gives no memory of ${size} MiB; a smaller batch or dtype 'float32' needs less`,
-    { cause },
-  )
+/** `kernels` over `buffer`, counted among the memories that live. `detach` empties the views of the buffer. */
+export function openEngine(
+  backend: Engine['backend'],
+  kernels: Kernels,
+  buffer: ArrayBuffer,
+  detach: () => void,
+): Engine {
+  const memory = count(buffer)
+  let parts: { kernels: Kernels; buffer: ArrayBuffer; detach: () => void } | undefined = { kernels, buffer, detach }
+  const open = () => {
+    if (parts) return parts
+    throw new PlanError('close() has freed the memory of this model: create another one')
+  }
+  return {
+    backend,
+    get kernels() {
+      return open().kernels
+    },
+    get buffer() {
+      return open().buffer
+    },
+    close() {
+      parts?.detach()
+      parts = undefined
+      forget(memory)
+    },
+  }
 }

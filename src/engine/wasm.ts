@@ -1,21 +1,26 @@
 import type { DType } from '../tensor'
-import { float32, float64 } from '#wasm'
+import { ids, wasm } from '#host'
 import { PlanError } from '../errors'
 import type { Kernels } from '../kernels/index'
-import { type Engine, type WasmSource, outOfMemory } from './engine'
+import { type Engine, type WasmSource, openEngine } from './engine'
+import { load } from './load'
+import { allocate } from './memory'
+import { decode } from './text'
 
 const PAGE = 65536
-const HINT = '; import it from v128/kernels.f64.wasm, for float32 from v128/kernels.f32.wasm'
+/** The entry of the package that is the compiled kernels. */
+export const entryOf = (dtype: DType) => `v128/kernels.${dtype === 'float64' ? 'f64' : 'f32'}.wasm`
 
 /** Compiling takes milliseconds, and a host that forbids it will do so again: once for each precision. */
 const compiled = new Map<DType, Promise<WebAssembly.Module>>()
 
-function compile(dtype: DType): Promise<WebAssembly.Module> {
+async function compile(dtype: DType): Promise<WebAssembly.Module> {
+  const { default: source } = await load(dtype, wasm)
   let module = compiled.get(dtype)
   if (!module) {
-    const source = dtype === 'float64' ? float64() : float32()
+    const given = 'text' in source ? decode(source) : source
     // Not `instanceof WebAssembly.Module`: a module may come from another realm.
-    module = isBytes(source) ? WebAssembly.compile(source) : Promise.resolve(source)
+    module = isBytes(given) ? WebAssembly.compile(given) : Promise.resolve(given)
     compiled.set(dtype, module)
   }
   return module
@@ -25,26 +30,39 @@ function isBytes(source: WasmSource): source is BufferSource {
   return ArrayBuffer.isView(source) || 'byteLength' in source
 }
 
+type Compiled = WebAssembly.WebAssemblyInstantiatedSource
+
+/** Of kernels: see ids. */
+function idOf(module: WebAssembly.Module): string {
+  const [section] = WebAssembly.Module.customSections(module, 'v128')
+  return section ? String.fromCharCode(...new Uint8Array(section)) : ''
+}
+
+function notOurs(dtype: DType, cause?: unknown): PlanError {
+  const why = cause ? `: ${String(cause)}` : ` for ${dtype}, of this version`
+  return new PlanError(
+    `createModel: the wasm given is not v128's kernels${why}; give the module, or the bytes, of ${entryOf(dtype)}, such ` +
+      'as await WebAssembly.compileStreaming(fetch(url))',
+    { cause },
+  )
+}
+
 /** Throws a PlanError if the memory cannot be had, and whatever WebAssembly throws if the host forbids it. */
 export async function createWasmEngine(dtype: DType, bytes: number, source?: WasmSource): Promise<Engine> {
+  if (typeof WebAssembly !== 'object') throw new TypeError('WebAssembly is not defined')
   const module = source ?? (await compile(dtype))
-  const pages = Math.ceil(bytes / PAGE)
-  let memory: WebAssembly.Memory
-  try {
-    memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
-  } catch (error) {
-    throw outOfMemory(bytes, error)
-  }
+  const memory = allocate(bytes, (size) => {
+    const pages = Math.ceil(size / PAGE)
+    return new WebAssembly.Memory({ initial: pages, maximum: pages })
+  })
   const result = await WebAssembly.instantiate(module as WebAssembly.Module, { env: { memory } }).catch(
     (cause: unknown): never => {
-      if (!source) throw cause
-      throw new PlanError(`createModel: the wasm given is not v128's kernels: ${String(cause)}${HINT}`, { cause })
+      throw source ? notOurs(dtype, cause) : cause
     },
   )
-  const { exports } = 'instance' in result ? (result.instance as WebAssembly.Instance) : result
-  const kernels = exports as unknown as Kernels
-  if (source && kernels.bytesPerValue?.() !== (dtype === 'float64' ? 8 : 4)) {
-    throw new PlanError(`createModel: the wasm given is not v128's kernels for ${dtype}${HINT}`)
-  }
-  return { backend: 'wasm', kernels, buffer: memory.buffer }
+  // Of bytes comes a module with its instance, of a module the instance alone.
+  const { module: own, instance } = ('instance' in result ? result : { module, instance: result }) as Compiled
+  if (source && idOf(own) !== ids[dtype]) throw notOurs(dtype)
+  // Growing, by nothing too, empties every view that there was.
+  return openEngine('wasm', instance.exports as unknown as Kernels, memory.buffer, () => void memory.grow(0))
 }

@@ -4,6 +4,7 @@
  * @module v128
  */
 
+export type { Ability } from '../model/abilities'
 export {
   type ActivationStatistics,
   type Histogram,
@@ -11,7 +12,7 @@ export {
   type StatisticsOptions,
   activationStatistics,
 } from '../study/statistics'
-export type { DType, Tensor } from '../tensor'
+export type { DType, Floats, Tensor } from '../tensor'
 export { type Babysitting, type Check, type WeightStatistics, babysit } from '../study/babysit'
 export { type Data, type Labels, type Numbers } from '../data/batches'
 export { type DataSplit, splitData } from '../data/split'
@@ -27,20 +28,12 @@ export {
 } from '../study/ensembles'
 export { DataError, FileError, PlanError } from '../errors'
 export { type AsyncBatches, type Batches } from '../training/feed'
-export {
-  type Callback,
-  type EarlyStopping,
-  type EpochResult,
-  type EvaluateOptions,
-  type Evaluation,
-  type FitOptions,
-  type History,
-  type Monitor,
-  type Progress,
-} from '../training/fit'
+export type { EvaluateOptions, Evaluation } from '../training/evaluate'
+export type { Divergence, EpochResult, History, Progress } from '../training/history'
+export type { Callback, Callbacks, EarlyStopping, FitOptions, Monitor } from '../training/options'
 export { type Coordinate, type GradientCheck, gradientCheck } from '../study/gradient-check'
 export { type Initializer, constant, he, normal, orthogonal, xavier, zeros } from '../initializers'
-export { decodeSafetensors, encodeSafetensors } from '../io/safetensors'
+export { type StoredTensor, decodeSafetensors, encodeSafetensors, readSafetensors } from '../io/safetensors'
 export { avgPool2d } from '../layers/avg-pool2d'
 export { batchNorm } from '../layers/batch-norm'
 export { concat } from '../layers/concat'
@@ -65,17 +58,13 @@ export { sequential } from '../layers/sequential'
 export { sigmoid } from '../layers/sigmoid'
 export { softmax } from '../layers/softmax'
 export { tanh } from '../layers/tanh'
-export { type Loss, type LossStep, binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from '../losses'
+export { binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from '../losses'
 export { type ClassificationReport, classificationReport } from '../metrics'
-export {
-  type Ability,
-  type Description,
-  type LoadResult,
-  type Model,
-  type ModelOptions,
-  createModel,
-  describe,
-} from '../model/model'
+export type { ModelOptions } from '../model/blueprint'
+export { createModel } from '../model/create'
+export { type Description, describe } from '../model/describe'
+export type { Model } from '../model/model'
+export type { LoadResult } from '../model/weights'
 export { adagrad } from '../optimizers/adagrad'
 export { type AdamOptions, adam, adamW } from '../optimizers/adam'
 export { type LbfgsOptions, lbfgs } from '../optimizers/lbfgs'
@@ -85,9 +74,15 @@ export { nesterov } from '../optimizers/nesterov'
 export { type Optimizer, type Parameters, type WithRate } from '../optimizers/optimizer'
 export { rmsprop } from '../optimizers/rmsprop'
 export { sgd } from '../optimizers/sgd'
-export type { Layer, ParameterOptions, Place, Plan, Regions, Row, Slot, Step, Value } from '../plan/plan'
+export type { CallOptions, Count, Routine, Size } from '../plan/calls'
+export { N, TRAINING, WEIGHT, times } from '../plan/calls'
+export type { Regions } from '../plan/layout'
+export type { Ahead, Layer, Loss, LossPlan, Plan, Row } from '../plan/plan'
+export type { Block, Buffer, Parameter, ParameterOptions, Part, Place, Reference, Value } from '../plan/value'
 export { type Random, createRandom } from '../random'
 export {
+  type Ending,
+  type PlateauOptions,
   type Schedule,
   type Timed,
   cosineDecay,
@@ -99,3 +94,4 @@ export {
   timeDecay,
   warmup,
 } from '../schedules'
+export type { Overfit } from '../study/trial'

@@ -6,14 +6,8 @@
 
 export { type Report, type Run } from '../search/workers'
 export { type PandaDecision, type PandaEpoch, type PandaOptions, type PandaResult, panda } from '../search/panda'
-export {
-  type Round,
-  type SearchOptions,
-  type SearchProgress,
-  type SearchResult,
-  type TrialResult,
-  search,
-} from '../search/search'
+export { search } from '../search/search'
+export { type SearchOptions } from '../search/settings'
 export {
   type Choice,
   type Choosable,
@@ -30,3 +24,4 @@ export {
 } from '../search/space'
 export { type Curve, type TrialStopping } from '../search/stopping'
 export { searchPicture, searchTable } from '../search/results'
+export { type Round, type SearchProgress, type SearchResult, type TrialResult } from '../search/trials'

@@ -1,8 +1,21 @@
 // The safetensors file: 8 bytes of little-endian header length, a JSON header
 // {"name": {"dtype": "F64", "shape": [...], "data_offsets": [begin, end]}}, then the bytes of the tensors.
+// https://github.com/huggingface/safetensors#format
 
+import { DataError, FileError, checkArguments, few, isPlain, quote, readSafely, show } from '../errors'
 import { type Tensor, product } from '../tensor'
-import { FileError, show } from '../errors'
+
+/** A tensor as a file has it. Its values are decoded when they are asked for, so that others cost nothing. */
+export interface StoredTensor {
+  /** As the file names it, such as 'F32'. */
+  readonly dtype: string
+  /** Its dimensions, the last of which changes fastest. */
+  readonly shape: readonly number[]
+  /** Whether it is of a type that decode() reads: F64, F32, F16, BF16 or I64. */
+  readonly decodable: boolean
+  /** A copy of the values: F64 and I64 as Float64Array, F32, F16 and BF16 as Float32Array. A FileError for others. */
+  decode(): Float64Array | Float32Array
+}
 
 /** What a value of a type takes, and how it is read. */
 const TYPES: Readonly<Record<string, { bytes: number; read: (view: DataView, at: number) => number }>> = {
@@ -13,6 +26,9 @@ const TYPES: Readonly<Record<string, { bytes: number; read: (view: DataView, at:
   I64: { bytes: 8, read: (view, at) => Number(view.getBigInt64(at, true)) },
 }
 const MAX_HEADER = 100_000_000
+const METADATA = '__metadata__'
+/** Files are; where the host is too, floats are copied as bytes, which is ten times as fast. */
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
 /** A number of 16 bits: a sign, an exponent with its bias, and a fraction of so many bits. */
 function halfOf(bits: number, fractionBits: number, bias: number): number {
@@ -25,41 +41,135 @@ function halfOf(bits: number, fractionBits: number, bias: number): number {
   return bits >> 15 ? -size : size
 }
 
-/** One file with all tensors, in the order given; `__metadata__` says that the layout is PyTorch's. */
-export function encodeSafetensors(tensors: Readonly<Record<string, Tensor>>): Uint8Array {
-  const header: [string, unknown][] = [['__metadata__', { format: 'pt' }]]
+/**
+ * One file with all tensors, in the order given; `__metadata__` says that the layout is PyTorch's. Throws a DataError
+ * where one is no Float64Array or Float32Array of as many values as its shape says.
+ */
+export function encodeSafetensors(tensors: Readonly<Record<string, Tensor>>): Uint8Array<ArrayBuffer> {
+  const where = 'encodeSafetensors'
+  checkArguments(where, arguments, 1)
+  const list = readSafely(where, 'the tensors', () => listTensors(where, tensors))
   let end = 0
-  for (const [name, { shape, data }] of Object.entries(tensors)) {
+  const entries = list.map(({ name, shape, data }) => {
     const dtype = data.BYTES_PER_ELEMENT === 8 ? 'F64' : 'F32'
-    header.push([name, { dtype, shape, data_offsets: [end, end + data.byteLength] }])
+    const begin = end
     end += data.byteLength
-  }
-  let text = JSON.stringify(Object.fromEntries(header))
+    return [name, { dtype, shape, data_offsets: [begin, end] }]
+  })
+  const header = Object.fromEntries([[METADATA, { format: 'pt' }], ...entries]) as object
+  const json = new TextEncoder().encode(JSON.stringify(header))
   // Padded with spaces, so that the values are aligned.
-  while (new TextEncoder().encode(text).length % 8) text += ' '
-  const json = new TextEncoder().encode(text)
-  const bytes = new Uint8Array(8 + json.length + end)
+  const start = 8 + Math.ceil(json.length / 8) * 8
+  const bytes = allocate(where, start + end)
   const view = new DataView(bytes.buffer)
-  view.setUint32(0, json.length, true)
+  view.setUint32(0, start - 8, true)
   bytes.set(json, 8)
-  let at = 8 + json.length
-  for (const { data } of Object.values(tensors)) {
-    // Written through a DataView: the file is little-endian, whatever the host.
-    const wide = data.BYTES_PER_ELEMENT === 8
-    for (let i = 0; i < data.length; i++, at += wide ? 8 : 4) {
-      if (wide) view.setFloat64(at, data[i], true)
-      else view.setFloat32(at, data[i], true)
-    }
+  bytes.fill(0x20, 8 + json.length, start)
+  let at = start
+  for (const { data } of list) {
+    if (LITTLE_ENDIAN) bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at)
+    else if (data.BYTES_PER_ELEMENT === 8)
+      for (let i = 0; i < data.length; i++) view.setFloat64(at + 8 * i, data[i], true)
+    else for (let i = 0; i < data.length; i++) view.setFloat32(at + 4 * i, data[i], true)
+    at += data.byteLength
   }
   return bytes
 }
 
+function listTensors(where: string, tensors: Readonly<Record<string, Tensor>>) {
+  // A Map, or a promise, would become an empty file.
+  if (!isPlain(tensors)) {
+    throw new DataError(`${where}: want an object { name: { shape, data } }, got ${show(tensors)}`)
+  }
+  return Object.entries(tensors).map(([name, tensor]) => {
+    const { shape, data } = (tensor as Partial<Tensor> | null | undefined) ?? {}
+    if (name === METADATA) throw new DataError(`${where}: '${METADATA}' is no name for a tensor`)
+    const kind = ArrayBuffer.isView(data) && data[Symbol.toStringTag]
+    if (kind !== 'Float64Array' && kind !== 'Float32Array') {
+      throw new DataError(`${where}: ${quote(name)}: data must be a Float64Array or a Float32Array, got ${show(data)}`)
+    }
+    const sizes = Array.isArray(shape) ? Array.from(shape as number[]) : undefined
+    if (!isSizes(sizes) || product(sizes) !== data!.length) {
+      throw new DataError(`${where}: ${quote(name)}: ${data!.length} values are not of shape ${show(shape)}`)
+    }
+    return { name, shape: sizes, data: data! }
+  })
+}
+
+function allocate(where: string, length: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(length)
+  } catch (cause) {
+    throw new DataError(`${where}: no memory for a file of ${length} bytes`, { cause })
+  }
+}
+
 /**
- * The tensors of a file: F64 and I64 as Float64Array, F32, F16 and BF16 as Float32Array. Every length and offset is
- * checked before it is used: throws a FileError where the file is truncated, inconsistent, or holds another type.
+ * The tensors of a file, decoded: F64 and I64 as Float64Array (of an I64 beyond 2^53 the nearest), F32, F16 and BF16 as
+ * Float32Array. Throws a FileError where the file is truncated, inconsistent, or holds another type; readSafetensors
+ * takes what there is.
  */
 export function decodeSafetensors(bytes: Uint8Array): Map<string, Tensor> {
-  if (!(ArrayBuffer.isView(bytes) && bytes.BYTES_PER_ELEMENT === 1)) throw new FileError('weights: want a Uint8Array')
+  checkArguments('decodeSafetensors', arguments, 1)
+  const stored = [...readSafetensors(bytes)]
+  return new Map(stored.map(([name, tensor]) => [name, { shape: tensor.shape, data: tensor.decode() }]))
+}
+
+/**
+ * The tensors of a file, of any type, as views of its bytes: for files of which only a part is wanted, or can be
+ * decoded. Every length and offset is checked before it is used: throws a FileError where the file is truncated or
+ * inconsistent.
+ *
+ *     for (const [name, tensor] of readSafetensors(bytes)) {
+ *       if (tensor.decodable) console.log(name, tensor.shape, tensor.decode()[0])
+ *     }
+ */
+export function readSafetensors(bytes: Uint8Array): Map<string, StoredTensor> {
+  checkArguments('readSafetensors', arguments, 1)
+  if (!(ArrayBuffer.isView(bytes) && bytes.BYTES_PER_ELEMENT === 1)) {
+    throw new FileError(`weights: want a Uint8Array, the bytes of the file, got ${show(bytes)}`)
+  }
+  const { text, header, start } = readHeader(bytes)
+  const available = bytes.length - start
+  const tensors = new Map<string, StoredTensor>()
+  const spans: [number, number, string][] = []
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === METADATA) continue
+    if (!isRecord(entry)) throw new FileError(`weights: ${quote(name)} has no description`)
+    const { dtype, shape, data_offsets: offsets } = entry
+    if (typeof dtype !== 'string') throw unknownType(name, dtype)
+    if (!isSizes(shape)) throw new FileError(`weights: ${quote(name)} has no valid shape`)
+    if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
+      throw new FileError(`weights: ${quote(name)} has no valid data_offsets`)
+    }
+    const [begin, end] = offsets
+    if (end > available) {
+      throw new FileError(`weights: ${quote(name)} ends at byte ${end} of ${available}; the file is truncated`)
+    }
+    const decodable = Object.hasOwn(TYPES, dtype)
+    if (decodable && product(shape) * TYPES[dtype].bytes !== end - begin) {
+      throw new FileError(`weights: ${quote(name)} of shape (${few(shape)}) has ${end - begin} bytes`)
+    }
+    const values = bytes.subarray(start + begin, start + end)
+    tensors.set(name, { dtype, shape, decodable, decode: () => decode(name, dtype, values) })
+    spans.push([begin, end, name])
+  }
+  // JSON.parse keeps the last of equal names; each description has one list of offsets.
+  const described = text.match(/"data_offsets"\s*:\s*\[/g)?.length ?? 0
+  if (described !== tensors.size) throw new FileError('weights: the header names a tensor twice')
+  let last = 0
+  for (const [begin, end, name] of spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    if (begin !== last) {
+      throw new FileError(`weights: ${quote(name)} begins at byte ${begin}, but the one before ends at ${last}`)
+    }
+    last = end
+  }
+  if (last !== available) throw new FileError(`weights: ${available - last} bytes after the last tensor`)
+  return tensors
+}
+
+/** The header, as text and read, and where the tensors begin. */
+function readHeader(bytes: Uint8Array): { text: string; header: Record<string, unknown>; start: number } {
   if (bytes.length < 8) throw new FileError(`weights: the file has ${bytes.length} bytes, too few for safetensors`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32
@@ -68,55 +178,39 @@ export function decodeSafetensors(bytes: Uint8Array): Map<string, Tensor> {
       `weights: the header claims ${length} bytes, but ${bytes.length - 8} follow; the file is truncated or not safetensors`,
     )
   }
-  let header: unknown
   let text: string
+  let header: unknown
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length))
+    // A copy: a browser decodes no shared memory.
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.slice(8, 8 + length))
     header = JSON.parse(text)
   } catch (cause) {
     throw new FileError('weights: the header is not JSON; the file is damaged or not safetensors', { cause })
   }
   if (!isRecord(header)) throw new FileError('weights: the header is not an object')
-  const start = 8 + length
-  const available = bytes.length - start
-  const tensors = new Map<string, Tensor>()
-  const spans: [number, number, string][] = []
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') continue
-    if (!isRecord(entry)) throw new FileError(`weights: '${name}' has no description`)
-    const { dtype, shape, data_offsets: offsets } = entry
-    if (typeof dtype !== 'string' || !Object.hasOwn(TYPES, dtype)) {
-      throw new FileError(`weights: '${name}' has type ${show(dtype)}; want ${Object.keys(TYPES).join(', ')}`)
-    }
-    const type = TYPES[dtype]
-    if (!isSizes(shape)) throw new FileError(`weights: '${name}' has no valid shape`)
-    if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-      throw new FileError(`weights: '${name}' has no valid data_offsets`)
-    }
-    const [begin, end] = offsets
-    if (end > available) {
-      throw new FileError(`weights: '${name}' ends at byte ${end} of ${available}; the file is truncated`)
-    }
-    const size = product(shape)
-    if (size * type.bytes !== end - begin) {
-      throw new FileError(`weights: '${name}' of shape (${shape.join(', ')}) has ${end - begin} bytes`)
-    }
-    const data = type.bytes === 8 ? new Float64Array(size) : new Float32Array(size)
-    for (let i = 0, at = start + begin; i < size; i++, at += type.bytes) data[i] = type.read(view, at)
-    tensors.set(name, { shape, data })
-    spans.push([begin, end, name])
+  const metadata = Object.hasOwn(header, METADATA) ? header[METADATA] : {}
+  if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
+    throw new FileError(`weights: '${METADATA}' is no object of texts`)
   }
-  // JSON.parse keeps the last of equal names; each description has one list of offsets.
-  const described = text.match(/"data_offsets"\s*:\s*\[/g)?.length ?? 0
-  if (described !== tensors.size) throw new FileError('weights: the header names a tensor twice')
-  let last = 0
-  for (const [begin, end, name] of spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
-    if (begin !== last)
-      throw new FileError(`weights: '${name}' begins at byte ${begin}, but the one before ends at ${last}`)
-    last = end
+  return { text, header, start: 8 + length }
+}
+
+function decode(name: string, dtype: string, bytes: Uint8Array): Float64Array | Float32Array {
+  if (!Object.hasOwn(TYPES, dtype)) throw unknownType(name, dtype)
+  const { bytes: width, read } = TYPES[dtype]
+  const size = bytes.length / width
+  const data = width === 8 ? new Float64Array(size) : new Float32Array(size)
+  if (LITTLE_ENDIAN && (dtype === 'F64' || dtype === 'F32')) {
+    new Uint8Array(data.buffer).set(bytes)
+  } else {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    for (let i = 0; i < size; i++) data[i] = read(view, i * width)
   }
-  if (last !== available) throw new FileError(`weights: ${available - last} bytes after the last tensor`)
-  return tensors
+  return data
+}
+
+function unknownType(name: string, dtype: unknown): FileError {
+  return new FileError(`weights: ${quote(name)} has type ${show(dtype)}; want ${Object.keys(TYPES).join(', ')}`)
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

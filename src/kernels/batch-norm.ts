@@ -37,7 +37,8 @@ export const batchNormKernels = (heap: Heap) => {
           const variance = F(out[1] / (out[2] * out[2]))
           const seen = unbiased && n * hw > 1 ? F(F(variance * m) / F(m - 1)) : variance
           f[runningMean + channel] = F(momentum * f[runningMean + channel]) + F(rest * average)
-          f[runningVar + channel] = F(momentum * f[runningVar + channel]) + F(rest * seen)
+          // One value says nothing of how far values lie apart.
+          if (n * hw > 1) f[runningVar + channel] = F(momentum * f[runningVar + channel]) + F(rest * seen)
         } else {
           inverse = inverseDeviation(f[runningVar + channel], epsilon)
         }

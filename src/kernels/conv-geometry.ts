@@ -65,8 +65,9 @@ export function convScratch(
     const products: i32 = forward > backward ? forward : backward
     return products > weight ? products : weight
   }
+  const parts: i32 = groups < 0 ? -groups : groups
   return directScratch(
-    floorDivide(c, groups), h, w, floorDivide(f, groups), kh, kw, sh, sw, ph, pw, dlh, dlw, bytes,
+    floorDivide(c, parts), h, w, floorDivide(f, parts), kh, kw, sh, sw, ph, pw, dlh, dlw, bytes,
   )
 }
 
@@ -156,7 +157,8 @@ export function winogradSize(k: i32, oh: i32, ow: i32): i32 {
 }
 
 /**
- * Whether a convolution goes by winograd.ts. It must have kernels of 3 x 3 or 5 x 5, stride 1 and one group, and pay: a
+ * Whether a convolution goes by winograd.ts: never where `groups` is negative, by which the three passes are told to take
+ * the direct algorithm, with as many groups. It must have kernels of 3 x 3 or 5 x 5, stride 1 and one group, and pay: a
  * half to a seventh of the multiplications, less what the transforms cost, which weighs more as channels get few, and
  * what tiles that jut out waste. Milliseconds, direct / Winograd (Xeon at 3 GHz, one thread):
  *

@@ -192,6 +192,7 @@ export const conv2dKernels = (heap: Heap) => {
         winogradProduct(kh, n, c, h, w, filters, oh, ow, ph, pw, false, x, weight, bias, scratch, y)
         return
       }
+      groups = Math.abs(groups)
       const cg = c / groups
       const fg = filters / groups
       const taps = cg * kh * kw
@@ -228,6 +229,7 @@ export const conv2dKernels = (heap: Heap) => {
         winogradProduct(kh, n, filters, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, true, dy, weight, 0, scratch, dx)
         return
       }
+      groups = Math.abs(groups)
       const cg = c / groups
       const fg = filters / groups
       const planeH = gradientPlane(h, oh, kh, sh, ph, dlh)
@@ -316,6 +318,7 @@ export const conv2dKernels = (heap: Heap) => {
         winogradWeight(kh, n, c, h, w, filters, oh, ow, ph, pw, x, dy, scratch, dw)
         return
       }
+      groups = Math.abs(groups)
       const cg = c / groups
       const fg = filters / groups
       const taps = cg * kh * kw

@@ -1,31 +1,40 @@
 // What activations of one value share.
 
-import type { Kernels } from '../kernels/index'
 import { EXP_SCRATCH } from '../kernels/blocking'
+import type { Kernels } from '../kernels/index'
+import { times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
 
-/** A layer that works value by value, of any shape, and whose backward pass needs nothing but y. */
+/**
+ * A layer that works value by value, of any shape, and whose backward pass needs nothing but y: `forward` is a kernel
+ * (count, ...numbers, x, y), `backward` one of (count, ...numbers, y, dy, dx). Where it takes e^x, `exp`, forward has
+ * scratch before y.
+ */
 export function activation(
   kind: string,
   config: object,
-  forward: (kernels: Kernels, count: number, x: number, scratch: number, y: number) => void,
-  backward: (kernels: Kernels, count: number, y: number, dy: number, dx: number) => void,
+  {
+    forward,
+    backward,
+    numbers = [],
+    exp = false,
+  }: {
+    forward: keyof Kernels
+    backward: keyof Kernels
+    numbers?: readonly number[]
+    exp?: boolean
+  },
 ): Layer {
   return {
     kind,
     config,
     plan(x, plan) {
       const y = plan.value(x.shape)
-      plan.keep(y)
-      plan.scratch(EXP_SCRATCH)
-      return {
-        y,
-        flops: x.size,
-        forward: (n) => forward(plan.kernels, n * x.size, x.data, plan.scratchPointer, y.data),
-        backward(n) {
-          if (plan.wants(x)) backward(plan.kernels, n * x.size, y.data, y.gradient, x.gradient)
-        },
-      }
+      const sizes = [times(x.size), ...numbers]
+      const scratch = exp ? EXP_SCRATCH : undefined
+      plan.forward(forward, { sizes, reads: [x], scratch, writes: [y], flops: x.size })
+      plan.backward(backward, { sizes, reads: [y, y.gradient], writes: [x.gradient] })
+      return y
     },
   }
 }

@@ -1,6 +1,8 @@
-import { PlanError } from '../errors'
-import { type Layer, type Step, chain } from '../plan/plan'
+import { PlanError, few } from '../errors'
+import { N } from '../plan/calls'
+import type { Layer } from '../plan/plan'
 import { configOf, namedLayers, planBranches } from './children'
+import { channelsOf } from './shapes'
 
 /**
  * The outputs of several layers on the same input, side by side: images along the channels, (N, C₁ + C₂ + ..., H, W),
@@ -19,39 +21,36 @@ export function concat(...args: (Layer | Readonly<Record<string, Layer>>)[]): La
   return {
     kind: 'concat',
     config: { branches: configOf(children) },
+    children,
     plan(x, plan) {
-      const { outputs, parts } = planBranches(children, x, plan)
+      const outputs = planBranches(children, x, plan)
+      channelsOf(outputs[0], plan)
       const [, ...rest] = outputs[0].shape
       outputs.forEach(({ shape }, i) => {
         if (shape.length === rest.length + 1 && rest.every((size, axis) => size === shape[axis + 1])) return
-        const given = (at: number) => `'${children[at][0]}' gives (${outputs[at].shape.join(', ')})`
+        const given = (at: number) => `'${children[at][0]}' gives (${few(outputs[at].shape)})`
         throw plan.error(
           `${given(0)}, but ${given(i)}; side by side they must agree in all but the first, the channels`,
         )
       })
       const y = plan.value([outputs.reduce((sum, { shape }) => sum + shape[0], 0), ...rest])
-      plan.addRow('concat', y.shape, 0)
-      const join: Step = {
-        y,
-        flops: 0,
-        forward(n) {
-          let at = y.data
-          for (let i = 0; i < outputs.length; i++) {
-            const { size, data } = outputs[i]
-            plan.kernels.copyBlocks(n, size, size, y.size, data, at)
-            at += size * plan.bytes
-          }
-        },
-        backward(n) {
-          let at = y.gradient
-          for (let i = 0; i < outputs.length; i++) {
-            const { size, gradient } = outputs[i]
-            if (plan.wants(outputs[i])) plan.kernels.copyBlocks(n, size, y.size, size, at, gradient)
-            at += size * plan.bytes
-          }
-        },
+      let offset = 0
+      for (const part of outputs) {
+        const { size } = part
+        plan.forward('copyBlocks', {
+          sizes: [N, size, size, y.size],
+          reads: [part],
+          writes: [{ within: y, offset }],
+        })
+        plan.backward('copyBlocks', {
+          sizes: [N, size, y.size, size],
+          reads: [y.gradient && { within: y.gradient, offset }],
+          writes: [part.gradient],
+        })
+        offset += size
       }
-      return chain(y, [...parts, join])
+      plan.addRow('concat', y.shape)
+      return y
     },
   }
 }

@@ -1,8 +1,11 @@
+import { checkArguments } from '../errors'
+import { times } from '../plan/calls'
 import type { Layer } from '../plan/plan'
-import { imageShape } from './pool2d'
+import { imageShape } from './shapes'
 
 /** The mean of each channel: (N, C, H, W) to (N, C). */
 export function globalAvgPool2d(): Layer {
+  checkArguments('globalAvgPool2d', arguments, 0)
   return {
     kind: 'globalAvgPool2d',
     initBefore: 'next',
@@ -10,16 +13,10 @@ export function globalAvgPool2d(): Layer {
     plan(x, plan) {
       const [c, h, w] = imageShape(x, plan)
       const y = plan.value([c])
-      return {
-        y,
-        flops: x.size,
-        forward(n) {
-          plan.kernels.globalAvgPool2dForward(n * c, h * w, x.data, y.data)
-        },
-        backward(n) {
-          if (plan.wants(x)) plan.kernels.globalAvgPool2dBackward(n * c, h * w, y.gradient, x.gradient)
-        },
-      }
+      const sizes = [times(c), h * w]
+      plan.forward('globalAvgPool2dForward', { sizes, reads: [x], writes: [y], flops: x.size })
+      plan.backward('globalAvgPool2dBackward', { sizes, reads: [y.gradient], writes: [x.gradient] })
+      return y
     },
   }
 }

@@ -1,19 +1,19 @@
-import { checkOptions, finite } from '../errors'
+import { checkArguments, checkOptions, finite } from '../errors'
 import type { Layer } from '../plan/plan'
 import { activation } from './activation'
 
 /**
- * Leaky ReLU (Maas et al., 2013): y = x where x > 0, else alpha x, of any shape; alpha >= 0. The gradient at 0 is
- * alpha.
+ * Leaky ReLU (Maas et al., 2013): y = x where x > 0, else alpha x, of any shape; `alpha`, 0.01 unless given, is at
+ * least 0. The gradient at 0 is alpha.
  */
 export function leakyRelu(options: { alpha?: number } = {}): Layer {
-  checkOptions('leakyRelu', options, ['alpha'])
+  checkArguments('leakyRelu', arguments, 1)
+  options = checkOptions('leakyRelu', options, ['alpha'])
   const alpha = finite('leakyRelu', 'alpha', options.alpha ?? 0.01, 0)
   const layer = activation(
     'leakyRelu',
     { alpha },
-    (kernels, count, x, _, y) => kernels.leakyReluForward(count, alpha, x, y),
-    (kernels, count, y, dy, dx) => kernels.leakyReluBackward(count, alpha, y, dy, dx),
+    { forward: 'leakyReluForward', backward: 'leakyReluBackward', numbers: [alpha] },
   )
   return { ...layer, initBefore: 'he' }
 }

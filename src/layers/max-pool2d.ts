@@ -1,5 +1,7 @@
+import { checkArguments, checkOptions } from '../errors'
+import type { Size } from '../plan/calls'
 import type { Layer } from '../plan/plan'
-import { type PoolOptions, pool2d } from './pool2d'
+import { POOL_OPTIONS, type PoolOptions, pool2d } from './pool2d'
 
 /**
  * The largest value of each window: (N, C, H, W) to (N, C, OH, OW). The stride is that of the kernel unless given; pad
@@ -9,23 +11,19 @@ import { type PoolOptions, pool2d } from './pool2d'
  *     maxPool2d(3, { stride: 2, ceil: true })   // 12 x 12 to 6 x 6, without `ceil` to 5 x 5
  */
 export function maxPool2d(kernel: number | readonly [number, number], options: PoolOptions = {}): Layer {
-  return pool2d('maxPool2d', kernel, options, {}, (x, plan, { c, h, w, oh, ow, kh, kw, sh, sw, ph, pw }) => {
-    // The pool of max(0, x) is max(0, the pool of x): a ReLU that left its work to this layer is done here.
-    const relu = plan.takeRelu(x) ? 1 : 0
-    const y = plan.value([c, oh, ow])
+  checkArguments('maxPool2d', arguments, 2)
+  options = checkOptions('maxPool2d', options, POOL_OPTIONS)
+  return pool2d('maxPool2d', kernel, options, {}, (x, plan, { sizes, shape, scratch, flops }) => {
+    const y = plan.value(shape)
     const index = plan.saved(4 * plan.batch * y.size)
-    return {
-      y,
-      flops: kh * kw * y.size,
-      forward(n) {
-        // prettier-ignore
-        plan.kernels.maxPool2dForward(
-          n * c, h, w, oh, ow, kh, kw, sh, sw, ph, pw, relu, x.data, plan.scratchPointer, index.pointer, y.data,
-        )
-      },
-      backward(n) {
-        if (plan.wants(x)) plan.kernels.maxPool2dBackward(n * c, h * w, oh * ow, y.gradient, index.pointer, x.gradient)
-      },
-    }
+    const [planes, h, w, oh, ow] = sizes as [Size, number, number, number, number]
+    // The last size: whether the pool takes the ReLU of what it reads as well, which the plan finds out.
+    plan.forward('maxPool2dForward', { sizes: [...sizes, 0], reads: [x], scratch, writes: [index, y], flops })
+    plan.backward('maxPool2dBackward', {
+      sizes: [planes, h * w, oh * ow],
+      reads: [y.gradient, index],
+      writes: [x.gradient],
+    })
+    return y
   })
 }

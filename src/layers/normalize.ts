@@ -1,48 +1,44 @@
-import { PlanError, checkOptions } from '../errors'
+import { PlanError, checkArguments, checkOptions, few, finite, numbers } from '../errors'
+import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
+import { channelsOf, windowHint } from './shapes'
 
 /**
  * y = (x - mean) / std per channel, not trained: (N, C) or (N, C, H, W) to the same shape. A first layer that scales
  * raw pixels, so that the scaling travels with the saved model. One number, or one for each channel.
  */
 export function normalize(options: { mean: number | readonly number[]; std: number | readonly number[] }): Layer {
-  checkOptions('normalize', options, ['mean', 'std'])
-  const mean = numbers('mean', options.mean)
-  const std = numbers('std', options.std)
-  if (std.some((s) => s <= 0)) throw new PlanError(`normalize: std must be above 0, got ${std.join(', ')}`)
+  checkArguments('normalize', arguments, 1)
+  options = checkOptions('normalize', options, ['mean', 'std'])
+  const mean = perChannel('mean', options.mean)
+  const std = perChannel('std', options.std)
+  if (std.some((s) => s <= 0)) throw new PlanError(`normalize: std must be above 0, got ${few(std)}`)
   return {
     kind: 'normalize',
     initBefore: 'next',
     config: { mean, std },
     plan(x, plan) {
-      const c = x.shape[0]
+      // One number for all suits every shape.
+      const c = mean.length === 1 && std.length === 1 ? x.shape[0] : channelsOf(x, plan)
       const hw = x.size / c
       for (const [name, values] of Object.entries({ mean, std })) {
         if (values.length !== 1 && values.length !== c) {
-          throw plan.error(`${name} has ${values.length} values, but the input has ${c} channels`)
+          throw plan.error(`${name} has ${values.length} values, but the input has ${c} channels${windowHint(x, plan)}`)
         }
       }
       const means = plan.buffer('mean', [c], mean)
       const stds = plan.buffer('std', [c], std)
       const y = plan.value(x.shape)
-      return {
-        y,
-        flops: 2 * x.size,
-        forward(n) {
-          plan.kernels.normalizeForward(n, c, hw, x.data, means.data, stds.data, y.data)
-        },
-        backward(n) {
-          if (plan.wants(x)) plan.kernels.normalizeBackward(n, c, hw, stds.data, y.gradient, x.gradient)
-        },
-      }
+      const sizes = [N, c, hw]
+      plan.forward('normalizeForward', { sizes, reads: [x, means, stds], writes: [y], flops: 2 * x.size })
+      plan.backward('normalizeBackward', { sizes, reads: [stds, y.gradient], writes: [x.gradient] })
+      return y
     },
   }
 }
 
-function numbers(name: string, value: unknown): number[] {
-  const values = Array.isArray(value) || ArrayBuffer.isView(value) ? Array.from(value as ArrayLike<number>) : [value]
-  if (values.length === 0 || !values.every((v) => typeof v === 'number' && Number.isFinite(v))) {
-    throw new PlanError(`normalize: ${name} must be a finite number, or one for each channel`)
-  }
-  return values as number[]
+function perChannel(name: string, value: unknown): number[] {
+  const wanted = 'a finite number, or one for each channel'
+  if (typeof value === 'number') return [finite('normalize', name, value)]
+  return numbers('normalize', name, value, wanted, (_, v) => finite('normalize', name, v))
 }

@@ -1,45 +1,50 @@
 // What the pools of windows share.
 
-import { PlanError, checkOptions, flag, pair } from '../errors'
+import { PlanError, flag, pair } from '../errors'
 import { poolOutput, poolScratch } from '../kernels/conv-geometry'
-import type { Layer, Plan, Step, Value } from '../plan/plan'
+import { type Size, times } from '../plan/calls'
+import type { Layer, Plan } from '../plan/plan'
+import type { Value } from '../plan/value'
+import { imageShape, windowHint } from './shapes'
 
 /** How a pool slides. One number is for both directions; two are [vertical, horizontal]. */
 export interface PoolOptions {
   /** That of the kernel unless given: windows side by side. */
   stride?: number | readonly [number, number]
-  /** At most half of the kernel. */
+  /** On each side; at most half of the kernel. 0 unless given. */
   pad?: number | readonly [number, number]
-  /** One window more along an axis, cut off, where a part of the input is left over (PyTorch's ceil_mode). */
+  /**
+   * One window more along an axis, cut off, where a part of the input is left over (PyTorch's ceil_mode). False unless
+   * given.
+   */
   ceil?: boolean
 }
 
-/** The sizes of a planned pool, in the order of the kernels' arguments. */
+/** Their names. */
+export const POOL_OPTIONS = ['stride', 'pad', 'ceil'] as const
+
+/** A planned pool. */
 export interface Windows {
-  readonly c: number
-  readonly h: number
-  readonly w: number
-  readonly oh: number
-  readonly ow: number
-  readonly kh: number
-  readonly kw: number
-  readonly sh: number
-  readonly sw: number
-  readonly ph: number
-  readonly pw: number
+  /** n c, h, w, oh, ow, kh, kw, sh, sw, ph, pw: as the kernels have them. */
+  readonly sizes: readonly Size[]
+  /** Of the output, for one example. */
+  readonly shape: readonly [channels: number, height: number, width: number]
+  /** Bytes of scratch of the forward pass, and of the backward pass of means. */
+  readonly scratch: number
+  /** Comparisons or additions for one example. */
+  readonly flops: number
 }
 
-/** A layer of windows, whose step `plan` makes; `extra` are options beside those of PoolOptions, checked. */
+/** A layer of windows, whose calls `plan` records. The names of its options are checked, `extra` wholly. */
 export function pool2d(
   kind: string,
   kernel: number | readonly [number, number],
   options: PoolOptions,
   extra: Readonly<Record<string, unknown>>,
-  plan: (x: Value, plan: Plan, windows: Windows) => Step,
+  plan: (x: Value, plan: Plan, windows: Windows) => Value,
 ): Layer {
-  checkOptions(kind, options, ['stride', 'pad', 'ceil', ...Object.keys(extra)])
   const [kh, kw] = pair(kind, 'kernel', kernel, 1)
-  const [sh, sw] = pair(kind, 'stride', options.stride ?? kernel, 1)
+  const [sh, sw] = pair(kind, 'stride', options.stride ?? [kh, kw], 1)
   const [ph, pw] = pair(kind, 'pad', options.pad ?? 0, 0)
   const ceil = flag(kind, 'ceil', options.ceil ?? false)
   if (2 * ph > kh || 2 * pw > kw) {
@@ -53,15 +58,16 @@ export function pool2d(
       const [c, h, w] = imageShape(x, p)
       const oh = poolOutput(h, kh, sh, ph, ceil)
       const ow = poolOutput(w, kw, sw, pw, ceil)
-      if (oh < 1 || ow < 1) throw p.error(`kernel ${kh}x${kw} does not fit a ${h}x${w} input with pad ${ph}x${pw}`)
-      p.scratch(poolScratch(w, ow, kh, kw, sw, pw, p.bytes))
-      return plan(x, p, { c, h, w, oh, ow, kh, kw, sh, sw, ph, pw })
+      if (oh < 1 || ow < 1) {
+        const hint = windowHint(x, p, kh, kw)
+        throw p.error(`kernel ${kh}x${kw} does not fit a ${h}x${w} input with pad ${ph}x${pw}${hint}`)
+      }
+      return plan(x, p, {
+        sizes: [times(c), h, w, oh, ow, kh, kw, sh, sw, ph, pw],
+        shape: [c, oh, ow],
+        scratch: poolScratch(w, ow, kh, kw, sw, pw, p.bytes),
+        flops: kh * kw * c * oh * ow,
+      })
     },
   }
-}
-
-/** [C, H, W], or a PlanError where the input is no image. */
-export function imageShape({ shape }: Value, plan: Plan): readonly number[] {
-  if (shape.length === 3) return shape
-  throw plan.error(`wants images (C, H, W), got an input of shape (${shape.join(', ')})`)
 }

@@ -1,4 +1,4 @@
-import { PlanError, checkOptions, show } from '../errors'
+import { PlanError, checkArguments, checkOptions, show } from '../errors'
 import type { Layer } from '../plan/plan'
 import { activation } from './activation'
 
@@ -7,26 +7,18 @@ import { activation } from './activation'
  * gradient at 0, and at `max`, is 0.
  */
 export function relu(options: { max?: number } = {}): Layer {
-  checkOptions('relu', options, ['max'])
-  const { max } = options
+  checkArguments('relu', arguments, 1)
+  options = checkOptions('relu', options, ['max'])
+  const max = options.max ?? undefined
   if (max !== undefined && !(typeof max === 'number' && max > 0 && max < Infinity)) {
     throw new PlanError(`relu: max must be a finite number above 0, got ${show(max)}`)
   }
   // The kernels take NaN for no ceiling.
   const ceiling = max ?? NaN
-  const layer = activation(
-    'relu',
-    max === undefined ? {} : { max },
-    (kernels, count, x, _, y) => kernels.reluForward(count, ceiling, x, y),
-    (kernels, count, y, dy, dx) => kernels.reluBackward(count, ceiling, y, dy, dx),
-  )
-  return {
-    ...layer,
-    initBefore: 'he',
-    plan(x, plan) {
-      // Max-pooling takes a ReLU before it in the same pass over memory, unless it has a ceiling.
-      if (max !== undefined || plan.next?.kind !== 'maxPool2d') return layer.plan(x, plan)
-      return { y: plan.leaveRelu(x), flops: 0, forward() {}, backward() {} }
-    },
-  }
+  const layer = activation('relu', max === undefined ? {} : { max }, {
+    forward: 'reluForward',
+    backward: 'reluBackward',
+    numbers: [ceiling],
+  })
+  return { ...layer, initBefore: 'he' }
 }

@@ -1,12 +1,14 @@
-import { PlanError, checkOptions } from '../errors'
-import { type Layer, type Step, chain } from '../plan/plan'
-import { planBranches } from './children'
+import { checkArguments, checkOptions, few, given } from '../errors'
+import { times } from '../plan/calls'
+import type { Layer } from '../plan/plan'
+import { checkLayer, checkName, planBranches } from './children'
 
 /**
  * y = body(x) + shortcut(x) (He et al., 2015); without a shortcut, y = body(x) + x. Parameters are named `body.…` and
- * `shortcut.…`, or as `names` says; a name of '' adds nothing to the names within.
+ * `shortcut.…`, or as `names` says, where `body` is 'body' unless given and `shortcut` is 'shortcut' unless given; a
+ * name of '' adds nothing to the names within.
  *
- *     residual(sequential({ conv1, relu, conv2 }), conv, { names: { body: '', shortcut: 'downsample' } })
+ *     residual(sequential({ conv1, relu: relu(), conv2 }), conv, { names: { body: '', shortcut: 'downsample' } })
  *     // conv1.weight, conv2.weight, downsample.weight
  */
 export function residual(
@@ -14,16 +16,14 @@ export function residual(
   shortcut?: Layer,
   options: { names?: { body?: string; shortcut?: string } } = {},
 ): Layer {
-  for (const [name, layer] of Object.entries({ body, ...(shortcut && { shortcut }) })) {
-    if (typeof layer?.plan !== 'function') throw new PlanError(`residual: ${name} is not a layer, but ${typeof layer}`)
-  }
-  checkOptions('residual', options, ['names'])
-  checkOptions('residual.names', options.names ?? {}, ['body', 'shortcut'])
-  const names = { body: 'body', shortcut: 'shortcut', ...options.names }
-  for (const name of Object.values(names)) {
-    if (typeof name !== 'string' || name.includes('.'))
-      throw new PlanError(`residual: '${name}' is no name: it must be text without a dot`)
-  }
+  checkArguments('residual', arguments, 3, 'residual(sequential(a, b)) has a body of several')
+  checkLayer('residual', 'body', body)
+  shortcut = given(shortcut)
+  if (shortcut !== undefined) checkLayer('residual', 'shortcut', shortcut)
+  options = checkOptions('residual', options, ['names'])
+  const told = checkOptions('residual.names', options.names ?? {}, ['body', 'shortcut'])
+  const names = { body: 'body', shortcut: 'shortcut', ...told }
+  for (const name of Object.values(names)) checkName('residual', name)
   return {
     kind: 'residual',
     config: {
@@ -31,28 +31,21 @@ export function residual(
       ...(shortcut && { shortcut: { kind: shortcut.kind, config: shortcut.config } }),
       ...(options.names && { names }),
     },
+    children: [[names.body, body] as const, ...(shortcut ? [[names.shortcut, shortcut] as const] : [])],
     plan(x, plan) {
       const children = [[names.body, body] as const, [names.shortcut, shortcut] as const]
-      const { outputs, parts } = planBranches(children, x, plan)
-      const [a, b] = outputs
+      const [a, b] = planBranches(children, x, plan)
       if (a.shape.join() !== b.shape.join()) {
         const given = shortcut ? 'the shortcut gives' : 'without a shortcut, the input is'
-        throw plan.error(`the body gives (${a.shape.join(', ')}), but ${given} (${b.shape.join(', ')})`)
+        throw plan.error(`the body gives (${few(a.shape)}), but ${given} (${few(b.shape)})`)
       }
       const y = plan.value(a.shape)
       // The gradient of a sum is that of each term.
       plan.shareGradient(a, y)
       plan.shareGradient(b, y)
-      plan.addRow('add', y.shape, y.size)
-      const sum: Step = {
-        y,
-        flops: y.size,
-        forward(n) {
-          plan.kernels.add(n * y.size, a.data, b.data, y.data)
-        },
-        backward() {},
-      }
-      return chain(y, [...parts, sum])
+      plan.forward('add', { sizes: [times(y.size)], reads: [a, b], writes: [y], flops: y.size })
+      plan.addRow('add', y.shape)
+      return y
     },
   }
 }

@@ -1,5 +1,6 @@
-import { type Layer, type Step, chain } from '../plan/plan'
+import type { Layer } from '../plan/plan'
 import { configOf, namedLayers } from './children'
+import { aheadOf } from './weights'
 
 /**
  * One layer after the other. Parameters are named by place (`0.weight`), or, from an object, by its keys
@@ -9,22 +10,18 @@ export function sequential(...layers: Layer[]): Layer
 export function sequential(layers: Readonly<Record<string, Layer>>): Layer
 export function sequential(...args: (Layer | Readonly<Record<string, Layer>>)[]): Layer {
   const entries = namedLayers('sequential', args)
-  const layers = entries.map(([, layer]) => layer)
   return {
     kind: 'sequential',
     config: { layers: configOf(entries) },
+    children: entries,
     plan(x, plan) {
-      const after = plan.following
-      const steps: Step[] = []
+      const ahead = aheadOf(
+        entries.map(([, layer]) => layer),
+        plan.ahead,
+      )
       let y = x
-      for (let i = 0; i < layers.length; i++) {
-        const following = [...layers.slice(i + 1), ...after]
-        const step = plan.child(entries[i][0], layers[i], y, following, layers[i + 1])
-        steps.push(step)
-        y = step.y
-        if (step.fused) i++
-      }
-      return chain(y, steps)
+      for (let i = 0; i < entries.length; i++) y = plan.child(entries[i][0], entries[i][1], y, ahead[i])
+      return y
     },
   }
 }

@@ -1,12 +1,9 @@
+import { checkArguments } from '../errors'
 import type { Layer } from '../plan/plan'
 import { activation } from './activation'
 
 /** y = tanh x, of any shape. The gradient, 1 - y², is 0 where y has become 1 or -1, from |x| = 19.1 on. */
 export function tanh(): Layer {
-  return activation(
-    'tanh',
-    {},
-    (kernels, count, x, scratch, y) => kernels.tanhForward(count, x, scratch, y),
-    (kernels, count, y, dy, dx) => kernels.tanhBackward(count, y, dy, dx),
-  )
+  checkArguments('tanh', arguments, 0)
+  return activation('tanh', {}, { forward: 'tanhForward', backward: 'tanhBackward', exp: true })
 }

@@ -1,22 +1,44 @@
 // What layers with weights share.
 
-import { PlanError, show } from '../errors'
+import { PlanError, checkNoPromise, readSafely, show } from '../errors'
 import { type Initializer, he, xavier, zeros } from '../initializers'
-import type { Layer, Plan, Slot } from '../plan/plan'
+import type { Ahead, Layer, Plan } from '../plan/plan'
+import type { Parameter } from '../plan/value'
 
-/** Throws a PlanError unless `init` is an initializer, or left out. */
-export function checkInitializer(where: string, init: Initializer | undefined): void {
-  if (init === undefined || typeof init?.fill === 'function') return
-  throw new PlanError(`${where}: init must be an initializer such as he(), got ${show(init)}`)
+/** `init`, or undefined where it is left out; else, unless it is an initializer, a PlanError. */
+export function checkInitializer(where: string, init: Initializer | null | undefined): Initializer | undefined {
+  if (init === undefined || init === null) return undefined
+  return readSafely(where, 'init', () => {
+    checkNoPromise(where, 'init', init)
+    if (typeof init.fill === 'function' && typeof init.kind === 'string') return init
+    throw new PlanError(`${where}: init must be an initializer such as he(), got ${show(init)}`)
+  })
 }
 
-/** He's initialisation where a ReLU or the like comes before the next weights, else Xavier's. */
-export function defaultInitializer(following: readonly Layer[]): Initializer {
-  const next = following.find(({ initBefore }) => initBefore !== 'next')
-  return next?.initBefore === 'he' ? he() : xavier()
+/** Of the weights before the end of a network, so that its first outputs are near 0: a tenth of Xavier's. */
+const LAST = 0.1
+
+/**
+ * He's initialisation where a ReLU or the like comes before the next weights; where nothing but the loss comes, so small
+ * that the first loss is what outputs of 0 would give (ln(classes) for softmax), as CS231n asks; else Xavier's.
+ */
+export function defaultInitializer(ahead: Ahead): Initializer {
+  return ahead === 'relu' ? he() : xavier({ gain: ahead === 'end' ? LAST : 1 })
+}
+
+/** What comes after each of `layers`, behind which comes `after`. */
+export function aheadOf(layers: readonly Layer[], after: Ahead): Ahead[] {
+  const ahead = Array<Ahead>(layers.length)
+  let next = after
+  for (let i = layers.length - 1; i >= 0; i--) {
+    ahead[i] = next
+    const { initBefore } = layers[i]
+    if (initBefore !== 'next') next = initBefore === 'he' ? 'relu' : 'other'
+  }
+  return ahead
 }
 
 /** A bias for each output; zero at first, never decayed. */
-export function planBias(plan: Plan, outputs: number): Slot {
+export function planBias(plan: Plan, outputs: number): Parameter {
   return plan.parameter('bias', [outputs], { init: zeros(), fanIn: 1, fanOut: 1, decay: false })
 }

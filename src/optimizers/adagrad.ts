@@ -1,14 +1,15 @@
-import { checkOptions, finite } from '../errors'
+import { checkArguments, checkOptions, finite } from '../errors'
 import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
 /**
- * AdaGrad (Duchi et al., 2011; CS231n): cache += dx², x -= rate · dx / (√cache + ε). ε is outside the root, 1e-8 unless
- * given (PyTorch's default is 1e-10).
+ * AdaGrad (Duchi et al., 2011; CS231n): cache += dx², x -= rate · dx / (√cache + ε). ε, `epsilon`, is outside the root:
+ * 1e-8 unless given (PyTorch's is 1e-10).
  *
  *     adagrad({ learningRate: 0.01 })
  */
 export function adagrad(options: WithRate & { epsilon?: number }): Optimizer {
-  checkOptions('adagrad', options, ['learningRate', 'epsilon'])
+  checkArguments('adagrad', arguments, 1)
+  options = checkOptions('adagrad', options, ['learningRate', 'epsilon'])
   const epsilon = finite('adagrad', 'epsilon', options.epsilon ?? 1e-8, 0)
   return {
     kind: 'adagrad',

@@ -1,4 +1,4 @@
-import { PlanError, checkOptions, finite, flag, show } from '../errors'
+import { PlanError, checkArguments, checkOptions, finite, flag, show } from '../errors'
 import { integerPower } from '../kernels/math'
 import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
@@ -8,9 +8,9 @@ export interface AdamOptions extends WithRate {
   beta1?: number
   /** Of the mean of their squares: 0.999 unless given; at least 0, less than 1. */
   beta2?: number
-  /** 1e-8 unless given. */
+  /** ε, which keeps the division finite: 1e-8 unless given. */
   epsilon?: number
-  /** ε under the root rather than beside it. */
+  /** ε under the root rather than beside it; false unless given. */
   epsilonInside?: boolean
   /** Makes up for means that begin at 0; true unless given. */
   biasCorrection?: boolean
@@ -25,19 +25,20 @@ const KEYS = ['learningRate', 'beta1', 'beta2', 'epsilon', 'epsilonInside', 'bia
  *     adam({ learningRate: 1e-3 })
  */
 export function adam(options: AdamOptions): Optimizer {
-  checkOptions('adam', options, KEYS)
-  return adamOf('adam', options, 0)
+  checkArguments('adam', arguments, 1)
+  return adamOf('adam', checkOptions('adam', options, KEYS), 0)
 }
 
 /**
  * AdamW (Loshchilov & Hutter, 2019), in PyTorch's form: x -= rate · weightDecay · x, then Adam's step. The decay is not
  * part of the gradient, so Adam does not rescale it. It applies to weights only, not to biases and norms, as l2 does;
- * PyTorch decays all it is given. weightDecay is 0.01 unless given.
+ * PyTorch decays all it is given. `weightDecay` is 0.01 unless given.
  *
  *     adamW({ learningRate: 1e-3, weightDecay: 0.05 })
  */
 export function adamW(options: AdamOptions & { weightDecay?: number }): Optimizer {
-  checkOptions('adamW', options, [...KEYS, 'weightDecay'])
+  checkArguments('adamW', arguments, 1)
+  options = checkOptions('adamW', options, [...KEYS, 'weightDecay'])
   const weightDecay = finite('adamW', 'weightDecay', options.weightDecay ?? 0.01, 0)
   const { config, ...optimizer } = adamOf('adamW', options, weightDecay)
   return { ...optimizer, config: { ...config, weightDecay } }

@@ -1,4 +1,4 @@
-import { checkOptions, finite, integer } from '../errors'
+import { checkArguments, checkOptions, finite, integer } from '../errors'
 import { scaleFor } from '../kernels/math'
 import { type Optimizer, type Parameters, type WithRate, rateOf } from './optimizer'
 
@@ -6,9 +6,12 @@ import { type Optimizer, type Parameters, type WithRate, rateOf } from './optimi
 export interface LbfgsOptions extends Partial<WithRate> {
   /** Pairs of past steps and changes of the gradient that are kept: 10 unless given. */
   memory?: number
-  /** The most iterations in one step: 20 unless given. */
+  /** The most iterations in one step: 20 unless given. Of minimize in all: 1000 unless given. */
   iterations?: number
-  /** A step ends early once the norm of the gradient is at most this: 1e-9 unless given. */
+  /**
+   * A step ends early once the norm of the gradient is at most this: 1e-9 unless given. So does minimize: 1e-8 unless
+   * given.
+   */
   tolerance?: number
 }
 
@@ -28,6 +31,10 @@ const FIXED = 7
 /** Of Armijo's condition and of the condition on the slope. */
 const C1 = 1e-4
 const C2 = 0.9
+/** The largest `memory`: 2,000 times the parameters. */
+const MOST_PAIRS = 1000
+/** The most iterations that may be asked for at once, during which nothing else runs. */
+const MOST_ITERATIONS = 1e6
 /** The most places that one line search looks at. */
 const MOST = 25
 
@@ -46,14 +53,17 @@ const MOST = 25
  *   gradient, if that is above 1). Where the search does not find a lower loss the parameters stay as they are.
  * - The loss that it returns, and that fit reports, is that before the step. fit's accuracy is that of the last place
  *   it looked at.
- * - l2 is part of the loss and the gradient that the search sees; clipNorm is a PlanError. Batch norm updates its running
- *   statistics, and dropout draws a mask, at each evaluation: the former does no harm to the search, the latter does.
+ * - l2 and l1 are part of the loss and the gradient that the search sees; clipValue, clipNorm and maxNorm are a
+ *   PlanError.
+ * - All evaluations of one step are one pass: dropout draws its masks once for each step, so that the search sees one
+ *   function. Batch norm updates its running statistics at each evaluation, which does the search no harm.
  * - Memory: 2 · memory + 3 times the parameters.
  */
 export function lbfgs(options: LbfgsOptions = {}): Optimizer {
-  checkOptions('lbfgs', options, ['learningRate', 'memory', 'iterations', 'tolerance'])
-  const memory = integer('lbfgs', 'memory', options.memory ?? 10, 1)
-  const iterations = integer('lbfgs', 'iterations', options.iterations ?? 20, 1)
+  checkArguments('lbfgs', arguments, 1)
+  options = checkOptions('lbfgs', options, ['learningRate', 'memory', 'iterations', 'tolerance'])
+  const memory = integer('lbfgs', 'memory', options.memory ?? 10, 1, MOST_PAIRS)
+  const iterations = integer('lbfgs', 'iterations', options.iterations ?? 20, 1, MOST_ITERATIONS)
   const tolerance = finite('lbfgs', 'tolerance', options.tolerance ?? 1e-9, 0)
   // One place more than pairs: the step in work begins in it.
   const places = Array.from({ length: memory + 1 }, (_, i) => i)

@@ -1,5 +1,5 @@
 import { createEngine } from '../engine/create'
-import { DataError, PlanError, checkOptions, show } from '../errors'
+import { DataError, callable, checkArguments, checkOptions, numbers, show } from '../errors'
 import { EVALUATIONS, ITERATIONS, type LbfgsOptions, VALUE, lbfgs } from './lbfgs'
 
 /** What minimize found. */
@@ -22,8 +22,8 @@ const ALIGN = 64
 
 /**
  * Minimises any differentiable function by lbfgs, without a model. `f(x, gradient)` returns its value at x and adds its
- * gradient there to `gradient`, which is zero when it is called; both are Float64Arrays that it must not keep. Ends when
- * the norm of the gradient is at most `tolerance` (1e-8), after `iterations` (1000), or where no lower value is found.
+ * gradient there to `gradient`, which is zero when it is called; both are Float64Arrays that it must not keep. Ends
+ * when the norm of the gradient is at most `tolerance`, after `iterations`, or where no lower value is found.
  *
  *     // Rosenbrock's valley, from (-1.2, 1) to its end at (1, 1).
  *     const { x, evaluations } = await minimize(([a, b], gradient) => {
@@ -37,22 +37,19 @@ export async function minimize(
   start: ArrayLike<number>,
   options: Omit<LbfgsOptions, 'learningRate'> = {},
 ): Promise<Minimum> {
-  if (typeof f !== 'function') throw new PlanError(`minimize: wants a function (x, gradient), got ${show(f)}`)
-  if (typeof start?.length !== 'number' || start.length === 0) {
-    throw new DataError(`minimize: start must be a list of at least one number, got ${show(start)}`)
-  }
-  const bad = Array.from(start).findIndex((value) => !Number.isFinite(value))
-  if (bad >= 0) throw new DataError(`minimize: start[${bad}] is ${show(start[bad])}; want finite numbers`)
-  checkOptions('minimize', options, ['memory', 'iterations', 'tolerance'])
-  const { memory, iterations = 1000, tolerance = 1e-8 } = options
-  const optimizer = lbfgs({ memory, iterations, tolerance })
-  const count = start.length
+  checkArguments('minimize', arguments, 3)
+  callable('minimize', '', f, 'a function (x, gradient)')
+  const first = checkStart(start)
+  options = checkOptions('minimize', options, ['memory', 'iterations', 'tolerance'])
+  const tolerance = options.tolerance ?? 1e-8
+  const optimizer = lbfgs({ ...options, iterations: options.iterations ?? 1000, tolerance })
+  const count = first.length
   const region = Math.ceil((8 * count) / ALIGN) * ALIGN
   const pointer = (i: number) => 2 * ALIGN + i * region
   const { kernels, buffer } = await createEngine('float64', pointer(2 + optimizer.slots.length), 'auto')
   const [x, gradient] = [0, 1].map((i) => new Float64Array(buffer, pointer(i), count))
   const numbers = new Float64Array(optimizer.numbers!)
-  x.set(start)
+  x.set(first)
   const parameters = {
     kernels,
     count,
@@ -61,7 +58,6 @@ export async function minimize(
     dx: pointer(1),
     slots: optimizer.slots.map((_, i) => pointer(2 + i)),
     numbers,
-    scratch: ALIGN,
   }
   optimizer.minimize!(parameters, 1, () => {
     gradient.fill(0)
@@ -77,5 +73,17 @@ export async function minimize(
     converged: gradientNorm <= tolerance && Number.isFinite(numbers[VALUE]),
     iterations: numbers[ITERATIONS],
     evaluations: numbers[EVALUATIONS],
+  }
+}
+
+function checkStart(start: ArrayLike<number>): readonly number[] {
+  try {
+    return numbers('minimize', 'start', start, 'a list of at least one number', (name, value) => {
+      if (typeof value === 'number' && Number.isFinite(value)) return value
+      throw new DataError(`minimize: ${name} is ${show(value)}; want finite numbers`)
+    })
+  } catch (error) {
+    // It is data, not an option.
+    throw error instanceof DataError ? error : new DataError((error as Error).message, { cause: error })
   }
 }

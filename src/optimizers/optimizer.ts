@@ -1,7 +1,7 @@
 // What optimizers share.
 
 import type { Kernels } from '../kernels/index'
-import { PlanError, show } from '../errors'
+import { PlanError, callable, show } from '../errors'
 import type { Schedule } from '../schedules'
 
 /** All parameters of a model as one vector, and what the optimizer keeps for them. Pointers are in bytes. */
@@ -20,8 +20,6 @@ export interface Parameters {
   readonly slots: readonly number[]
   /** Optimizer.numbers; zero at first. */
   readonly numbers: Float64Array
-  /** Pointer to 64 bytes, for sums. */
-  readonly scratch: number
 }
 
 /** How parameters follow their gradients: by `update`, or, where it must try several places, by `minimize`. */
@@ -34,7 +32,7 @@ export interface Optimizer {
   readonly learningRate: number | Schedule
   /** What it remembers for each parameter, by name; zero at first. */
   readonly slots: readonly string[]
-  /** What it remembers beside: so many numbers, zero at first. */
+  /** What it remembers beside: so many numbers, zero at first. 0 unless given. */
   readonly numbers?: number
   /** Step t = 1, 2, ... with the gradients dx. */
   update?(parameters: Parameters, rate: number, t: number): void
@@ -52,7 +50,9 @@ export interface WithRate {
 }
 
 export function rateOf(where: string, { learningRate }: WithRate): number | Schedule {
-  if (typeof learningRate === 'function') return learningRate
+  if (typeof learningRate === 'function') {
+    return callable(where, 'learningRate', learningRate, 'a number of at least 0 or a schedule')
+  }
   if (typeof learningRate !== 'number' || !(learningRate >= 0) || learningRate === Infinity) {
     throw new PlanError(
       `${where}: learningRate must be a number of at least 0 or a schedule, got ${show(learningRate)}`,

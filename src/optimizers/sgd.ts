@@ -1,9 +1,10 @@
-import { checkOptions } from '../errors'
+import { checkArguments, checkOptions } from '../errors'
 import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
 /** Stochastic gradient descent: x -= rate · dx. */
 export function sgd(options: WithRate): Optimizer {
-  checkOptions('sgd', options, ['learningRate'])
+  checkArguments('sgd', arguments, 1)
+  options = checkOptions('sgd', options, ['learningRate'])
   return {
     kind: 'sgd',
     config: {},

@@ -1,53 +1,163 @@
 // The file of a search: JSON lines, the first for what is searched, then one for each trial that has ended.
 
-import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { FileError, show } from '../errors'
+import * as fs from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { FileError } from '../errors'
+import { lock } from './lock'
+import { clip, reasonOf, textOf } from './texts'
 
 /** The name in the first line, by which such a file is known. */
 const KIND = 'v128 search'
+const START = `{"kind":"${KIND}"`
+/** Half a first line, as a process leaves it that was killed, is known to be ours from here on. */
+const LEAST = '{"kind":"v'.length
+
+/** The file of a search while it is open: no other process of this machine writes to it. */
+export interface Journal<Line> {
+  /** The trials that it held, each with the number of its line. */
+  readonly trials: readonly { readonly number: number; readonly line: Line }[]
+  /** Writes a trial that has ended. */
+  add(line: Line): void
+  close(): void
+}
 
 /**
- * Opens the file of a search, or makes it, and gives what it holds: a line for each trial that ended. Half a line at
- * its end, of a run that was killed, is cut off. Throws a FileError on a file of another search, or a damaged one.
+ * Opens the file of a search, or makes it. Half a line at its end, of a run that was killed, is cut off. Throws a
+ * FileError, and leaves the file as it is, where it is no file of a search, or of another one, where a line is damaged
+ * (`problemOf` says how), or while another process has it open.
  */
-export function openJournal<Line extends { index: number }>(file: string, setting: Record<string, unknown>) {
-  const first = { kind: KIND, ...setting }
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
-  const lines = whole.split('\n').slice(0, -1)
-  // Half a first line is ours; anything else is not ours to overwrite.
-  const start = JSON.stringify({ kind: KIND }).slice(0, -1)
-  if (!lines.length && !start.startsWith(text.slice(0, start.length))) refuse('it is no file of a search')
-  const entries = lines.map((line, i): unknown => {
+export function openJournal<Line extends { index: number }>(
+  file: string,
+  setting: Record<string, unknown>,
+  problemOf: (line: unknown) => string | undefined,
+): Journal<Line> {
+  const attempt = <T>(what: string, action: () => T): T => {
     try {
-      return JSON.parse(line)
-    } catch {
-      return refuse(`line ${i + 1} is damaged: ${show(line)}`)
+      return action()
+    } catch (cause) {
+      if (cause instanceof FileError) throw cause
+      throw new FileError(`search: ${clip(file)}: ${what}: ${reasonOf(cause)}`, { cause })
+    }
+  }
+  return attempt('cannot be opened', () => {
+    const stat = fs.statSync(file, { throwIfNoEntry: false })
+    if (stat && !stat.isFile()) throw notOurs(file, stat.isDirectory() ? 'it is a folder' : 'it is no regular file')
+    // Before there is a lock beside it: what is not ours is left alone.
+    if (stat) checkStart(file)
+    else fs.mkdirSync(dirname(file), { recursive: true })
+    const place = stat ? fs.realpathSync(file) : join(fs.realpathSync(dirname(file)), basename(file))
+    const held = lock(`${place}.v128-lock`)
+    if (!('free' in held)) {
+      const who = held.pid === process.pid ? 'this process' : `process ${held.pid}`
+      throw new FileError(
+        `search: ${clip(file)}: ${who} is searching with this file already; wait until that has ended, or give another file`,
+      )
+    }
+    try {
+      const trials = readLines<Line>(file, setting, problemOf)
+      return {
+        trials,
+        add: (line) => attempt('cannot be written', () => append(file, line)),
+        close: () => held.free(),
+      }
+    } catch (error) {
+      held.free()
+      throw error
     }
   })
-  const [found, ...trials] = entries as [Record<string, unknown> | undefined, ...Line[]]
-  if (found) {
-    if (found.kind !== KIND) refuse('it is no file of a search')
-    for (const key of new Set([...Object.keys(first), ...Object.keys(found)])) {
-      const [theirs, ours] = [found, first as Record<string, unknown>].map((line) => JSON.stringify(line[key]))
-      if (theirs === ours) continue
-      refuse(`it is of another search: its ${key} is ${theirs ?? 'not given'}, here ${ours ?? 'not given'}`)
-    }
-    trials.forEach(({ index }, i) => {
-      if (!Number.isSafeInteger(index)) refuse(`line ${i + 2} is damaged: it is no trial`)
-      if (trials.findIndex((other) => other.index === index) < i) {
-        refuse(`line ${i + 2} is of trial ${index} once more; do two searches write to this file?`)
-      }
-    })
-    truncateSync(file, Buffer.byteLength(whole))
-  } else {
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, `${JSON.stringify(first)}\n`)
-  }
-  return { trials, add: (line: Line) => appendFileSync(file, `${JSON.stringify(line)}\n`) }
+}
 
-  function refuse(why: string): never {
-    throw new FileError(`search: ${file}: ${why}; give another file, or delete it to begin anew`)
+/** Adds a line. Does not make the file anew, without its first line, where somebody removed it meanwhile. */
+function append(file: string, line: unknown): void {
+  const opened = fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_APPEND)
+  try {
+    fs.writeFileSync(opened, `${JSON.stringify(line)}\n`)
+  } finally {
+    fs.closeSync(opened)
+  }
+}
+
+function notOurs(file: string, why = 'it is no file of a search, or line 1 is damaged'): FileError {
+  return new FileError(`search: ${clip(file)}: ${why}; give another file`)
+}
+
+function refusal(file: string, why: string): FileError {
+  return new FileError(`search: ${clip(file)}: ${why}; give another file, or delete it to begin anew`)
+}
+
+/** Throws unless a file begins as ours do, or is empty. */
+function checkStart(file: string): void {
+  const start = Buffer.alloc(START.length)
+  const opened = fs.openSync(file, 'r')
+  try {
+    const text = start.toString('latin1', 0, fs.readSync(opened, start, 0, start.length, 0))
+    if (text !== '' && !(text.length >= LEAST && START.startsWith(text))) throw notOurs(file)
+  } finally {
+    fs.closeSync(opened)
+  }
+}
+
+/** The trials of the file, which it makes ready for more. */
+function readLines<Line extends { index: number }>(
+  file: string,
+  setting: Record<string, unknown>,
+  problemOf: (line: unknown) => string | undefined,
+): { number: number; line: Line }[] {
+  const exists = fs.existsSync(file)
+  // Again: what was made between the first look and the lock may be anybody's.
+  if (exists) checkStart(file)
+  const bytes = exists ? fs.readFileSync(file) : Buffer.alloc(0)
+  const whole = bytes.lastIndexOf('\n') + 1
+  const lines = bytes.toString('utf8', 0, whole).split('\n').slice(0, -1)
+  const first = `${JSON.stringify({ kind: KIND, ...setting })}\n`
+  if (!lines.length) {
+    fs.writeFileSync(file, first)
+    return []
+  }
+  // Whoever deletes a line may leave no end of the last one.
+  const rest = bytes.toString('utf8', whole)
+  const complete = problemOf(parse(rest)) === undefined
+  if (complete) lines.push(rest)
+
+  const found = parse(lines[0])
+  if (typeof found !== 'object' || found === null || (found as { kind?: unknown }).kind !== KIND) {
+    throw notOurs(file)
+  }
+  checkSetting(file, found as Record<string, unknown>, JSON.parse(first) as Record<string, unknown>)
+  const trials: { number: number; line: Line }[] = []
+  const numbers = new Map<number, number>()
+  for (const [i, text] of lines.entries()) {
+    if (i === 0 || text.trim() === '') continue
+    const number = i + 1
+    const line = parse(text)
+    const problem = line === undefined ? 'it is no JSON' : problemOf(line)
+    if (problem) throw refusal(file, `line ${number} is damaged: ${problem}`)
+    const { index } = line as Line
+    const before = numbers.get(index)
+    if (before !== undefined) {
+      throw refusal(file, `line ${number} is of trial ${index} once more, as line ${before} is; delete one of them`)
+    }
+    numbers.set(index, number)
+    trials.push({ number, line: line as Line })
+  }
+  if (complete) fs.appendFileSync(file, '\n')
+  else if (bytes.length > whole) fs.truncateSync(file, whole)
+  return trials
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Throws unless both first lines say the same. */
+function checkSetting(file: string, theirs: Record<string, unknown>, ours: Record<string, unknown>): void {
+  for (const key of new Set([...Object.keys(ours), ...Object.keys(theirs)])) {
+    const [found, wanted] = [theirs, ours].map((setting) => textOf(setting[key]))
+    if (found === wanted) continue
+    throw refusal(file, `it is of another search: its ${clip(key)} is ${clip(found)}, here ${clip(wanted)}`)
   }
 }

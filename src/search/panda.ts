@@ -2,10 +2,22 @@
 // after it; a search with many trials at once is that of the caviar.
 
 import type { Data } from '../data/batches'
-import { PlanError, checkOptions, finite, integer, show } from '../errors'
+import {
+  PlanError,
+  callable,
+  checkArguments,
+  checkNoPromise,
+  checkOptions,
+  finite,
+  given,
+  integer,
+  readSafely,
+} from '../errors'
 import type { AsyncBatches, Batches } from '../training/feed'
-import type { FitOptions } from '../training/fit'
-import type { Model } from '../model/model'
+import { type FitOptions, checkCallbacks } from '../training/options'
+import { forget, keepWeights } from '../training/state'
+import { type Model, coreOf } from '../model/model'
+import { checkSignal } from '../pause'
 import type { Schedule } from '../schedules'
 
 /** How panda trains, and when it changes the rate. */
@@ -22,11 +34,11 @@ export interface PandaOptions extends Pick<FitOptions, 'batch' | 'shuffle' | 'tr
   lower?: number
   /** After `patience` new bests in a row a rate so many times as high is tried. 2 unless given; 1 never tries. */
   raise?: number
-  /** A loss, of validation or in training, of so many times that of the best epoch has diverged. 3 unless given. */
+  /** A loss, of validation or in training, of so many times that of the best epoch has diverged. 2 unless given. */
   diverged?: number
   /** The run ends once the rate is below. A millionth of the first unless given. */
   minRate?: number
-  /** Called after each epoch. */
+  /** Called after each epoch, and waited for if it gives a promise. */
   onEpoch?: (epoch: PandaEpoch) => void
 }
 
@@ -96,11 +108,12 @@ export async function panda(
   options: PandaOptions,
 ): Promise<PandaResult> {
   const where = 'panda'
-  if (typeof create !== 'function') {
-    throw new PlanError(`${where}: wants a function (learningRate) => model first of all, got ${show(create)}`)
-  }
+  checkArguments(where, arguments, 3)
+  checkNoPromise(where, 'what comes first', create, 'it inside a function (learningRate) => model')
+  callable(where, '', create, 'a function (learningRate) => model first of all')
+  checkSource(where, 'data', data)
   const settings = checkPanda(where, options)
-  const { validation, signal, onEpoch, onBatch, batch, shuffle, transform } = options
+  const { validation, signal, onEpoch, onBatch, batch, shuffle, transform } = settings
   const { patience, lower, raise, diverged, minRate } = settings
   let rate = settings.learningRate
   let asked = false
@@ -108,11 +121,13 @@ export async function panda(
     asked = true
     return rate
   }
-  const finiteLoss = ({ loss }: { loss: number }) => Number.isFinite(loss)
-  const watchers = [finiteLoss, ...(typeof onBatch === 'function' ? [onBatch] : (onBatch ?? []))]
 
-  let model = await create(schedule)
-  let best = model.save()
+  const made = create(schedule)
+  // Whatever it is: to await it looks at it.
+  readSafely(where, 'what create gives', () => (made as Partial<Promise<Model>> | undefined)?.then)
+  const model = await made
+  const core = coreOf(where, model)
+  const best = keepWeights(core)
   // The loss of a model that is out of range already is nothing to compare with.
   const { loss: untrained } = await model.evaluate(validation as Data)
   let bestLoss = Number.isFinite(untrained) ? untrained : Infinity
@@ -126,24 +141,22 @@ export async function panda(
   const epochs: PandaEpoch[] = []
 
   /** Back to the best weights, with a new optimizer; shuffling and dropout go on, so that no order comes twice. */
-  const restore = async () => {
-    const { random, passes } = model
-    model = await create(schedule)
-    model.load(best)
-    model.passes = passes
-    model.random = random
+  const restore = () => {
+    best.restore()
+    forget(core)
   }
 
   for (let epoch = 0; epoch < settings.epochs; epoch++) {
     if (rate < minRate || signal?.aborted) break
     const learningRate = rate
-    const fit = { batch, shuffle, transform, signal, validation, onBatch: watchers }
+    const fit = { batch, shuffle, transform, signal, validation, onBatch }
     const history = await model.fit(data, { ...fit, epochs: 1 })
     if (!asked) throw new PlanError(`${where}: create must hand the learningRate that it gets to the optimizer`)
     if (history.aborted) break
-    const [loss] = history.loss
-    const [validationLoss] = history.validationLoss
-    const [validationAccuracy] = history.validationAccuracy
+    // A run that died tells no losses.
+    const [loss = NaN] = history.loss
+    const [validationLoss = NaN] = history.validationLoss
+    const [validationAccuracy = NaN] = history.validationAccuracy
     // A loss that shot up on the way leaves dead units behind, even where it has come down again by the end.
     const far = !(loss <= diverged * Math.max(bestLoss, lossOfBest)) || !(validationLoss <= diverged * bestLoss)
     const better = !far && validationLoss < bestLoss
@@ -152,7 +165,7 @@ export async function panda(
       bestLoss = validationLoss
       lossOfBest = loss
       bestEpoch = epoch
-      best = model.save()
+      best.take()
     }
     bad = better ? 0 : bad + 1
     good = better ? good + 1 : 0
@@ -171,36 +184,57 @@ export async function panda(
       good = -patience
     } else if (far || bad >= patience) {
       decide('lower', far ? `diverged: ${seen}` : `no new best in ${patience} epochs: ${seen}`, rate * lower)
-    } else if (raise > 1 && good >= patience) {
+    } else if (raise > 1 && good >= patience && Number.isFinite(rate * raise)) {
       proven = rate
       decide('raise', `${patience} new bests in a row: ${seen}`, rate * raise)
     } else if (better) {
       proven = undefined
     }
-    if (decision && decision.action !== 'raise') await restore()
+    if (decision && decision.action !== 'raise') restore()
     const result = { epoch, learningRate, loss, validationLoss, validationAccuracy, ...(decision && { decision }) }
     epochs.push(result)
-    onEpoch?.(result)
+    await onEpoch?.(result)
   }
-  model.load(best)
+  best.restore()
   const decisions = epochs.flatMap(({ decision }) => decision ?? [])
   return { model, epochs, decisions, bestEpoch, bestLoss, aborted: signal?.aborted ?? false }
 }
 
+/** Throws unless it can be data, or a function that gives batches. */
+function checkSource(where: string, name: string, source: unknown): void {
+  checkNoPromise(where, name, source)
+  if (typeof source === 'function') callable(where, name, source, 'data, or a function that gives batches')
+}
+
+/** More epochs than any run has, and a patience that is none. */
+const MOST = 1_000_000
+
 function checkPanda(where: string, options: PandaOptions) {
   const names = ['validation', 'learningRate', 'epochs', 'patience', 'lower', 'raise', 'diverged', 'minRate', 'onEpoch']
-  checkOptions(where, options, [...names, 'batch', 'shuffle', 'transform', 'onBatch', 'signal'])
-  if (options.validation === undefined) throw new PlanError(`${where}: wants validation, whose loss it watches`)
-  const learningRate = finite(where, 'learningRate', options.learningRate, 0)
-  const lower = finite(where, 'lower', options.lower ?? 0.3, 0)
+  const read = checkOptions(where, options, [...names, 'batch', 'shuffle', 'transform', 'onBatch', 'signal'])
+  if (read.validation === undefined) throw new PlanError(`${where}: wants validation, whose loss it watches`)
+  checkSource(where, 'validation', read.validation)
+  const learningRate = finite(where, 'learningRate', read.learningRate, 0)
+  const lower = finite(where, 'lower', read.lower ?? 0.3, 0)
   if (lower >= 1) throw new PlanError(`${where}: lower must be less than 1, got ${lower}`)
+  const onEpoch = given(read.onEpoch)
+  if (onEpoch !== undefined) callable(where, 'onEpoch', onEpoch, 'a function')
+  const { transform, onBatch } = read
+  readSafely(where, 'the callbacks', () => checkCallbacks(where, { transform, onBatch }))
   return {
+    validation: read.validation,
+    batch: read.batch,
+    shuffle: read.shuffle,
+    transform,
+    onEpoch,
+    onBatch,
+    signal: checkSignal(where, read.signal),
     learningRate,
     lower,
-    epochs: integer(where, 'epochs', options.epochs, 1),
-    patience: integer(where, 'patience', options.patience ?? 2, 1),
-    raise: finite(where, 'raise', options.raise ?? 2, 1),
-    diverged: finite(where, 'diverged', options.diverged ?? 2, 1),
-    minRate: finite(where, 'minRate', options.minRate ?? learningRate * 1e-6, 0),
+    epochs: integer(where, 'epochs', read.epochs, 1, MOST),
+    patience: integer(where, 'patience', read.patience ?? 2, 1, MOST),
+    raise: finite(where, 'raise', read.raise ?? 2, 1),
+    diverged: finite(where, 'diverged', read.diverged ?? 2, 1),
+    minRate: finite(where, 'minRate', read.minRate ?? learningRate * 1e-6, 0),
   }
 }

@@ -3,7 +3,17 @@
 // A place is a number from 0 to 1: where a value lies in its range, on the scale of the range. A trial draws its places
 // evenly, so a rate from logUniform(1e-4, 1) is as likely to lie between 1e-4 and 1e-3 as between 0.1 and 1.
 
-import { PlanError, finite, integer as checkInteger, show } from '../errors'
+import {
+  PlanError,
+  brief,
+  checkArguments,
+  finite,
+  integer as checkInteger,
+  isPlain,
+  quote,
+  readSafely,
+  show,
+} from '../errors'
 import { exp, log } from '../kernels/math'
 import { createRandom } from '../random'
 
@@ -46,11 +56,19 @@ export interface Trial<S extends Space = Space> {
   readonly parameters: Values<S>
 }
 
-function range(kind: Range['kind'], low: number, high: number): Range {
-  finite(kind, 'low', low)
-  finite(kind, 'high', high)
-  if (low > high) throw new PlanError(`${kind}: low must not be more than high, got ${low} and ${high}`)
-  return { kind, low, high }
+/** The most trials that a search has: each is a line of its file, and more than so many are no search any more. */
+export const MAX_TRIALS = 1_000_000
+
+function range(kind: Range['kind'], low: unknown, high: unknown): Range {
+  const checked = { kind, low: finite(kind, 'low', low), high: finite(kind, 'high', high) }
+  if (checked.low > checked.high) {
+    throw new PlanError(`${kind}: low must not be more than high, got ${checked.low} and ${checked.high}`)
+  }
+  // Between -1e308 and 1e308 lies more than the greatest number; of integers the difference must be exact.
+  if (checked.high - checked.low > (kind === 'integer' ? Number.MAX_SAFE_INTEGER - 1 : Number.MAX_VALUE)) {
+    throw new PlanError(`${kind}: from ${checked.low} to ${checked.high} is too wide`)
+  }
+  return checked
 }
 
 /**
@@ -60,6 +78,7 @@ function range(kind: Range['kind'], low: number, high: number): Range {
  *     uniform(0.3, 0.9)
  */
 export function uniform(low: number, high: number): Range {
+  checkArguments('uniform', arguments, 2)
   return range('uniform', low, high)
 }
 
@@ -70,10 +89,10 @@ export function uniform(low: number, high: number): Range {
  *     logUniform(1e-4, 1)
  */
 export function logUniform(low: number, high: number): Range {
-  if (!(low > 0)) {
-    throw new PlanError(`logUniform: low must be above 0, for 0 has no logarithm, got ${show(low)}`)
-  }
-  return range('logUniform', low, high)
+  checkArguments('logUniform', arguments, 2)
+  const checked = range('logUniform', low, high)
+  if (checked.low > 0) return checked
+  throw new PlanError(`logUniform: low must be above 0, for 0 has no logarithm, got ${checked.low}`)
 }
 
 /**
@@ -83,10 +102,10 @@ export function logUniform(low: number, high: number): Range {
  *     oneMinusLogUniform(0.9, 0.999)
  */
 export function oneMinusLogUniform(low: number, high: number): Range {
-  if (!(high < 1)) {
-    throw new PlanError(`oneMinusLogUniform: high must be below 1, for 0 has no logarithm, got ${show(high)}`)
-  }
-  return range('oneMinusLogUniform', low, high)
+  checkArguments('oneMinusLogUniform', arguments, 2)
+  const checked = range('oneMinusLogUniform', low, high)
+  if (checked.high < 1) return checked
+  throw new PlanError(`oneMinusLogUniform: high must be below 1, for 0 has no logarithm, got ${checked.high}`)
 }
 
 /**
@@ -95,9 +114,9 @@ export function oneMinusLogUniform(low: number, high: number): Range {
  *     integer(1, 4)
  */
 export function integer(low: number, high: number): Range {
-  checkInteger('integer', 'low', low, -Number.MAX_SAFE_INTEGER)
-  checkInteger('integer', 'high', high, -Number.MAX_SAFE_INTEGER)
-  return range('integer', low, high)
+  checkArguments('integer', arguments, 2)
+  const end = (name: string, value: unknown) => checkInteger('integer', name, value, -Number.MAX_SAFE_INTEGER)
+  return range('integer', end('low', low), end('high', high))
 }
 
 /**
@@ -106,40 +125,69 @@ export function integer(low: number, high: number): Range {
  *     choice(['sgd', 'adam'])
  */
 export function choice<const T extends Choosable>(values: readonly T[]): Choice<T> {
-  if (!Array.isArray(values) || !values.length) {
-    throw new PlanError(`choice: wants an array of values, one at least, got ${show(values)}`)
-  }
-  for (const value of values) {
-    if (!isJson(value)) {
-      throw new PlanError(
-        `choice: ${show(value)} cannot be written to a file; choose among names, and look up what they stand for in run`,
-      )
+  checkArguments('choice', arguments, 1, `write choice([...]), one list`)
+  return readSafely('choice', 'the values', () => {
+    if (!Array.isArray(values) || !values.length) {
+      throw new PlanError(`choice: wants an array of values, one at least, got ${show(values)}`)
     }
+    const room = { left: MAX_VALUES }
+    return {
+      kind: 'choice',
+      values: Array.from(values as readonly unknown[], (value) => copyJson(value, value, room) as T),
+    }
+  })
+}
+
+/** How many values a choice may have, those within arrays and objects included, and how deep they may lie. */
+const MAX_VALUES = 100_000
+const MAX_DEPTH = 32
+
+/** A copy of a value, or of what is in it. Throws a PlanError where it is none that JSON can write and read back. */
+function copyJson(value: unknown, whole: unknown, room: { left: number }, depth = 0): Choosable {
+  if (--room.left < 0 || depth > MAX_DEPTH) {
+    throw new PlanError(
+      `choice: ${show(whole)} is too large, or refers to itself; choose among names, and look up what they stand for in run`,
+    )
   }
-  return { kind: 'choice', values }
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  if (Array.isArray(value)) return Array.from(value as unknown[], (one) => copyJson(one, whole, room, depth + 1))
+  if (isPlain(value)) {
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, copyJson(one, whole, room, depth + 1)]))
+  }
+  throw new PlanError(
+    `choice: ${show(whole)} cannot be written to a file; choose among names, and look up what they stand for in run`,
+  )
 }
 
-function isJson(value: unknown): boolean {
-  if (typeof value === 'number') return Number.isFinite(value)
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true
-  if (Array.isArray(value)) return value.every(isJson)
-  return typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype
-    ? Object.values(value).every(isJson)
-    : false
-}
+const MAKERS = { uniform, logUniform, oneMinusLogUniform, integer }
 
-/** Throws a PlanError unless `space` is one. */
-export function checkSpace(where: string, space: Space): void {
+/** A copy of a space, each part read once. Throws a PlanError unless it is one. */
+export function checkSpace<S extends Space>(where: string, space: S): S {
   const example = '{ learningRate: logUniform(1e-4, 1) }'
-  if (space === null || typeof space !== 'object' || !Object.keys(space).length) {
-    throw new PlanError(`${where}: space must be an object such as ${example}, got ${show(space)}`)
-  }
-  const makers = { uniform, logUniform, oneMinusLogUniform, integer }
-  for (const [name, dimension] of Object.entries(space)) {
-    if (dimension?.kind === 'choice') choice(dimension.values)
-    else if (Object.hasOwn(makers, dimension?.kind ?? '')) makers[dimension.kind](dimension.low, dimension.high)
-    else throw new PlanError(`${where}: space.${name} must be a range or a choice, as in ${example}`)
-  }
+  return readSafely(where, 'space', () => {
+    const entries = isPlain(space) ? Object.entries(space) : []
+    if (!entries.length) throw new PlanError(`${where}: space must be an object such as ${example}, got ${show(space)}`)
+    return Object.fromEntries(
+      entries.map(([name, dimension]): [string, Range | Choice] => {
+        const at = `${where}: space.${brief(name)}`
+        const { kind, low, high, values, ...rest } = (isPlain(dimension) ? dimension : {}) as Record<string, unknown>
+        const isChoice = kind === 'choice'
+        if (!isChoice && !(typeof kind === 'string' && Object.hasOwn(MAKERS, kind))) {
+          throw new PlanError(`${at} must be a range or a choice, as in ${example}`)
+        }
+        const [unknown] = [
+          ...(isChoice ? ['low', 'high'] : ['values']).filter((key) => key in dimension),
+          ...Object.keys(rest),
+        ]
+        if (unknown !== undefined) throw new PlanError(`${at}: unknown member ${quote(unknown)}`)
+        return [
+          name,
+          isChoice ? choice(values as never) : MAKERS[kind as keyof typeof MAKERS](low as never, high as never),
+        ]
+      }),
+    ) as S
+  })
 }
 
 // ---- places ----
@@ -174,18 +222,23 @@ export function placeOf({ kind, low, high }: Range, value: number): number {
 
 // ---- trials ----
 
-/** Streams of a seed from here on belong to trials, one each. */
+/** Streams of a seed from here on belong to trials, one each; there are 2^32 of them. */
 const FIRST_STREAM = 0x100000
+const LAST_INDEX = 2 ** 32 - 1 - FIRST_STREAM
 
 /** The seed and, from then on, the places of trial `index`: no other trial has a part in them. */
-function drawTrial<S extends Space>(space: S, seed: number, index: number, draw?: (name: string) => Choosable) {
+function drawTrial<S extends Space>(space: S, seed: number, index: number, chosen?: ReadonlyMap<string, Choosable>) {
   const random = createRandom(seed, FIRST_STREAM + index)
   const own = random.next()
-  const parameters: Record<string, Choosable> = {}
-  for (const [name, dimension] of Object.entries(space)) {
-    parameters[name] = draw ? draw(name) : valueAt(dimension, random.uniform())
-  }
-  return { index, seed: own, parameters: parameters as Values<S> }
+  const draw = (name: string, dimension: Range | Choice) =>
+    chosen ? chosen.get(name) : valueAt(dimension, random.uniform())
+  const parameters = Object.entries(space).map(([name, dimension]) => [name, draw(name, dimension)])
+  return { index, seed: own, parameters: Object.fromEntries(parameters) as Values<S> }
+}
+
+/** Trial `index` of a random search over a space that has been checked. */
+export function randomTrial<S extends Space>(space: S, seed: number, index: number): Trial<S> {
+  return drawTrial(space, seed, index)
 }
 
 /**
@@ -196,14 +249,17 @@ function drawTrial<S extends Space>(space: S, seed: number, index: number, draw?
  *     const { parameters, seed } = trialOf(space, 1, 17)
  */
 export function trialOf<S extends Space>(space: S, seed: number, index: number): Trial<S> {
-  checkSpace('trialOf', space)
-  checkInteger('trialOf', 'seed', seed, 0)
-  checkInteger('trialOf', 'index', index, 0)
-  return drawTrial(space, seed, index)
+  const where = 'trialOf'
+  checkArguments(where, arguments, 3)
+  const checked = checkSpace(where, space)
+  return drawTrial(checked, checkInteger(where, 'seed', seed, 0), checkInteger(where, 'index', index, 0, LAST_INDEX))
 }
 
-/** The values of each dimension of a grid: all of a choice, and `points` of a range, its ends among them. */
-export function gridOf(space: Space, points: number): Record<string, readonly Choosable[]> {
+/**
+ * The values of each dimension of a grid: all of a choice, and `points` of a range, its ends among them. Throws a
+ * PlanError where that is more trials than a search may have.
+ */
+export function gridOf(space: Space, points: number): ReadonlyMap<string, readonly Choosable[]> {
   const values = (dimension: Range | Choice): readonly Choosable[] => {
     if (dimension.kind === 'choice') return dimension.values
     const n = dimension.low === dimension.high ? 1 : points
@@ -214,24 +270,34 @@ export function gridOf(space: Space, points: number): Record<string, readonly Ch
       kind === 'integer' ? low + Math.floor(place * (high - low) + 0.5) : valueAt(dimension, place)
     return [...new Set(places.map(at))]
   }
-  return Object.fromEntries(Object.entries(space).map(([name, dimension]) => [name, values(dimension)]))
+  const grid = new Map<string, readonly Choosable[]>()
+  let trials = 1
+  for (const [name, dimension] of Object.entries(space)) {
+    grid.set(name, values(dimension))
+    trials *= grid.get(name)!.length
+    if (trials > MAX_TRIALS) {
+      throw new PlanError(
+        `search: this grid has more than ${MAX_TRIALS} trials; give fewer points, or search at random`,
+      )
+    }
+  }
+  return grid
 }
 
 /** Trial `index` of a grid: the last hyperparameter changes fastest. */
 export function gridTrial<S extends Space>(
   space: S,
-  grid: Record<string, readonly Choosable[]>,
+  grid: ReadonlyMap<string, readonly Choosable[]>,
   seed: number,
   index: number,
-) {
+): Trial<S> {
   let rest = index
-  const chosen: Record<string, Choosable> = {}
-  for (const name of Object.keys(grid).toReversed()) {
-    const values = grid[name]
-    chosen[name] = values[rest % values.length]
+  const chosen = new Map<string, Choosable>()
+  for (const [name, values] of [...grid].toReversed()) {
+    chosen.set(name, values[rest % values.length])
     rest = Math.floor(rest / values.length)
   }
-  return drawTrial(space, seed, index, (name) => chosen[name])
+  return drawTrial(space, seed, index, chosen)
 }
 
 /**
@@ -244,12 +310,18 @@ export function narrow<S extends Space>(space: S, best: readonly Values<S>[], tr
   const narrowed = Object.entries(space).map(([name, dimension]) => {
     const values = best.map((parameters) => parameters[name])
     if (dimension.kind === 'choice') {
-      const kept = dimension.values.filter((value) => values.some((v) => JSON.stringify(v) === JSON.stringify(value)))
-      return [name, { ...dimension, values: kept }]
+      const good = new Set(values.map((value) => JSON.stringify(value)))
+      return [name, { ...dimension, values: dimension.values.filter((value) => good.has(JSON.stringify(value))) }]
     }
-    const places = (values as number[]).map((value) => placeOf(dimension, value))
-    const low = valueAt(dimension, Math.max(Math.min(...places) - margin, 0))
-    const high = valueAt(dimension, Math.min(Math.max(...places) + margin, 1))
+    let least = 1
+    let most = 0
+    for (const value of values as number[]) {
+      const place = placeOf(dimension, value)
+      least = Math.min(least, place)
+      most = Math.max(most, place)
+    }
+    const low = valueAt(dimension, Math.max(least - margin, 0))
+    const high = valueAt(dimension, Math.min(most + margin, 1))
     return [name, { ...dimension, low, high }]
   })
   return Object.fromEntries(narrowed) as S

@@ -15,7 +15,7 @@ export interface TrialStopping {
   grace?: number
   /** With so few others to compare with, a trial goes on. 4 unless given. */
   least?: number
-  /** Of 'halving': 3 unless given. */
+  /** Of 'halving', from 1.01 on. 3 unless given. */
   factor?: number
 }
 
@@ -29,43 +29,83 @@ export type Curve = readonly (readonly [epoch: number, score: number])[]
  */
 export const LAG = 4
 
+/** What a trial has reported so far, with the sign by which less is better. */
+export interface Watched {
+  /** Ascending. */
+  readonly epochs: number[]
+  /** The best score up to each of them. */
+  readonly best: number[]
+  /** Whether that is all. */
+  over: boolean
+}
+
+export function addReport({ epochs, best }: Watched, epoch: number, score: number): void {
+  best.push(Math.min(score, best.at(-1) ?? Infinity))
+  epochs.push(epoch)
+}
+
+/** The epoch of the last report; -1 where there was none. */
+export function lastEpoch({ epochs }: Watched): number {
+  return epochs.at(-1) ?? -1
+}
+
+/** The best score up to an epoch, less being better; undefined if the trial has not come so far. */
+function bestUntil(trial: Watched, epoch: number): number | undefined {
+  if (lastEpoch(trial) < epoch) return undefined
+  // How many reports came up to it, by halving.
+  let low = 0
+  let high = trial.epochs.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (trial.epochs[middle] <= epoch) low = middle + 1
+    else high = middle
+  }
+  return low ? trial.best[low - 1] : Infinity
+}
+
+/** A factor nearer to 1 would make a rung of every epoch. */
+const LEAST_FACTOR = 1.01
+const MOST = 1_000_000
+
 /** The options with what was left out. */
 export function checkStopping(options: TrialStopping): Required<TrialStopping> {
   const where = 'search.earlyStopping'
-  checkOptions(where, options, ['rule', 'grace', 'least', 'factor'])
-  const factor = finite(where, 'factor', options.factor ?? 3)
-  if (factor <= 1) throw new PlanError(`${where}: factor must be more than 1, got ${factor}`)
+  const { rule, grace, least, factor } = checkOptions(where, options, ['rule', 'grace', 'least', 'factor'])
+  const checked = finite(where, 'factor', factor ?? 3, -Infinity, MOST)
+  if (checked < LEAST_FACTOR) {
+    throw new PlanError(`${where}: factor must be more than 1, ${LEAST_FACTOR} at least, got ${checked}`)
+  }
   return {
-    rule: oneOf(where, 'rule', options.rule, ['median', 'halving']),
-    grace: integer(where, 'grace', options.grace ?? 1, 1),
-    least: integer(where, 'least', options.least ?? 4, 1),
-    factor,
+    rule: oneOf(where, 'rule', rule, ['median', 'halving']),
+    grace: integer(where, 'grace', grace ?? 1, 1, MOST),
+    least: integer(where, 'least', least ?? 4, 1, MOST),
+    factor: checked,
   }
 }
 
-/** The best score of a curve up to an epoch, less being better; undefined if it does not go so far. */
-function bestUntil(curve: Curve, epoch: number): number | undefined {
-  if (!curve.length || curve[curve.length - 1][0] < epoch) return undefined
-  return Math.min(...curve.filter(([at]) => at <= epoch).map(([, score]) => score))
-}
-
-/** Whether a trial that has just reported goes on, by its curve and those of others; less is better. */
-export function goesOn(curve: Curve, others: readonly Curve[], options: Required<TrialStopping>): boolean {
-  const [epoch] = curve[curve.length - 1]
+/** Whether a trial that has just reported goes on, by what it and others reported; less is better. */
+export function goesOn(trial: Watched, others: readonly Watched[], options: Required<TrialStopping>): boolean {
+  const epoch = lastEpoch(trial)
   const done = epoch + 1
-  if (done < options.grace || (options.rule === 'halving' && !isRung(done, curve, options))) return true
-  const rivals = others.map((other) => bestUntil(other, epoch)).filter((score) => score !== undefined)
-  if (rivals.length < options.least) return true
-  const own = bestUntil(curve, epoch)!
-  const better = rivals.filter((score) => score < own).length
+  const before = (trial.epochs.at(-2) ?? -1) + 1
+  if (done < options.grace || (options.rule === 'halving' && !isRung(done, before, options))) return true
+  const own = bestUntil(trial, epoch)!
+  let rivals = 0
+  let better = 0
+  for (const other of others) {
+    const score = bestUntil(other, epoch)
+    if (score === undefined) continue
+    rivals++
+    if (score < own) better++
+  }
+  if (rivals < options.least) return true
   // Of those at this epoch, this one among them, so many go on.
-  const places = (rivals.length + 1) / (options.rule === 'median' ? 2 : options.factor)
+  const places = (rivals + 1) / (options.rule === 'median' ? 2 : options.factor)
   return better < Math.max(places, 1)
 }
 
-/** Whether an epoch at which trials are compared lies between the last report and this one, `done` epochs in. */
-function isRung(done: number, curve: Curve, { grace, factor }: Required<TrialStopping>): boolean {
-  const before = curve.length > 1 ? curve[curve.length - 2][0] + 1 : 0
+/** Whether an epoch at which trials are compared lies between the report `before` and this one, `done` epochs in. */
+function isRung(done: number, before: number, { grace, factor }: Required<TrialStopping>): boolean {
   let rung = grace
   while (Math.ceil(rung) <= before) rung *= factor
   return Math.ceil(rung) <= done

@@ -1,14 +1,33 @@
-// What CS231n teaches to look at before and while a network learns ("Babysitting the learning process"): values and
-// gradients of every layer, and a few checks that find most mistakes in seconds.
+// What CS231n teaches to look at before and while a network learns ("Babysitting the learning process"), and the mistakes
+// that it finds.
 
 import type { Data } from '../data/batches'
-import { checkOptions, integer } from '../errors'
-import type { Model } from '../model/model'
+import { MAX_SIZE, checkArguments, checkOptions, integer } from '../errors'
+import { type Model, coreOf } from '../model/model'
 import { createRandom } from '../random'
 import type { Tensor } from '../tensor'
 import { checkData } from '../training/feed'
-import { createPass } from '../training/fit'
+import type { Check } from './check'
+import { checkFeatures, checkInputs, checkRows, checkTargets, columnsOf, mostFrequent } from './data-checks'
+import { checkLabels } from './label-checks'
+import {
+  checkDead,
+  checkGradients,
+  checkInitialLoss,
+  checkOutputs,
+  checkPenalty,
+  checkSaturation,
+  checkWeights,
+  survey,
+} from './layer-checks'
+import { least, norm } from './numbers'
+import { checkModel, ratesOf, unchanged, sizesOf } from './passes'
+import { sampleOf } from './sample'
 import { type ActivationStatistics, inspect } from './statistics'
+import { type Pace, checkByHeart, checkRate, tryRates } from './training-checks'
+import { type Course, type Overfit, type Subject, isBroken, lossOfBatches, train } from './trial'
+
+export type { Check, Overfit }
 
 /** One weight: how large it is, and how fast it moves. */
 export interface WeightStatistics {
@@ -18,23 +37,13 @@ export interface WeightStatistics {
   readonly norm: number
   /** That of its gradient. */
   readonly gradientNorm: number
-  /** The norm of the last update by that of the weight; about 1e-3 is healthy. */
+  /** The norm of an update, the fifth, by that of the weight; about 1e-3 is healthy. */
   readonly updateRatio: number
-}
-
-/** One of the checks of babysit. */
-export interface Check {
-  /** What is checked. */
-  readonly name: 'initial loss' | 'regularisation' | 'overfit' | 'updates' | 'gradients' | 'dead units' | 'saturation'
-  /** Whether it is as it should be. */
-  readonly ok: boolean
-  /** What was found and, unless it is ok, what to do. */
-  readonly text: string
 }
 
 /** What babysit found. */
 export interface Babysitting {
-  /** Whether every check is. */
+  /** Whether every check is ok. */
   readonly ok: boolean
   /** One by one. */
   readonly checks: readonly Check[]
@@ -47,37 +56,37 @@ export interface Babysitting {
   /** What outputs of 0 would give: ln(classes) for softmax. */
   readonly expectedLoss: number
   /** Of a few examples, before and after training on them alone. */
-  readonly overfit: {
-    /** How many. */
-    readonly examples: number
-    /** Steps taken. */
-    readonly steps: number
-    /** Their loss before. */
-    readonly first: number
-    /** Their loss after. */
-    readonly last: number
-  }
+  readonly overfit: Overfit
   /** The report in plain words, a line for each check. */
   readonly text: string
   /** The same as text. */
   toString(): string
 }
 
-/** Bounds of what is healthy; the comments at each check say why. */
-const HEALTHY = { initialLoss: 2, overfit: 0.05, update: [1e-5, 1e-1], gradients: 1e3, dead: 0.4, saturated: 0.5 }
+/** Rows that are copied, and values: enough for every check. */
+const SAMPLED = 4096
+const VALUES = 2 ** 23
+/** Steps of the trainings that are compared, and of those of networks whose steps take long. */
+const COURSE = 300
+const SHORT_COURSE = 100
+/** Parameters and values of an example beyond which they do. */
+const LONG_STEP = 20_000
 
 /**
- * The checks that CS231n teaches, as one call, on data of which it takes a random batch:
- * the loss at initialisation against what outputs of 0 would give (ln(classes) for softmax, ln 2 for binary
- * cross-entropy); that regularisation adds to it; that a few `examples` (20) can be learnt by heart without
- * regularisation and dropout, in at most `steps` (300) steps at the highest rate of the schedule; how large updates are
- * beside the weights (about 1e-3), after 5 steps; gradients that vanish or explode; and, after those steps, ReLUs that
- * never fire and sigmoid and tanh units that are saturated.
+ * Looks for the mistakes that keep a network from learning, and says in plain words what it found: the checks that
+ * CS231n teaches, and those of the data that it takes for granted. See Check for what is checked. The data are looked at
+ * as a whole; the trainings are on random rows, at most 4096, drawn with `seed`, 0 unless given.
  *
  *     console.log(babysit(model, { x, y }).text)
  *
+ * Trains for at most `steps`, 300 unless given, steps at a time (100 where steps take long): at the highest rate of the schedule, at
+ * others to compare it with, and on a few `examples`, 20 unless given (or as many as so few parameters could learn), alone, without
+ * regularisation and dropout. On one half of the rows, if labels seem not to belong to their rows, to see whether that
+ * helps with the other.
+ *
  * Needs a loss and an optimizer. Leaves the model as it was, to the bit: parameters, buffers, the optimizer's memory,
- * random numbers, the count of steps. Synchronous: it takes as long as `steps` steps on `examples` rows.
+ * random numbers, the count of steps; also if a layer or a loss throws. Synchronous: it takes as long as five to twelve
+ * such trainings. Throws a PlanError or a DataError as fit does.
  */
 export function babysit(
   model: Model,
@@ -85,178 +94,137 @@ export function babysit(
   options: { examples?: number; steps?: number; seed?: number } = {},
 ): Babysitting {
   const where = 'babysit'
-  checkOptions(where, options, ['examples', 'steps', 'seed'])
-  const steps = integer(where, 'steps', options.steps ?? 300, 1)
-  const wanted = integer(where, 'examples', options.examples ?? 20, 1)
-  const random = createRandom(integer(where, 'seed', options.seed ?? 0, 0), 4)
-  const loss = model.needLoss(where)
-  model.needTraining(where)
-  model.needOptimizer(where)
-  const rows = checkData(where, model, data)
-  const order = random.shuffle(Uint32Array.from({ length: rows }, (_, i) => i))
-  const n = Math.min(model.batch, rows)
-  const examples = Math.min(n, wanted)
-  const restore = model.snapshot()
-  const rate = model.peakRate()
-  const pass = createPass()
-  const train = (count: number, first: number): number => {
-    model.loadBatch(data, count, order, first)
-    model.begin(pass, count, true, rate)
-    model.settle()
-    return pass.loss
-  }
-  const checks: Check[] = []
-  const check = (name: Check['name'], ok: boolean, text: string) => void checks.push({ name, ok, text })
-  const short = (v: number) => Number(v.toPrecision(3)).toString()
-  const list = (names: readonly string[]) => (names.length > 3 ? [...names.slice(0, 3), '...'] : names).join(', ')
-  try {
-    // The loss at initialisation, with and without regularisation.
-    model.loadBatch(data, n, order, 0)
-    const penalty = model.decayLoss()
-    model.setRegularises(false)
-    const initialLoss = model.lossOfLoaded(n, false)
-    model.output.data.fill(0)
-    const expectedLoss = loss.run(n, false)
-    const near = `the loss is ${short(initialLoss)}, outputs of 0 would give ${short(expectedLoss)}`
-    // Scores of unit variance add half a nat to ln(classes); a factor of 2 is something else.
-    if (!Number.isFinite(initialLoss)) {
-      check('initial loss', false, `${near}: scale the data, and take smaller initial weights`)
-    } else if (initialLoss > HEALTHY.initialLoss * expectedLoss) {
-      check('initial loss', false, `${near}: scale the data to about unit variance, or take smaller initial weights`)
-    } else if (initialLoss < expectedLoss / HEALTHY.initialLoss) {
-      check('initial loss', false, `${near}: the model has been trained already, or sees its targets in the data`)
-    } else {
-      check('initial loss', true, near)
-    }
-    model.setRegularises(true)
-    if (penalty) {
-      const text = `regularisation adds ${short(penalty)} to the loss`
-      const much = penalty > initialLoss
-      check('regularisation', !much, much ? `${text}, more than the data does: take less of it` : text)
-    }
-
-    // Values and gradients of each layer, of the weights as they are.
-    restore()
-    for (const { data } of Object.values(model.gradients)) data.fill(0)
-    model.loadBatch(data, n, order, 0)
-    const layers = inspect(model, n, true, 0)
-    const gradients = Object.entries(model.gradients).map(([name, { data }]) => [name, data.slice()] as const)
-
-    // A few steps as in training, and what the last changed.
-    restore()
-    for (const { data } of Object.values(model.gradients)) data.fill(0)
-    let before: Tensor['data'][] = []
-    for (let i = 0; i < 5; i++) {
-      before = gradients.map(([name]) => model.parameters[name].data.slice())
-      train(n, Math.min(i * n, rows - n))
-    }
-    model.loadBatch(data, n, order, 0)
-    const later = inspect(model, n, false, 0)
-    const weights = gradients.flatMap(([name, gradient], i): WeightStatistics[] => {
-      const { data } = model.parameters[name]
-      if (before[i].length < 2 || model.parameters[name].shape.length < 2) return []
-      const norm = normOf(before[i])
-      const updateRatio = normOf(data.map((v, j) => v - before[i][j])) / norm
-      return [{ name, norm, gradientNorm: normOf(gradient), updateRatio }]
+  checkArguments(where, arguments, 3)
+  checkModel(where, model)
+  const read = checkOptions(where, options, ['examples', 'steps', 'seed'])
+  const steps = integer(where, 'steps', read.steps ?? 300, 1, 1e6)
+  const wanted = integer(where, 'examples', read.examples ?? 20, 1, MAX_SIZE)
+  const seed = integer(where, 'seed', read.seed ?? 0, 0)
+  checkModel(where, model, 'loss', 'training', 'optimizer')
+  const { rows } = checkData(where, coreOf(where, model), data)
+  const batch = Math.min(model.batch, rows)
+  const order = createRandom(seed, 4).shuffle(Uint32Array.from({ length: rows }, (_, i) => i))
+  const most = Math.max(batch, Math.min(SAMPLED, Math.floor(VALUES / sizesOf(model).inputSize)))
+  const sample = sampleOf(where, model, data, order.subarray(0, most))
+  const course = sizesOf(model).fullBatch || sizeOf(model) > LONG_STEP ? SHORT_COURSE : COURSE
+  return unchanged(model, (passes) => {
+    const { peak, first } = ratesOf(model)
+    return report({
+      model,
+      passes,
+      data,
+      rows,
+      sample,
+      batch,
+      rate: peak,
+      warmsUp: first < peak / 3,
+      steps: Math.min(steps, course),
+      heartSteps: steps,
+      examples: Math.min(batch, wanted, Math.max(2, Math.floor(parametersOf(model) / sizesOf(model).targetSize / 2))),
+      seed,
     })
-
-    // A few examples by heart.
-    restore()
-    for (const { data } of Object.values(model.gradients)) data.fill(0)
-    model.setRegularises(false)
-    model.loadBatch(data, examples, order, 0)
-    model.output.data.fill(0)
-    const chance = loss.run(examples, false)
-    const first = train(examples, 0)
-    let last = first
-    let done = 1
-    while (done < steps && !(last <= (HEALTHY.overfit / 5) * chance)) {
-      last = train(examples, 0)
-      done++
-    }
-    const learnt = last <= HEALTHY.overfit * chance
-    const course = `${examples} examples alone: the loss goes from ${short(first)} to ${short(last)} in ${done} steps`
-    check(
-      'overfit',
-      learnt,
-      learnt
-        ? course
-        : `${course}, and should come close to 0: look for a mistake in the data, the labels or the network, ` +
-            `or try another learning rate than ${short(rate)}`,
-    )
-
-    // Updates beside weights.
-    const slow = weights.filter(({ updateRatio }) => !(updateRatio >= HEALTHY.update[0]))
-    const fast = weights.filter(({ updateRatio }) => !(updateRatio <= HEALTHY.update[1]))
-    const ratios = weights.map(({ updateRatio }) => updateRatio)
-    const range = weights.length ? `${short(Math.min(...ratios))} to ${short(Math.max(...ratios))}` : 'none'
-    const beside = `updates are ${range} of the weights; about 0.001 is healthy`
-    const name = (weight: WeightStatistics) => weight.name
-    check(
-      'updates',
-      !slow.length && !fast.length,
-      fast.length
-        ? `${beside}: lower the learning rate for ${list(fast.map(name))}`
-        : slow.length
-          ? `${beside}: raise the learning rate, for ${list(slow.map(name))} hardly move`
-          : beside,
-    )
-
-    // Gradients from the last layer to the first: their norms, for those of single values depend on the size of images.
-    const norms = layers.flatMap(({ gradients: found, shape }) =>
-      found ? [Math.sqrt((found.mean ** 2 + found.std ** 2) * shape.reduce((size, d) => size * d, 1))] : [],
-    )
-    if (norms.length > 1) {
-      const change = norms[0] / norms[norms.length - 1]
-      const vanish = !(change >= 1 / HEALTHY.gradients)
-      const explode = !(change <= HEALTHY.gradients)
-      const course = `from the last layer to the first, gradients become ${short(change)} times as large`
-      check(
-        'gradients',
-        !vanish && !explode,
-        vanish || explode
-          ? `${course}: they ${vanish ? 'vanish' : 'explode'}; ` +
-              `initialise with he() or xavier(), normalise, or add residual connections`
-          : course,
-      )
-    }
-
-    // Units that do not learn, after those few steps: too high a rate kills them.
-    const dead = later.filter((layer) => layer.dead !== undefined)
-    if (dead.length) {
-      const bad = dead.filter((layer) => layer.dead! > HEALTHY.dead)
-      const worst = `at most ${percent(Math.max(...dead.map((layer) => layer.dead!)))} of the ReLUs of a layer never fire`
-      const cure = ': lower the learning rate, take smaller biases, or leakyRelu'
-      check('dead units', !bad.length, bad.length ? `${worst} (${list(bad.map(label))})${cure}` : worst)
-    }
-    const saturated = later.filter((layer) => layer.saturated !== undefined)
-    if (saturated.length) {
-      const bad = saturated.filter((layer) => layer.saturated! > HEALTHY.saturated)
-      const most = percent(Math.max(...saturated.map((layer) => layer.saturated!)))
-      const worst = `at most ${most} of the values of a layer are saturated`
-      const cure = ': scale the data, take smaller initial weights, or relu'
-      check('saturation', !bad.length, bad.length ? `${worst} (${list(bad.map(label))})${cure}` : worst)
-    }
-
-    const ok = checks.every((one) => one.ok)
-    const text = checks.map((one) => `${one.ok ? 'ok   ' : 'LOOK '} ${one.name}: ${one.text}`).join('\n')
-    const overfit = { examples, steps: done, first, last }
-    return { ok, checks, layers, weights, initialLoss, expectedLoss, overfit, text, toString: () => text }
-  } finally {
-    restore()
-  }
+  })
 }
 
-function label({ path, kind }: ActivationStatistics): string {
-  return [path, kind].filter(Boolean).join(' ')
+function parametersOf({ gradients }: Model): number {
+  return Object.values(gradients).reduce((sum, { data }) => sum + data.length, 0)
 }
 
-function percent(part: number): string {
-  return `${Number((100 * part).toPrecision(3))} %`
+/** Parameters and values of one example: what a step takes time for. */
+function sizeOf(model: Model): number {
+  const bytes = model.dtype === 'float64' ? 8 : 4
+  return parametersOf(model) + model.memory.activations / bytes / model.batch
 }
 
-function normOf(values: Tensor['data']): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i] * values[i]
-  return Math.sqrt(sum)
+function report(subject: Subject): Babysitting {
+  const { model } = subject
+  const first = lookAtFirst(subject)
+  const { layers, surveyed, initialLoss, expectedLoss, penalty, start } = first
+  const { own, weights, pace } = trainAndWeigh(subject, first.gradientNorms)
+  const after = isBroken(own) ? [] : survey(subject)
+
+  const images = model.input.shape.length > 2
+  const columns = columnsOf(subject.data.x, subject.rows, images ? model.input.shape[1] : sizesOf(model).inputSize)
+  const inputs = checkInputs(columns, layers)
+  const targets = checkTargets(subject)
+  const isScaled = inputs.ok && targets.ok
+  const weightCheck = checkWeights(subject)
+  const outputs = checkOutputs(subject, surveyed)
+  const gradients = checkGradients(layers)
+  const atFirst = [...checkDead(surveyed, [], true), ...checkSaturation(surveyed, [], true)]
+
+  const cause = [inputs, targets, weightCheck, outputs, ...atFirst, ...gradients].find(({ ok }) => !ok)?.name ?? ''
+  const chance = expectedLoss + penalty
+  const alone = cause !== '' || sizesOf(model).fullBatch || subject.rate === 0
+  const rates = alone ? { start, chance, own, others: [] } : tryRates(subject, start, chance, own)
+  const promising = rates.others.slice(0, 2).map(({ rate }) => rate)
+  const others = sizesOf(model).fullBatch
+    ? []
+    : [...promising, 10 * subject.rate, subject.rate / 10, 100 * subject.rate]
+  const byHeart = checkByHeart(subject, others)
+
+  const checks = [
+    inputs,
+    checkFeatures(columns, mostFrequent(subject.sample.x)),
+    targets,
+    checkRows(subject),
+    ...(targets.ok || sizesOf(model).targets === 'values' ? [checkLabels(subject, [subject.rate, ...promising])] : []),
+    checkInitialLoss(initialLoss, expectedLoss, sizesOf(model).targets, isScaled),
+    ...checkPenalty(penalty, initialLoss),
+    weightCheck,
+    outputs,
+    ...checkDead(surveyed, after, byHeart.check.ok),
+    ...checkSaturation(surveyed, after, own.level < 0.5 * Math.min(start, chance)),
+    ...gradients,
+    checkRate(subject, rates, pace, cause),
+    byHeart.check,
+  ]
+  const ok = checks.every((one) => one.ok)
+  const text = checks.map((one) => `${one.ok ? 'ok   ' : 'LOOK '} ${one.name}: ${one.text}`).join('\n')
+  const { overfit } = byHeart
+  return { ok, checks, layers, weights, initialLoss, expectedLoss, overfit, text, toString: () => text }
+}
+
+/** What can be seen of a model as it is. */
+function lookAtFirst(subject: Subject) {
+  const { passes, model, sample, batch } = subject
+  passes.reset()
+  const surveyed = survey(subject)
+  passes.load(sample, batch)
+  const layers = inspect(passes, batch, true)
+  const gradientNorms = new Map(Object.entries(model.gradients).map(([name, { data }]) => [name, norm(data)]))
+  const penalty = passes.penalty()
+  passes.reset()
+  const start = lossOfBatches(subject)
+  passes.withoutRegularisation()
+  passes.load(sample, batch)
+  const initialLoss = passes.loss(batch)
+  const expectedLoss = passes.lossOfZeros(batch)
+  return { surveyed, layers, gradientNorms, penalty, start, initialLoss, expectedLoss }
+}
+
+/** Trains at the rate of the model, and weighs the first updates. */
+function trainAndWeigh(subject: Subject, gradientNorms: ReadonlyMap<string, number>) {
+  const { model } = subject
+  const before = new Map<string, Tensor['data']>()
+  let weights: WeightStatistics[] = []
+  let pace: Pace = { ratios: [], least: NaN }
+  const own: Course = train(subject, subject.rate, (step) => {
+    if (step > 5) return
+    const moved = Object.keys(model.gradients).flatMap((name) => {
+      const { data, shape } = model.parameters[name]
+      const was = before.get(name)
+      if (shape.length < 2 || data.length < 2) return []
+      before.set(name, data.slice())
+      if (!was) return []
+      const update = norm(data.map((v, i) => v - was[i]))
+      const usual = Math.sqrt((2 * data.length) / (shape[0] + data.length / shape[0]))
+      const size = norm(was)
+      const weight = { name, norm: size, gradientNorm: gradientNorms.get(name)!, updateRatio: update / size }
+      return [{ weight, pace: update / Math.max(size, usual) }]
+    })
+    weights = moved.map(({ weight }) => weight)
+    pace = { ratios: weights.map(({ updateRatio }) => updateRatio), least: least(moved.map((one) => one.pace)) }
+  })
+  return { own, weights, pace }
 }

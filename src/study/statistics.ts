@@ -1,10 +1,13 @@
 // Values and gradients of every layer, as CS231n plots them ("Babysitting the learning process").
 
-import type { Labels, Numbers } from '../data/batches'
-import { DataError, PlanError, checkOptions, finite, integer, show } from '../errors'
-import type { Model } from '../model/model'
-import type { Tensor } from '../tensor'
-import { checkData } from '../training/feed'
+import { type Labels, type Numbers, readRows } from '../data/batches'
+import { PlanError, checkArguments, checkOptions, finite, integer, numbers, show } from '../errors'
+import { type Model, coreOf } from '../model/model'
+import type { Output } from '../plan/calls'
+import { type Tensor, product } from '../tensor'
+import { checkBatch, checkData } from '../training/feed'
+import { moments } from './numbers'
+import { type Passes, checkModel, unchanged } from './passes'
 
 /** How often values of which size occur. */
 export interface Histogram {
@@ -46,17 +49,17 @@ export interface ActivationStatistics {
 
 /** What activationStatistics is asked for. */
 export interface StatisticsOptions {
-  /** Asks for histograms of so many bins. */
+  /** Asks for histograms of so many bins, at most 10,000. 0 unless given: none. */
   bins?: number
   /** Where they begin and end; three standard deviations on either side of the mean unless given. */
   range?: readonly [low: number, high: number]
 }
 
 /** The slope of a saturating unit from its output, as a share of the steepest. */
-const SLOPES: Record<string, ((y: number) => number) | undefined> = {
-  sigmoid: (y) => 4 * y * (1 - y),
-  tanh: (y) => 1 - y * y,
-}
+const SLOPES = new Map<string, (y: number) => number>([
+  ['sigmoid', (y) => 4 * y * (1 - y)],
+  ['tanh', (y) => 1 - y * y],
+])
 const SATURATED = 0.05
 
 /**
@@ -88,96 +91,115 @@ export function activationStatistics(
   options: StatisticsOptions = {},
 ): ActivationStatistics[] {
   const where = 'activationStatistics'
-  checkOptions(where, options, ['bins', 'range'])
-  const bins = options.bins === undefined ? 0 : integer(where, 'bins', options.bins, 1)
-  const range = options.range?.map((edge) => finite(where, 'each end of range', edge))
-  if (range && !(range.length === 2 && range[0] < range[1])) {
-    throw new PlanError(`${where}: range must be [low, high], low below high, got ${show(range)}`)
-  }
-  if (y !== undefined) {
-    model.needLoss(where)
-    model.needTraining(where)
-    const n = checkData(where, model, { x, y })
-    if (n > model.batch) throw new DataError(`${where}: ${n} rows, more than the batch of ${model.batch}`)
-    const restore = model.snapshot()
-    model.loadBatch({ x, y }, n, undefined, 0)
-    const result = inspect(model, n, true, bins, range)
-    restore()
-    return result
-  }
-  const restore = model.snapshot()
-  // Checks x, and loads it.
-  const [n] = model.forward(x).shape
-  const result = inspect(model, n, false, bins, range)
-  restore()
-  return result
+  checkArguments(where, arguments, 4)
+  checkModel(where, model)
+  const { bins, range } = checkHistogram(where, options)
+  const hasTargets = y !== undefined
+  if (hasTargets) checkModel(where, model, 'loss', 'training')
+  const core = coreOf(where, model)
+  const { input, dtype } = core
+  const data = hasTargets
+    ? checkData(where, core, { x, y })
+    : { x: readRows('x', x, input.size, input.shape, dtype), y: undefined }
+  const rows = data.x.length / input.size
+  checkBatch(where, core, rows)
+  return unchanged(model, (passes) => {
+    passes.load(data, rows)
+    return inspect(passes, rows, hasTargets, bins, range)
+  })
+}
+
+function checkHistogram(where: string, options: StatisticsOptions) {
+  const read = checkOptions(where, options, ['bins', 'range'])
+  const bins = read.bins === undefined ? 0 : integer(where, 'bins', read.bins, 1, 10_000)
+  if (read.range === undefined) return { bins, range: undefined }
+  const edge = (name: string, value: unknown) => finite(where, `each end of range, ${name},`, value)
+  const range = numbers(where, 'range', read.range, '[low, high], low below high', edge)
+  if (range.length === 2 && range[0] < range[1]) return { bins, range }
+  throw new PlanError(`${where}: range must be [low, high], low below high, got ${show(range)}`)
 }
 
 /** What activationStatistics gives, of the n loaded rows. */
 export function inspect(
-  model: Model<never>,
+  passes: Passes,
   n: number,
   gradient: boolean,
-  bins: number,
-  range?: number[],
+  bins = 0,
+  range?: readonly number[],
 ): ActivationStatistics[] {
-  const found = new Map<number, { -readonly [K in keyof ActivationStatistics]: ActivationStatistics[K] }>()
-  model.inspect(n, gradient, ({ path, kinds }, y, values, part) => {
-    const layer = found.get(part)
-    if (layer) {
-      if (!y.constant) layer.gradients = statistics(values, bins, range)
+  const found = new Map<Output, { -readonly [K in keyof ActivationStatistics]: ActivationStatistics[K] }>()
+  passes.see(n, gradient, (output, values, isGradient) => {
+    if (isGradient) {
+      found.get(output)!.gradients = statistics(values, bins, range)
       return
     }
-    const activations = y.beforeRelu ? values.map((v) => Math.max(0, v)) : values
-    const last = kinds[kinds.length - 1]
-    const slope = SLOPES[last]
-    found.set(part, {
-      path,
-      kind: kinds.join(' + '),
-      shape: y.shape,
+    const { layer, value, beforeRelu } = output
+    const activations = beforeRelu ? values.map((v) => Math.max(0, v)) : values
+    const last = layer.kind.split(' + ').at(-1)!
+    found.set(output, {
+      path: layer.path,
+      kind: layer.kind,
+      shape: value.shape,
       activations: statistics(activations, bins, range),
-      ...(last === 'relu' && { dead: deadUnits(activations, n, y.shape) }),
-      ...(slope && { saturated: share(activations, (v) => slope(v) < SATURATED) }),
+      ...(last === 'relu' && { dead: share(firing(activations, n, value.shape), (fires) => !fires) }),
+      ...(saturates(last) && { saturated: saturation(last, activations) }),
     })
   })
   return [...found.values()]
 }
 
-function share(values: Tensor['data'], test: (v: number) => boolean): number {
+/** Whether a unit of this kind has slopes that go towards 0 on both sides. */
+export function saturates(kind: string): boolean {
+  return SLOPES.has(kind)
+}
+
+/** The share of these outputs of units of a kind that saturates, whose slope is less than a twentieth of the steepest. */
+export function saturation(kind: string, values: Tensor['data']): number {
+  const slope = SLOPES.get(kind)!
+  return share(values, (v) => slope(v) < SATURATED)
+}
+
+function share(values: ArrayLike<number>, test: (v: number) => boolean): number {
   let count = 0
   for (let i = 0; i < values.length; i++) if (test(values[i])) count++
   return count / values.length
 }
 
-/** Of (n, units, ...) values, the share of units that never are above 0. */
-function deadUnits(values: Tensor['data'], n: number, [units, ...rest]: readonly number[]): number {
-  const size = rest.reduce((product, d) => product * d, 1)
-  let dead = 0
+/** Of (n, units, ...) values, 1 for each unit that is above 0 somewhere; added to `fires`, if given. */
+export function firing(
+  values: Tensor['data'],
+  n: number,
+  shape: readonly number[],
+  fires: Uint8Array = new Uint8Array(shape[0]),
+): Uint8Array {
+  const [units, ...rest] = shape
+  const size = product(rest)
   for (let unit = 0; unit < units; unit++) {
-    let fires = false
-    for (let i = 0; i < n && !fires; i++) {
+    for (let i = 0; i < n && !fires[unit]; i++) {
       const first = (i * units + unit) * size
-      for (let j = first; j < first + size && !fires; j++) fires = !(values[j] <= 0)
+      // Written so that a NaN counts as firing: it is no dead unit.
+      for (let j = first; j < first + size && !fires[unit]; j++) if (!(values[j] <= 0)) fires[unit] = 1
     }
-    if (!fires) dead++
   }
-  return dead / units
+  return fires
 }
 
-function statistics(values: Tensor['data'], bins: number, range?: number[]): Statistics {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i]
-  const mean = sum / values.length
-  let squares = 0
-  for (let i = 0; i < values.length; i++) squares += (values[i] - mean) ** 2
-  const std = Math.sqrt(squares / values.length)
+function statistics(values: Tensor['data'], bins: number, range?: readonly number[]): Statistics {
+  const { mean, std } = moments(values)
   if (!bins) return { mean, std }
-  const [low, high] = range ?? [mean - 3 * std, mean + 3 * std]
+  const [low, high] = range ?? [clamp(mean - 3 * std), clamp(mean + 3 * std)]
   const counts = Array<number>(bins).fill(0)
+  // In quarters, for the distance between the ends of the range may be more than the largest number.
+  const width = high / 4 - low / 4
   for (let i = 0; i < values.length; i++) {
-    // All the same value: in the middle. A NaN is in no bin.
-    const at = high > low ? Math.floor(((values[i] - low) / (high - low)) * bins) : bins >> 1
+    // All the same value: in the middle. A NaN is in no bin, and where it is, nobody knows the ends.
+    const place = width > 0 ? ((values[i] / 4 - low / 4) / width) * bins : low === high ? bins / 2 : NaN
+    const at = Math.floor(place)
     if (at === at) counts[Math.min(Math.max(at, 0), bins - 1)]++
   }
   return { mean, std, histogram: { low, high, counts } }
+}
+
+function clamp(edge: number): number {
+  return Math.min(Math.max(edge, -Number.MAX_VALUE), Number.MAX_VALUE)
 }

@@ -4,39 +4,30 @@ import {
   type Data,
   type Labels,
   type Numbers,
-  checkFinite,
-  checkLabel,
-  checkProbabilities,
-  countRows,
+  type TypedNumbers,
+  copyLabels,
+  copyRows,
+  readData,
+  readLabels,
+  readRows,
+  viewRows,
 } from '../data/batches'
-import type { Tensor } from '../tensor'
-import { DataError, show } from '../errors'
-import type { LossStep } from '../losses'
+import { DataError, callable, checkNoPromise, readSafely, show } from '../errors'
+import type { Core } from './core'
+import { settle } from './step'
 
 /** Batches { x, y } of any size up to that of the model; a function is called for each epoch. */
 export type Batches = Iterable<Data> | (() => Iterable<Data>)
 /** The same, from a file, a network or a worker. */
 export type AsyncBatches = AsyncIterable<Data> | (() => AsyncIterable<Data>)
 
-/** What a feed needs of a model. */
-export interface Loadable {
-  readonly batch: number
-  readonly input: Tensor
-  readonly inputSize: number
-  /** Classes of the labels; 0 where the targets are values, `targetSize` of them for each example. */
-  readonly classes: number
-  readonly targets: LossStep['targets']
-  readonly targetSize: number
-  /** Puts n rows, rows[first] and on, where the next pass finds them. */
-  loadBatch(data: Data, n: number, rows: ArrayLike<number> | undefined, first: number): void
-}
-
+/** Where batches come from, in the order in which they are taken. */
 export interface Feed {
   /** In an epoch; NaN where that is not known ahead. */
   readonly rows: number
   readonly batches: number
-  /** Begins an epoch. Whether next() gives promises. */
-  start(epoch: number): boolean
+  /** Begins an epoch; `order`, if given, is that of the rows. Whether next() gives promises. */
+  start(epoch: number, order?: ArrayLike<number>): boolean
   /** Gets the next batch; false where there is none. */
   next(): boolean | Promise<boolean>
   /** Loads it into the model; returns its rows. */
@@ -45,55 +36,107 @@ export interface Feed {
   close(): unknown
 }
 
-/** Checks data before a run: rows, labels and every number. Returns the number of rows. */
-export function checkData(where: string, model: Loadable, data: Data, name = ''): number {
-  if (data === null || typeof data !== 'object' || !data.x || !data.y) {
-    throw new DataError(`${where}: ${name.replace(/\W+$/, '') || 'data'} must be an object { x, y }, got ${show(data)}`)
-  }
-  const { x, y } = data
-  const rows = countRows(`${name}x`, x, model.inputSize, model.input.shape.slice(1))
-  if (model.classes) {
-    if (typeof y !== 'object' || typeof y.length !== 'number')
-      throw new DataError(`${name}y: want labels, got ${show(y)}`)
-    if (y.length !== rows) throw new DataError(`${name}y: ${y.length} labels for ${rows} rows of x`)
-    for (let row = 0; row < rows; row++) checkLabel(y as Labels, row, model.classes, `${name}y`)
-  } else {
-    const targets = countRows(`${name}y`, y, model.targetSize, [model.targetSize])
-    if (targets !== rows) throw new DataError(`${name}y: ${targets} rows of targets for ${rows} rows of x`)
-    checkValues(`${name}y`, model, y)
-  }
-  checkFinite(`${name}x`, x, model.inputSize)
-  return rows
+/** Data that has been read once and checked: rows of x, and their targets. */
+export interface Checked {
+  readonly rows: number
+  readonly x: TypedNumbers
+  readonly y: TypedNumbers
 }
 
-/** Throws a DataError that names the first row with a target that is none; labels are checked where they are copied. */
-export function checkValues(name: string, { targets, targetSize }: Loadable, y: Labels | Numbers): void {
-  if (targets === 'values') checkFinite(name, y as Numbers, targetSize)
-  if (targets === 'probabilities') checkProbabilities(name, y as Numbers, targetSize)
+/** Throws a DataError where numbers are handed in for { x, y }. */
+export function checkOneObject(where: string, data: unknown, what = 'data'): void {
+  if (isStream(data) || !(ArrayBuffer.isView(data) || readSafely(where, what, () => Array.isArray(data)))) return
+  throw new DataError(`${where}: ${what} must be one object { x, y }, got an array; hand in ${where}({ x, y })`)
+}
+
+/** Reads and checks data before a run: its members, rows, labels and every number. */
+export function checkData(where: string, core: Core, data: Data, name = ''): Checked {
+  const what = name.replace(/\W+$/, '') || 'data'
+  checkNoPromise(where, what, data)
+  checkOneObject(where, data, what)
+  const { x, y } = readData(where, data, what)
+  return checkRows(core, x, y, name)
+}
+
+/** Reads and checks x and y. */
+export function checkRows(core: Core, x: Numbers, y: Labels | Numbers, name = ''): Checked {
+  const { input, output, dtype, classes, loss } = core
+  const examples = readRows(`${name}x`, x, input.size, input.shape, dtype)
+  const rows = examples.length / input.size
+  if (classes) return { rows, x: examples, y: readLabels(`${name}y`, y, rows, classes) }
+  const probabilities = loss?.targets === 'probabilities'
+  const targets = readRows(`${name}y`, y as Numbers, output.size, output.shape, dtype, probabilities)
+  const count = targets.length / output.size
+  if (count !== rows) throw new DataError(`${name}y: ${count} rows of targets for ${rows} rows of x`)
+  return { rows, x: examples, y: targets }
+}
+
+/** Throws a DataError where there are more rows than a pass can take. */
+export function checkBatch(where: string, core: Core, rows: number, name = ''): void {
+  if (rows <= core.batch) return
+  throw new DataError(
+    `${where}: ${name}${rows} rows, but the model was planned for batches of at most ${core.batch}; ` +
+      `hand in fewer, or create it with batch: ${rows}`,
+  )
+}
+
+/**
+ * Puts n rows, rows[first] and on or, without `rows`, first and on, where the next pass finds them. `views` are those of
+ * viewRows, for speed.
+ */
+export function loadBatch(
+  core: Core,
+  { x, y }: Checked,
+  n: number,
+  rows?: ArrayLike<number>,
+  first = 0,
+  views?: readonly TypedNumbers[],
+): void {
+  settle(core)
+  const { classes, labels, values, input, output, tensors } = core
+  if (classes) copyLabels(y, classes, labels, n, rows, first)
+  else copyRows(y, output.size, values, n, rows, first)
+  copyRows(x, input.size, tensors.input.data, n, rows, first, views)
 }
 
 /** Whether this is batches rather than data. */
 export function isStream(data: unknown): data is Batches | AsyncBatches {
   if (typeof data === 'function') return true
-  return typeof data === 'object' && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data)
+  if (typeof data !== 'object' || data === null || ArrayBuffer.isView(data)) return false
+  try {
+    // An array may hold batches; numbers are a mistake that checkData explains.
+    if (Array.isArray(data) && data.length && typeof data[0] !== 'object') return false
+    return Symbol.iterator in data || Symbol.asyncIterator in data
+  } catch {
+    // What cannot be looked at, too.
+    return false
+  }
 }
 
-/** Batches of `batch` rows, in the order of `rows` if given; the data has been checked. */
-export function arrayFeed(model: Loadable, data: Data, batch: number, rows: ArrayLike<number> | number): Feed {
-  const count = typeof rows === 'number' ? rows : rows.length
-  const order = typeof rows === 'number' ? undefined : rows
+/** Batches of at most `batch` of the first `rows` rows: in the order of `order`, if given. */
+export function arrayFeed(
+  core: Core,
+  data: Checked,
+  batch: number,
+  { rows = data.rows, order, dropLast = false }: { rows?: number; order?: ArrayLike<number>; dropLast?: boolean } = {},
+): Feed {
+  const taken = dropLast ? rows - (rows % batch) : rows
+  // Rows in an order of their own are copied one by one.
+  const views = order && viewRows(data.x, core.input.size)
+  let current = order
   let first = 0
   return {
-    rows: count,
-    batches: Math.ceil(count / batch),
-    start() {
+    rows: taken,
+    batches: Math.ceil(taken / batch),
+    start(_, shuffled = order) {
+      current = shuffled
       first = 0
       return false
     },
-    next: () => first < count,
+    next: () => first < taken,
     load() {
-      const n = Math.min(batch, count - first)
-      model.loadBatch(data, n, order, first)
+      const n = Math.min(batch, taken - first)
+      loadBatch(core, data, n, current, first, views)
       first += n
       return n
     },
@@ -102,14 +145,20 @@ export function arrayFeed(model: Loadable, data: Data, batch: number, rows: Arra
 }
 
 /** The batches of an iterable, each checked when it comes. */
-export function streamFeed(where: string, model: Loadable, source: Batches | AsyncBatches, name = ''): Feed {
+export function streamFeed(where: string, core: Core, source: Batches | AsyncBatches, name = ''): Feed {
+  if (typeof source === 'function') callable(where, name || 'data', source, 'a function that gives batches')
   let iterator: Iterator<Data> | AsyncIterator<Data>
   let finished = true
   let epoch = 0
   let index = 0
-  let current: Data
-  let n = 0
-  const take = ({ done, value }: IteratorResult<Data>): boolean => {
+  let current: Checked
+  const take = (result: IteratorResult<Data>): boolean => {
+    if (result === null || typeof result !== 'object') {
+      throw new DataError(
+        `${where}: ${name || 'data'}: its iterator's next() must give { value, done }, got ${show(result)}`,
+      )
+    }
+    const { done, value } = result
     if (done) {
       finished = true
       if (index) return false
@@ -119,14 +168,8 @@ export function streamFeed(where: string, model: Loadable, source: Batches | Asy
       )
     }
     const prefix = `${name && `${name}, `}batch ${index} of epoch ${epoch}: `
-    n = checkData(where, model, value, prefix)
-    if (n > model.batch) {
-      throw new DataError(
-        `${where}: ${prefix}${n} rows, but the model was planned for batches of at most ${model.batch}; ` +
-          `hand in fewer, or create it with batch: ${n}`,
-      )
-    }
-    current = value
+    current = checkData(where, core, value, prefix)
+    checkBatch(where, core, current.rows, prefix)
     index++
     return true
   }
@@ -141,17 +184,23 @@ export function streamFeed(where: string, model: Loadable, source: Batches | Asy
         throw new DataError(`${where}: the function must give an iterable of batches { x, y }, got ${show(batches)}`)
       }
       const isAsync = Symbol.asyncIterator in batches
-      iterator = isAsync ? batches[Symbol.asyncIterator]() : (batches as Iterable<Data>)[Symbol.iterator]()
+      const open: unknown = isAsync ? batches[Symbol.asyncIterator] : (batches as Iterable<Data>)[Symbol.iterator]
+      const made: unknown = typeof open === 'function' ? open.call(batches) : open
+      if (typeof (made as Iterator<Data> | undefined)?.next !== 'function') {
+        throw new DataError(`${where}: ${name || 'data'}: its iterator has no next(), got ${show(made)}`)
+      }
+      iterator = made as Iterator<Data>
       finished = false
       return isAsync
     },
     next() {
-      const result = iterator.next()
-      return 'then' in result ? result.then(take) : take(result)
+      const result: unknown = iterator.next()
+      const promised = typeof (result as PromiseLike<unknown> | undefined)?.then === 'function'
+      return promised ? (result as Promise<IteratorResult<Data>>).then(take) : take(result as IteratorResult<Data>)
     },
     load() {
-      model.loadBatch(current, n, undefined, 0)
-      return n
+      loadBatch(core, current, current.rows)
+      return current.rows
     },
     close() {
       if (finished) return
@@ -159,4 +208,10 @@ export function streamFeed(where: string, model: Loadable, source: Batches | Asy
       return iterator.return?.()
     },
   }
+}
+
+/** Data that is checked now, or batches that are checked as they come. */
+export function feedOf(where: string, core: Core, data: Data | Batches | AsyncBatches, name = ''): Feed {
+  if (isStream(data)) return streamFeed(where, core, data, name)
+  return arrayFeed(core, checkData(where, core, data, name && `${name}.`), core.batch)
 }

@@ -1,8 +1,20 @@
 // Augmentation: random changes of each image of a batch, in place, in the model's own input.
 
 import type { Tensor } from '../../tensor'
-import { PlanError, checkOptions, finite, integer, show } from '../../errors'
-import { type Random, createRandom } from '../../random'
+import {
+  DataError,
+  PlanError,
+  callable,
+  checkArguments,
+  checkOptions,
+  few,
+  finite,
+  integer,
+  quote,
+  readSafely,
+  show,
+} from '../../errors'
+import { type Random, createDraws } from '../../random'
 
 /** Where an image is: C planes of H x W values in `data`, one after the other, the first at `at`. */
 export interface ImageShape {
@@ -38,50 +50,86 @@ const STREAM = 2
  *     const transform = augment([randomCrop({ pad: 4 }), horizontalFlip()], { seed: 1 })
  *     await model.fit(data, { epochs: 10, transform })
  *
- * The draws come from a stream of its own, from `seed` (0 unless given), so the same seed gives the same images, bit
- * for bit, on every engine and runtime. The stream goes on from batch to batch: make a new one for a run that is to
- * repeat another. Throws a PlanError for a model whose input is no image, [channels, height, width].
+ * The draws are a function of `seed`, 0 unless given, and of the number of the training pass, which fit hands in (by hand:
+ * of the number of calls before, unless given), so the same seed gives the same images, bit for bit, on every engine and
+ * runtime, and a run that goes on draws as one that was never stopped. Throws a PlanError for a model whose input is no image, [channels, height, width].
  */
 export function augment(
   augmentations: readonly Augmentation[],
   options: { seed?: number } = {},
-): (input: Tensor, n: number) => void {
-  checkOptions('augment', options, ['seed'])
-  if (!Array.isArray(augmentations) || augmentations.some((one) => typeof one?.prepare !== 'function')) {
-    throw new PlanError('augment: want a list of augmentations, such as [horizontalFlip(), randomCrop({ pad: 4 })]')
-  }
-  const list = augmentations.slice()
-  const random = createRandom(integer('augment', 'seed', options.seed ?? 0, 0), STREAM)
+): (input: Tensor, n: number, pass?: number) => void {
+  const where = 'augment'
+  checkArguments(where, arguments, 2, 'the augmentations go into one list')
+  const { seed } = checkOptions(where, options, ['seed'])
+  const list = readSafely(where, 'the augmentations', () => {
+    const all = Array.isArray(augmentations) ? Array.from(augmentations as (Augmentation | null | undefined)[]) : [null]
+    return all.map((one) => {
+      if (typeof one?.prepare === 'function') {
+        callable(where, 'prepare', one.prepare, 'a function (shape) => change')
+        return one
+      }
+      throw new PlanError(`${where}: want a list of augmentations, such as [horizontalFlip(), randomCrop({ pad: 4 })]`)
+    })
+  })
+  const random = createDraws(integer(where, 'seed', seed ?? 0, 0), STREAM)
+  let calls = 0
   let image: ImageShape = { channels: 0, height: 0, width: 0 }
   let changes: Change[] = []
   let size = 0
-  return ({ shape, data }, n) => {
-    if (shape.length !== 4) {
-      const got = shape.slice(1).join(', ')
-      throw new PlanError(`augment: want images, an input of [channels, height, width], got [${got}]`)
-    }
+  return (input, n, pass = calls) => {
+    const { shape, data } = checkImages(input)
     if (shape[1] !== image.channels || shape[2] !== image.height || shape[3] !== image.width) {
       const next = { channels: shape[1], height: shape[2], width: shape[3] }
-      changes = list.map((one) => one.prepare(next))
+      changes = list.map((one) => {
+        const name = `prepare of ${quote(one.kind)}`
+        return callable(where, name, one.prepare(next), 'a function that gives a function (data, at, random)')
+      })
       image = next
       size = next.channels * next.height * next.width
     }
+    if (!(Number.isInteger(n) && n >= 0 && n * size <= data.length)) {
+      throw new DataError(`${where}: the input has ${data.length / size} images, got ${show(n)} for their number`)
+    }
+    random.begin(integer(where, 'the number of the pass', pass, 0, 4294967295))
+    calls = pass + 1
     for (let i = 0; i < n; i++) {
       for (let j = 0; j < changes.length; j++) changes[j](data, i * size, random)
     }
   }
 }
 
+/** The input of a model, if it is images; a PlanError where it is none. Allocates nothing: it is called in each step. */
+function checkImages(input: Tensor): Tensor {
+  if (!isTensor(input)) throw new PlanError(`augment: want the input of a model, { shape, data }, got ${show(input)}`)
+  const { shape } = input
+  if (shape.length === 4 && shape[1] >= 1 && shape[2] >= 1 && shape[3] >= 1) return input
+  throw new PlanError(`augment: want images, an input of [channels, height, width], got [${few(shape.slice(1))}]`)
+}
+
+function isTensor(value: unknown): value is Tensor {
+  try {
+    const { shape, data } = value as Partial<Tensor>
+    return Array.isArray(shape) && ArrayBuffer.isView(data) && data.length >= 0
+  } catch {
+    return false
+  }
+}
+
 // ---- for augmentations ----
+
+/** The greatest number of float32, as it is in both precisions: what is filled in must be finite. */
+const MAX_VALUE = 2 ** 128 - 2 ** 104
 
 /** What comes where an image has nothing: one number, or one for each channel. */
 export type Fill = number | readonly number[]
 
 /** `fill` as a list of one value or more, 0 unless given. */
 export function checkFill(where: string, fill: Fill = 0): readonly number[] {
-  const values = Array.isArray(fill) ? (fill as readonly number[]) : [fill as number]
-  if (!values.length) throw new PlanError(`${where}: fill must be a number, or one for each channel, got []`)
-  return values.map((value) => finite(where, 'fill', value))
+  return readSafely(where, 'fill', () => {
+    const values = Array.isArray(fill) ? Array.from(fill as readonly number[]) : [fill as number]
+    if (!values.length) throw new PlanError(`${where}: fill must be a number, or one for each channel, got []`)
+    return values.map((value) => finite(where, 'fill', value, -MAX_VALUE, MAX_VALUE))
+  })
 }
 
 /** One value for each channel. */
@@ -92,12 +140,15 @@ export function fillChannels(where: string, fill: readonly number[], channels: n
   return Float64Array.from({ length: channels }, (_, c) => fill[fill.length === 1 ? 0 : c])
 }
 
-/** A range [min, max] of finite numbers, each at least `least`. */
-export function range(where: string, name: string, value: unknown, least = -Infinity): [number, number] {
-  if (!Array.isArray(value) || value.length !== 2) {
-    throw new PlanError(`${where}: ${name} must be a range [min, max], got ${show(value)}`)
-  }
-  const [min, max] = value.map((end) => finite(where, name, end, least))
+/** `value` if it is a number of at least `least`, and not beyond `most`, which no one needs; else a PlanError. */
+export function within(where: string, name: string, value: unknown, least: number, most: number): number {
+  return finite(where, name, finite(where, name, value, least), least, most)
+}
+
+/** A range [min, max] of numbers from `least` to `most`. */
+export function range(where: string, name: string, value: unknown, least: number, most: number): [number, number] {
+  const ends = readSafely(where, name, () => (Array.isArray(value) ? Array.from(value as unknown[]) : []))
+  const [min, max] = ends.length === 2 ? ends.map((end) => within(where, name, end, least, most)) : [1, 0]
   if (min > max) throw new PlanError(`${where}: ${name} must be a range [min, max], got ${show(value)}`)
   return [min, max]
 }

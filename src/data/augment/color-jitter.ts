@@ -1,7 +1,7 @@
 // Brightness, contrast, saturation and hue, as torchvision's ColorJitter defines them on images of floats.
 
-import { PlanError, checkOptions, finite } from '../../errors'
-import { type Augmentation, type Change, between, range } from './augment'
+import { PlanError, checkArguments, checkOptions, finite, show } from '../../errors'
+import { type Augmentation, type Change, between, range, within } from './augment'
 
 /** A number b stands for a range: of factors [1 - b, 1 + b], not below 0; of hue [-b, b]. */
 export type Amount = number | readonly [number, number]
@@ -28,14 +28,15 @@ export interface ColorJitterOptions {
  *     colorJitter({ brightness: 0.2, contrast: 0.2, saturation: 0.2, hue: 0.05 })
  */
 export function colorJitter(options: ColorJitterOptions): Augmentation {
-  checkOptions('colorJitter', options, ['brightness', 'contrast', 'saturation', 'hue', 'max'])
-  const max = finite('colorJitter', 'max', options.max ?? 255)
+  checkArguments('colorJitter', arguments, 1)
+  const read = checkOptions('colorJitter', options, ['brightness', 'contrast', 'saturation', 'hue', 'max'])
+  const max = finite('colorJitter', 'max', read.max ?? 255, -Infinity, MAX_WHITE)
   if (max <= 0) throw new PlanError(`colorJitter: max must be above 0, got ${max}`)
   const ranges = {
-    brightness: factors('brightness', options.brightness),
-    contrast: factors('contrast', options.contrast),
-    saturation: factors('saturation', options.saturation),
-    hue: hues(options.hue),
+    brightness: factors('brightness', read.brightness),
+    contrast: factors('contrast', read.contrast),
+    saturation: factors('saturation', read.saturation),
+    hue: hues(read.hue),
   }
   return {
     kind: 'colorJitter',
@@ -81,6 +82,8 @@ export function colorJitter(options: ColorJitterOptions): Augmentation {
       }
       const order = Uint8Array.from(changes, (_, i) => i)
       return (data, at, random) => {
+        // From the same order each time: what is drawn depends on nothing drawn before.
+        for (let i = 0; i < order.length; i++) order[i] = i
         random.shuffle(order)
         for (let i = 0; i < order.length; i++) changes[order[i]](data, at, random)
       }
@@ -134,16 +137,20 @@ function channel(place: number, value: number, range: number): number {
   return value - range * Math.max(0, Math.min(k, 4 - k, 1))
 }
 
+/** A factor of more makes everything white, and times MAX_WHITE it must stay finite in float32. */
+const MAX_FACTOR = 1e6
+const MAX_WHITE = 1e9
+
 function factors(name: string, amount: Amount | undefined): [number, number] | undefined {
   if (amount === undefined) return undefined
-  if (typeof amount !== 'number') return range('colorJitter', name, amount, 0)
-  finite('colorJitter', name, amount, 0)
+  if (typeof amount !== 'number') return range('colorJitter', name, amount, 0, MAX_FACTOR)
+  within('colorJitter', name, amount, 0, MAX_FACTOR)
   return [Math.max(0, 1 - amount), 1 + amount]
 }
 
 function hues(amount: Amount | undefined): [number, number] | undefined {
   if (amount === undefined) return undefined
-  const [min, max] = range('colorJitter', 'hue', typeof amount === 'number' ? [-amount, amount] : amount)
+  const [min, max] = range('colorJitter', 'hue', typeof amount === 'number' ? [-amount, amount] : amount, -1, 1)
   if (min >= -0.5 && max <= 0.5) return [min, max]
-  throw new PlanError(`colorJitter: hue must be from -0.5 to 0.5, got ${JSON.stringify(amount)}`)
+  throw new PlanError(`colorJitter: hue must be from -0.5 to 0.5, got ${show(amount)}`)
 }

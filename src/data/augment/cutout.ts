@@ -1,16 +1,17 @@
-import { checkOptions, finite, pair } from '../../errors'
+import { checkArguments, checkOptions, finite, pair } from '../../errors'
 import { type Augmentation, type Fill, checkFill, fillChannels } from './augment'
 
 /**
  * Cutout (DeVries & Taylor, 2017): covers a rectangle of `size` ([height, width], or one number for a square) about a
  * random pixel, cut off at the edges of the image, with `fill` (0 unless given), one number or one for each channel;
- * with probability p (1 unless given).
+ * with probability `p` (1 unless given).
  */
 export function cutout(options: { size: number | readonly [number, number]; p?: number; fill?: Fill }): Augmentation {
-  checkOptions('cutout', options, ['size', 'p', 'fill'])
-  const size = pair('cutout', 'size', options.size, 1)
-  const p = finite('cutout', 'p', options.p ?? 1, 0, 1)
-  const fill = checkFill('cutout', options.fill)
+  checkArguments('cutout', arguments, 1)
+  const read = checkOptions('cutout', options, ['size', 'p', 'fill'])
+  const size = pair('cutout', 'size', read.size, 1)
+  const p = finite('cutout', 'p', read.p ?? 1, 0, 1)
+  const fill = checkFill('cutout', read.fill)
   return {
     kind: 'cutout',
     config: { size, p, fill },

@@ -1,10 +1,11 @@
-import { checkOptions, finite } from '../../errors'
+import { checkArguments, checkOptions, finite } from '../../errors'
 import type { Augmentation } from './augment'
 
-/** Mirrors an image, left to right, with probability p (0.5 unless given). */
+/** Mirrors an image, left to right, with probability `p` (0.5 unless given). */
 export function horizontalFlip(options: { p?: number } = {}): Augmentation {
-  checkOptions('horizontalFlip', options, ['p'])
-  const p = finite('horizontalFlip', 'p', options.p ?? 0.5, 0, 1)
+  checkArguments('horizontalFlip', arguments, 1)
+  const read = checkOptions('horizontalFlip', options, ['p'])
+  const p = finite('horizontalFlip', 'p', read.p ?? 0.5, 0, 1)
   return {
     kind: 'horizontalFlip',
     config: { p },

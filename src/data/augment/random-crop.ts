@@ -1,4 +1,4 @@
-import { checkOptions, pair } from '../../errors'
+import { checkArguments, checkOptions, pair } from '../../errors'
 import { type Augmentation, type Fill, checkFill, fillChannels } from './augment'
 
 /**
@@ -7,9 +7,10 @@ import { type Augmentation, type Fill, checkFill, fillChannels } from './augment
  * number or one for each channel.
  */
 export function randomCrop(options: { pad: number | readonly [number, number]; fill?: Fill }): Augmentation {
-  checkOptions('randomCrop', options, ['pad', 'fill'])
-  const pad = pair('randomCrop', 'pad', options.pad, 0)
-  const fill = checkFill('randomCrop', options.fill)
+  checkArguments('randomCrop', arguments, 1)
+  const read = checkOptions('randomCrop', options, ['pad', 'fill'])
+  const pad = pair('randomCrop', 'pad', read.pad, 0)
+  const fill = checkFill('randomCrop', read.fill)
   return {
     kind: 'randomCrop',
     config: { pad, fill },

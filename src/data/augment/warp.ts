@@ -5,7 +5,7 @@
 // neighbours; what lies outside has the value `fill`, so the edge fades into it. These are the conventions of
 // torchvision's affine and rotate with bilinear interpolation, without its quirk of fading twice where fill is given.
 
-import { PlanError, checkOptions, finite } from '../../errors'
+import { PlanError, checkArguments, checkOptions, finite } from '../../errors'
 import { cos, sin } from '../../kernels/math'
 import type { Random } from '../../random'
 import {
@@ -20,6 +20,10 @@ import {
 } from './augment'
 
 const RADIANS = 0.017453292519943295
+/** A hundred turns either way: of many more, no digit would be left for the angle. */
+const DEGREES = [-36_000, 36_000] as const
+/** An image that is enlarged, or made smaller, so many times is one colour. */
+const MAX_SCALE = 1000
 
 /**
  * Turns an image about its centre by a random angle in degrees, counter-clockwise where it is positive: from -degrees
@@ -27,13 +31,14 @@ const RADIANS = 0.017453292519943295
  * one number or one for each channel.
  */
 export function randomRotation(options: { degrees: number | readonly [number, number]; fill?: Fill }): Augmentation {
-  checkOptions('randomRotation', options, ['degrees', 'fill'])
-  const { degrees } = options
+  checkArguments('randomRotation', arguments, 1)
+  const read = checkOptions('randomRotation', options, ['degrees', 'fill'])
+  const { degrees } = read
   const angles =
     typeof degrees === 'number'
-      ? range('randomRotation', 'degrees', [-finite('randomRotation', 'degrees', degrees, 0), degrees])
-      : range('randomRotation', 'degrees', degrees)
-  const fill = checkFill('randomRotation', options.fill)
+      ? range('randomRotation', 'degrees', [-finite('randomRotation', 'degrees', degrees, 0), degrees], ...DEGREES)
+      : range('randomRotation', 'degrees', degrees, ...DEGREES)
+  const fill = checkFill('randomRotation', read.fill)
   return {
     kind: 'randomRotation',
     config: { degrees: angles, fill },
@@ -53,10 +58,11 @@ export function randomRotation(options: { degrees: number | readonly [number, nu
  * number or one for each channel. Bilinear.
  */
 export function randomScale(options: { scale: readonly [number, number]; fill?: Fill }): Augmentation {
-  checkOptions('randomScale', options, ['scale', 'fill'])
-  const scale = range('randomScale', 'scale', options.scale, 0)
-  if (scale[0] === 0) throw new PlanError('randomScale: scale must be above 0')
-  const fill = checkFill('randomScale', options.fill)
+  checkArguments('randomScale', arguments, 1)
+  const read = checkOptions('randomScale', options, ['scale', 'fill'])
+  const scale = range('randomScale', 'scale', read.scale, 0, MAX_SCALE)
+  if (scale[0] < 1 / MAX_SCALE) throw new PlanError(`randomScale: scale must be above 0, ${1 / MAX_SCALE} at least`)
+  const fill = checkFill('randomScale', read.fill)
   return {
     kind: 'randomScale',
     config: { scale, fill },

@@ -1,0 +1,252 @@
+// What a model is made with, and the plan that follows from it: all that can be known before there is any memory.
+
+import type { WasmSource } from '../engine/engine'
+import {
+  MAX_SIZE,
+  PlanError,
+  checkNoPromise,
+  checkOptions,
+  few,
+  finite,
+  flag,
+  given,
+  integer,
+  oneOf,
+  readSafely,
+  show,
+} from '../errors'
+import type { Optimizer } from '../optimizers/optimizer'
+import { type Contents, type Pointers, type Regions, layOut } from '../plan/layout'
+import { type Layer, type Loss, type LossPlan, Plan, type Recorded, type Row } from '../plan/plan'
+import { programOf } from '../plan/program'
+import { type DType, product } from '../tensor'
+import type { Settings } from '../training/core'
+import { checkNetwork } from './network-checks'
+
+/** Its type parameters are what a model's abilities come from; `ModelOptions` alone may hold any loss, or none. */
+export interface ModelOptions<
+  L extends Loss | undefined = Loss | undefined,
+  O extends Optimizer | undefined = Optimizer | undefined,
+  I extends boolean = boolean,
+  D extends DType = DType,
+> {
+  /** Shape of one example: [features], or [channels, height, width]. */
+  input: readonly number[]
+  /**
+   * The most rows that a step, a forward pass or a batch of fit may have; memory is planned for it. 32 unless given.
+   * Where rows are not a multiple of it, the last batch of an epoch has fewer: see fit's `dropLast`.
+   */
+  batch?: number
+  /** Needed by trainStep, evaluate and fit. */
+  loss?: L | false | null
+  /** Needed by step, trainStep and fit. */
+  optimizer?: O | false | null
+  /** Of the initial parameters, the shuffling and dropout. The same seed gives the same bits everywhere. 0 unless given. */
+  seed?: number
+  /** λ of ½ λ ‖w‖², added to the loss for weights; not for biases and norms. 0 unless given. */
+  l2?: number
+  /** λ of λ ‖w‖₁, added for the same weights; its gradient at 0 is 0. With l2, the elastic net. 0 unless given. */
+  l1?: number
+  /** After each step, the weights into each unit or filter, if their norm is larger, are scaled down to it (CS231n). */
+  maxNorm?: number
+  /** Each value of the gradients is held to -clipValue ... clipValue; before clipNorm, should both be given. */
+  clipValue?: number
+  /** Gradients whose norm, over all parameters, is larger are scaled down to it: exactly, where PyTorch adds 1e-6. */
+  clipNorm?: number
+  /** The numbers that it computes with: 'float64' unless given; 'float32' is faster and half as large. */
+  dtype?: D
+  /** 'auto': WebAssembly where it runs, else the TypeScript twin. 'auto' unless given. */
+  backend?: 'auto' | 'wasm' | 'js'
+  /** Kernels for hosts that cannot compile the built-in ones. */
+  wasm?: WasmSource
+  /** Plans no gradients and no optimizer: less memory, no training. False unless given. */
+  inference?: I
+  /**
+   * Names of layers that are not trained, such as ['features', 'classifier.1'], with all that is in them: their
+   * parameters get no gradients, no optimizer slots and no l2, and they run as in evaluation. See freeze.
+   */
+  frozen?: readonly string[]
+  /**
+   * Whether `backward` can give the gradient of the input. It can unless told otherwise, but for a network that begins
+   * with frozen layers: there that takes the memory of a network that is trained as a whole, so it must be asked for.
+   */
+  inputGradient?: boolean
+  /** Of convolutions: 'direct' never takes Winograd's, which is faster but less precise (see conv2d). 'auto' unless given. */
+  algorithm?: 'auto' | 'direct'
+}
+
+const NAMES = [
+  'input',
+  'batch',
+  'loss',
+  'optimizer',
+  'seed',
+  'l2',
+  'l1',
+  'maxNorm',
+  'clipValue',
+  'clipNorm',
+  'dtype',
+  'backend',
+  'wasm',
+  'inference',
+  'frozen',
+  'inputGradient',
+  'algorithm',
+]
+
+/** 32-bit pointers. */
+const MAX_BYTES = 2 ** 32
+/** Of the input. */
+const MOST_DIMENSIONS = 32
+/** Values that an index or a size may count: more would wrap, and no memory holds them. */
+const MAX_VALUES = 2 ** 50
+
+/** What planModel gives: a model without memory. */
+export interface Blueprint<D extends DType = DType> extends Contents {
+  readonly dtype: D
+  readonly batch: number
+  readonly backend: 'auto' | 'wasm' | 'js'
+  readonly wasm: WasmSource | undefined
+  readonly settings: Settings
+  readonly loss: LossPlan | undefined
+  readonly memory: Regions
+  readonly pointers: Pointers
+  readonly rows: readonly Row[]
+  readonly constants: Recorded['constants']
+}
+
+/** Checks the options and lays everything out; allocates nothing. */
+export function planModel<D extends DType>(
+  where: string,
+  network: Layer,
+  options: ModelOptions<Loss | undefined, Optimizer | undefined, boolean, D>,
+): Blueprint<D> {
+  checkNoPromise(where, 'the network', network)
+  // That it can be looked at: plan.child says what is no layer.
+  readSafely(where, 'the network', () => network?.plan)
+  options = checkOptions(where, options, NAMES)
+  const input = readSafely(where, 'input', () => checkInput(where, options.input))
+  const batch = integer(where, 'batch', options.batch ?? 32, 1)
+  if (!(product(input) * batch <= MAX_VALUES)) {
+    throw new PlanError(
+      `${where}: batches of ${batch} examples of (${input.join(', ')}) are more than any memory holds`,
+    )
+  }
+  const dtype = oneOf(where, 'dtype', options.dtype ?? 'float64', ['float64', 'float32']) as D
+  const backend = oneOf(where, 'backend', options.backend ?? 'auto', ['auto', 'wasm', 'js'])
+  const algorithm = oneOf(where, 'algorithm', options.algorithm ?? 'auto', ['auto', 'direct'])
+  const inference = flag(where, 'inference', options.inference ?? false)
+  const wasm = given(options.wasm)
+  checkNoPromise(where, 'wasm', wasm)
+  if (wasm !== undefined && typeof wasm !== 'object') {
+    throw new PlanError(`${where}: wasm must be the bytes of v128's kernels, or a module of them, got ${show(wasm)}`)
+  }
+  const settings = readSafely(where, 'options', () => checkSettings(where, options))
+  const { loss, optimizer } = settings
+  const frozen = readSafely(where, 'frozen', () => checkFrozen(where, options.frozen ?? []))
+  const inputGradient =
+    options.inputGradient === undefined ? undefined : flag(where, 'inputGradient', options.inputGradient)
+
+  const plan = new Plan({ input, batch, dtype, inference, seed: settings.seed, frozen, algorithm })
+  const output = plan.child('', network, plan.input)
+  const plannedLoss = loss && plan.planLoss(loss, output)
+  // Now: a shape that does not fit is the plainer mistake.
+  checkNetwork(where, network, loss)
+  const recorded = plan.finish(output)
+  const { parameters } = recorded
+  for (const name of frozen) {
+    if (parameters.some((p) => p.name.startsWith(`${name}.`))) continue
+    const names = [...new Set(parameters.map((p) => p.name.replace(/\..*/, '')))]
+    throw new PlanError(`${where}: frozen: no parameter lies in a layer named ${show(name)}; there are ${few(names)}`)
+  }
+  const program = programOf({ ...recorded, inputGradient: inference ? false : inputGradient })
+  const { forward, backward, weight } = program
+  const calls = [...forward, ...backward, ...[weight, program.loss].filter((call) => call !== undefined)]
+  const contents: Contents = {
+    ...recorded,
+    program,
+    bytes: plan.bytes,
+    inference,
+    optimizerSlots: optimizer?.slots.length ?? 0,
+    scratch: calls.reduce((most, call) => Math.max(most, call.scratch ?? 0), 0),
+  }
+  const { memory, pointers } = layOut(contents)
+  const rows = recorded.rows.map(({ layer, row }): Row => {
+    const joined = program.joined.get(layer)
+    return { path: layer.path, kind: joined ?? layer.kind, ...row, ...(joined && { flops: 0 }) }
+  })
+  return {
+    ...contents,
+    dtype,
+    batch,
+    backend,
+    wasm,
+    settings,
+    loss: plannedLoss,
+    memory,
+    pointers,
+    rows,
+    constants: recorded.constants,
+  }
+}
+
+function checkInput(where: string, shape: unknown): readonly number[] {
+  if (!Array.isArray(shape) || shape.length === 0 || shape.length > MOST_DIMENSIONS) {
+    throw new PlanError(
+      `${where}: input must be the shape of one example, such as [4] or [1, 28, 28], got ${show(shape)}`,
+    )
+  }
+  // By places, for holes count as well.
+  return Array.from({ length: shape.length }, (_, i) => integer(where, 'every size in input', shape[i], 1, MAX_SIZE))
+}
+
+function checkFrozen(where: string, names: unknown): readonly string[] {
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return [...(names as string[])]
+  throw new PlanError(`${where}: frozen must be an array of names of layers, got ${show(names)}`)
+}
+
+function checkSettings(where: string, options: ModelOptions): Settings {
+  const loss = given(options.loss)
+  const optimizer = given(options.optimizer)
+  checkNoPromise(where, 'loss', loss)
+  checkNoPromise(where, 'optimizer', optimizer)
+  if (loss !== undefined && typeof loss.plan !== 'function') {
+    throw new PlanError(`${where}: loss must be one such as softmaxCrossEntropy(), got ${show(loss)}`)
+  }
+  if (optimizer !== undefined && typeof optimizer.update !== 'function' && typeof optimizer.minimize !== 'function') {
+    throw new PlanError(`${where}: optimizer must be one such as adam({ learningRate: 1e-3 }), got ${show(optimizer)}`)
+  }
+  // A limit of at least 0; none where it is not given.
+  const limit = (name: 'maxNorm' | 'clipValue' | 'clipNorm') =>
+    options[name] === undefined ? Infinity : finite(where, name, options[name], 0)
+  const settings = {
+    seed: integer(where, 'seed', options.seed ?? 0, 0),
+    l2: finite(where, 'l2', options.l2 ?? 0, 0),
+    l1: finite(where, 'l1', options.l1 ?? 0, 0),
+    maxNorm: limit('maxNorm'),
+    clipValue: limit('clipValue'),
+    clipNorm: limit('clipNorm'),
+    loss,
+    optimizer,
+  }
+  const limits = (['maxNorm', 'clipValue', 'clipNorm'] as const).filter((name) => settings[name] !== Infinity)
+  if (optimizer?.minimize && limits.length) {
+    throw new PlanError(
+      `${where}: ${limits[0]} does not go with ${optimizer.kind}, which searches along the gradient of the loss as it is`,
+    )
+  }
+  return settings
+}
+
+/** Throws a PlanError if that is more than WebAssembly can address. */
+export function checkTotal({ memory, batch, dtype }: { memory: Regions; batch: number; dtype: DType }): void {
+  const { total, activations, scratch } = memory
+  if (total <= MAX_BYTES) return
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`
+  const cure = activations + scratch > total / 2 ? `a smaller batch (now ${batch})` : 'fewer parameters'
+  throw new PlanError(
+    `createModel: this model needs ${gib(total)} (activations ${gib(activations)}), more than the 4 GiB ` +
+      `that WebAssembly can address; ${cure}${dtype === 'float64' ? " or dtype 'float32'" : ''} would help`,
+  )
+}

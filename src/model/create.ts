@@ -1,0 +1,172 @@
+// From a blueprint to a model: its memory, its views, its first weights.
+
+import type { AbilitiesOf } from './abilities'
+import { createEngine } from '../engine/create'
+import type { Engine } from '../engine/engine'
+import { PlanError, checkArguments, quote } from '../errors'
+import type { Optimizer } from '../optimizers/optimizer'
+import { TRAINING } from '../plan/calls'
+import { countOf, trainedOf } from '../plan/layout'
+import type { Layer, Loss } from '../plan/plan'
+import { prepare } from '../plan/run'
+import type { Place, Value, Variable } from '../plan/value'
+import { createRandom } from '../random'
+import type { DType, Tensor } from '../tensor'
+import { type Core, createPass, viewOf } from '../training/core'
+import { createObjective, resetSchedule } from '../training/step'
+import { type Blueprint, type ModelOptions, checkTotal, planModel } from './blueprint'
+import { type Model, modelOf } from './model'
+
+/**
+ * Plans `network`, gets its memory and fills its parameters.
+ *
+ *     const model = await createModel(sequential(dense(16), relu(), dense(3)), {
+ *       input: [4], batch: 32, loss: softmaxCrossEntropy(), optimizer: adam({ learningRate: 1e-3 }), seed: 1,
+ *     })
+ *
+ * Throws a PlanError that names the layer where shapes do not fit, an option is unknown, or memory does not suffice.
+ */
+export async function createModel<
+  L extends Loss | undefined = undefined,
+  O extends Optimizer | undefined = undefined,
+  I extends boolean = false,
+  D extends DType = 'float64',
+>(network: Layer, options: ModelOptions<L, O, I, D>): Promise<Model<AbilitiesOf<L, O, I>, D>> {
+  checkArguments('createModel', arguments, 2)
+  const blueprint = planModel<D>('createModel', network, options)
+  checkTotal(blueprint)
+  const engine = await createEngine(blueprint.dtype, blueprint.memory.total, blueprint.backend, blueprint.wasm)
+  return modelOf(createCore(blueprint, engine), blueprint)
+}
+
+function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): Core<D> {
+  const { dtype, batch, input, output, settings, memory, pointers, inference, parameters, buffers, bytes } = blueprint
+  const { kernels, buffer } = engine
+  const view = (pointer: number, length: number) => viewOf(dtype, buffer, pointer, length)
+  const viewOfPlace = (place: Place) => view(place.pointer, place.bytes / bytes)
+  const batchOf = (value: Value): Tensor<D> => ({
+    shape: [batch, ...value.shape],
+    data: view(value.data.pointer, batch * value.size),
+  })
+  const tensorsOf = (variables: readonly (Variable & { readonly at?: number })[]) => {
+    const tensors: Record<string, Tensor<D>> = {}
+    for (const { name, shape, size, pointer } of variables) {
+      // A name may be that of something that every object has.
+      Object.defineProperty(tensors, name, { value: { shape, data: view(pointer, size) }, enumerable: true })
+    }
+    return tensors
+  }
+  const trained = trainedOf(parameters)
+  const count = countOf(trained)
+  const decaying = trained.filter((p) => p.options.decay)
+  const { optimizer, maxNorm } = settings
+  const { loss } = blueprint
+  const classes = loss?.targets === 'labels' ? output.size : 0
+  const target = loss?.target.pointer ?? 0
+  const scratch: Place = { pointer: pointers.scratch, bytes: memory.scratch }
+  const liveBuffers = new Uint8Array(buffer, pointers.buffers, countOf(buffers) * bytes)
+  const ownPass = createPass()
+  const core: Core<D> = {
+    dtype,
+    batch,
+    inference,
+    settings,
+    loss,
+    engine,
+    program: blueprint.program,
+    run: prepare(blueprint.program, kernels, scratch, viewOfPlace),
+    memory,
+    pointers,
+    input,
+    output,
+    parameters,
+    buffers,
+    tensors: {
+      parameters: tensorsOf(parameters),
+      gradients: tensorsOf(
+        parameters.flatMap(({ name, shape, size, bytes, gradient }) =>
+          gradient ? { name, shape, size, bytes, pointer: gradient.pointer } : [],
+        ),
+      ),
+      buffers: tensorsOf(buffers),
+      input: batchOf(input),
+      output: batchOf(output),
+    },
+    allGradients: view(pointers.gradients, inference ? 0 : count),
+    outputGradient: view(output.gradient?.pointer ?? 0, output.gradient?.pointer ? batch * output.size : 0),
+    labels: new Int32Array(buffer, target, classes ? batch : 0),
+    values: view(target, loss && !classes ? batch * output.size : 0),
+    classes,
+    vector: {
+      kernels,
+      count,
+      decayed: countOf(decaying),
+      x: pointers.parameters,
+      dx: pointers.gradients,
+      slots: (optimizer?.slots ?? []).map((_, i) => pointers.optimizer + i * memory.parameters),
+      numbers: new Float64Array(optimizer?.numbers ?? 0),
+    },
+    limited: decaying
+      .filter(() => maxNorm !== Infinity)
+      .map(({ shape, size, pointer }) => ({ rows: shape[0], size: size / shape[0], pointer })),
+    lonelyNorm: lonelyNormOf(blueprint),
+    rate: optimizer?.learningRate ?? 0,
+    scheduleState: new Float64Array(0),
+    lastRate: typeof optimizer?.learningRate === 'number' ? optimizer.learningRate : 0,
+    clock: { epoch: 0, step: 0, epochs: undefined, steps: undefined },
+    counters: { steps: 0, passes: 0, epochs: 0 },
+    regularises: true,
+    rows: 0,
+    pass: ownPass,
+    ownPass,
+    fitting: false,
+    closed: false,
+    undo: { liveBuffers, buffers: liveBuffers.slice(), gradients: undefined, all: undefined },
+    objective: undefined as never,
+  }
+  Object.assign(core, { objective: createObjective(core) })
+  resetSchedule(core)
+  fill(core, blueprint)
+  return core
+}
+
+function lonelyNormOf({ program }: Blueprint): string | undefined {
+  const norm = program.forward.find(
+    ({ kernel, sizes }) => kernel === 'batchNormForward' && sizes[2] === 1 && sizes.includes(TRAINING),
+  )
+  return norm && [norm.layer.path, norm.layer.kind].filter(Boolean).join(' ')
+}
+
+/** The first values of constants, parameters and buffers. */
+function fill(core: Core, { constants, bytes }: Blueprint): void {
+  const { engine, dtype, parameters, buffers, tensors, settings } = core
+  for (const { place, values } of constants) {
+    const data = viewOf(dtype, engine.buffer, place.pointer, place.bytes / bytes)
+    data.set(values)
+    checkStored('a number of the loss or of a layer', data, values)
+  }
+  const random = createRandom(settings.seed)
+  for (const { name, options } of parameters) {
+    const { data } = tensors.parameters[name]
+    options.init.fill(data, options.fanIn, options.fanOut, random)
+    checkStored(quote(name), data, data)
+  }
+  for (const { name, initial } of buffers) {
+    const { data } = tensors.buffers[name]
+    const values = typeof initial === 'number' ? [initial] : initial
+    for (let i = 0; i < data.length; i++) data[i] = values[values.length === 1 ? 0 : i]
+    checkStored(quote(name), data, values)
+  }
+}
+
+/** Throws a PlanError where the precision of the model makes a number infinite, or 0 where it was not. */
+function checkStored(what: string, data: Tensor['data'], values: ArrayLike<number>): void {
+  for (let i = 0; i < data.length; i++) {
+    const value = values[values.length === 1 ? 0 : i]
+    if (Number.isFinite(data[i]) && (data[i] !== 0 || value === 0)) continue
+    const lost = Number.isFinite(value) ? `${value}, in ${data instanceof Float32Array ? 'float32' : 'float64'} ` : ''
+    throw new PlanError(
+      `createModel: ${what} begins with ${lost}${data[i]}, at ${i}; a model begins with finite numbers`,
+    )
+  }
+}

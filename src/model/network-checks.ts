@@ -1,0 +1,118 @@
+// What can be told from the description of a network alone, before anything is planned: that it cannot learn.
+
+import { PlanError, readSafely } from '../errors'
+import type { Layer, Loss } from '../plan/plan'
+
+/**
+ * Throws a PlanError where one layer object stands in two places of a network, which would silently be two layers, and
+ * where the network ends in a layer after which the loss cannot do its work. It looks into layers that say their
+ * `children`, and says nothing of what it does not know.
+ */
+export function checkNetwork(where: string, network: Layer, loss: Loss | undefined): void {
+  readSafely(where, 'the network', () => {
+    if (typeof network?.plan !== 'function') return
+    checkPlaces(where, network)
+    if (loss) checkEnd(where, network, loss)
+  })
+}
+
+/** A layer, where it is, and where what it reads comes from; nowhere at the input of the network. */
+interface Spot {
+  readonly layer: Layer
+  /** As errors of a plan name it: sequential.features.3. */
+  readonly path: string
+  readonly before?: Spot
+}
+
+function childrenOf({ layer, path }: Spot): Spot[] {
+  const children = Array.isArray(layer.children) ? layer.children : []
+  return children
+    .filter(([, child]) => typeof child?.plan === 'function')
+    .map(([name, child]) => ({ layer: child, path: name ? `${path}.${name}` : path }))
+}
+
+function checkPlaces(where: string, network: Layer): void {
+  const places = new Map<Layer, string>()
+  // A list of what is to be looked at, next last: a network may be nested more deeply than calls can be.
+  const waiting: Spot[] = [{ layer: network, path: network.kind }]
+  for (let spot = waiting.pop(); spot; spot = waiting.pop()) {
+    const first = places.get(spot.layer)
+    if (first !== undefined) {
+      const { kind } = spot.layer
+      throw new PlanError(
+        `${where}: one ${kind} layer is in two places, ${end(first)} and ${end(spot.path)}; each place has weights and ` +
+          `memory of its own, so make another with the same options for one of them (the same object cannot share ` +
+          `weights)`,
+      )
+    }
+    places.set(spot.layer, spot.path)
+    waiting.push(...childrenOf(spot).toReversed())
+  }
+}
+
+function checkEnd(where: string, network: Layer, loss: Loss): void {
+  const ends = lastLayers({ layer: network, path: network.kind })
+  const faults = ends.map(({ layer }) => faultOf(layer, loss))
+  // Of several side by side, some may hold back and others not: only if all do is it certain.
+  if (!faults.length || !faults.every(Boolean)) return
+  const names = ends.map(({ layer, path }) => (path === layer.kind ? path : `${end(path)} ${layer.kind}`))
+  const all = names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ')
+  throw new PlanError(`${where}: ${names[0]} comes before ${loss.kind}, ${faults[0]}; remove ${all}`)
+}
+
+/**
+ * The layers whose values, as they are, reach the loss: behind layers that pass on what they get, and at the end of
+ * each branch of those that stand side by side. A layer missing of the input stands for the input itself.
+ */
+function lastLayers(network: Spot): Spot[] {
+  const found: Spot[] = []
+  const waiting: (Spot | undefined)[] = [network]
+  while (waiting.length) {
+    const spot = waiting.pop()
+    // The input itself: nobody knows what is in it.
+    if (!spot) return []
+    const { layer, before } = spot
+    if (layer.kind === 'flatten' || layer.kind === 'dropout') waiting.push(before)
+    else if (layer.kind === 'concat') waiting.push(...childrenOf(spot).map((child) => ({ ...child, before })))
+    else if (layer.kind === 'sequential' || layer.kind === 'freeze') {
+      let last = before
+      for (const child of childrenOf(spot)) last = { ...child, before: last }
+      waiting.push(last)
+    } else found.push(spot)
+  }
+  return found.toReversed()
+}
+
+/** What of the scores each loss takes itself, if anything. */
+const OWN: Readonly<Record<string, string>> = {
+  softmaxCrossEntropy: 'softmax',
+  binaryCrossEntropy: 'sigmoid',
+  hinge: '',
+}
+
+/** What is wrong with `layer` right before `loss`, if it is certain. */
+function faultOf({ kind, config }: Layer, loss: Loss): string | undefined {
+  const own = Object.hasOwn(OWN, loss.kind) ? OWN[loss.kind] : undefined
+  if (own === undefined) return undefined
+  if (cutsNegative(kind, config)) {
+    return 'which wants scores of any size: no score would be below 0, nor have a gradient there'
+  }
+  if (kind !== 'softmax' && kind !== 'sigmoid') return undefined
+  // A margin of less than 1 has room between 0 and 1.
+  if (!own && ((loss.config as { margin?: number }).margin ?? 1) < 1) return undefined
+  const wants = kind === own ? `takes the ${own} itself` : 'wants scores of any size'
+  const instead = kind === 'softmax' && own === 'sigmoid' ? '; for one class of several take softmaxCrossEntropy' : ''
+  const probabilities = own && '; for probabilities there is model.predict(x, { probabilities: true })'
+  return `which ${wants}: all scores would lie from 0 to 1, and the loss could not come near 0${instead}${probabilities}`
+}
+
+/** Whether a layer makes 0 of all that is below it. */
+function cutsNegative(kind: string, config: object): boolean {
+  if (kind === 'relu') return true
+  return (kind === 'leakyRelu' || kind === 'elu') && (config as { alpha?: number }).alpha === 0
+}
+
+/** The end of a path, for a network may be nested deeply. */
+function end(path: string): string {
+  return path.length > 80 ? `...${path.slice(-77)}` : path
+}

@@ -1,0 +1,191 @@
+// Gives everything in the memory of a model its place, before any of it exists. Nothing is allocated afterwards, so
+// views never go stale.
+//
+//   0        64                                                                                        bytes
+//   | unused | parameters        | gradients        | state   | optimizer | activations    | scratch |
+//   | (null) | decayed | others  | decayed | others | frozen  | slots     | shared by time | one for |
+//   |        | weights | biases  |                  | running |           |                | all     |
+//
+// A block of the activations lives from the first call that mentions it to the last, in the order in which calls run:
+// forward, loss, backward. What a backward pass reads of the forward pass lives until the next forward pass, so that
+// backward may run again.
+
+import type { Call } from './calls'
+import type { Program } from './program'
+import { Block, type Buffer, type Parameter, type Place, type Reference, Value, placeOf } from './value'
+
+/** What each region of the memory takes, in bytes. */
+export interface Regions {
+  /** Weights and biases. */
+  parameters: number
+  /** As large as the parameters that are trained. */
+  gradients: number
+  /** What is kept but not trained, such as running statistics. */
+  state: number
+  /** What the optimizer remembers for each parameter. */
+  optimizer: number
+  /** Values between the layers and their gradients, which share memory by lifetime. */
+  activations: number
+  /** Shared by all layers. */
+  scratch: number
+  /** All of it. */
+  total: number
+}
+
+/** Where the regions begin, in bytes. */
+export interface Pointers {
+  readonly parameters: number
+  readonly gradients: number
+  readonly state: number
+  /** Where the buffers begin in the state, behind the frozen parameters. */
+  readonly buffers: number
+  readonly optimizer: number
+  readonly scratch: number
+}
+
+/** What is laid out. */
+export interface Contents {
+  readonly program: Program
+  readonly parameters: readonly Parameter[]
+  readonly buffers: readonly Buffer[]
+  /** Those of which nothing else is put in their place. */
+  readonly pinned: readonly Block[]
+  readonly input: Value
+  readonly output: Value
+  /** Bytes of a value. */
+  readonly bytes: number
+  readonly inference: boolean
+  /** What the optimizer remembers for each parameter. */
+  readonly optimizerSlots: number
+  /** Bytes that any call, or the step of the optimizer, needs at most. */
+  readonly scratch: number
+}
+
+const ALIGN = 64
+/** Bytes behind the scratch that nobody may write: tests look at them. */
+const GUARD = ALIGN
+
+export function align(bytes: number): number {
+  return Math.ceil(bytes / ALIGN) * ALIGN
+}
+
+/** How many values the variables have together. */
+export function countOf(variables: readonly { readonly size: number }[]): number {
+  return variables.reduce((sum, { size }) => sum + size, 0)
+}
+
+/** Parameters that are trained, in the order in which they lie in memory: those that decay first. */
+export function trainedOf(parameters: readonly Parameter[]): readonly Parameter[] {
+  const trained = parameters.filter(({ frozen }) => !frozen)
+  return [...trained.filter((p) => p.options.decay), ...trained.filter((p) => !p.options.decay)]
+}
+
+/** Gives every place its pointer. */
+export function layOut(contents: Contents): { memory: Regions; pointers: Pointers } {
+  const { parameters, buffers, bytes, inference, optimizerSlots } = contents
+  const trained = trainedOf(parameters)
+  const region = align(countOf(trained) * bytes)
+  const gradients = inference ? 0 : region
+  const gradientsPointer = ALIGN + region
+  let offset = 0
+  for (const parameter of trained) {
+    parameter.pointer = ALIGN + offset
+    if (parameter.gradient) parameter.gradient.pointer = gradientsPointer + offset
+    offset += parameter.size * bytes
+  }
+  const statePointer = gradientsPointer + gradients
+  let at = statePointer
+  for (const parameter of parameters.filter(({ frozen }) => frozen)) {
+    parameter.pointer = at
+    at += parameter.size * bytes
+  }
+  const buffersPointer = at
+  for (const buffer of buffers) {
+    buffer.pointer = at
+    at += buffer.size * bytes
+  }
+  const state = align(at - statePointer)
+  const optimizerPointer = statePointer + state
+  const optimizer = inference ? 0 : optimizerSlots * region
+  const activationsPointer = optimizerPointer + optimizer
+  const activations = placeBlocks(livingBlocks(contents), activationsPointer)
+  const scratchPointer = activationsPointer + activations
+  const scratch = align(contents.scratch) + GUARD
+  return {
+    memory: {
+      parameters: region,
+      gradients,
+      state,
+      optimizer,
+      activations,
+      scratch,
+      total: scratchPointer + scratch,
+    },
+    pointers: {
+      parameters: ALIGN,
+      gradients: gradientsPointer,
+      state: statePointer,
+      buffers: buffersPointer,
+      optimizer: optimizerPointer,
+      scratch: scratchPointer,
+    },
+  }
+}
+
+/** The blocks that some call mentions, each with the time in which it lives. */
+function livingBlocks({ program, pinned, input, output }: Contents): readonly Block[] {
+  const { forward, weight, loss, backward, inputGradient, wanted } = program
+  const blocks = new Set<Block>()
+  const mention = (reference: Reference, time: number): void => {
+    const place: Place | undefined = reference && placeOf(reference)
+    if (!(place instanceof Block)) return
+    place.mention(time)
+    blocks.add(place.root)
+  }
+  const mentionAll = (call: Call, time: number): void => {
+    for (const read of call.reads) mention(read, time)
+    for (const write of call.writes) if (wanted(write) !== 'never') mention(write, time)
+  }
+  forward.forEach(mentionAll)
+  // The loss, or whoever calls backward instead, writes the gradient of the output.
+  const middle = forward.length
+  for (const call of [weight, loss]) if (call) mentionAll(call, middle)
+  if (wanted(output.gradient) !== 'never') mention(output.gradient, middle)
+  backward.forEach((call, i) => mentionAll(call, middle + 1 + i))
+  // It is handed out when all is done.
+  if (inputGradient) mention(input.gradient, middle + 1 + backward.length)
+  for (const block of blocks) if (block.first < middle && block.last > middle) block.last = Infinity
+  for (const block of [input.data, output.data, ...pinned]) {
+    block.mention(-Infinity)
+    block.mention(Infinity)
+    blocks.add(block.root)
+  }
+  return [...blocks]
+}
+
+/** The largest blocks first, each at the lowest place that no block of the same time holds. Returns the bytes of all. */
+function placeBlocks(blocks: readonly Block[], base: number): number {
+  /** By their pointers. */
+  const placed: Block[] = []
+  let end = base
+  for (const block of blocks.toSorted((a, b) => b.bytes - a.bytes)) {
+    let at = base
+    let index = 0
+    for (let i = 0; i < placed.length; i++) {
+      const other = placed[i]
+      if (other.last < block.first || block.last < other.first) continue
+      if (at + block.bytes <= other.pointer) break
+      at = Math.max(at, align(other.pointer + other.bytes))
+    }
+    block.pointer = at
+    end = Math.max(end, align(at + block.bytes))
+    // Where it belongs in the order of pointers, by halving.
+    for (let high = placed.length; index < high;) {
+      const middle = (index + high) >> 1
+      if (placed[middle].pointer <= at) index = middle + 1
+      else high = middle
+    }
+    placed.splice(index, 0, block)
+  }
+  return end - base
+}

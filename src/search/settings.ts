@@ -1,0 +1,194 @@
+// What search is asked for: checked, and with what was left out.
+
+import { availableParallelism } from 'node:os'
+import { pathToFileURL } from 'node:url'
+import { PlanError, callable, checkOptions, given, integer, oneOf, show } from '../errors'
+import { checkSignal } from '../pause'
+import { type Choosable, MAX_TRIALS, type Space, type Trial, checkSpace, gridOf, gridTrial, randomTrial } from './space'
+import { type TrialStopping, checkStopping } from './stopping'
+import type { SearchProgress } from './trials'
+import { type Run, type TrialWorker, ownThread, workerThread } from './workers'
+
+/** What search does, and how. */
+export interface SearchOptions<S extends Space> {
+  /** Hyperparameters by name, each with the values it may have. */
+  space: S
+  /** Runs a trial, in this thread, one after the other. */
+  run?: Run<S>
+  /**
+   * Or: a module that exports `run`, the same function. Trials then run on worker threads, many at once. A file: URL,
+   * such as `new URL('trial.js', import.meta.url)`, or a path.
+   */
+  worker?: URL | string
+  /** Worker threads; as many as the machine has cores unless given. */
+  workers?: number
+  /** How many trials. Of a grid it follows from `points`. */
+  trials?: number
+  /** Of what trials draw: the same seed gives the same trials. 0 unless given. */
+  seed?: number
+  /**
+   * 'random' draws each trial (Bergstra & Bengio, 2012, show why that beats a grid). 'grid', for comparison, tries all
+   * combinations of `points` values of each range and all values of each choice. 'random' unless given.
+   */
+  mode?: 'random' | 'grid'
+  /** Of a grid. 3 unless given. */
+  points?: number
+  /**
+   * From coarse to fine: the trials come in so many rounds, and each round draws from ranges that shrank to where the
+   * best quarter of the round before lay (3 trials at least). 1 unless given.
+   */
+  rounds?: number
+  /** Whether the best score is the lowest, 'low', such as a loss, or the highest, 'high', such as an accuracy. 'low' unless given. */
+  goal?: 'low' | 'high'
+  /** Ends hopeless trials, by what they report. None unless given; a trial that diverges ends in any case. */
+  earlyStopping?: TrialStopping
+  /**
+   * Keeps what was found: a line of JSON for each trial. A search with the same file goes on where it stopped, and ends
+   * with the same result. It may be given more `trials`, if there is one round. A trial whose line is deleted runs again.
+   */
+  file?: string
+  /** Ends the search at once. Trials in work are lost, those that have ended are not. */
+  signal?: AbortSignal
+  /** Called at the start and whenever a trial has ended. */
+  onProgress?: (progress: SearchProgress<S>) => void
+}
+
+const OPTIONS = [
+  'space',
+  'run',
+  'worker',
+  'workers',
+  'trials',
+  'seed',
+  'mode',
+  'points',
+  'rounds',
+  'goal',
+  'earlyStopping',
+  'file',
+  'signal',
+  'onProgress',
+]
+
+/** More threads than any machine has cores. */
+const MAX_WORKERS = 1024
+
+/** What a search does. */
+export interface Settings<S extends Space> {
+  readonly space: S
+  readonly seed: number
+  readonly goal: 'low' | 'high'
+  readonly stopping: Required<TrialStopping> | undefined
+  /** Trials of the whole search. */
+  readonly total: number
+  readonly rounds: number
+  /** Trial `index`, from the space of its round. */
+  make(space: S, index: number): Trial<S>
+  readonly workers: readonly TrialWorker[]
+  readonly file: string | undefined
+  /** What the first line of the file says: all that the trials depend on. */
+  readonly setting: Record<string, unknown>
+  readonly signal: AbortSignal | undefined
+  readonly onProgress: SearchOptions<S>['onProgress']
+}
+
+/** The options, each read once. Throws a PlanError where one cannot be. */
+export function checkSearch<S extends Space>(options: SearchOptions<S>): Settings<S> {
+  const where = 'search'
+  const read = checkOptions(where, options, OPTIONS)
+  const space = checkSpace(where, read.space)
+  const seed = integer(where, 'seed', read.seed ?? 0, 0)
+  const goal = oneOf(where, 'goal', read.goal ?? 'low', ['low', 'high'])
+  const mode = oneOf(where, 'mode', read.mode ?? 'random', ['random', 'grid'])
+  const early = given(read.earlyStopping)
+  const stopping = early === undefined ? undefined : checkStopping(early)
+  const { grid, points, total, rounds } = extent(mode, space, read)
+  const onProgress = given(read.onProgress)
+  if (onProgress !== undefined) callable(where, 'onProgress', onProgress, 'a function')
+  const file = given(read.file)
+  if (file !== undefined && (typeof file !== 'string' || file === '')) {
+    throw new PlanError(`${where}: file must be the path of a file, got ${show(file)}`)
+  }
+  return {
+    space,
+    seed,
+    goal,
+    stopping,
+    total,
+    rounds,
+    make: (from, index) => (grid ? gridTrial(from, grid, seed, index) : randomTrial(from, seed, index)),
+    workers: workersOf(read as SearchOptions<Space>, total),
+    file,
+    setting: {
+      space,
+      seed,
+      goal,
+      mode,
+      points,
+      // More rounds depend on how many trials each has.
+      rounds: rounds > 1 ? rounds : undefined,
+      trials: rounds > 1 ? total : undefined,
+      earlyStopping: stopping,
+    },
+    signal: checkSignal(where, read.signal),
+    onProgress,
+  }
+}
+
+interface Extent {
+  /** The values of a grid. */
+  grid?: ReadonlyMap<string, readonly Choosable[]>
+  points?: number
+  total: number
+  rounds: number
+}
+
+/** How many trials there are, in how many rounds. */
+function extent(mode: 'random' | 'grid', space: Space, options: Omit<SearchOptions<never>, 'space'>): Extent {
+  const where = 'search'
+  const { points, trials, rounds } = options
+  if (mode === 'grid') {
+    for (const [name, value] of Object.entries({ trials, rounds })) {
+      if (value !== undefined)
+        throw new PlanError(`${where}: ${name} is for a random search; a grid has points instead`)
+    }
+    const count = integer(where, 'points', points ?? 3, 1, MAX_TRIALS)
+    const grid = gridOf(space, count)
+    return { grid, points: count, total: [...grid.values()].reduce((all, { length }) => all * length, 1), rounds: 1 }
+  }
+  if (points !== undefined) throw new PlanError(`${where}: points is for mode: 'grid'; a random search has trials`)
+  const total = integer(where, 'trials', trials, 1, MAX_TRIALS)
+  const count = integer(where, 'rounds', rounds ?? 1, 1)
+  if (count > total) throw new PlanError(`${where}: ${count} rounds want a trial each at least, got ${total} trials`)
+  return { total, rounds: count }
+}
+
+/** What runs the trials: this thread, or worker threads, no more of them than trials. */
+function workersOf({ run, worker, workers }: SearchOptions<Space>, total: number): TrialWorker[] {
+  const where = 'search'
+  if ((run === undefined) === (worker === undefined)) {
+    throw new PlanError(
+      `${where}: wants run, a function, or worker, the module of one; ${run ? 'not both' : 'got none'}`,
+    )
+  }
+  if (run !== undefined) {
+    callable(where, 'run', run, 'a function')
+    if (workers !== undefined) {
+      throw new PlanError(`${where}: workers run a module: put run into one and hand in its address as worker`)
+    }
+    return [ownThread(run)]
+  }
+  const count = integer(where, 'workers', workers ?? availableParallelism(), 1, MAX_WORKERS)
+  const url = addressOf(where, worker)
+  return Array.from({ length: Math.min(count, total) }, () => workerThread(url))
+}
+
+/** The URL of a module. */
+function addressOf(where: string, worker: URL | string | undefined): string {
+  if ((typeof worker === 'string' && worker !== '') || worker instanceof URL) {
+    const address = String(worker)
+    if (/^(file|data|node):/.test(address)) return address
+    if (typeof worker === 'string' && !worker.includes('\0')) return pathToFileURL(worker).href
+  }
+  throw new PlanError(`${where}: worker must be the URL or the path of a module, got ${show(worker)}`)
+}

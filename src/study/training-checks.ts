@@ -1,0 +1,110 @@
+// What babysit looks at in short trainings: whether the loss falls, at this learning rate and at others.
+
+import { type Check, fine, look } from './check'
+import { largest, least, short } from './numbers'
+import { type Course, type Overfit, type Subject, isBroken, learnByHeart, train } from './trial'
+
+/** What trainings at several rates showed. */
+export interface Rates {
+  /** The mean loss before any step. */
+  readonly start: number
+  /** That of outputs of 0, with what regularisation adds. */
+  readonly chance: number
+  /** At the model's own rate. */
+  readonly own: Course
+  /** At others, the best first. */
+  readonly others: readonly Course[]
+}
+
+/**
+ * Trains at lower and higher rates, as far as they may tell something: a tenth in any case; less where its own rate does
+ * not even come below the first loss; more where the loss is not halved.
+ */
+export function tryRates(subject: Subject, start: number, chance: number, own: Course): Rates {
+  const others: Course[] = []
+  for (const factor of [0.1, 0.01, 0.001]) {
+    const course = train(subject, subject.rate * factor)
+    others.push(course)
+    if (own.level < start || course.level < 0.8 * start) break
+  }
+  for (const factor of [10, 100, 1000]) {
+    if (own.level < 0.5 * start || isBroken(own)) break
+    const course = train(subject, subject.rate * factor)
+    others.push(course)
+    if (isBroken(course)) break
+  }
+  others.sort((a, b) => (a.level < b.level ? -1 : 1))
+  return { start, chance, own, others }
+}
+
+/** How fast the weights move. */
+export interface Pace {
+  /** The first updates by the weights. */
+  readonly ratios: readonly number[]
+  /** The least of them, where weights smaller than usual count as those. */
+  readonly least: number
+}
+
+/**
+ * The learning rate, judged by what others would do. `cause` names the check, if any, that has found why nothing is
+ * learnt at any rate.
+ */
+export function checkRate({ rate }: Subject, { own, others, start, chance }: Rates, pace: Pace, cause: string): Check {
+  const name = 'learning rate'
+  const steps = own.losses.length
+  const last = isBroken(own) ? own.losses[steps - 1] : own.level
+  const course = `at ${short(rate)} the loss goes from ${short(start)} to ${short(last)} in ${steps} steps`
+  const most = largest(pace.ratios)
+  const updates = pace.ratios.length
+    ? `; updates are ${short(least(pace.ratios))} to ${short(most)} of the weights`
+    : ''
+  const rose = own.level > 1.2 * Math.max(start, chance)
+  if (rate === 0) return look(name, 'it is 0, so that nothing is learnt: raise it')
+  if (cause) {
+    return rose
+      ? look(name, `${course}: mend the ${cause} first, then choose the rate${updates}`)
+      : fine(name, course + updates)
+  }
+  const best = others.length && others[0].level < own.level ? others[0] : own
+  const from = Math.min(start, chance)
+  const learnt = (from - best.level) / from
+  const beside = `${course}, at ${short(best.rate)} to ${short(best.level)}`
+  // At a good rate, a tenth of it is far behind after so few steps.
+  const share = (from - own.level) / (from - best.level)
+  if (best.rate < rate && ((learnt > 0.05 && share < 0.6) || (learnt > 0.3 && share < 0.9))) {
+    return look(name, `${beside}: the learning rate is too high, lower it${updates}`)
+  }
+  if (rose) return look(name, `${course}: the learning rate is too high, lower it${updates}`)
+  // The fall of the loss alone does not tell: it may begin with a plateau, or with a first loss that any step mends.
+  const fall = (from - own.end) / (from - best.end)
+  const fallOfAll = (start - own.end) / (start - best.end)
+  const crawls = (fall < 0.015 && pace.least < 1e-3) || (Math.min(fall, fallOfAll) < 0.25 && pace.least < 1e-4)
+  const falls = best.rate > rate && start - best.level > 0.05 * start
+  const stands = most > 0 && most < 2e-5
+  if (stands || (falls && crawls)) {
+    return look(name, `${best === own ? course : beside}: the learning rate is too low, raise it${updates}`)
+  }
+  return fine(name, course + updates)
+}
+
+/** What learning by heart came to at the rate of the model or, if that is not enough, at others. */
+export function checkByHeart(subject: Subject, others: readonly number[]): { check: Check; overfit: Overfit } {
+  let best = learnByHeart(subject, subject.rate)
+  // Half of what guessing gives is the least that anything learnt by heart comes to; it is what slow rates reach too.
+  const learnt = () => best.overfit.last <= 0.5 * best.chance
+  for (const rate of others) {
+    if (learnt()) break
+    const again = learnByHeart(subject, rate)
+    if (again.overfit.last < best.overfit.last) best = again
+  }
+  const { examples, first, last, steps } = best.overfit
+  const course = `${examples} examples alone: the loss goes from ${short(first)} to ${short(last)} in ${steps} steps`
+  const name = 'overfit'
+  if (learnt()) return { check: fine(name, course), overfit: best.overfit }
+  const check = look(
+    name,
+    `${course}, whatever the learning rate, and should come close to 0: look at the checks above, and for a mistake in ` +
+      `the data, the labels or the network`,
+  )
+  return { check, overfit: best.overfit }
+}

@@ -1,0 +1,184 @@
+// A planned network with its memory: what all of training works on. It is data; what is done with it are functions, here
+// and in the other files of this folder.
+
+import type { Engine } from '../engine/engine'
+import type { Optimizer, Parameters } from '../optimizers/optimizer'
+import type { Pointers, Regions } from '../plan/layout'
+import type { Loss, LossPlan } from '../plan/plan'
+import type { Program } from '../plan/program'
+import type { Executable } from '../plan/run'
+import type { Buffer, Parameter, Value } from '../plan/value'
+import type { Schedule } from '../schedules'
+import type { DType, Floats, Tensor } from '../tensor'
+
+/** What createModel was told about training. */
+export interface Settings {
+  readonly seed: number
+  readonly l2: number
+  readonly l1: number
+  /** Infinity where there is no limit; so for the next two. */
+  readonly maxNorm: number
+  readonly clipValue: number
+  readonly clipNorm: number
+  readonly optimizer: Optimizer | undefined
+  readonly loss: Loss | undefined
+}
+
+/** What the learning rate is a function of. */
+export interface Clock {
+  epoch: number
+  step: number
+  /** How long the run is, as far as that is known. */
+  epochs: number | undefined
+  steps: number | undefined
+}
+
+/** Numbers that training moves on. */
+export interface Counters {
+  /** Steps of the optimizer. */
+  steps: number
+  /** Passes that trained, the running one included: what dropout draws from. */
+  passes: number
+  /** Epochs that fit began: what shuffling draws from. */
+  epochs: number
+}
+
+/** A pass over the loaded rows, call by call, and what it gives. */
+export interface Pass {
+  /** Rows that it is over; 0 once it is done. */
+  rows: number
+  trains: boolean
+  /** Calls done: forward, the loss, backward, the step of the optimizer. */
+  at: number
+  rate: number
+  /** The mean loss of the rows, with what regularisation adds. */
+  loss: number
+  /** The sum of the losses of the rows, each by its weight, without regularisation. */
+  sum: number
+  /** What regularisation adds to a mean. */
+  decay: number
+  /** What the rows weigh in a mean of losses: their number, unless classes are weighted. */
+  weight: number
+  /** Right answers among the rows; NaN where targets are values. */
+  right: number
+  /** Whether there was no step, since the loss or the norm of the gradients was not finite. */
+  diverged: boolean
+  /** What was thrown while something else ran this pass to its end, for whoever began it. */
+  error: { readonly thrown: unknown } | undefined
+}
+
+export function createPass(): Pass {
+  return {
+    rows: 0,
+    trains: false,
+    at: 0,
+    rate: 0,
+    loss: NaN,
+    sum: NaN,
+    decay: 0,
+    weight: 0,
+    right: NaN,
+    diverged: false,
+    error: undefined,
+  }
+}
+
+/** A planned network with its memory. */
+export interface Core<D extends DType = DType> {
+  readonly dtype: D
+  readonly batch: number
+  readonly inference: boolean
+  readonly settings: Settings
+  readonly loss: LossPlan | undefined
+  readonly engine: Engine
+  readonly program: Program
+  readonly run: Executable
+  readonly memory: Readonly<Regions>
+  readonly pointers: Pointers
+
+  // Places, and views of them.
+  readonly input: Value
+  readonly output: Value
+  /** In their order; those that are trained lie in memory as trainedOf says. */
+  readonly parameters: readonly Parameter[]
+  readonly buffers: readonly Buffer[]
+  readonly tensors: {
+    readonly parameters: Readonly<Record<string, Tensor<D>>>
+    readonly gradients: Readonly<Record<string, Tensor<D>>>
+    readonly buffers: Readonly<Record<string, Tensor<D>>>
+    readonly input: Tensor<D>
+    readonly output: Tensor<D>
+  }
+  readonly allGradients: Floats<D>
+  readonly outputGradient: Floats<D>
+  /** Of the loaded batch: labels, or target values; the other is empty. */
+  readonly labels: Int32Array
+  readonly values: Floats<D>
+  /** Classes of the labels; 0 where the targets are values. */
+  readonly classes: number
+  /** All parameters that are trained as one vector: for the optimizer. */
+  readonly vector: Parameters
+  /** Where the weights of each unit lie, one row for each, for maxNorm. */
+  readonly limited: readonly { readonly rows: number; readonly size: number; readonly pointer: number }[]
+
+  /** The first batch norm of features that is trained, for which a batch of one row has no variance. */
+  readonly lonelyNorm: string | undefined
+
+  // What changes.
+  rate: number | Schedule
+  /** What a schedule that watches the loss has seen. */
+  scheduleState: Float64Array
+  /** The rate of the last step. */
+  lastRate: number
+  readonly clock: Clock
+  readonly counters: Counters
+  /** Whether what only regularises takes part; a check may switch it off. */
+  regularises: boolean
+  /** Rows of the last forward pass; 0 before it. */
+  rows: number
+  /** The pass in work, or the last one. */
+  pass: Pass
+  /** That of everything but fit. */
+  readonly ownPass: Pass
+  /** Whether fit runs. */
+  fitting: boolean
+  closed: boolean
+  /** What brings the model back to where it was before the pass in work. */
+  readonly undo: {
+    readonly liveBuffers: Uint8Array
+    /** The buffers before the pass: all that kernels change until the step of the optimizer. */
+    readonly buffers: Uint8Array
+    /** The gradients before passes of the user's own. */
+    gradients: Floats<D> | undefined
+    /** All that a step changes; only where a call, or the optimizer, may leave it half done. */
+    all: State | undefined
+  }
+  /** For optimizers that look at the loss from several places. */
+  readonly objective: {
+    loss: () => number
+    passes: number
+    readonly evaluate: () => number
+    rows: number
+    readonly ofLoaded: () => number
+  }
+}
+
+/** All that training changes, as it was at one moment: see state.ts. */
+export interface State {
+  /** Parameters, gradients, buffers and the optimizer's slots: one stretch of the memory. */
+  readonly memory: Uint8Array
+  /** What the optimizer remembers beside its slots. */
+  readonly numbers: Float64Array
+  scheduleState: Float64Array
+  readonly counters: Counters
+  readonly clock: Clock
+  rate: number | Schedule
+  lastRate: number
+  regularises: boolean
+}
+
+/** The numbers of a place, as a view. */
+export function viewOf<D extends DType>(dtype: D, buffer: ArrayBufferLike, pointer: number, length: number): Floats<D> {
+  const array = dtype === 'float64' ? Float64Array : Float32Array
+  return new array(buffer as ArrayBuffer, pointer, length) as Floats<D>
+}

@@ -1,0 +1,78 @@
+// How good a model is on some data.
+
+import type { Data } from '../data/batches'
+import { PlanError, checkOptions, flag, integer } from '../errors'
+import type { Tensor } from '../tensor'
+import type { Core } from './core'
+import { type AsyncBatches, type Batches, feedOf } from './feed'
+import { checkTransform } from './options'
+import { runPass } from './step'
+import { accuracyOf, addPass, addScores, createTally, lossOf } from './tally'
+
+/** What evaluate is asked for. */
+export interface EvaluateOptions {
+  /** Works in place on the first n rows of each batch, in the model's input. */
+  transform?: (input: Tensor, n: number) => void
+  /** Asks for the share of rows whose label is among so many highest scores. 0 unless given: not at all. */
+  topK?: number
+  /** Asks for the confusion matrix. False unless given. */
+  confusion?: boolean
+}
+
+/** How good a model is on some data. */
+export interface Evaluation {
+  /** Mean over the rows, with what regularisation adds. */
+  loss: number
+  /** The share of right answers; NaN where the targets are values. */
+  accuracy: number
+  /** With `topK`: the share of rows whose label is among so many highest scores. */
+  topKAccuracy?: number
+  /** Of each label (row) how many were given each class (column). */
+  confusion?: number[][]
+}
+
+/** See Model.evaluate. */
+export function evaluate(
+  core: Core,
+  data: Data | Batches | AsyncBatches,
+  options: EvaluateOptions,
+): Evaluation | Promise<Evaluation> {
+  options = checkOptions('evaluate', options, ['transform', 'topK', 'confusion'])
+  const transform = checkTransform('evaluate', options.transform)
+  const topK = options.topK === undefined ? 0 : integer('evaluate', 'topK', options.topK, 1)
+  const wantsConfusion = flag('evaluate', 'confusion', options.confusion ?? false)
+  const { classes } = core
+  if ((topK || wantsConfusion) && !classes) {
+    throw new PlanError('evaluate: topK and confusion are for labels, but the loss of this model compares values')
+  }
+  const feed = feedOf('evaluate', core, data)
+  const tally = createTally()
+  const confusion = wantsConfusion ? Array.from({ length: classes }, () => Array<number>(classes).fill(0)) : undefined
+  const pass = () => {
+    const n = feed.load()
+    transform?.(core.tensors.input, n)
+    addPass(tally, n, runPass(core, n, false))
+    addScores(tally, core, n, topK, confusion)
+  }
+  const result = (): Evaluation => ({
+    loss: lossOf(tally),
+    accuracy: accuracyOf(tally),
+    ...(topK && { topKAccuracy: tally.among / tally.rows }),
+    ...(confusion && { confusion }),
+  })
+  const wait = async () => {
+    try {
+      while (await feed.next()) pass()
+    } finally {
+      await feed.close()
+    }
+    return result()
+  }
+  if (feed.start(0)) return wait()
+  try {
+    while (feed.next()) pass()
+  } finally {
+    void feed.close()
+  }
+  return result()
+}

@@ -1,0 +1,78 @@
+// A look at the values between the layers, and at their gradients, while they are there: what comes later may take their
+// memory.
+
+import type { Call, Output } from '../plan/calls'
+import { runCall, runLoss, weigh } from '../plan/run'
+import { placeOf } from '../plan/value'
+import type { Tensor } from '../tensor'
+import { type Core, viewOf } from './core'
+import { beginForward, needLoss, rateAt } from './step'
+
+/** Shown of an output of a layer: its values, or the gradient of the loss by them; a live view of the n examples. */
+export type See = (output: Output, what: 'activations' | 'gradients', values: Tensor['data']) => void
+
+/**
+ * Runs the n loaded rows forward as in training and, with `gradient`, the loss and backward, adding to the gradients; shows
+ * the output of each layer, then its gradient where one is trained for.
+ */
+export function inspect(core: Core, n: number, gradient: boolean, see: See): void {
+  const { program, run, engine, dtype } = core
+  const show = (outputs: readonly Output[] | undefined, what: 'activations' | 'gradients') => {
+    for (const output of outputs ?? []) {
+      const { value } = output
+      const { pointer } = what === 'gradients' ? value.gradient! : value.data
+      see(output, what, viewOf(dtype, engine.buffer, pointer, n * value.size))
+    }
+  }
+  core.counters.passes++
+  beginForward(core, n, true)
+  const after = groupBy(program.outputs, (output) => output.after)
+  show(after.get(undefined), 'activations')
+  for (const prepared of run.forward) {
+    runCall(run, prepared)
+    show(after.get(prepared.call), 'activations')
+  }
+  if (!gradient) return
+  needLoss('inspect', core)
+  const last = lastWriters(core)
+  const trained = program.outputs.filter(({ value }) => program.wanted(value.gradient) === 'always')
+  const written = groupBy(trained, ({ value }) => last.get(value.gradient!.root))
+  runLoss(run, weigh(run), true)
+  show(written.get(program.loss), 'gradients')
+  for (const prepared of run.backward) {
+    runCall(run, prepared)
+    show(written.get(prepared.call), 'gradients')
+  }
+}
+
+/** The call that writes each gradient last: from then on, and before the next call, it is whole. */
+function lastWriters({ program }: Core): Map<unknown, Call> {
+  const last = new Map<unknown, Call>()
+  for (const call of [program.loss!, ...program.backward]) {
+    for (const write of call.writes) {
+      if (write === undefined) continue
+      const place = placeOf(write)
+      last.set('root' in place ? place.root : place, call)
+    }
+  }
+  return last
+}
+
+/** The rates of a run of 1000 epochs or steps: the highest, and that which it begins with. */
+export function rateRange(core: Core): { peak: number; first: number } {
+  const rate = (t: number) => rateAt(core, { epoch: t, step: t, epochs: 1000, steps: 1000 })
+  let peak = 0
+  for (let t = 0; t < 1000; t++) peak = Math.max(peak, rate(t))
+  return { peak, first: rate(0) }
+}
+
+function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const group = groups.get(key)
+    if (group) group.push(item)
+    else groups.set(key, [item])
+  }
+  return groups
+}

@@ -1,0 +1,176 @@
+// What fit is told, and the checks of it.
+
+import type { Data } from '../data/batches'
+import { PlanError, callable, checkOptions, given, finite, flag, integer, oneOf, readSafely, show } from '../errors'
+import { checkSignal } from '../pause'
+import type { Tensor } from '../tensor'
+import type { Core } from './core'
+import type { AsyncBatches, Batches } from './feed'
+import type { EpochResult, Progress } from './history'
+
+/** Is waited for if it gives a promise. False, or a promise of it, ends the run. */
+export type Callback<T> = (value: T) => void | boolean | Promise<void | boolean>
+
+/** One, or several that are called in their order; what is false, null or undefined is left out. */
+export type Callbacks<T> = Callback<T> | false | null | readonly (Callback<T> | false | null | undefined)[]
+
+/** What tells how good an epoch was: a loss by being low, an accuracy by being high. */
+export type Monitor = 'loss' | 'accuracy' | 'validationLoss' | 'validationAccuracy'
+
+/** Ends a run that no longer gets better. */
+export interface EarlyStopping {
+  /** Epochs without an improvement after which the run ends. 5 unless given; Infinity only keeps the best. */
+  patience?: number
+  /** What is not more than this is no improvement. 0 unless given. */
+  minDelta?: number
+  /** 'validationLoss' unless given, or 'loss' if there is no validation. */
+  monitor?: Monitor
+  /** Whether the model ends with the parameters and buffers of its best epoch, not those of the last. False unless given. */
+  restoreBest?: boolean
+}
+
+/** How fit trains. What is false, null or undefined where it can only mean off is off. */
+export interface FitOptions {
+  /** 1 unless given; with `steps`, as many as they take. Infinity: until something else ends the run. */
+  epochs?: number
+  /** Ends the run after so many steps, in the middle of an epoch too; that epoch is then validated and counted. */
+  steps?: number
+  /** Rows in a batch; that of the model unless given, and at most that. */
+  batch?: number
+  /** Whether each epoch has its own order, a function of the model's seed and of the epochs before it. True unless given. */
+  shuffle?: boolean
+  /**
+   * Whether the last batch of an epoch is left out where it has fewer rows than the others. False unless given. Batch
+   * norm's statistics of a few rows are poor, and of one row none.
+   */
+  dropLast?: boolean
+  /** What is evaluated after each epoch: data, batches, or the share of the data that is kept for it (see splitData). */
+  validation?: Data | Batches | AsyncBatches | number | false | null
+  /**
+   * Works in place on the first n rows of each training batch, in the model's input: augmentation. `pass` is the number
+   * of training passes before it: what it draws as a function of that, a run that goes on draws as one that was never
+   * stopped.
+   */
+  transform?: ((input: Tensor, n: number, pass: number) => void) | false | null
+  /** Called after each batch; several in their order. False ends the epoch here, and the run with it. */
+  onBatch?: Callbacks<Progress>
+  /** Called after each epoch; several in their order. False ends the run. */
+  onEpoch?: Callbacks<EpochResult>
+  /** Ends the run once it no longer gets better, or only keeps the best epoch. */
+  earlyStopping?: EarlyStopping | false | null
+  /** Ends the run after the batch in work; the history says so, and what was learnt stays. */
+  signal?: AbortSignal | null
+  /** Other events, such as the frames of a page, run every so many milliseconds, even within a step. 8 unless given. */
+  yieldEvery?: number
+}
+
+const NAMES = [
+  'epochs',
+  'steps',
+  'batch',
+  'shuffle',
+  'dropLast',
+  'validation',
+  'transform',
+  'onBatch',
+  'onEpoch',
+  'earlyStopping',
+  'signal',
+  'yieldEvery',
+]
+
+/** FitOptions, checked and complete. */
+export interface FitSettings {
+  readonly epochs: number
+  readonly steps: number
+  readonly batch: number
+  readonly shuffle: boolean
+  readonly dropLast: boolean
+  readonly validation: Data | Batches | AsyncBatches | number | undefined
+  readonly transform: ((input: Tensor, n: number, pass: number) => void) | undefined
+  readonly onBatch: readonly Callback<Progress>[]
+  readonly onEpoch: readonly Callback<EpochResult>[]
+  readonly earlyStopping: Required<EarlyStopping> | undefined
+  readonly signal: AbortSignal | undefined
+  readonly yieldEvery: number
+}
+
+/** Throws a PlanError that names the option that cannot be. */
+export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
+  options = checkOptions('fit', options, NAMES)
+  const steps = options.steps === undefined ? Infinity : integer('fit', 'steps', options.steps, 0)
+  const epochs = options.epochs ?? (steps === Infinity ? 1 : Infinity)
+  if (epochs !== Infinity) integer('fit', 'epochs', epochs, 0)
+  const batch = integer('fit', 'batch', options.batch ?? core.batch, 1)
+  if (batch > core.batch) {
+    throw new PlanError(`fit: a batch of ${batch} is more than the ${core.batch} that the model was planned for`)
+  }
+  const { yieldEvery = 8 } = options
+  if (!(typeof yieldEvery === 'number' && yieldEvery >= 0)) {
+    throw new PlanError(`fit: yieldEvery must be a number of milliseconds of at least 0, got ${show(yieldEvery)}`)
+  }
+  const validation = given(options.validation)
+  const { onBatch, onEpoch } = options
+  checkCallbacks('fit', { onBatch, onEpoch })
+  return {
+    epochs,
+    steps,
+    batch,
+    shuffle: flag('fit', 'shuffle', options.shuffle ?? true),
+    dropLast: flag('fit', 'dropLast', options.dropLast ?? false),
+    validation,
+    transform: checkTransform('fit', options.transform),
+    onBatch: listOf(onBatch),
+    onEpoch: listOf(onEpoch),
+    earlyStopping: checkEarlyStopping(core, options.earlyStopping, validation !== undefined),
+    signal: checkSignal('fit', options.signal),
+    yieldEvery,
+  }
+}
+
+function checkEarlyStopping(core: Core, options: FitOptions['earlyStopping'], validated: boolean) {
+  if (!given(options)) return undefined
+  const where = 'fit.earlyStopping'
+  options = checkOptions(where, options as EarlyStopping, ['patience', 'minDelta', 'monitor', 'restoreBest'])
+  const { patience = 5, minDelta = 0, restoreBest = false } = options
+  const measures = ['loss', 'accuracy', 'validationLoss', 'validationAccuracy'] as const
+  const monitor = oneOf(where, 'monitor', options.monitor ?? (validated ? 'validationLoss' : 'loss'), measures)
+  if (patience !== Infinity) integer(where, 'patience', patience, 1)
+  if (!validated && monitor.startsWith('validation')) {
+    throw new PlanError(`${where}: to monitor ${monitor}, fit needs validation`)
+  }
+  if (core.loss?.targets === 'values' && monitor.endsWith('ccuracy')) {
+    throw new PlanError(`${where}: ${monitor} is for labels, but the loss of this model compares values`)
+  }
+  return {
+    patience,
+    minDelta: finite(where, 'minDelta', minDelta, 0),
+    monitor,
+    restoreBest: flag(where, 'restoreBest', restoreBest),
+  }
+}
+
+/** What changes the inputs of a batch, if anything does. */
+export function checkTransform<T extends (input: Tensor, n: number, pass: number) => void>(
+  where: string,
+  transform: T | false | null | undefined,
+): T | undefined {
+  const wanted = given<T>(transform)
+  return wanted === undefined ? undefined : callable(where, 'transform', wanted, 'a function (input, n)')
+}
+
+/** Throws a PlanError unless each is a function, a list of functions, or off. */
+export function checkCallbacks(where: string, callbacks: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(callbacks)) {
+    readSafely(where, name, () => {
+      for (const one of Array.isArray(value) ? value : [value]) {
+        if (given(one) !== undefined) callable(where, name, one, 'a function')
+      }
+    })
+  }
+}
+
+function listOf<T>(callbacks: Callbacks<T> | undefined): Callback<T>[] {
+  const list = Array.isArray(callbacks) ? callbacks : [callbacks]
+  return list.filter((callback) => typeof callback === 'function')
+}

@@ -1,0 +1,401 @@
+// One pass over a batch: forward, loss, backward, and the step of the optimizer. It is whole or has not been: whatever
+// throws, and where the loss is no finite number, the model is as it was before.
+
+import { DataError, PlanError, callable, note, show } from '../errors'
+import { countRight, countRightSides } from '../metrics'
+import type { Optimizer } from '../optimizers/optimizer'
+import type { LossPlan } from '../plan/plan'
+import { beginPass, runCall, runLoss, wantInput, weigh } from '../plan/run'
+import type { Core, Pass } from './core'
+import { restoreState, takeState } from './state'
+
+// ---- a pass, call by call ----
+
+/**
+ * Begins a pass over the n loaded rows: a training step, or the loss alone. `advance` runs it call by call, so that there
+ * may be pauses within; whatever needs the model meanwhile settles it first.
+ */
+export function begin(core: Core, pass: Pass, n: number, trains: boolean, rate?: number): void {
+  // The rate comes before anything changes, for a schedule may throw.
+  if (trains) pass.rate = rate ?? rateOf(core)
+  pass.trains = trains
+  pass.diverged = false
+  pass.error = undefined
+  pass.at = 0
+  pass.rows = n
+  core.pass = pass
+  if (trains) {
+    keepForUndo(core)
+    core.counters.passes++
+    if (n === 1 && core.lonelyNorm !== undefined) noteLonely(core.lonelyNorm)
+  }
+  beginForward(core, n, trains)
+}
+
+function noteLonely(layer: string): void {
+  note(
+    `${layer} got a batch of one row: a single value for each feature, which says nothing of their variance, so ` +
+      `running_var stays as it is (and the output is bias alone); fit's dropLast: true leaves such a batch out`,
+  )
+}
+
+/** Runs the next call of the pass in work. False once all is done. */
+export function advance(core: Core): boolean {
+  const { pass } = core
+  if (!pass.rows) return false
+  needOpen('fit', core)
+  try {
+    return proceed(core, pass)
+  } catch (error) {
+    pass.rows = 0
+    if (pass.trains) undo(core)
+    throw error
+  }
+}
+
+/** Runs the pass in work to its end. What it throws is thrown where the pass was begun. */
+export function settle(core: Core): void {
+  needOpen('this', core)
+  const { pass } = core
+  try {
+    while (advance(core));
+  } catch (thrown) {
+    pass.error = { thrown }
+  }
+}
+
+/** A whole pass over the n loaded rows. */
+export function runPass(core: Core, n: number, trains: boolean, rate?: number): Pass {
+  begin(core, core.ownPass, n, trains, rate)
+  while (advance(core));
+  return core.ownPass
+}
+
+function proceed(core: Core, pass: Pass): boolean {
+  const { run } = core
+  const { at, rows: n, trains } = pass
+  const optimizer = trains ? core.settings.optimizer : undefined
+  if (optimizer?.minimize && core.vector.count) {
+    // It runs as many passes as it likes; the one that begin counted is the first.
+    core.counters.passes--
+    minimizeLoaded(core, pass, optimizer, n)
+    return false
+  }
+  const forward = run.forward.length
+  if (at < forward) {
+    runCall(run, run.forward[at])
+  } else if (at === forward) {
+    measureLoss(core, pass, n, trains)
+    if (trains && !Number.isFinite(pass.loss)) return diverge(core, pass)
+  } else if (at <= forward + run.backward.length) {
+    runCall(run, run.backward[at - forward - 1])
+  }
+  if (at === (trains ? forward + run.backward.length + 1 : forward)) {
+    pass.rows = 0
+    if (optimizer && !applyGradients(core, optimizer, pass.rate)) return diverge(core, pass)
+    return false
+  }
+  pass.at++
+  return true
+}
+
+function measureLoss(core: Core, pass: Pass, n: number, gradient: boolean): void {
+  const weight = weigh(core.run)
+  const mean = runLoss(core.run, weight, gradient)
+  pass.decay = decayLoss(core)
+  pass.loss = mean + pass.decay
+  pass.weight = weight
+  // Rows of no weight may still have a loss, by label smoothing.
+  pass.sum = mean * (weight || 1)
+  pass.right = rightOf(core, n)
+}
+
+/** Ends a pass whose loss, or whose gradients, are not finite: no step is taken. */
+function diverge(core: Core, pass: Pass): false {
+  pass.rows = 0
+  pass.diverged = true
+  undo(core)
+  return false
+}
+
+// ---- undoing ----
+
+/** Kernels cannot throw, TypeScript of others can; an optimizer that tries several places changes everything meanwhile. */
+function keepsAll(core: Core): boolean {
+  return core.run.mayThrow || core.settings.optimizer?.minimize !== undefined
+}
+
+function keepForUndo(core: Core): void {
+  const { undo } = core
+  if (keepsAll(core)) undo.all = takeState(core, undo.all)
+  else undo.buffers.set(undo.liveBuffers)
+}
+
+function undo(core: Core): void {
+  const { undo } = core
+  if (undo.all && keepsAll(core)) {
+    restoreState(core, undo.all)
+  } else {
+    core.counters.passes--
+    undo.liveBuffers.set(undo.buffers)
+  }
+}
+
+/** Runs passes; should one throw, the model is as it was before them. */
+export function whole<T>(core: Core, passes: () => T): T {
+  if (!core.run.mayThrow) return passes()
+  const back = keepGradients(core)
+  try {
+    return passes()
+  } catch (error) {
+    back()
+    throw error
+  }
+}
+
+// ---- parts of a pass ----
+
+/** Makes the calls ready for n examples. */
+export function beginForward(core: Core, n: number, training: boolean): void {
+  core.rows = n
+  beginPass(core.run, n, training, core.regularises, core.counters.passes)
+}
+
+/** Runs the n loaded rows forward. */
+export function runForward(core: Core, n: number, training: boolean): void {
+  if (training) core.counters.passes++
+  beginForward(core, n, training)
+  const { run } = core
+  for (let i = 0; i < run.forward.length; i++) runCall(run, run.forward[i])
+}
+
+/** Back-propagates the gradient of the output; with `toInput` as far as the input. Adds to the gradients of parameters. */
+export function runBackward(core: Core, toInput: boolean): void {
+  const { run } = core
+  wantInput(run, toInput)
+  try {
+    for (let i = 0; i < run.backward.length; i++) runCall(run, run.backward[i])
+  } finally {
+    wantInput(run, false)
+  }
+}
+
+/** The training loss of the loaded batch; with `gradient`, adds its gradient, but for l2 and l1, to the gradients. */
+export function lossOfLoaded(core: Core, n: number, gradient: boolean, toInput = false): number {
+  runForward(core, n, true)
+  wantInput(core.run, toInput)
+  const value = runLoss(core.run, weigh(core.run), gradient) + decayLoss(core)
+  if (gradient) runBackward(core, toInput)
+  return value
+}
+
+function rightOf({ loss, classes, tensors, labels, values, output }: Core, n: number): number {
+  if (classes) return countRight(tensors.output.data, labels, n, classes)
+  return loss?.targets === 'probabilities' ? countRightSides(tensors.output.data, values, n, output.size) : NaN
+}
+
+/** What l2 and l1 add to the loss. */
+export function decayLoss(core: Core): number {
+  const { l2, l1 } = core.settings
+  if (!core.regularises || !(l2 || l1)) return 0
+  const { kernels, decayed, x } = core.vector
+  let sum = 0
+  if (l2) sum += 0.5 * l2 * kernels.sumOfSquares(decayed, x)
+  if (l1) sum += l1 * kernels.sumOfMagnitudes(decayed, x)
+  return sum
+}
+
+/** Adds the gradients of l2 and l1. */
+export function addDecay(core: Core): void {
+  const { l2, l1 } = core.settings
+  if (!core.regularises) return
+  const { kernels, decayed, x, dx } = core.vector
+  if (l2) kernels.addScaled(decayed, l2, x, dx)
+  if (l1) kernels.addSigns(decayed, l1, x, dx)
+}
+
+// ---- the step of the optimizer ----
+
+/** Whether the step was taken: not where the norm of the gradients, which clipNorm wants, is not finite. */
+export function applyGradients(core: Core, optimizer: Optimizer, rate: number): boolean {
+  const { clipNorm, clipValue, maxNorm } = core.settings
+  const { kernels, count, dx } = core.vector
+  addDecay(core)
+  if (clipValue !== Infinity) kernels.clamp(count, clipValue, dx)
+  if (clipNorm !== Infinity) {
+    const norm = kernels.norm(count, dx)
+    if (!Number.isFinite(norm)) {
+      core.allGradients.fill(0)
+      return false
+    }
+    if (norm > clipNorm) kernels.limitRowNorms(1, count, clipNorm, dx)
+  }
+  if (count) optimizer.update?.(core.vector, rate, core.counters.steps + 1)
+  for (let i = 0; i < core.limited.length && core.regularises; i++) {
+    const { rows, size, pointer } = core.limited[i]
+    kernels.limitRowNorms(rows, size, maxNorm, pointer)
+  }
+  endStep(core, rate)
+  return true
+}
+
+/** What an optimizer that looks at the loss from several places minimises; made once for a model. */
+export function createObjective(core: Core): Core['objective'] {
+  const objective = {
+    loss: () => NaN,
+    passes: 0,
+    /** All evaluations of one step are one pass, with the same masks of dropout. */
+    evaluate: (): number => {
+      core.allGradients.fill(0)
+      core.counters.passes = objective.passes
+      const value = objective.loss()
+      addDecay(core)
+      return value
+    },
+    rows: 0,
+    ofLoaded: (): number => lossOfLoaded(core, objective.rows, true),
+  }
+  return objective
+}
+
+/** A step of such an optimizer on `loss`; none if that is not finite to begin with. */
+function minimizeOn(core: Core, optimizer: Optimizer, rate: number, loss: () => number): number {
+  const { objective } = core
+  objective.loss = loss
+  objective.passes = core.counters.passes
+  const value = optimizer.minimize!(core.vector, rate, objective.evaluate)
+  if (Number.isFinite(value)) endStep(core, rate)
+  return value
+}
+
+function minimizeLoaded(core: Core, pass: Pass, optimizer: Optimizer, n: number): void {
+  core.objective.rows = n
+  const loss = minimizeOn(core, optimizer, pass.rate, core.objective.ofLoaded)
+  pass.rows = 0
+  pass.weight = weigh(core.run)
+  pass.loss = loss
+  pass.decay = 0
+  pass.sum = loss * (pass.weight || 1)
+  pass.right = rightOf(core, n)
+  if (!Number.isFinite(loss)) diverge(core, pass)
+}
+
+/**
+ * One step on a loss of the user's: `evaluate` adds its gradient, but for l2 and l1, to the gradients and returns the
+ * loss. Returns that, with l2 and l1; where it is not finite, or something throws, nothing has changed.
+ */
+function stepOn(core: Core, optimizer: Optimizer, evaluate: () => number): number {
+  const rate = rateOf(core)
+  const back = optimizer.minimize ? keepAll(core) : keepGradients(core)
+  const measured = (): number => {
+    const value = evaluate()
+    if (typeof value === 'number') return value + decayLoss(core)
+    throw new DataError(`step: the function must return the loss, a number, got ${show(value)}`)
+  }
+  try {
+    if (optimizer.minimize && core.vector.count) {
+      const value = minimizeOn(core, optimizer, rate, measured)
+      if (!Number.isFinite(value)) back()
+      return value
+    }
+    const value = measured()
+    if (!Number.isFinite(value) || !applyGradients(core, optimizer, rate)) back()
+    return value
+  } catch (error) {
+    back()
+    throw error
+  }
+}
+
+/** The way back from a step of which anything may have been done. */
+function keepAll(core: Core): () => void {
+  const state = (core.undo.all = takeState(core, core.undo.all))
+  return () => restoreState(core, state)
+}
+
+/** The way back from forward and backward passes. */
+function keepGradients(core: Core): () => void {
+  const { undo, counters, allGradients } = core
+  const { passes } = counters
+  const gradients = (undo.gradients ??= allGradients.slice())
+  gradients.set(allGradients)
+  undo.buffers.set(undo.liveBuffers)
+  return () => {
+    counters.passes = passes
+    allGradients.set(gradients)
+    undo.liveBuffers.set(undo.buffers)
+  }
+}
+
+/** See Model.step. */
+export function takeStep(core: Core, optimizer: Optimizer, evaluate: (() => number) | undefined): number | void {
+  if (evaluate !== undefined) {
+    callable('step', '', evaluate, 'nothing, or a function that fills gradients and returns the loss')
+  }
+  if (!evaluate && !optimizer.update) {
+    throw new PlanError(
+      `step: ${optimizer.kind} looks at the loss from several places; call trainStep(x, y) or fit, ` +
+        `or hand in a function that fills gradients and returns the loss: step(() => loss)`,
+    )
+  }
+  settle(core)
+  if (evaluate) return stepOn(core, optimizer, evaluate)
+  if (!applyGradients(core, optimizer, rateOf(core))) {
+    throw new DataError('step: the norm of the gradients is not finite; they are zero now, and no step was taken')
+  }
+}
+
+function endStep(core: Core, rate: number): void {
+  core.counters.steps++
+  core.clock.step++
+  core.lastRate = rate
+  core.allGradients.fill(0)
+}
+
+/** The learning rate of the next step. */
+export function rateOf(core: Core): number {
+  return rateAt(core, core.clock)
+}
+
+/** The learning rate at some time. Throws a PlanError where a schedule gives none. */
+export function rateAt({ rate, scheduleState }: Core, clock: Core['clock']): number {
+  if (typeof rate === 'number') return rate
+  const value =
+    rate.per === 'step' ? rate(clock.step, clock.steps, scheduleState) : rate(clock.epoch, clock.epochs, scheduleState)
+  if (value >= 0 && value < Infinity) return value
+  throw new PlanError(`learningRate: the schedule gives ${show(value)} at step ${clock.step} of epoch ${clock.epoch}`)
+}
+
+/** Begins what a schedule remembers of a run. */
+export function resetSchedule(core: Core): void {
+  const { rate } = core
+  core.scheduleState = Float64Array.from(typeof rate === 'function' ? (rate.initialState ?? []) : [])
+}
+
+/** Shows the loss of an epoch that has ended to a schedule that watches it. */
+export function observe({ rate, clock, scheduleState }: Core, loss: number): void {
+  if (typeof rate === 'function') rate.observe?.(clock.epoch, loss, scheduleState)
+}
+
+// ---- what a model must have ----
+
+export function needOpen(where: string, core: Core): void {
+  if (core.closed) throw new PlanError(`${where}: this model was closed; create another`)
+}
+
+export function needTraining(where: string, core: Core): void {
+  if (core.inference) {
+    throw new PlanError(`${where}: the model was created with inference: true; create it without, to train`)
+  }
+}
+
+export function needLoss(where: string, core: Core): LossPlan {
+  if (!core.loss) throw new PlanError(`${where}: the model was created without a loss; give one to createModel`)
+  return core.loss
+}
+
+export function needOptimizer(where: string, core: Core): Optimizer {
+  const { optimizer } = core.settings
+  if (optimizer) return optimizer
+  throw new PlanError(`${where}: the model was created without an optimizer; give one to createModel`)
+}
