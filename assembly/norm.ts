@@ -81,24 +81,31 @@ function sumMoments(n: i32, hw: i32, shift: Float, stride: usize, x: usize, out:
   }
 }
 
-/** Rows of features whose mean is the first shift. */
-export const FIRST_ROWS: i32 = 4
-/** So many times the variance may the square of d be: the difference of a mean from its shift, and from that of features. */
+/** Rows of the sample whose mean is the first shift. */
+export const SAMPLE_ROWS: i32 = 4
+/** The most values of each. */
+const SAMPLE_VALUES: i32 = 16
+/**
+ * So many times the variance the square of a mean's difference from its shift may be. For features, whose sample is so
+ * small that it is often far off, it may be more.
+ */
 const MOST_SHIFT: f64 = 2
 export const MOST_FEATURE_SHIFT: f64 = 8
 
-/** The mean of a sample of the values of a channel: pieces of eight rows, each from another place on. */
+/** The mean of a sample of the values of a channel: of features the first rows, else pieces of rows from all over it. */
 function meanOfSample(n: i32, hw: i32, stride: usize, x: usize): Float {
-  let rows = min(n, 8)
+  let rows = min(n, SAMPLE_ROWS)
   let count = hw
-  let step = <usize>max(n / 8, 1) * stride
-  if (hw == 1) {
-    rows = min(n, FIRST_ROWS)
-    step = stride
-  } else if (hw >= 8) {
-    if (n == 1) rows = 8
-    count = min(hw / 8, 32)
-    step = (n == 1 ? 0 : step) + <usize>(hw / 8) * SIZE
+  let step = hw == 1 ? stride : <usize>max(n / SAMPLE_ROWS, 1) * stride
+  if (hw >= SAMPLE_ROWS) {
+    const quarter = hw / SAMPLE_ROWS
+    count = min(quarter, SAMPLE_VALUES)
+    if (n == 1) {
+      // A single row gives all of the pieces.
+      rows = SAMPLE_ROWS
+      step = 0
+    }
+    step += <usize>quarter * SIZE
   }
   return <Float>(total<Values>(rows, count, step, x, 0, 0) / <f64>(rows * count))
 }
@@ -174,6 +181,25 @@ export function inverseDeviationOf(epsilon: Float, out: usize): Float {
 
 export function inverseDeviation(variance: Float, epsilon: Float): Float {
   return 1 / sqrt<Float>(variance + epsilon)
+}
+
+/**
+ * What becomes of the moments of one channel in `out`: mean and invStd, and
+ * running = momentum * running + rest * batch, with the unbiased variance, of m values, if `unbiased`.
+ */
+export function keepStatistics(
+  unbiased: i32, m: Float, epsilon: Float, momentum: Float, rest: Float, out: usize,
+  runningMean: usize, runningVar: usize, mean: usize, invStd: usize,
+): void {
+  const average = <Float>load<f64>(out)
+  const scale = load<f64>(out, SCALE)
+  const variance = <Float>(load<f64>(out, SECOND) / (scale * scale))
+  const seen: Float = unbiased && m > 1 ? (variance * m) / (m - 1) : variance
+  store<Float>(runningMean, momentum * load<Float>(runningMean) + rest * average)
+  // One value says nothing of how far values lie apart.
+  if (m > 1) store<Float>(runningVar, momentum * load<Float>(runningVar) + rest * seen)
+  store<Float>(mean, average)
+  store<Float>(invStd, inverseDeviationOf(epsilon, out))
 }
 
 /** y = max(floor, (x - mean) * scale + beta) for the rows of one channel; stride in bytes. */

@@ -310,7 +310,10 @@ function counted(o: i32, size: i32, k: i32, stride: i32, pad: i32, countPad: i32
   return countPad ? min(end, size + pad) - begin : min(end, size) - max(begin, 0)
 }
 
-/** Values of a side of a window that are summed one after the other; more in blocks of as many. */
+/**
+ * Values of a side of a window that are summed one after the other; more in blocks of as many, and not in vectors: loops
+ * over blocks in these would make the usual windows a third slower.
+ */
 const LONGEST: i32 = 256
 
 @inline
@@ -319,19 +322,12 @@ function sumOf(count: i32, step: usize, at: usize): v128 {
   let sum = v128.add<Float>(v128.splat<Float>(0), v128.load(at))
   if (count > 1) sum = v128.add<Float>(sum, v128.load(at + step))
   if (count > 2) sum = v128.add<Float>(sum, v128.load(at + 2 * step))
-  for (let i = 3; i < min(count, LONGEST); ++i) sum = v128.add<Float>(sum, v128.load(at + <usize>i * step))
-  for (let begin = LONGEST; begin < count; begin += LONGEST) {
-    let block = v128.splat<Float>(0)
-    for (let i = begin; i < min(count, begin + LONGEST); ++i) {
-      block = v128.add<Float>(block, v128.load(at + <usize>i * step))
-    }
-    sum = v128.add<Float>(sum, block)
-  }
+  for (let i = 3; i < count; ++i) sum = v128.add<Float>(sum, v128.load(at + <usize>i * step))
   return sum
 }
 
 @inline
-/** The same of single values. */
+/** The same of single values, and in blocks of LONGEST. */
 function sumOfOne(count: i32, step: usize, at: usize): Float {
   let sum: Float = 0
   for (let begin = 0; begin < count; begin += LONGEST) {
@@ -379,6 +375,9 @@ export function avgPool2dForward(
     }
     return
   }
+  const isLong = max(kh, kw) > LONGEST
+  const inVectors: usize = isLong ? 0 : width
+  const windows = isLong ? 0 : ow
   const wide = poolWide(ow, <i32>SIZE)
   const length = poolRow(w, ow, kw, sw, pw, <i32>SIZE)
   const counts = scratch + <usize>length * SIZE
@@ -391,27 +390,27 @@ export function avgPool2dForward(
       const from = x + <usize>top * width
       const sums = scratch + <usize>pw * SIZE
       let column: usize = 0
-      for (; column + 16 <= width; column += 16) {
+      for (; column + 16 <= inVectors; column += 16) {
         v128.store(sums + column, sumOf(rows, width, from + column))
       }
       for (; column < width; column += SIZE) {
         store<Float>(sums + column, sumOfOne(rows, width, from + column))
       }
-      const counts2 = v128.splat<Float>(<Float>counted(i, h, kh, sh, ph, countPad))
-      for (let j = 0; j < ow; j += LANES) {
+      const countRows: Float = <Float>counted(i, h, kh, sh, ph, countPad)
+      for (let j = windows; j < ow; ++j) {
+        const sum = sumOfOne(kw, SIZE, scratch + <usize>(j * sw) * SIZE)
+        store<Float>(y, sum / (countRows * load<Float>(counts + <usize>j * SIZE)))
+        y += SIZE
+      }
+      const counts2 = v128.splat<Float>(countRows)
+      for (let j = 0; j < windows; j += LANES) {
         let at = scratch + <usize>(j * sw) * SIZE
         let sum: v128
         if (sw == 1) {
           sum = sumOf(kw, SIZE, at)
         } else {
           sum = v128.splat<Float>(0)
-          for (let begin = 0; begin < kw; begin += LONGEST) {
-            let block = v128.splat<Float>(0)
-            for (let k = begin; k < min(kw, begin + LONGEST); ++k, at += SIZE) {
-              block = v128.add<Float>(block, loadStrided(sw, at))
-            }
-            sum = v128.add<Float>(sum, block)
-          }
+          for (let k = 0; k < kw; ++k, at += SIZE) sum = v128.add<Float>(sum, loadStrided(sw, at))
         }
         const mean = v128.div<Float>(sum, v128.mul<Float>(counts2, v128.load(counts + <usize>j * SIZE)))
         const left = ow - j
@@ -476,6 +475,7 @@ export function avgPool2dBackward(
     }
     return
   }
+  const inVectors: usize = kw > LONGEST ? 0 : width
   const length = poolRow(w, ow, kw, sw, pw, <i32>SIZE)
   const counts = scratch + <usize>length * SIZE
   const spread = scratch + <usize>(kw - 1) * SIZE
@@ -504,14 +504,10 @@ export function avgPool2dBackward(
       const fresh = max(done, top)
       const from = dx + <usize>top * width
       let column: usize = 0
-      for (; column + 16 <= width; column += 16) {
+      for (; column + 16 <= inVectors; column += 16) {
         let sum = v128.splat<Float>(0)
         let at = windows + column
-        for (let begin = 0; begin < kw; begin += LONGEST) {
-          let block = v128.splat<Float>(0)
-          for (let k = begin; k < min(kw, begin + LONGEST); ++k, at += SIZE) block = v128.add<Float>(block, v128.load(at))
-          sum = v128.add<Float>(sum, block)
-        }
+        for (let k = 0; k < kw; ++k, at += SIZE) sum = v128.add<Float>(sum, v128.load(at))
         at = from + column
         let row = top
         for (; row < fresh; ++row, at += width) v128.store(at, v128.add<Float>(v128.load(at), sum))

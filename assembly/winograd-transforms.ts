@@ -8,7 +8,7 @@
 import { MR, ceilDivide } from '../src/kernels/blocking'
 import { winogradTaps } from '../src/kernels/conv-geometry'
 import { LANES, SIZE } from './float'
-import { high, low, storeTurned, zipHigh, zipLow } from './lanes'
+import { high, low, storeTransposed, zipHigh, zipLow } from './lanes'
 
 /** The sizes of tiles, as types, so that each gets code of its own: with the size in a variable dw took 5 % longer. */
 export type Six = u8
@@ -385,7 +385,7 @@ export function outputTiles<T>(m: usize, stride: usize, bias: Float, tmp: usize)
           v128.store64_lane(blocks + lane, y4, 1, 32)
         }
       } else {
-        storeTurned(y0, y1, y2, y3, blocks, lane)
+        storeTransposed(y0, y1, y2, y3, blocks, lane)
         if (size == 7) {
           v128.store32_lane(blocks, y4, 0, 16)
           v128.store32_lane(blocks + lane, y4, 1, 16)
@@ -488,10 +488,10 @@ function gradientLine(size: i32, tmp: usize, from: usize, step: usize, to: usize
 
 @inline
 /**
- * U = G w G' of all pairs, as panels of splats: u[filter / MR][place][channel][filter % MR]. `turned`: w is (c x f) and
+ * U = G w G' of all pairs, as panels of splats: u[filter / MR][place][channel][filter % MR]. `flipped`: w is (c x f) and
  * each kernel is read backwards, for dx. Filters past the last are zero.
  */
-export function weightPanels(size: i32, c: i32, f: i32, turned: i32, w: usize, tmp: usize, u: usize): void {
+export function weightPanels(size: i32, c: i32, f: i32, flipped: i32, w: usize, tmp: usize, u: usize): void {
   const taps = winogradTaps(size)
   const places = size * size
   const stride = <usize>(c * MR) * 16
@@ -500,11 +500,11 @@ export function weightPanels(size: i32, c: i32, f: i32, turned: i32, w: usize, t
     for (let channel = 0; channel < c; ++channel) {
       for (let i = 0; i < taps; ++i) {
         for (let l = 0; l < LANES; ++l) {
-          // Turned, a kernel is read backwards. A filter past the last is the same zero again and again.
+          // Flipped, a kernel is read backwards. A filter past the last is the same zero again and again.
           const exists = filter + l < f
-          const pair = turned ? channel * f + filter + l : (filter + l) * c + channel
-          const tap = turned ? taps * (taps - i) - 1 : taps * i
-          const step = exists ? (turned ? -SIZE : SIZE) : 0
+          const pair = flipped ? channel * f + filter + l : (filter + l) * c + channel
+          const tap = flipped ? taps * (taps - i) - 1 : taps * i
+          const step = exists ? (flipped ? -SIZE : SIZE) : 0
           let at = exists ? w + <usize>(pair * taps * taps + tap) * SIZE : tmp + ZEROS
           for (let k = 0; k < taps; ++k) {
             store<Float>(tmp + LINE + <usize>(k * LANES + l) * SIZE, load<Float>(at))
@@ -533,10 +533,10 @@ export function weightPanels(size: i32, c: i32, f: i32, turned: i32, w: usize, t
 @inline
 /**
  * dw += G' t G of the t of `rows` x `columns` pairs: t[place][row][column], rows `row` bytes apart, places `place`.
- * `turned`: rows are channels and columns filters.
+ * `swapped`: rows are channels and columns filters.
  */
 export function addWeightGradients(
-  size: i32, rows: i32, columns: i32, turned: i32, t: usize, row: usize, place: usize, tmp: usize, dw: usize,
+  size: i32, rows: i32, columns: i32, swapped: i32, t: usize, row: usize, place: usize, tmp: usize, dw: usize,
 ): void {
   const taps = winogradTaps(size)
   for (let i = 0; i < rows; ++i) {
@@ -549,7 +549,7 @@ export function addWeightGradients(
       for (let k = 0; k < taps; ++k) {
         gradientLine(size, tmp, tmp + <usize>(k * size) * 16, 16, tmp + LINE, 16)
         for (let l = 0; l < LANES && j + l < columns; ++l) {
-          const pair = turned ? (j + l) * rows + i : i * columns + j + l
+          const pair = swapped ? (j + l) * rows + i : i * columns + j + l
           const to = dw + <usize>((pair * taps + k) * taps) * SIZE
           for (let m = 0; m < taps; ++m) {
             const at = to + <usize>m * SIZE

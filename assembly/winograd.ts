@@ -4,7 +4,7 @@
 // winograd-transforms.ts, the choice of its size is in src/kernels/conv-geometry.ts.
 //
 //   forward  Y  = A' [ (G w G') . (B' x B) ] A        . is the product place by place, summed over channels:
-//   dx       the same, of dy with the weights turned    a matrix product for each of the places of a tile
+//   dx       the same, of dy with the weights flipped    a matrix product for each of the places of a tile
 //   dw       dw = G' [ (A dY A') . (B' x B) ] G       summed over tiles: the adjoint, with the same matrices
 //
 // A chunk of tiles goes through at a time: some whole images, or a part of a large one. Vectors hold LANES tiles (or
@@ -15,9 +15,9 @@
 //
 // Legend: `size` is that of a tile of inputs, `outputs` that of its outputs, the border is how much wider the first is.
 
-import { KC, MR, SUM_STEPS, ceilDivide } from '../src/kernels/blocking'
+import { KC, MR, ceilDivide } from '../src/kernels/blocking'
 import {
-  PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize,
+  MOST_BLOCKS, PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize,
   winogradTiles,
 } from '../src/kernels/conv-geometry'
 import { LANES, NR, SIZE, SLIVER_ROW } from './float'
@@ -91,7 +91,7 @@ function scatter(outputs: i32, count: i32, tmp: usize, entry: usize, ow: i32, ba
 
 /** y (n x f x oh x ow) = bias + convolution of x (n x c x h x w), pads ph and pw; bias may be 0. */
 export function winogradProduct(
-  taps: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32, turned: i32,
+  taps: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32, flipped: i32,
   x: usize, weight: usize, bias: usize, scratch: usize, y: usize,
 ): void {
   const size = winogradSize(taps, oh, ow)
@@ -113,7 +113,7 @@ export function winogradProduct(
   const row = <usize>width * SIZE
   fillConstants(size, scratch)
   memory.fill(source, 0, <usize>(images * c * plane) * SIZE)
-  weightPanels(size, c, f, turned, weight, scratch, u)
+  weightPanels(size, c, f, flipped, weight, scratch, u)
   for (let image = 0; image < n; image += images) {
     const count = min(images, n - image)
     for (let i = 0; i < count * c; ++i) {
@@ -203,9 +203,9 @@ export function winogradWeight(
   const planeBytes = <usize>plane * SIZE
   const dyPlaneBytes = <usize>dyPlane * SIZE
   // The rows of the products are splatted: they are the side with fewer channels.
-  const turned = c < f
-  const panels = ceilDivide(turned ? c : f, MR)
-  const slivers = ceilDivide(turned ? f : c, NR)
+  const swapped = c < f
+  const panels = ceilDivide(swapped ? c : f, MR)
+  const slivers = ceilDivide(swapped ? f : c, NR)
   const table = scratch + WINOGRAD_TMP
   const panel = table + WINOGRAD_TABLE
   const du = panel + <usize>(MR * chunk) * 16
@@ -216,10 +216,10 @@ export function winogradWeight(
   const duRow = <usize>(slivers * NR) * SIZE
   const row = <usize>width * SIZE
   const dyRow = <usize>(width - border) * SIZE
-  const v = turned ? left : right
-  const g = turned ? right : left
-  const vWidth = turned ? MR : NR
-  const gWidth = turned ? NR : MR
+  const v = swapped ? left : right
+  const g = swapped ? right : left
+  const vWidth = swapped ? MR : NR
+  const gWidth = swapped ? NR : MR
   const place = <usize>(panels * MR) * duRow
   // Chunks that are in dU, which is added to dw before they are so many that their sum would lose digits.
   let chunks = 0
@@ -248,8 +248,8 @@ export function winogradWeight(
       // V: v[place][channel / vWidth][tile][channel % vWidth], and G the same of filters.
       const rightPlace = placeStride(slivers * NR * used * <i32>SIZE)
       const leftPlace = placeStride(panels * MR * used * <i32>SIZE)
-      const vPlace = turned ? leftPlace : rightPlace
-      const gPlace = turned ? rightPlace : leftPlace
+      const vPlace = swapped ? leftPlace : rightPlace
+      const gPlace = swapped ? rightPlace : leftPlace
       for (let t = 0; t < used; ++t) {
         const entry = table + <usize>t * ENTRY
         const from = source + load<i32>(entry)
@@ -291,8 +291,8 @@ export function winogradWeight(
       }
       chunks += 1
       const isLast = image + count == n && first + used == count * tiles
-      if (chunks < SUM_STEPS && !isLast) continue
-      addWeightGradients(size, turned ? c : f, turned ? f : c, i32(turned), du, duRow, place, scratch, dw)
+      if (chunks < MOST_BLOCKS && !isLast) continue
+      addWeightGradients(size, swapped ? c : f, swapped ? f : c, i32(swapped), du, duRow, place, scratch, dw)
       memory.fill(du, 0, <usize>places * place)
       chunks = 0
     }

@@ -21,6 +21,7 @@ import {
   globalAvgPoolCases,
   groupNormCases,
   hingeCase,
+  magnitudeCases,
   meanSquaredErrorCase,
   normalizeCases,
   poolCases,
@@ -79,6 +80,7 @@ export const benchCases: readonly KernelCase[] = [
   softmaxCase(1024, 1000, { smoothing: 0.1 }),
   hingeCase(1024, 1000),
   ...regularisationCases(1000, 1000),
+  ...magnitudeCases(1e6),
   meanSquaredErrorCase(1e6),
   binaryCase(1e6),
 ]

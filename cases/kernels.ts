@@ -47,12 +47,13 @@ export function convCases(...[n, c, h, w, f, kernel, options = {}]: Conv): Kerne
   const [kh, kw] = kernel
   const [sh, sw] = stride
   const [ph, pw] = pad
-  const [dh, dw] = dilation
-  const sizes = [n, c, h, w, f, kh, kw, sh, sw, ph, pw, dh, dw, groups]
-  const oh = convOutput(h, kh, sh, ph, dh)
-  const ow = convOutput(w, kw, sw, pw, dw)
+  const [dlh, dlw] = dilation
+  const sizes = [n, c, h, w, f, kh, kw, sh, sw, ph, pw, dlh, dlw, groups]
+  const oh = convOutput(h, kh, sh, ph, dlh)
+  const ow = convOutput(w, kw, sw, pw, dlw)
   const [x, y, weights] = [n * c * h * w, n * f * oh * ow, (f * c * kh * kw) / groups]
-  const scratch = (a: Arguments) => a.scratch(convScratch(c, h, w, f, kh, kw, sh, sw, ph, pw, dh, dw, groups, a.bytes))
+  const scratch = (a: Arguments) =>
+    a.scratch(convScratch(c, h, w, f, kh, kw, sh, sw, ph, pw, dlh, dlw, groups, a.bytes))
   const flops = (2 * y * c * kh * kw) / groups
   const extra = [
     stride.join() === '1,1' ? '' : ` stride ${stride}`,
@@ -353,6 +354,16 @@ export function regularisationCases(rows: number, size: number): KernelCase[] {
   ]
 }
 
+/** How large values are. */
+export function magnitudeCases(count: number): KernelCase[] {
+  return (['firstNotFinite', 'maxMagnitude', 'norm'] as const).map((kernel) => ({
+    kernel,
+    name: `${count}`,
+    traffic: count,
+    args: (a) => [count, a.values(count)],
+  }))
+}
+
 interface SoftmaxOptions {
   gradient?: boolean
   smoothing?: number
@@ -552,11 +563,13 @@ export const kernelCases: readonly KernelCase[] = [
     [13, 259, 5],
     [6, 7, 600],
     [64, 10, 20],
+    [5, 3, 65_800],
   ].flatMap(([m, n, k]) => ['', 'A', 'B', 'AB'].map((t, i) => gemmCase(m, n, k, t, i % 2))),
   ...denseCases(1, 1, 1),
   ...denseCases(3, 7, 10),
   ...denseCases(17, 33, 5),
   ...denseCases(8, 300, 4),
+  ...denseCases(1100, 2, 5),
   ...convCases(1, 1, 1, 1, 1, [1, 1]),
   ...convCases(2, 1, 5, 5, 2, [2, 2]),
   ...convCases(2, 3, 7, 6, 4, [3, 3], { pad: [1, 1] }),
@@ -579,6 +592,12 @@ export const kernelCases: readonly KernelCase[] = [
   ...convCases(3, 5, 9, 11, 5, [3, 3], { pad: [1, 1], groups: 5 }),
   ...convCases(2, 3, 7, 13, 3, [5, 5], { pad: [2, 2], stride: [1, 2], groups: 3 }),
   ...convCases(2, 3, 9, 34, 2, [3, 3], { pad: [1, 1] }),
+  // Sums of several blocks: of taps, of rows longer than a block, of images.
+  ...convCases(1, 40, 3, 50, 2, [3, 3]),
+  ...convCases(1, 140, 3, 9, 5, [2, 1]),
+  ...convCases(2, 1, 2, 2500, 2, [1, 3]),
+  ...convCases(300, 1, 4, 5, 2, [3, 3], { pad: [1, 1] }),
+  ...convCases(530, 2, 2, 3, 5, [1, 1]),
   // These go by Winograd: whole and cut tiles, several images in a chunk, one image in several chunks, odd channels.
   ...convCases(3, 8, 8, 8, 8, [3, 3], { pad: [1, 1] }),
   ...convCases(5, 9, 7, 7, 11, [3, 3], { pad: [1, 1] }),
@@ -594,6 +613,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...convCases(5, 7, 5, 7, 5, [5, 5], { pad: [2, 0] }),
   ...convCases(2, 17, 10, 10, 3, [5, 5]),
   ...convCases(1, 4, 30, 31, 9, [5, 5], { pad: [4, 3] }),
+  ...convCases(1, 300, 6, 6, 5, [3, 3], { pad: [1, 1] }),
   ...convCases(1, 3, 30, 1, 5, [3, 1], { pad: [1, 0] }),
   ...convCases(1, 2, 1, 40, 5, [1, 5], { pad: [0, 2] }),
   ...[
@@ -605,6 +625,10 @@ export const kernelCases: readonly KernelCase[] = [
     [2, 3, 17],
     [1, 2, 49],
     [5, 1, 9],
+    [3, 1100, 1],
+    [1030, 5, 1],
+    [300, 2, 30],
+    [2, 1, 5000],
   ].flatMap(([n, c, hw]) => [0, 1].flatMap((t) => [0, 1].flatMap((relu) => batchNormCases(n, c, hw, t, relu)))),
   ...[
     [1, 1, 1, 1],
@@ -615,6 +639,10 @@ export const kernelCases: readonly KernelCase[] = [
     [2, 1, 5, 17],
     [3, 4, 4, 49],
     [2, 2, 4, 300],
+    [1030, 1, 5, 1],
+    [1030, 2, 4, 3],
+    [1, 1, 5000, 1],
+    [1, 2, 4, 5000],
   ].flatMap(([n, groups, c, hw]) => groupNormCases(n, groups, c, hw)),
   ...poolCases(1, 1, 1, [1, 1]),
   ...poolCases(6, 8, 8, [2, 2]),
@@ -638,6 +666,17 @@ export const kernelCases: readonly KernelCase[] = [
   ...poolCases(1, 1, 1, [3, 3], { stride: [1, 1], pad: [1, 1] }),
   ...poolCases(1, 1, 40, [1, 5], { stride: [1, 3], pad: [0, 2] }),
   ...poolCases(2, 30, 1, [4, 1], { stride: [1, 1], pad: [2, 0], countPad: 0 }),
+  ...poolCases(1, 300, 5, [300, 2], { stride: [1, 1], pad: [3, 0] }),
+  ...poolCases(1, 2, 700, [1, 530], { stride: [1, 3], pad: [0, 9], countPad: 0 }),
+  ...softmaxLayerCases(1, 1030, 3),
+  ...softmaxLayerCases(1, 9000, 1),
+  softmaxCase(2, 9000, { smoothing: 0.1 }),
+  hingeCase(2, 9000),
+  meanSquaredErrorCase(9000),
+  binaryCase(9000),
+  ...globalAvgPoolCases(2, 9000),
+  ...regularisationCases(2, 9000),
+  ...magnitudeCases(9000),
   ...maxoutCases(1, 2),
   ...maxoutCases(7, 9),
   ...COUNTS.flatMap((count): KernelCase[] => [
@@ -670,9 +709,7 @@ export const kernelCases: readonly KernelCase[] = [
     { kernel: 'scale', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
     ...regularisationCases(count, 3),
     ...regularisationCases(2, count),
-    { kernel: 'firstNotFinite', name: `${count}`, args: (a) => [count, a.values(count)] },
-    { kernel: 'norm', name: `${count}`, args: (a) => [count, a.values(count)] },
-    { kernel: 'maxMagnitude', name: `${count}`, args: (a) => [count, a.values(count)] },
+    ...magnitudeCases(count),
     { kernel: 'sumOfSquares', name: `${count}`, args: (a) => [count, a.values(count)] },
     meanSquaredErrorCase(count),
     meanSquaredErrorCase(count, false),

@@ -53,7 +53,7 @@ describe.each(DTYPES)('%s', (dtype) => {
   const tolerance = TOLERANCE[dtype]
   const bytes = dtype === 'float64' ? 8 : 4
 
-  describe.each(HARDEST)('convolutions, %s', (_, order) => {
+  describe.each(dtype === 'float32' ? HARDEST : HARDEST.slice(0, 1))('convolutions, %s', (_, order) => {
     test.each<[string, Shape]>([
       ['by products', [1, 1, 600, 640, 4, 600, 600, 0, 0]],
       ['of few filters', [1, 1, 600, 640, 2, 600, 600, 0, 0]],
@@ -101,7 +101,7 @@ describe.each(DTYPES)('%s', (dtype) => {
       ['images, one channel', [4000, 1, 9, 7, 2, 3, 3, 1, 1]],
       ['pixels', [1, 2, 700, 501, 5, 1, 3, 0, 1]],
       ['images', [5000, 2, 7, 5, 5, 1, 3, 0, 1]],
-      ["pixels, by Winograd's tiles", [1, 3, 401, 500, 3, 3, 3, 1, 1]],
+      ["pixels, by Winograd's tiles", [1, 3, 800, 810, 3, 3, 3, 1, 1]],
       ["images, by Winograd's tiles", [3000, 3, 8, 8, 3, 3, 3, 1, 1]],
     ])('gradients of weights over many %s', async (_, shape) => {
       const [n, c, h, w, f, kh, kw] = shape
@@ -146,7 +146,7 @@ describe.each(DTYPES)('%s', (dtype) => {
     return { mean, variance: sumOf(terms(count, (i) => (x[first + i * step] - mean) ** 2)).sum / count }
   }
 
-  describe.each(NORM_ORDERS)('norms, %s', (_, order) => {
+  describe.each(dtype === 'float32' ? NORM_ORDERS : NORM_ORDERS.slice(3, 7))('norms, %s', (_, order) => {
     test.each([
       [262_144, 3, 1],
       [70_001, 5, 1],
@@ -239,7 +239,7 @@ describe.each(DTYPES)('%s', (dtype) => {
         return [...at(dgamma, c), ...at(dbeta, c), at(to, x.length)[x.length - 1]]
       }
     const results = await onBoth(dtype, run(true, false))
-    for (let feature = 0; feature < c; feature++) {
+    for (const feature of new Set([0, 1, 2, 3, c >> 1, c - 1])) {
       const indices = Array.from({ length: n * hw }, (_, i) => (Math.floor(i / hw) * c + feature) * hw + (i % hw))
       const product = sumOf(indices.map((i) => dy[i] * (x[i] - mean[Math.floor(i / size)])))
       const sum = sumOf(indices.map((i) => dy[i])).sum
@@ -256,7 +256,8 @@ describe.each(DTYPES)('%s', (dtype) => {
     expectClose(results[2 * c], dx, 1, tolerance, 'dx')
     // Frozen parameters have no gradients, and dx is the same.
     const frozen = await onBoth(dtype, run(true, true))
-    expect(frozen).toEqual([...filled(c, 1), ...filled(c, 2), results[2 * c]])
+    expect([frozen[0], frozen[c - 1], frozen[c], frozen[2 * c - 1]]).toEqual([1, 1, 2, 2])
+    expect(frozen[2 * c]).toBe(results[2 * c])
   })
 })
 

@@ -3,7 +3,7 @@
 import { BINARY_SCRATCH, GEMM_SCRATCH, LONG, SOFTMAX_SCRATCH } from '../src/kernels/blocking'
 import { poolScratch } from '../src/kernels/conv-geometry'
 import { describe, expect, test } from 'vitest'
-import { type Memory, ORDERS, TOLERANCE, expectClose, onBoth, rounded, sumOf, terms } from './sums'
+import { type Memory, ORDERS, TOLERANCE, expectClose, onBoth, rounded, sumOf, terms, uniform } from './sums'
 
 /** A sum over n values: what the kernel makes of them, and the same from the terms. */
 interface Case {
@@ -283,3 +283,27 @@ describe.each(['float64', 'float32'] as const)('%s', (dtype) => {
     },
   )
 })
+
+test.each(['float64', 'float32'] as const)(
+  'a product whose rows, columns and steps take several parts, %s',
+  async (dtype) => {
+    const [m, n, k] = [300, 140, LONG + 300]
+    // Rows and columns that overlap: a[i][p] = x[i + p], b[p][j] = y[p + j].
+    const [x, y] = [uniform(k + m), uniform(k + n).toReversed()].map((values) => rounded(dtype, values))
+    const results = await onBoth(dtype, ({ kernels, put, scratch, at }) => {
+      const c = put(new Float64Array(m * n).fill(2))
+      kernels.gemm(m, n, k, 1, 1, 1, 1, 1, put(x), put(y), scratch(GEMM_SCRATCH), c)
+      return at(c, m * n)
+    })
+    for (const [i, j] of [
+      [0, 0],
+      [255, 63],
+      [256, 127],
+      [259, 128],
+      [299, 139],
+    ]) {
+      const { sum } = sumOf(terms(k, (p) => x[i + p] * y[p + j]))
+      expectClose(results[i * n + j], 2 + sum, sum, TOLERANCE[dtype])
+    }
+  },
+)

@@ -34,10 +34,11 @@ export const SOFTMAX_SCRATCH: i32 = EXP_SCRATCH
 /** Bytes of scratch of the binary cross-entropy: partial sums, an odd tail, constants of ln(1 + u) and of e^x. */
 export const BINARY_SCRATCH: i32 = 1024
 
-/** Bytes of a row of features that batch norm takes at a time. */
+/** Bytes of a row of features that batch norm takes at a time, and between what it keeps for each of them. */
 export const BATCH_NORM_STRIP: i32 = 4096
-/** Bytes of scratch of batch norm and group norm: sums, and of a strip two sums, their totals in float64, shifts. */
-export const NORM_SCRATCH: i32 = 64 + 2 * 1088 + 7 * BATCH_NORM_STRIP
+export const BATCH_NORM_APART: i32 = 1088
+/** Bytes of scratch of batch norm and group norm: see features.ts. */
+export const NORM_SCRATCH: i32 = 64 + 7 * BATCH_NORM_STRIP + 2 * BATCH_NORM_APART
 
 /** a / b rounded up, for positive integers. */
 export function ceilDivide(a: i32, b: i32): i32 {

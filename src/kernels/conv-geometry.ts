@@ -53,12 +53,12 @@ export function gradientPlane(size: i32, out: i32, k: i32, stride: i32, pad: i32
 
 /** Bytes of scratch that the three passes of a convolution need, for values of `bytes` bytes. */
 export function convScratch(
-  c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32, groups: i32,
+  c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32, groups: i32,
   bytes: i32,
 ): i32 {
-  const oh: i32 = convOutput(h, kh, sh, ph, dh)
-  const ow: i32 = convOutput(w, kw, sw, pw, dw)
-  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
+  const oh: i32 = convOutput(h, kh, sh, ph, dlh)
+  const ow: i32 = convOutput(w, kw, sw, pw, dlw)
+  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
     const forward: i32 = winogradProductScratch(winogradSize(kh, oh, ow), c, f, oh, ow, bytes)
     const backward: i32 = winogradProductScratch(winogradSize(kh, h, w), f, c, h, w, bytes)
     const weight: i32 = winogradWeightScratch(winogradSize(kh, oh, ow), c, f, oh, ow, bytes)
@@ -67,25 +67,25 @@ export function convScratch(
   }
   const parts: i32 = groups < 0 ? -groups : groups
   return directScratch(
-    floorDivide(c, parts), h, w, floorDivide(f, parts), kh, kw, sh, sw, ph, pw, dh, dw, bytes,
+    floorDivide(c, parts), h, w, floorDivide(f, parts), kh, kw, sh, sw, ph, pw, dlh, dlw, bytes,
   )
 }
 
 /** The same for the direct algorithm, with c and f of one group. */
 function directScratch(
-  c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32, bytes: i32,
+  c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32, bytes: i32,
 ): i32 {
-  const oh: i32 = convOutput(h, kh, sh, ph, dh)
-  const ow: i32 = convOutput(w, kw, sw, pw, dw)
-  const source: i32 = c * sh * sw * sourcePlane(oh, kh, sh, dh) * sourcePlane(ow, kw, sw, dw)
+  const oh: i32 = convOutput(h, kh, sh, ph, dlh)
+  const ow: i32 = convOutput(w, kw, sw, pw, dlw)
+  const source: i32 = c * sh * sw * sourcePlane(oh, kh, sh, dlh) * sourcePlane(ow, kw, sw, dlw)
   const phase: i32 = sh * sw == 1 ? 0 : c * (floorDivide(h - 1, sh) + 1) * (floorDivide(w - 1, sw) + 1)
-  const gradient: i32 = f * gradientPlane(h, oh, kh, sh, ph, dh) * gradientPlane(w, ow, kw, sw, pw, dw)
+  const gradient: i32 = f * gradientPlane(h, oh, kh, sh, ph, dlh) * gradientPlane(w, ow, kw, sw, pw, dlw)
   const backward: i32 = gradient + c * f * kh * kw + phase
   const taps: i32 = (c > f ? c : f) * kh * kw
   const weights: i32 = source + c * f * kh * kw
   const values: i32 = weights > backward ? weights : backward
   // Vectors at the end of the last plane are read across it: by a vector, and by how far the last tap is to the right.
-  return GEMM_SCRATCH + (values + kw * dw + 8) * bytes + 4 * taps
+  return GEMM_SCRATCH + (values + kw * dlw + 8) * bytes + 4 * taps
 }
 
 /** Blocks that dw adds up one after the other before their sum is added to that of the others. */
@@ -182,9 +182,10 @@ export function winogradSize(k: i32, oh: i32, ow: i32): i32 {
  * and 2e-5 for 5 x 5 (test/convolution.test.ts).
  */
 export function usesWinograd(
-  c: i32, f: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dh: i32, dw: i32, groups: i32,
+  c: i32, f: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
+  groups: i32,
 ): bool {
-  if (kh != kw || (kh != 3 && kh != 5) || sh * sw * dh * dw * groups != 1 || ph >= kh || pw >= kh) return false
+  if (kh != kw || (kh != 3 && kh != 5) || sh * sw * dlh * dlw * groups != 1 || ph >= kh || pw >= kh) return false
   const count: i32 = multiplications(winogradSize(kh, oh, ow), oh, ow)
   if (kh == 5) return c >= 2 && f >= 2 && count <= 12 * oh * ow
   return c >= 3 && f >= 3 && 2 * count <= 9 * oh * ow

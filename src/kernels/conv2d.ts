@@ -91,15 +91,15 @@ export const conv2dKernels = (heap: Heap) => {
 
   function fillSource(
     c: number, h: number, w: number, kh: number, kw: number, sh: number, sw: number, ph: number, pw: number,
-    dh: number, dw: number, planeH: number, planeW: number, x: number, source: number,
+    dlh: number, dlw: number, planeH: number, planeW: number, x: number, source: number,
   ): void {
     const size = planeH * planeW
     for (let channel = 0; channel < c; channel++) {
       for (let i = 0; i < kh; i++) {
-        const a = (i * dh) % sh
+        const a = (i * dlh) % sh
         if (i > 0 && a === 0) break
         for (let j = 0; j < kw; j++) {
-          const b = (j * dw) % sw
+          const b = (j * dlw) % sw
           if (j > 0 && b === 0) break
           copyInside(heap, h, w, a - ph, b - pw, sh, sw, planeH, planeW, x + channel * h * w, source + ((channel * sh + a) * sw + b) * size)
         }
@@ -108,14 +108,14 @@ export const conv2dKernels = (heap: Heap) => {
   }
 
   function fillOffsets(
-    c: number, kh: number, kw: number, sh: number, sw: number, dh: number, dw: number, planeH: number, planeW: number,
+    c: number, kh: number, kw: number, sh: number, sw: number, dlh: number, dlw: number, planeH: number, planeW: number,
     table: number,
   ): void {
     for (let channel = 0; channel < c; channel++) {
       for (let i = 0; i < kh; i++) {
         for (let j = 0; j < kw; j++) {
-          const plane = (channel * sh + ((i * dh) % sh)) * sw + ((j * dw) % sw)
-          i32[table++] = (plane * planeH + Math.floor((i * dh) / sh)) * planeW + Math.floor((j * dw) / sw)
+          const plane = (channel * sh + ((i * dlh) % sh)) * sw + ((j * dlw) % sw)
+          i32[table++] = (plane * planeH + Math.floor((i * dlh) / sh)) * planeW + Math.floor((j * dlw) / sw)
         }
       }
     }
@@ -166,13 +166,13 @@ export const conv2dKernels = (heap: Heap) => {
   }
 
   /** dw += the partial sums of `count` taps, lane after lane, which become 0. */
-  function addTaps(count: number, lanes: number, dw: number): void {
+  function addTaps(count: number, sums: number, dw: number): void {
     for (let k = 0; k < count; k++) {
-      let sum = f[lanes + LANES * k]
-      for (let l = 1; l < LANES; l++) sum = F(sum + f[lanes + LANES * k + l])
+      let sum = f[sums + LANES * k]
+      for (let l = 1; l < LANES; l++) sum = F(sum + f[sums + LANES * k + l])
       f[dw + k] = F(f[dw + k] + sum)
     }
-    f.fill(0, lanes, lanes + LANES * count)
+    f.fill(0, sums, sums + LANES * count)
   }
 
   /** dw += part. */
@@ -183,12 +183,12 @@ export const conv2dKernels = (heap: Heap) => {
   return {
     conv2dForward(
       n: number, c: number, h: number, w: number, filters: number, kh: number, kw: number, sh: number, sw: number,
-      ph: number, pw: number, dh: number, dw: number, groups: number,
+      ph: number, pw: number, dlh: number, dlw: number, groups: number,
       x: number, weight: number, bias: number, scratch: number, y: number,
     ): void {
-      const oh = convOutput(h, kh, sh, ph, dh)
-      const ow = convOutput(w, kw, sw, pw, dw)
-      if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
+      const oh = convOutput(h, kh, sh, ph, dlh)
+      const ow = convOutput(w, kw, sw, pw, dlw)
+      if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
         winogradProduct(kh, n, c, h, w, filters, oh, ow, ph, pw, false, x, weight, bias, scratch, y)
         return
       }
@@ -196,20 +196,20 @@ export const conv2dKernels = (heap: Heap) => {
       const cg = c / groups
       const fg = filters / groups
       const taps = cg * kh * kw
-      const planeH = sourcePlane(oh, kh, sh, dh)
-      const planeW = sourcePlane(ow, kw, sw, dw)
+      const planeH = sourcePlane(oh, kh, sh, dlh)
+      const planeW = sourcePlane(ow, kw, sw, dlw)
       const source = (scratch + GEMM_SCRATCH) >>> SHIFT
       const table = ((source + cg * sh * sw * planeH * planeW) << SHIFT) >>> 2
       x >>>= SHIFT
       weight >>>= SHIFT
       bias >>>= SHIFT
       y >>>= SHIFT
-      fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, table)
+      fillOffsets(cg, kh, kw, sh, sw, dlh, dlw, planeH, planeW, table)
       f.fill(0, source, source + cg * sh * sw * planeH * planeW)
       for (let image = 0; image < n; image++) {
         for (let g = 0; g < groups; g++) {
           const channels = x + (image * c + g * cg) * h * w
-          fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channels, source)
+          fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw, planeH, planeW, channels, source)
           productWithColumns(
             fg, taps, oh, ow, planeW, weight + g * fg * taps, bias ? bias + g * fg : 0, source, table,
             y + (image * filters + g * fg) * oh * ow,
@@ -220,32 +220,32 @@ export const conv2dKernels = (heap: Heap) => {
 
     conv2dBackwardInput(
       n: number, c: number, h: number, w: number, filters: number, kh: number, kw: number, sh: number, sw: number,
-      ph: number, pw: number, dh: number, dw: number, groups: number,
+      ph: number, pw: number, dlh: number, dlw: number, groups: number,
       dy: number, weight: number, scratch: number, dx: number,
     ): void {
-      const oh = convOutput(h, kh, sh, ph, dh)
-      const ow = convOutput(w, kw, sw, pw, dw)
-      if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
+      const oh = convOutput(h, kh, sh, ph, dlh)
+      const ow = convOutput(w, kw, sw, pw, dlw)
+      if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
         winogradProduct(kh, n, filters, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, true, dy, weight, 0, scratch, dx)
         return
       }
       groups = Math.abs(groups)
       const cg = c / groups
       const fg = filters / groups
-      const planeH = gradientPlane(h, oh, kh, sh, ph, dh)
-      const planeW = gradientPlane(w, ow, kw, sw, pw, dw)
-      const top = gradientBefore(kh, sh, ph, dh)
-      const left = gradientBefore(kw, sw, pw, dw)
+      const planeH = gradientPlane(h, oh, kh, sh, ph, dlh)
+      const planeW = gradientPlane(w, ow, kw, sw, pw, dlw)
+      const top = gradientBefore(kh, sh, ph, dlh)
+      const left = gradientBefore(kw, sw, pw, dlw)
       const single = sh * sw === 1
       const source = (scratch + GEMM_SCRATCH) >>> SHIFT
-      const turned = source + fg * planeH * planeW
-      const phase = turned + cg * fg * kh * kw
+      const flipped = source + fg * planeH * planeW
+      const phase = flipped + cg * fg * kh * kw
       const phaseSize = single ? 0 : cg * (Math.floor((h - 1) / sh) + 1) * (Math.floor((w - 1) / sw) + 1)
       const table = ((phase + phaseSize) << SHIFT) >>> 2
       dy >>>= SHIFT
       weight >>>= SHIFT
       dx >>>= SHIFT
-      f.fill(0, source, turned)
+      f.fill(0, source, flipped)
       for (let g = 0; g < groups; g++) {
         for (let a = 0; a < sh; a++) {
           const q0 = Math.max(0, Math.ceil((ph - a) / sh))
@@ -257,21 +257,21 @@ export const conv2dKernels = (heap: Heap) => {
             let taps = 0
             for (let filter = 0; filter < fg; filter++) {
               for (let i = 0; i < kh; i++) {
-                if ((i * dh) % sh !== a) continue
+                if ((i * dlh) % sh !== a) continue
                 for (let j = 0; j < kw; j++) {
-                  if ((j * dw) % sw !== b) continue
-                  const row = filter * planeH + q0 - Math.floor((i * dh) / sh) + top
-                  i32[table + taps++] = row * planeW + r0 - Math.floor((j * dw) / sw) + left
+                  if ((j * dlw) % sw !== b) continue
+                  const row = filter * planeH + q0 - Math.floor((i * dlh) / sh) + top
+                  i32[table + taps++] = row * planeW + r0 - Math.floor((j * dlw) / sw) + left
                 }
               }
             }
-            let to = turned
+            let to = flipped
             for (let channel = 0; channel < cg; channel++) {
               for (let filter = 0; filter < fg; filter++) {
                 const from = weight + ((g * fg + filter) * cg + channel) * kh * kw
                 for (let i = 0; i < kh; i++) {
-                  if ((i * dh) % sh !== a) continue
-                  for (let j = 0; j < kw; j++) if ((j * dw) % sw === b) f[to++] = f[from + i * kw + j]
+                  if ((i * dlh) % sh !== a) continue
+                  for (let j = 0; j < kw; j++) if ((j * dlw) % sw === b) f[to++] = f[from + i * kw + j]
                 }
               }
             }
@@ -284,7 +284,7 @@ export const conv2dKernels = (heap: Heap) => {
               }
               // No tap may reach a phase.
               if (taps === 0) f.fill(0, out, out + cg * rows * columns)
-              else productWithColumns(cg, taps, rows, columns, planeW, turned, 0, source, table, out)
+              else productWithColumns(cg, taps, rows, columns, planeW, flipped, 0, source, table, out)
               if (single) continue
               let from = phase
               for (let channel = 0; channel < cg; channel++) {
@@ -301,37 +301,37 @@ export const conv2dKernels = (heap: Heap) => {
 
     conv2dBackwardWeight(
       n: number, c: number, h: number, w: number, filters: number, kh: number, kw: number, sh: number, sw: number,
-      ph: number, pw: number, dh: number, dw: number, groups: number,
-      x: number, dy: number, scratch: number, dweight: number, dbias: number,
+      ph: number, pw: number, dlh: number, dlw: number, groups: number,
+      x: number, dy: number, scratch: number, dw: number, db: number,
     ): void {
-      const oh = convOutput(h, kh, sh, ph, dh)
-      const ow = convOutput(w, kw, sw, pw, dw)
+      const oh = convOutput(h, kh, sh, ph, dlh)
+      const ow = convOutput(w, kw, sw, pw, dlw)
       const pixels = oh * ow
-      if (dbias) {
+      if (db) {
         for (let filter = 0; filter < filters; filter++) {
-          const at = (dbias >>> SHIFT) + filter
+          const at = (db >>> SHIFT) + filter
           total(heap, values, n, pixels, filters * pixels, (dy >>> SHIFT) + filter * pixels, 0, 0)
           f[at] = f[at] + F(out[0])
         }
       }
-      if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, groups)) {
-        winogradWeight(kh, n, c, h, w, filters, oh, ow, ph, pw, x, dy, scratch, dweight)
+      if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
+        winogradWeight(kh, n, c, h, w, filters, oh, ow, ph, pw, x, dy, scratch, dw)
         return
       }
       groups = Math.abs(groups)
       const cg = c / groups
       const fg = filters / groups
       const taps = cg * kh * kw
-      const planeH = sourcePlane(oh, kh, sh, dh)
-      const planeW = sourcePlane(ow, kw, sw, dw)
+      const planeH = sourcePlane(oh, kh, sh, dlh)
+      const planeW = sourcePlane(ow, kw, sw, dlw)
       const source = (scratch + GEMM_SCRATCH) >>> SHIFT
       const part = source + cg * sh * sw * planeH * planeW
       const table = ((part + fg * taps) << SHIFT) >>> 2
-      const lanes = scratch >>> SHIFT
+      const sums = scratch >>> SHIFT
       x >>>= SHIFT
       dy >>>= SHIFT
-      dweight >>>= SHIFT
-      fillOffsets(cg, kh, kw, sh, sw, dh, dw, planeH, planeW, table)
+      dw >>>= SHIFT
+      fillOffsets(cg, kh, kw, sh, sw, dlh, dlw, planeH, planeW, table)
       f.fill(0, source, part)
       if (sumsTaps(cg, fg, taps)) {
         const size = LANES * taps
@@ -339,13 +339,13 @@ export const conv2dKernels = (heap: Heap) => {
         const rows = tapRows(ow, LANES)
         for (let g = 0; g < groups; g++) {
           let blocks = 0
-          f.fill(0, lanes, lanes + fg * size)
+          f.fill(0, sums, sums + fg * size)
           for (let image = 0; image < n; image++) {
-            fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, x + (image * c + g) * h * w, source)
+            fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw, planeH, planeW, x + (image * c + g) * h * w, source)
             for (let row = 0; row < oh; row += rows) {
               for (let column = 0; column < ow; column += columns) {
                 if (blocks === MOST_BLOCKS) {
-                  addTaps(fg * taps, lanes, dweight + g * fg * taps)
+                  addTaps(fg * taps, sums, dw + g * fg * taps)
                   blocks = 0
                 }
                 blocks++
@@ -355,14 +355,14 @@ export const conv2dKernels = (heap: Heap) => {
                   for (let t = 0; t < taps; t++) {
                     addTap(
                       Math.min(rows, oh - row), Math.min(columns, ow - column), ow, planeW, dyBlock,
-                      block + i32[table + t], lanes + filter * size + LANES * t,
+                      block + i32[table + t], sums + filter * size + LANES * t,
                     )
                   }
                 }
               }
             }
           }
-          addTaps(fg * taps, lanes, dweight + g * fg * taps)
+          addTaps(fg * taps, sums, dw + g * fg * taps)
         }
         return
       }
@@ -370,13 +370,13 @@ export const conv2dKernels = (heap: Heap) => {
       const f4 = fg & ~3
       const taps2 = taps & ~1
       for (let g = 0; g < groups; g++) {
-        const dwGroup = dweight + g * size
+        const dwGroup = dw + g * size
         let target = dwGroup
         let blocks = 0
         for (let image = 0; image < n; image++) {
           const channels = x + (image * c + g * cg) * h * w
           const dyGroup = dy + (image * filters + g * fg) * pixels
-          fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dh, dw, planeH, planeW, channels, source)
+          fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw, planeH, planeW, channels, source)
           for (let p = 0; p < pixels; p += KC) {
             const kc = Math.min(KC, pixels - p)
             if (blocks === MOST_BLOCKS) {

@@ -17,8 +17,8 @@ export interface Heap {
   f: Float64Array | Float32Array
   i32: Int32Array
   /** The partial sums of reduce.ts, four vectors, and as many again for a second sum beside the first. */
-  lanes: Float64Array | Float32Array
-  more: Float64Array | Float32Array
+  partials: Float64Array | Float32Array
+  seconds: Float64Array | Float32Array
   /** What sums give back: V8 would box a number that a function returns. */
   out: Float64Array
   /**

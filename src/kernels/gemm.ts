@@ -2,9 +2,9 @@
 import { KC, LONG } from './blocking'
 import { F, SHIFT, type Heap } from './float'
 
-/** `start` plus the sum of f[a + k * aStep] * f[b + k * bStep], in order. */
-function dot(f: Heap['f'], k: number, start: number, a: number, aStep: number, b: number, bStep: number): number {
-  let sum = start
+/** The sum of f[a + k * aStep] * f[b + k * bStep], in order. */
+function dot(f: Heap['f'], k: number, a: number, aStep: number, b: number, bStep: number): number {
+  let sum = 0
   for (; k > 0; k--) {
     sum = F(sum + F(f[a] * f[b]))
     a += aStep
@@ -92,7 +92,11 @@ export const gemmKernels = ({ f }: Heap) => {
                 b + j * bColumn + p * bRow, bRow, bColumn, blocks, ldc,
               )
             }
-            for (let e = 0; e < 16 && k > LONG; e++) f[to + (e >> 2) * n + (e & 3)] = f[to + (e >> 2) * n + (e & 3)] + f[part + e]
+            if (k <= LONG) continue
+            for (let e = 0; e < 16; e++) {
+              const at = to + (e >> 2) * n + (e & 3)
+              f[at] = f[at] + f[part + e]
+            }
           }
         }
       }
@@ -103,7 +107,8 @@ export const gemmKernels = ({ f }: Heap) => {
             const end = Math.min(k, first + LONG)
             let sum = k > LONG ? 0 : f[to]
             for (let p = first; p < end; p += KC) {
-              sum = F(sum + dot(f, Math.min(KC, end - p), 0, a + i * aRow + p * aColumn, aColumn, b + j * bColumn + p * bRow, bRow))
+              const from = a + i * aRow + p * aColumn
+              sum = F(sum + dot(f, Math.min(KC, end - p), from, aColumn, b + j * bColumn + p * bRow, bRow))
             }
             f[to] = k > LONG ? f[to] + sum : sum
           }

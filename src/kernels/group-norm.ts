@@ -5,29 +5,29 @@ import { gradientRow, inverseDeviationOf, moments, normalizeRow, sumGradients } 
 import { RUN, SUMS, takeTotal } from './reduce'
 
 export const groupNormKernels = (heap: Heap) => {
-  const { f, lanes, more, out } = heap
+  const { f, partials, seconds, out } = heap
 
-  /** out = the sums of gamma * dy and of gamma * dy * (x - mean) of one row; dgamma and dbeta += what it adds to them. */
+  /** out = the sums of gamma * dy and of gamma * dy * (x - mean) of one row, which it adds to dgamma and dbeta, too. */
   function addFeatures(
     count: number, mean: number, invStd: number, x: number, gamma: number, dy: number, dgamma: number, dbeta: number,
   ): void {
     const whole = count & -SUMS
     out[0] = out[1] = 0
-    lanes.fill(0)
-    more.fill(0)
+    partials.fill(0)
+    seconds.fill(0)
     for (let begin = 0; begin < whole; begin += RUN) {
       for (let j = begin; j < Math.min(whole, begin + RUN); j++) {
         const d = F(f[x + j] - mean)
         const e = f[dy + j]
         const g = F(f[gamma + j] * e)
-        const lane = j & (SUMS - 1)
-        lanes[lane] = F(lanes[lane] + g)
-        more[lane] = F(more[lane] + F(g * d))
+        const k = j & (SUMS - 1)
+        partials[k] = F(partials[k] + g)
+        seconds[k] = F(seconds[k] + F(g * d))
         f[dgamma + j] = f[dgamma + j] + F(e * F(d * invStd))
         f[dbeta + j] = f[dbeta + j] + e
       }
-      takeTotal(lanes, out, 0)
-      takeTotal(more, out, 1)
+      takeTotal(partials, out, 0)
+      takeTotal(seconds, out, 1)
     }
     for (let j = whole; j < count; j++) {
       const d = F(f[x + j] - mean)

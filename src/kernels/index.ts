@@ -26,8 +26,8 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
   const heap = {
     f: new Floats(buffer),
     i32: new Int32Array(buffer),
-    lanes: new Floats(SUMS),
-    more: new Floats(SUMS),
+    partials: new Floats(SUMS),
+    seconds: new Floats(SUMS),
     out: new Float64Array(3),
     pick: new Floats(2),
   }

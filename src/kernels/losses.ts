@@ -6,11 +6,11 @@ import { log1pOfUnit } from './log1p'
 import { log } from './math'
 import { RUN, SUMS, deviations, takeTotal, total, values } from './reduce'
 
-// A row of terms that are made one after the other is summed as one of reduce.ts, but for a tail of less than SUMS terms,
-// which are added to the total one by one.
+// A row of terms that are made one after the other is summed as one of reduce.ts, but for a tail of less than SUMS
+// terms, which are added to the total one by one.
 
 export const lossKernels = (heap: Heap) => {
-  const { f, i32, lanes, out } = heap
+  const { f, i32, partials, out } = heap
 
   return {
     sumOfLabelWeights(n: number, labels: number, weights: number): number {
@@ -83,7 +83,7 @@ export const lossKernels = (heap: Heap) => {
       const gradients = dz
       const whole = classes & -SUMS
       out[0] = 0
-      lanes.fill(0)
+      partials.fill(0)
       for (let i = 0; i < n; i++) {
         const label = i32[labels + i]
         const right = f[z + label]
@@ -94,10 +94,10 @@ export const lossKernels = (heap: Heap) => {
         for (let begin = 0; begin < whole; begin += RUN) {
           for (let j = begin; j < Math.min(whole, begin + RUN); j++) {
             const m = F(f[z + j] + shift)
-            const lane = j & (SUMS - 1)
-            lanes[lane] = F(lanes[lane] + (m < 0 ? 0 : m))
+            const k = j & (SUMS - 1)
+            partials[k] = F(partials[k] + (m < 0 ? 0 : m))
           }
-          takeTotal(lanes, out, 0)
+          takeTotal(partials, out, 0)
         }
         for (let j = whole; j < classes; j++) {
           const m = F(f[z + j] + shift)
@@ -129,15 +129,15 @@ export const lossKernels = (heap: Heap) => {
       const factor = F(2 / divisor)
       const whole = count & -SUMS
       out[0] = 0
-      lanes.fill(0)
+      partials.fill(0)
       for (let begin = 0; begin < whole; begin += RUN) {
         for (let i = begin; i < Math.min(whole, begin + RUN); i++) {
           const d = F(f[z + i] - f[target + i])
-          const lane = i & (SUMS - 1)
-          lanes[lane] = F(lanes[lane] + F(d * d))
+          const k = i & (SUMS - 1)
+          partials[k] = F(partials[k] + F(d * d))
           if (dz) f[dz + i] = factor * d
         }
-        takeTotal(lanes, out, 0)
+        takeTotal(partials, out, 0)
       }
       for (let i = whole; i < count; i++) {
         const d = F(f[z + i] - f[target + i])
@@ -159,18 +159,18 @@ export const lossKernels = (heap: Heap) => {
       dz >>>= SHIFT
       const factor = F(1 / divisor)
       out[0] = 0
-      lanes.fill(0)
+      partials.fill(0)
       for (let begin = 0; begin < count; begin += RUN) {
         for (let i = begin; i < Math.min(count, begin + RUN); i++) {
           const x = f[z + i]
           const t = f[target + i]
           const e = expNonPositive(-Math.abs(x))
           const hinge = F((x < 0 ? 0 : x) - F(x * t))
-          const lane = i & (SUMS - 1)
-          lanes[lane] = F(lanes[lane] + F(hinge + log1pOfUnit(e)))
+          const k = i & (SUMS - 1)
+          partials[k] = F(partials[k] + F(hinge + log1pOfUnit(e)))
           if (dz) f[dz + i] = F(F((x < 0 ? e : 1) / F(1 + e)) - t) * factor
         }
-        takeTotal(lanes, out, 0)
+        takeTotal(partials, out, 0)
       }
       return out[0] / divisor
     },

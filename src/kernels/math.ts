@@ -53,9 +53,10 @@ export const SQRT2_LESS_1: number = 0.4142135623730951
  */
 export function scaleFor(largest: number): number {
   let scale: number = 1
-  // An infinite value stays one, and ends it too.
-  while (largest * scale > 65536 && largest < Infinity) scale *= 0.0000152587890625
-  while (largest * scale < 9.094947017729282e-13 && largest > 0) scale *= 65536
+  if (!(largest > 0 && largest < Infinity)) return scale
+  // 2^16 at a time, and at most 2^1008, which is enough for the least value, 2^-1074.
+  while (largest * scale > 65536) scale *= 0.0000152587890625
+  while (largest * scale < 9.094947017729282e-13 && scale < 1.0715086071862673e301) scale *= 65536
   return scale
 }
 

@@ -4,12 +4,12 @@ import { scaleFor } from './math'
 import { RUN, SUMS, TAIL, rowsOfBlock, takeTotal, total, values } from './reduce'
 
 /** out = the sums of x - shift and of (x - shift)^2; the shift, too, is in out, at 2, where V8 does not box it. */
-function sumMoments({ f, lanes, more, out }: Heap, n: number, hw: number, stride: number, x: number): void {
+function sumMoments({ f, partials, seconds, out }: Heap, n: number, hw: number, stride: number, x: number): void {
   const shift = out[2]
   const together = rowsOfBlock(n, hw)
   out[0] = out[1] = 0
-  lanes.fill(0)
-  more.fill(0)
+  partials.fill(0)
+  seconds.fill(0)
   for (; n > 0; n -= together, x += together * stride) {
     for (let at = 0; at < hw; at += RUN) {
       const count = Math.min(hw - at, RUN)
@@ -18,39 +18,41 @@ function sumMoments({ f, lanes, more, out }: Heap, n: number, hw: number, stride
       for (let row = Math.min(n, together); row > 0; row--, from += stride) {
         for (let i = 0; i < whole; i++) {
           const d = F(f[from + i] - shift)
-          const lane = i & (SUMS - 1)
-          lanes[lane] = F(lanes[lane] + d)
-          more[lane] = F(more[lane] + F(d * d))
+          const k = i & (SUMS - 1)
+          partials[k] = F(partials[k] + d)
+          seconds[k] = F(seconds[k] + F(d * d))
         }
         for (let i = whole; i < count; i++) {
           const d = F(f[from + i] - shift)
-          const lane = TAIL + i - whole
-          lanes[lane] = F(lanes[lane] + d)
-          more[lane] = F(more[lane] + F(d * d))
+          const k = TAIL + i - whole
+          partials[k] = F(partials[k] + d)
+          seconds[k] = F(seconds[k] + F(d * d))
         }
       }
-      takeTotal(lanes, out, 0)
-      takeTotal(more, out, 1)
+      takeTotal(partials, out, 0)
+      takeTotal(seconds, out, 1)
     }
   }
 }
 
-const FIRST_ROWS = 4
+const SAMPLE_ROWS = 4
+const SAMPLE_VALUES = 16
 const MOST_SHIFT = 2
 const MOST_FEATURE_SHIFT = 8
 
 /** out[0] = the sum of a sample of the values of a channel; returns how many these are. */
 function sumSample(heap: Heap, n: number, hw: number, stride: number, x: number): number {
-  let rows = Math.min(n, 8)
+  let rows = Math.min(n, SAMPLE_ROWS)
   let count = hw
-  let step = Math.max(n >> 3, 1) * stride
-  if (hw === 1) {
-    rows = Math.min(n, FIRST_ROWS)
-    step = stride
-  } else if (hw >= 8) {
-    if (n === 1) rows = 8
-    count = Math.min(hw >> 3, 32)
-    step = (n === 1 ? 0 : step) + (hw >> 3)
+  let step = hw === 1 ? stride : Math.max(Math.floor(n / SAMPLE_ROWS), 1) * stride
+  if (hw >= SAMPLE_ROWS) {
+    const quarter = Math.floor(hw / SAMPLE_ROWS)
+    count = Math.min(quarter, SAMPLE_VALUES)
+    if (n === 1) {
+      rows = SAMPLE_ROWS
+      step = 0
+    }
+    step += quarter
   }
   total(heap, values, rows, count, step, x, 0, 0)
   return rows * count
@@ -133,7 +135,7 @@ export function normalizeRow(
 
 /** out = the sums of dy and of dy * (x - mean); before, it holds mean, scale and threshold, for V8 would box them. */
 export function sumGradients(
-  { f, pick, lanes, more, out }: Heap, n: number, hw: number, stride: number, x: number, dy: number,
+  { f, pick, partials, seconds, out }: Heap, n: number, hw: number, stride: number, x: number, dy: number,
 ): void {
   const mean = out[0]
   const scale = out[1]
@@ -141,8 +143,8 @@ export function sumGradients(
   const together = rowsOfBlock(n, hw)
   pick[0] = 0
   out[0] = out[1] = 0
-  lanes.fill(0)
-  more.fill(0)
+  partials.fill(0)
+  seconds.fill(0)
   for (; n > 0; n -= together) {
     for (let at = 0; at < hw; at += RUN) {
       const count = Math.min(hw - at, RUN)
@@ -154,13 +156,13 @@ export function sumGradients(
           const d = F(f[from + i] - mean)
           pick[1] = f[grad + i]
           const g = pick[Number(!(F(d * scale) <= threshold))]
-          const lane = i < whole ? i & (SUMS - 1) : TAIL + i - whole
-          lanes[lane] = F(lanes[lane] + g)
-          more[lane] = F(more[lane] + F(g * d))
+          const k = i < whole ? i & (SUMS - 1) : TAIL + i - whole
+          partials[k] = F(partials[k] + g)
+          seconds[k] = F(seconds[k] + F(g * d))
         }
       }
-      takeTotal(lanes, out, 0)
-      takeTotal(more, out, 1)
+      takeTotal(partials, out, 0)
+      takeTotal(seconds, out, 1)
     }
     x += together * stride
     dy += together * stride

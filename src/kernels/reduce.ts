@@ -13,13 +13,13 @@ export function rowsOfBlock(rows: number, count: number): number {
 }
 
 /** out[to] += the total of the partial sums of a block, which it sets to 0. */
-export function takeTotal(lanes: Heap['lanes'], out: Heap['out'], to: number): void {
+export function takeTotal(partials: Heap['partials'], out: Heap['out'], to: number): void {
   let sum = 0
   for (let l = 0; l < LANES; l++) {
-    sum += F(F(lanes[l] + lanes[l + LANES]) + F(lanes[l + 2 * LANES] + lanes[l + 3 * LANES]))
+    sum += F(F(partials[l] + partials[l + LANES]) + F(partials[l + 2 * LANES] + partials[l + 3 * LANES]))
   }
   out[to] += sum
-  lanes.fill(0)
+  partials.fill(0)
 }
 
 // Below, pointers are heap indices.
@@ -30,49 +30,49 @@ type Add = (heap: Heap, rows: number, count: number, stride: number, x: number, 
 /** The partial sum of the first value past the last whole vector of a row. */
 export const TAIL = 3 * LANES
 
-export const values: Add = ({ f, lanes }, rows, count, stride, x) => {
+export const values: Add = ({ f, partials }, rows, count, stride, x) => {
   const whole = count & -LANES
   for (; rows > 0; rows--, x += stride) {
     for (let i = 0; i < whole; i++) {
-      const lane = i & (SUMS - 1)
-      lanes[lane] = F(lanes[lane] + f[x + i])
+      const k = i & (SUMS - 1)
+      partials[k] = F(partials[k] + f[x + i])
     }
     for (let i = whole; i < count; i++) {
-      const lane = TAIL + i - whole
-      lanes[lane] = F(lanes[lane] + f[x + i])
+      const k = TAIL + i - whole
+      partials[k] = F(partials[k] + f[x + i])
     }
   }
 }
 
-export const magnitudes: Add = ({ f, lanes }, _rows, count, _stride, x) => {
+export const magnitudes: Add = ({ f, partials }, _rows, count, _stride, x) => {
   const whole = count & -LANES
   for (let i = 0; i < whole; i++) {
-    const lane = i & (SUMS - 1)
-    lanes[lane] = F(lanes[lane] + Math.abs(f[x + i]))
+    const k = i & (SUMS - 1)
+    partials[k] = F(partials[k] + Math.abs(f[x + i]))
   }
   for (let i = whole; i < count; i++) {
-    const lane = TAIL + i - whole
-    lanes[lane] = F(lanes[lane] + Math.abs(f[x + i]))
+    const k = TAIL + i - whole
+    partials[k] = F(partials[k] + Math.abs(f[x + i]))
   }
 }
 
-export const products: Add = ({ f, lanes }, _rows, count, _stride, x, y) => {
+export const products: Add = ({ f, partials }, _rows, count, _stride, x, y) => {
   const whole = count & -LANES
   for (let i = 0; i < whole; i++) {
-    const lane = i & (SUMS - 1)
-    lanes[lane] = F(lanes[lane] + F(f[x + i] * f[y + i]))
+    const k = i & (SUMS - 1)
+    partials[k] = F(partials[k] + F(f[x + i] * f[y + i]))
   }
   for (let i = whole; i < count; i++) {
-    const lane = TAIL + i - whole
-    lanes[lane] = F(lanes[lane] + F(f[x + i] * f[y + i]))
+    const k = TAIL + i - whole
+    partials[k] = F(partials[k] + F(f[x + i] * f[y + i]))
   }
 }
 
-export const deviations: Add = ({ f, lanes }, _rows, count, _stride, x, y, p) => {
+export const deviations: Add = ({ f, partials }, _rows, count, _stride, x, y, p) => {
   const whole = count & -LANES
   for (let i = 0; i < count; i++) {
-    const lane = i < whole ? i & (SUMS - 1) : TAIL + i - whole
-    lanes[lane] = F(lanes[lane] + F(f[x + i] * F(f[y + i] - p)))
+    const k = i < whole ? i & (SUMS - 1) : TAIL + i - whole
+    partials[k] = F(partials[k] + F(f[x + i] * F(f[y + i] - p)))
   }
 }
 
@@ -80,14 +80,14 @@ export const deviations: Add = ({ f, lanes }, _rows, count, _stride, x, y, p) =>
 export function total(
   heap: Heap, add: Add, rows: number, count: number, stride: number, x: number, y: number, p: number,
 ): void {
-  const { lanes, out } = heap
+  const { partials, out } = heap
   const together = rowsOfBlock(rows, count)
   out[0] = 0
-  lanes.fill(0)
+  partials.fill(0)
   for (; rows > 0; rows -= together, x += together * stride) {
     for (let at = 0; at < count; at += RUN) {
       add(heap, Math.min(rows, together), Math.min(count - at, RUN), stride, x + at, y + at, p)
-      takeTotal(lanes, out, 0)
+      takeTotal(partials, out, 0)
     }
   }
 }

@@ -136,9 +136,9 @@ export const winogradTransforms = ({ f }: Heap) => {
     }
   }
 
-  /** U = G w G': u[place][filter][channel]; `turned`: w is (c x filters) and each kernel is read backwards. */
+  /** U = G w G': u[place][filter][channel]; `flipped`: w is (c x filters) and each kernel is read backwards. */
   function weights(
-    size: number, c: number, filters: number, turned: boolean, w: number, tmp: number, u: number,
+    size: number, c: number, filters: number, flipped: boolean, w: number, tmp: number, u: number,
   ): void {
     const taps = winogradTaps(size)
     const place = filters * c
@@ -146,9 +146,9 @@ export const winogradTransforms = ({ f }: Heap) => {
     fillWeightTransform(size, g)
     for (let filter = 0; filter < filters; filter++) {
       for (let channel = 0; channel < c; channel++) {
-        let row = w + (turned ? channel * filters + filter : filter * c + channel) * taps * taps
-        if (turned) row += taps * taps - 1
-        const step = turned ? -1 : 1
+        let row = w + (flipped ? channel * filters + filter : filter * c + channel) * taps * taps
+        if (flipped) row += taps * taps - 1
+        const step = flipped ? -1 : 1
         for (let i = 0; i < taps; i++, row += step * taps) {
           multiply(size, taps, g, taps, 1, row, step, tmp + size * i, 1)
         }

@@ -1,7 +1,7 @@
 // Twin of assembly/winograd.ts: a tile at a time, and plain matrix products.
-import { MR, SUM_STEPS, ceilDivide } from './blocking'
+import { MR, ceilDivide } from './blocking'
 import {
-  WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize, winogradTiles,
+  MOST_BLOCKS, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize, winogradTiles,
 } from './conv-geometry'
 import { LANES, SHIFT, type Heap } from './float'
 import { gemmKernels } from './gemm'
@@ -18,7 +18,7 @@ export const winogradKernels = (heap: Heap) => {
   return {
     winogradProduct(
       taps: number, n: number, c: number, h: number, w: number, filters: number, oh: number, ow: number,
-      ph: number, pw: number, turned: boolean, x: number, weight: number, bias: number, scratch: number, y: number,
+      ph: number, pw: number, flipped: boolean, x: number, weight: number, bias: number, scratch: number, y: number,
     ): void {
       const size = winogradSize(taps, oh, ow)
       const places = size * size
@@ -40,7 +40,7 @@ export const winogradKernels = (heap: Heap) => {
       bias >>>= SHIFT
       y >>>= SHIFT
       f.fill(0, source, source + images * c * plane)
-      weights(size, c, filters, turned, weight >>> SHIFT, tmp, u)
+      weights(size, c, filters, flipped, weight >>> SHIFT, tmp, u)
       for (let image = 0; image < n; image += images) {
         const count = Math.min(images, n - image)
         for (let i = 0; i < count * c; i++) {
@@ -136,7 +136,7 @@ export const winogradKernels = (heap: Heap) => {
           copyInside(heap, oh, ow, 0, 0, 1, 1, height - border, width - border, from, dySource + i * dyPlane)
         }
         for (let first = 0; first < count * tiles; first += chunk) {
-          if (chunks === SUM_STEPS) {
+          if (chunks === MOST_BLOCKS) {
             addWeightGradients(size, filters * c, du, tmp, dw)
             f.fill(0, du, du + places * filters * c)
             chunks = 0
