@@ -8,6 +8,8 @@ export interface Tally {
   rows: number
   /** Of the losses of the rows, each by its weight, with what regularisation adds. */
   loss: number
+  /** Of what regularisation adds, once for each row. */
+  decay: number
   weight: number
   right: number
   /** Rows whose label was among the highest scores. */
@@ -15,13 +17,14 @@ export interface Tally {
 }
 
 export function createTally(): Tally {
-  return { rows: 0, loss: 0, weight: 0, right: 0, among: 0 }
+  return { rows: 0, loss: 0, decay: 0, weight: 0, right: 0, among: 0 }
 }
 
 /** Adds a pass over n rows. */
 export function addPass(tally: Tally, n: number, pass: Pass): void {
   tally.rows += n
   tally.loss += pass.sum + pass.weight * pass.decay
+  tally.decay += n * pass.decay
   tally.weight += pass.weight
   tally.right += pass.right
 }
@@ -33,9 +36,9 @@ export function addScores(tally: Tally, core: Core, n: number, topK: number, con
   if (confusion) addConfusion(confusion, tensors.output.data, labels, n, classes)
 }
 
-/** The mean loss; of rows that all weigh nothing, the sum of their losses. */
-export function lossOf({ loss, weight }: Tally): number {
-  return loss / (weight || 1)
+/** The mean loss; of rows that all weigh nothing, the sum of their losses, with what regularisation adds to a mean. */
+export function lossOf({ loss, decay, rows, weight }: Tally): number {
+  return weight ? loss / weight : loss + decay / rows
 }
 
 /** The share of right answers; NaN where targets are values. */
