@@ -126,5 +126,5 @@ function checkClassWeights(weights: ArrayLike<number> | undefined): readonly num
     finite(where, name, v, 0),
   )
   if (copy.some((weight) => weight > 0)) return copy
-  throw new PlanError('softmaxCrossEntropy: classWeights are all 0; give a class that counts a weight above 0')
+  throw new PlanError('softmaxCrossEntropy: classWeights are all 0; give a class that counts more')
 }

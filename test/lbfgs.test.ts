@@ -254,7 +254,7 @@ describe('refuses', () => {
   test('step() alone', async () => {
     const model = await regression()
     expect(() => model.step()).toThrow(PlanError)
-    expect(() => model.step()).toThrow(/^step: lbfgs .*; call trainStep\(x, y\) or fit, .* step\(\(\) => loss\)/)
+    expect(() => model.step()).toThrow(/^step: lbfgs .*; hand in a function .*, or call trainStep\(x, y\) or fit/)
   })
 
   test('fit in several batches', async () => {

@@ -15,8 +15,8 @@ export function imageShape(x: Value, plan: Plan): readonly number[] {
   // Images of one or two channels are less sure to be such: only square ones.
   if (isChannelsLast(shape) && (h === w || c > 2) && isInput(shape, plan)) {
     note(
-      `an input of [${h}, ${w}, ${c}] is taken for ${h} channels of ${w} x ${c}; for images whose channels come last, ` +
-        `(H, W, C), put them first: input [${c}, ${h}, ${w}], and the values of each example likewise`,
+      `an input of [${few(shape)}] is taken for ${h} channels of ${w} x ${c}; if the channels come last, put them first, ` +
+        `in the data too: input [${c}, ${h}, ${w}]`,
     )
   }
   return shape
@@ -27,9 +27,8 @@ export function channelsOf({ shape }: Value, plan: Plan): number {
   if (shape.length !== 2) return shape[0]
   const [a, b] = shape
   throw plan.error(
-    `got an input of shape (${a}, ${b}), which does not say which are the channels; give C channels of length L as ` +
-      `[C, 1, L], so [${a}, 1, ${b}] or, turned round, [${b}, 1, ${a}], or put flatten() before it to take all values ` +
-      `for features`,
+    `got an input of shape (${a}, ${b}), of which either may be channels; give C channels of length L as [C, 1, L], so ` +
+      `[${a}, 1, ${b}] or, turned round, [${b}, 1, ${a}], or put flatten() before it: all values are features then`,
   )
 }
 

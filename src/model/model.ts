@@ -175,8 +175,8 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
       shape: [rows, ...input.shape],
       get data(): never {
         throw new PlanError(
-          'backward: the gradient of the input is not planned, since frozen layers come first and would have to keep ' +
-            'all they compute; createModel(..., { inputGradient: true }) plans it',
+          'backward: the gradient of the input, through frozen layers, was not planned; createModel takes ' +
+            'inputGradient: true',
         )
       },
     }

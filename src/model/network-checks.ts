@@ -40,9 +40,8 @@ function checkPlaces(where: string, network: Layer): void {
     if (first !== undefined) {
       const { kind } = spot.layer
       throw new PlanError(
-        `${where}: one ${kind} layer is in two places, ${endOf(first)} and ${endOf(spot.path)}; each place has weights and ` +
-          `memory of its own, so make another with the same options for one of them (the same object cannot share ` +
-          `weights)`,
+        `${where}: one ${kind} layer is in two places, ${endOf(first)} and ${endOf(spot.path)}, which cannot share ` +
+          `weights; make another with the same options for one of them`,
       )
     }
     places.set(spot.layer, spot.path)
@@ -95,14 +94,14 @@ function faultOf({ kind, config }: Layer, loss: Loss): string | undefined {
   const own = Object.hasOwn(OWN, loss.kind) ? OWN[loss.kind] : undefined
   if (own === undefined) return undefined
   if (cutsNegative(kind, config)) {
-    return 'which wants scores of any size: no score would be below 0, nor have a gradient there'
+    return 'which wants scores of any size: none would be below 0, nor have a gradient there'
   }
   if (kind !== 'softmax' && kind !== 'sigmoid') return undefined
   // A margin of less than 1 has room between 0 and 1.
   if (!own && ((loss.config as { margin?: number }).margin ?? 1) < 1) return undefined
   const wants = kind === own ? `takes the ${own} itself` : 'wants scores of any size'
   const instead = kind === 'softmax' && own === 'sigmoid' ? '; for one class of several take softmaxCrossEntropy' : ''
-  const probabilities = own && '; for probabilities there is model.predict(x, { probabilities: true })'
+  const probabilities = own && '; for probabilities take predict(x, { probabilities: true })'
   return `which ${wants}: all scores would lie from 0 to 1, and the loss could not come near 0${instead}${probabilities}`
 }
 

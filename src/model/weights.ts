@@ -21,9 +21,7 @@ export function saveWeights(core: Core, options: { allowNonFinite?: boolean }): 
   options = checkOptions('save', options, ['allowNonFinite'])
   const spoilt = flag('save', 'allowNonFinite', options.allowNonFinite ?? false) ? undefined : firstNotFinite(core)
   if (spoilt) {
-    throw new PlanError(
-      `save: ${spoilt}: this model has diverged; save({ allowNonFinite: true }) writes it all the same`,
-    )
+    throw new PlanError(`save: ${spoilt}, as it diverged; save({ allowNonFinite: true }) writes it all the same`)
   }
   return encodeSafetensors(weightsOf(core))
 }
@@ -79,9 +77,7 @@ function checkNumbers(name: string, data: ArrayLike<number>, { dtype }: Core, al
   for (let i = 0; i < data.length; i++) {
     if (!Number.isFinite(data[i])) {
       if (allowNonFinite) continue
-      throw new FileError(
-        `weights: ${quote(name)} holds ${data[i]} at ${i}; load(bytes, { allowNonFinite: true }) takes it`,
-      )
+      throw new FileError(`weights: ${quote(name)} holds ${data[i]} at ${i}; { allowNonFinite: true } takes it`)
     }
     if (dtype === 'float32' && !Number.isFinite(Math.fround(data[i]))) {
       throw new FileError(`weights: ${quote(name)} holds ${data[i]} at ${i}, more than float32 can hold`)

@@ -154,14 +154,17 @@ export interface Core<D extends DType = DType> {
     /** All that a step changes; only where a call, or the optimizer, may leave it half done. */
     all: State | undefined
   }
-  /** For optimizers that look at the loss from several places. */
-  readonly objective: {
-    loss: () => number
-    passes: number
-    readonly evaluate: () => number
-    rows: number
-    readonly ofLoaded: () => number
-  }
+  /** For optimizers that look at the loss from several places; made when it is needed. */
+  objective: Objective | undefined
+}
+
+/** What such an optimizer minimises: a loss, with the gradients that go with it. */
+export interface Objective {
+  loss: () => number
+  readonly ofLoaded: () => number
+  /** Passes that trained before the step. */
+  passes: number
+  readonly evaluate: () => number
 }
 
 /** All that training changes, as it was at one moment: see state.ts. */

@@ -79,10 +79,8 @@ function feedsOf(core: Core, data: Data | Batches | AsyncBatches, options: FitOp
 function checkFullBatch(core: Core, { rows, batches }: Feed): void {
   if (!core.settings.optimizer?.minimize || batches === 1) return
   throw new PlanError(
-    rows
-      ? `fit: this optimizer wants all ${rows} rows in one batch, got ${batches} batches; ` +
-          `create the model with batch: ${rows}, or take another optimizer`
-      : 'fit: this optimizer wants all rows in one batch; hand in arrays, or take another optimizer',
+    `fit: this optimizer wants all rows in one batch, got ${batches || 'an iterable'}; ` +
+      `${rows ? `create the model with batch: ${rows}` : 'hand in arrays'}, or take another optimizer`,
   )
 }
 

@@ -42,8 +42,8 @@ export function predict<D extends DType>(core: Core<D>, x: Numbers, options: { p
   const { input, output, batch, dtype, tensors, settings } = core
   const kind = settings.loss?.probabilities
   if (probabilities && !kind) {
-    const loss = settings.loss ? `${settings.loss.kind} takes no probabilities` : 'the model has no loss'
-    throw new PlanError(`predict: ${loss}; softmaxCrossEntropy and binaryCrossEntropy say how scores become some`)
+    const loss = settings.loss?.kind ?? 'a model without a loss'
+    throw new PlanError(`predict: ${loss} has no probabilities; softmaxCrossEntropy and binaryCrossEntropy have some`)
   }
   const examples = readRows('x', x, input.size, input.shape, dtype)
   const rows = examples.length / input.size
