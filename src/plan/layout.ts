@@ -12,7 +12,7 @@
 
 import type { Call } from './calls'
 import type { Program } from './program'
-import { Block, type Buffer, type Parameter, type Place, type Reference, Value, placeOf } from './value'
+import { type Block, type Buffer, type Parameter, type Reference, type Value, blockOf } from './value'
 
 /** What each region of the memory takes, in bytes. */
 export interface Regions {
@@ -126,10 +126,10 @@ function livingBlocks({ program, pinned, input, output }: Contents): readonly Bl
   const { forward, weight, loss, backward, inputGradient, wanted } = program
   const blocks = new Set<Block>()
   const mention = (reference: Reference, time: number): void => {
-    const place: Place | undefined = reference && placeOf(reference)
-    if (!(place instanceof Block)) return
-    place.mention(time)
-    blocks.add(place.root)
+    const block = blockOf(reference)
+    if (!block) return
+    block.mention(time)
+    blocks.add(block.root)
   }
   const mentionAll = (call: Call | undefined, time: number): void => {
     for (const read of call?.reads ?? []) mention(read, time)
