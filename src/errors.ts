@@ -107,11 +107,17 @@ export function given<T>(value: T | null | false | undefined): T | undefined {
 
 /** Throws if `value` is a promise, which somebody forgot to await; `made` is how such a value comes to be. */
 export function checkNoPromise(where: string, name: string, value: unknown, made = 'it first'): void {
-  let then: unknown
   try {
-    then = isObject(value) && (value as Partial<PromiseLike<unknown>>).then
-  } catch {}
-  if (typeof then === 'function') throw new PlanError(`${where}: ${name} is a promise: await ${made}`)
+    if (!isPromise(value)) return
+  } catch {
+    return
+  }
+  throw new PlanError(`${where}: ${name} is a promise: await ${made}`)
+}
+
+/** Whether it is a promise, or the like, of whichever realm. */
+export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return isObject(value) && typeof (value as Partial<Promise<T>>).then === 'function'
 }
 
 // ---- values of options ----

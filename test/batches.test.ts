@@ -12,7 +12,7 @@ import {
   readRows,
   viewRows,
 } from '../src/data/batches'
-import { splitRows } from '../src/data/split'
+import { rowsByLabel, splitRows } from '../src/data/split'
 import { DataError, createRandom, splitData } from '../src/entries/index'
 
 const KINDS = [
@@ -312,7 +312,7 @@ describe('splitData', () => {
 
   test('draws the rows that it always drew', () => {
     const split = splitRows('split', 12, 0.3, createRandom(5, 3))
-    const shared = splitRows('split', 12, 0.3, createRandom(5, 3), [0, 1, 2, 0, 1, 2, 0, 1, 0, 0, 0, 1])
+    const shared = splitRows('split', 12, 0.3, createRandom(5, 3), rowsByLabel('split', 12, [0, 1, 2, 0, 1, 2, 0, 1, 0, 0, 0, 1]))
     expect([...shared.validation]).toEqual([0, 5, 6, 11])
     expect([[...split.validation], [...split.training]]).toEqual([
       [0, 2, 3, 5],
