@@ -95,7 +95,7 @@ group('a network that ends in the wrong layer', () => {
       'softmax, hinge',
       () => sequential(dense(3), softmax()),
       hinge(),
-      /which wants scores of any size: all scores would lie from 0 to 1, and the loss could not come near 0; remove/,
+      /which wants scores of any size: all would lie from 0 to 1, and the loss could not come near 0; remove/,
     ],
     ['sigmoid, hinge', () => sequential(dense(3), sigmoid()), hinge({ margin: 2 }), /remove sequential\.1 sigmoid/],
     ['relu, hinge', () => sequential(dense(3), relu()), hinge(), /remove sequential\.1 relu/],

@@ -189,8 +189,8 @@ export function viewOf<D extends DType>(dtype: D, buffer: ArrayBufferLike, point
 
 // ---- what a model must have ----
 
-export function needOpen(where: string, core: Core): void {
-  if (core.closed) throw new PlanError(`${where}: this model was closed; create another`)
+export function needOpen(where: string, { closed }: Core): void {
+  if (closed) throw new PlanError(`${where}: this model was closed; create another`)
 }
 
 export function needTraining(where: string, core: Core): void {
@@ -199,13 +199,21 @@ export function needTraining(where: string, core: Core): void {
   }
 }
 
-export function needLoss(where: string, core: Core): LossPlan {
-  if (!core.loss) throw new PlanError(`${where}: the model was created without a loss; give one to createModel`)
-  return core.loss
+export function needLoss(where: string, { loss }: Core): LossPlan {
+  return loss ?? missing(where, 'a loss')
 }
 
-export function needOptimizer(where: string, core: Core): Optimizer {
-  const { optimizer } = core.settings
-  if (optimizer) return optimizer
-  throw new PlanError(`${where}: the model was created without an optimizer; give one to createModel`)
+export function needOptimizer(where: string, { settings }: Core): Optimizer {
+  return settings.optimizer ?? missing(where, 'an optimizer')
+}
+
+/** All that a step on data wants. */
+export function needAll(where: string, core: Core): void {
+  needTraining(where, core)
+  needLoss(where, core)
+  needOptimizer(where, core)
+}
+
+function missing(where: string, what: string): never {
+  throw new PlanError(`${where}: the model was created without ${what}; give one to createModel`)
 }
