@@ -82,7 +82,7 @@ describe('readRows', () => {
       [{ length: 2.5, 0: 1 }, /got 2.5 numbers/],
       [{ length: Infinity, 0: 1 }, /got Infinity numbers/],
       [{ length: -3, 0: 1 }, /got -3 numbers/],
-      [{ length: 2 ** 52, 0: 1 }, /no memory for a copy of 4503599627370496 numbers/],
+      [{ length: 2 ** 52, 0: 1 }, /no memory for 4503599627370496 numbers/],
       [new DataView(new ArrayBuffer(8)), /want a typed array or an array of numbers, got a DataView/],
       ['12', /want a typed array/],
       [Promise.resolve([1]), /got a promise \(await it first\)/],

@@ -44,11 +44,11 @@ export function reading<T>(name: string, read: () => T): T {
 }
 
 /** An array of so many values; a DataError where there is no memory for it. */
-export function allocate(name: string, length: number, Kind: new (length: number) => TypedNumbers): TypedNumbers {
+export function allocate<T extends TypedNumbers>(name: string, length: number, Kind: new (length: number) => T): T {
   try {
     return new Kind(length)
   } catch (cause) {
-    throw new DataError(`${name}: no memory for a copy of ${length} numbers`, { cause })
+    throw new DataError(`${name}: no memory for ${length} numbers`, { cause })
   }
 }
 
@@ -114,7 +114,7 @@ export function readRows(
     checkValues(name, x, size, dtype, probabilities)
     return x
   }
-  const copy = allocate(name, length, dtype === 'float32' ? Float32Array : Float64Array)
+  const copy = allocate<TypedNumbers>(name, length, dtype === 'float32' ? Float32Array : Float64Array)
   reading(name, () => checkEach(name, x, size, dtype, probabilities, copy))
   return copy
 }

@@ -2,6 +2,7 @@
 // {"name": {"dtype": "F64", "shape": [...], "data_offsets": [begin, end]}}, then the bytes of the tensors.
 // https://github.com/huggingface/safetensors#format
 
+import { allocate } from '../data/batches'
 import { DataError, FileError, checkArguments, few, isPlain, quote, readSafely, show } from '../errors'
 import { type Tensor, product } from '../tensor'
 
@@ -69,7 +70,7 @@ export function encodeSafetensors(tensors: Readonly<Record<string, Tensor>>): Ui
   // Padded with spaces, so that the values are aligned.
   const text = encode(json + ' '.repeat(-encode(json).length & 7))
   const start = 8 + text.length
-  const bytes = allocate(where, start + end)
+  const bytes = allocate(where, start + end, Uint8Array)
   new DataView(bytes.buffer).setUint32(0, text.length, true)
   bytes.set(text, 8)
   let at = start
@@ -99,14 +100,6 @@ function listTensors(where: string, tensors: Readonly<Record<string, Tensor>>) {
     }
     return { name, shape: sizes, data: data! }
   })
-}
-
-function allocate(where: string, length: number): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(length)
-  } catch (cause) {
-    throw new DataError(`${where}: no memory for a file of ${length} bytes`, { cause })
-  }
 }
 
 /**

@@ -163,22 +163,14 @@ function placeBlocks(blocks: readonly Block[], base: number): number {
   let end = base
   for (const block of blocks.toReversed().toSorted((a, b) => b.bytes - a.bytes)) {
     let at = base
-    let index = 0
-    for (let i = 0; i < placed.length; i++) {
-      const other = placed[i]
+    for (const other of placed) {
       if (other.last < block.first || block.last < other.first) continue
       if (at + block.bytes <= other.pointer) break
       at = Math.max(at, align(other.pointer + other.bytes))
     }
     block.pointer = at
     end = Math.max(end, align(at + block.bytes))
-    // Where it belongs in the order of pointers, by halving.
-    for (let high = placed.length; index < high;) {
-      const middle = (index + high) >> 1
-      if (placed[middle].pointer <= at) index = middle + 1
-      else high = middle
-    }
-    placed.splice(index, 0, block)
+    placed.splice(placed.findLastIndex(({ pointer }) => pointer <= at) + 1, 0, block)
   }
   return end - base
 }

@@ -1,6 +1,6 @@
 // What layers and losses ask for while a network is planned. They get places that have no memory yet, and record calls.
 
-import { PlanError, endOf } from '../errors'
+import { PlanError, checkNoPromise, endOf, readSafely, show } from '../errors'
 import { type DType, product } from '../tensor'
 import {
   type Call,
@@ -281,11 +281,7 @@ export class Plan {
 
   /** Plans `layer` on `x` as the child `name` of the layer being planned; '' adds nothing to the names within. */
   child(name: string, layer: Layer, x: Value, ahead: Ahead = this.ahead): Value {
-    if (typeof layer?.plan !== 'function') {
-      const what = name || (this.#depth ? "''" : 'network')
-      const found = Array.isArray(layer) ? 'an array; sequential(...) makes one layer of several' : typeof layer
-      throw new PlanError(`${this.#where || 'createModel'}: ${what} is not a layer, but ${found}`)
-    }
+    checkLayer(this.#where || 'createModel', name || (this.#depth ? "''" : 'network'), layer)
     if (this.#depth > DEEPEST) {
       throw this.error(`layers are nested more than ${DEEPEST} deep; put some of them in one sequential`)
     }
@@ -390,6 +386,25 @@ export class Plan {
     this.#names.add(path)
     return [path, shape, product(shape) * this.bytes]
   }
+}
+
+/** Throws a PlanError unless `value` is a layer; `name` is what it is of `where`, or '' where there is but one. */
+export function checkLayer(where: string, name: string, value: unknown): void {
+  readSafely(where, name || 'the layer', () => {
+    checkNoPromise(where, name || 'the layer', value)
+    if (isLayer(value)) return
+    throw new PlanError(`${where}: ${name ? `${name} is not a layer, but` : 'wants a layer, got'} ${kindOf(value)}`)
+  })
+}
+
+export function isLayer(value: unknown): value is Layer {
+  return typeof (value as Layer | null | undefined)?.plan === 'function'
+}
+
+/** What is no layer, for an error. */
+export function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'an array; sequential(...) makes one layer of several'
+  return typeof value === 'object' ? show(value) : typeof value
 }
 
 function doesWrite({ writes }: Call, place: Place): boolean {
