@@ -122,16 +122,17 @@ export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
 
 // ---- values of options ----
 
-/** `value` if it is an integer from min to max, else a PlanError. */
+/** `value` if it is an integer from min to max, else a PlanError; `why` says what the maximum comes from. */
 export function integer(
   where: string,
   name: string,
   value: unknown,
   min: number,
   max = Number.MAX_SAFE_INTEGER,
+  why = '',
 ): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value
-  const range = typeof value === 'number' && value > max ? `at most ${max}` : `at least ${min}`
+  const range = typeof value === 'number' && value > max ? `at most ${max}${why}` : `at least ${min}`
   throw new PlanError(`${where}: ${name} must be an integer of ${range}, got ${show(value)}`)
 }
 
@@ -187,7 +188,7 @@ export function oneOf<T extends string>(where: string, name: string, value: unkn
  */
 export function callable<T>(where: string, name: string, value: T, wanted: string): T {
   if (isCallable(value)) return value
-  const found = typeof value === 'function' ? 'a class, or what else cannot be called' : show(value)
+  const found = typeof value === 'function' ? 'a class, which cannot be called' : show(value)
   throw new PlanError(`${where}: ${name ? `${name} must be` : 'wants'} ${wanted}, got ${found}`)
 }
 
@@ -248,7 +249,7 @@ function write(value: unknown, room: number, depth: number): string {
     }
     case 'bigint':
       // To write out a long one takes the square of its length.
-      return value < 1n << 128n && value > -1n << 128n ? `${value}n` : 'a bigint of more than 38 digits'
+      return value < 1n << 128n && value > -1n << 128n ? `${value}n` : 'a bigint of many digits'
     case 'symbol':
       return `Symbol(${shorten(value.description ?? '', room)})`
     case 'function':

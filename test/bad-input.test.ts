@@ -410,7 +410,12 @@ const badFiles: Refusal[] = [
 const badCalls: Refusal[] = [
   // Options of runs.
   ['fit, epochs 1.5', classifier, (m) => m.fit(valid, { epochs: 1.5 }), /^fit: epochs must be .* got 1\.5/],
-  ['fit, batch 5', classifier, (m) => m.fit(valid, { batch: 5 }), /^fit: a batch of 5 is more than the 4/],
+  [
+    'fit, batch 5',
+    classifier,
+    (m) => m.fit(valid, { batch: 5 }),
+    /^fit: batch must be an integer of at most 4, for which the model was planned, got 5/,
+  ],
   ['fit, batch 0', classifier, (m) => m.fit(valid, { batch: 0 }), /^fit: batch must be .* got 0/],
   ['fit, options null', classifier, (m) => m.fit(valid, null as never), /^fit: options must be an object/],
   ['fit, shuffle as text', classifier, (m) => m.fit(valid, { shuffle: 'no' as never }), /^fit: shuffle must be/],

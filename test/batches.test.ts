@@ -219,7 +219,7 @@ describe('copyRows and copyLabels', () => {
       const views = viewRows(x, size)
       structuredClone(x.buffer, { transfer: [x.buffer] })
       expect(refusal(() => copyRows(x, size, new Float64Array(size), 1, [3], 0, views))).toBe(
-        'x: row 3 is gone: its memory was taken away meanwhile',
+        'x: row 3 is gone: its memory was taken away',
       )
     }
   })
@@ -312,7 +312,13 @@ describe('splitData', () => {
 
   test('draws the rows that it always drew', () => {
     const split = splitRows('split', 12, 0.3, createRandom(5, 3))
-    const shared = splitRows('split', 12, 0.3, createRandom(5, 3), rowsByLabel('split', 12, [0, 1, 2, 0, 1, 2, 0, 1, 0, 0, 0, 1]))
+    const shared = splitRows(
+      'split',
+      12,
+      0.3,
+      createRandom(5, 3),
+      rowsByLabel('split', 12, [0, 1, 2, 0, 1, 2, 0, 1, 0, 0, 0, 1]),
+    )
     expect([...shared.validation]).toEqual([0, 5, 6, 11])
     expect([[...split.validation], [...split.training]]).toEqual([
       [0, 2, 3, 5],

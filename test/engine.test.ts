@@ -44,7 +44,7 @@ test.each([
   const [[text]] = warn.mock.calls as string[][]
   expect(text).toMatch(/^v128: this host compiles no WebAssembly /)
   expect(text).toContain(reason)
-  for (const hint of ["'wasm-unsafe-eval'", "v128/kernels.f64.wasm", "backend: 'js'"]) expect(text).toContain(hint)
+  for (const hint of ["'wasm-unsafe-eval'", 'v128/kernels.f64.wasm', "backend: 'js'"]) expect(text).toContain(hint)
 })
 
 test('who asks for WebAssembly gets an error, who asks for the twin no warning', async () => {
@@ -72,7 +72,9 @@ test('a file of kernels that does not come is an error, not a reason for the twi
   vi.doUnmock('#host')
   await expect(createModel(dense(1), { ...options, dtype: 'float32' })).rejects.toMatchObject({
     name: 'FileError',
-    message: expect.stringMatching(/^createModel: the kernels for float32 do not load: TypeError: Failed to fetch; .*try again/),
+    message: expect.stringMatching(
+      /^createModel: the kernels for float32 do not load: TypeError: Failed to fetch; .*try again/,
+    ),
   })
   expect((await createModel(dense(1), options)).backend).toBe('wasm')
   expect((await createModel(dense(1), { ...options, dtype: 'float32' })).backend).toBe('wasm')
@@ -96,9 +98,7 @@ test('kernels of another version, of another precision, or none at all are refus
   for (const wasm of ['kernels.f32.wasm', Promise.resolve(bytes), new Response(bytes)] as never[]) {
     await expect(createModel(dense(1), { ...options, dtype: 'float32', wasm })).rejects.toMatchObject({
       name: 'PlanError',
-      message: expect.stringMatching(
-        /^createModel: wasm (is not v128's kernels|must be|is a promise)/,
-      ),
+      message: expect.stringMatching(/^createModel: wasm (is not v128's kernels|must be|is a promise)/),
     })
   }
   for (const wasm of [bytes, await WebAssembly.compile(bytes)]) {
@@ -131,9 +131,7 @@ describe('memory', () => {
     engine.close()
     expect(liveMemories()).toEqual(before)
     for (const part of ['kernels', 'buffer'] as const) {
-      expect(() => engine[part]).toThrow(
-        new PlanError('this model was closed; create another'),
-      )
+      expect(() => engine[part]).toThrow(new PlanError('this model was closed; create another'))
     }
   })
 

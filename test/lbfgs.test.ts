@@ -260,7 +260,9 @@ describe('refuses', () => {
   test('fit in several batches', async () => {
     const model = await regression({ batch: 100 })
     await expect(model.fit({ x: plain.x, y: labels })).rejects.toThrow(PlanError)
-    await expect(model.fit({ x: plain.x, y: labels })).rejects.toThrow(/^fit: .* all rows in one batch, got 2; .*batch: 150/)
+    await expect(model.fit({ x: plain.x, y: labels })).rejects.toThrow(
+      /^fit: .* all rows in one batch, got 2; .*batch: 150/,
+    )
     expect(Math.max(...model.parameters.weight.data)).toBe(0)
   })
 

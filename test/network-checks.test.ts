@@ -192,10 +192,22 @@ group('one layer object in two places', () => {
       () => sequential(shared.block, shared.block),
       /one sequential layer .* sequential\.0 and sequential\.1, which cannot/,
     ],
-    ['in a block', () => sequential(shared.block, sequential(shared.block)), /sequential\.0 and sequential\.1\.0, which cannot/],
-    ['the branches of a sum', () => residual(shared.dense, shared.dense), /residual\.body and residual\.shortcut, which cannot/],
+    [
+      'in a block',
+      () => sequential(shared.block, sequential(shared.block)),
+      /sequential\.0 and sequential\.1\.0, which cannot/,
+    ],
+    [
+      'the branches of a sum',
+      () => residual(shared.dense, shared.dense),
+      /residual\.body and residual\.shortcut, which cannot/,
+    ],
     ['beside each other', () => concat(shared.dense, shared.dense), /concat\.0 and concat\.1, which cannot/],
-    ['frozen in one place', () => sequential(freeze(shared.dense), shared.dense), /sequential\.0 and sequential\.1, which cannot/],
+    [
+      'frozen in one place',
+      () => sequential(freeze(shared.dense), shared.dense),
+      /sequential\.0 and sequential\.1, which cannot/,
+    ],
   ])('%s', (_, network, message) => {
     expect(messageOf(network())).toMatch(message)
   })

@@ -166,7 +166,7 @@ function checkEach(
       const cure = probabilities
         ? 'want targets from 0 to 1'
         : Number.isFinite(value)
-          ? "too large for float32; scale the data, or create the model with dtype: 'float64'"
+          ? "too large for float32; scale the data, or take dtype: 'float64'"
           : 'remove or repair that row'
       throw new DataError(`${name}: row ${Math.floor(i / size)} holds ${show(value)}; ${cure}`)
     }
@@ -223,7 +223,7 @@ export function copyRows(
   for (let i = 0; i < n; i++) {
     const row = rows ? rows[first + i] : first + i
     // A buffer that is transferred to a worker, or made smaller, while a run goes on.
-    if ((row + 1) * size > x.length) throw new DataError(`x: row ${row} is gone: its memory was taken away meanwhile`)
+    if ((row + 1) * size > x.length) throw new DataError(`x: row ${row} is gone: its memory was taken away`)
     if (views) to.set(views[row], i * size)
     else copyRow(x, row * size, to, i * size, size)
   }

@@ -1,6 +1,6 @@
 // Training and validation data from one set.
 
-import { DataError, PlanError, checkArguments, checkOptions, finite, flag, integer, show } from '../errors'
+import { DataError, PlanError, checkArguments, checkOptions, flag, integer, show } from '../errors'
 import { type Random, createRandom } from '../random'
 import { type Data, type Labels, allocate, readData, reading } from './batches'
 
@@ -21,9 +21,8 @@ export function splitRows(
   random: Random,
   groups?: readonly number[][],
 ): Split {
-  finite(where, 'validation', fraction, 0, 1)
-  if (fraction === 0 || fraction === 1) {
-    throw new PlanError(`${where}: validation must be a share of the rows between 0 and 1, got ${fraction}`)
+  if (!(typeof fraction === 'number' && fraction > 0 && fraction < 1)) {
+    throw new PlanError(`${where}: validation must be a share of the rows, between 0 and 1, got ${show(fraction)}`)
   }
   if (rows < 2) throw new DataError(`${where}: ${rows} row cannot be split; give more data`)
   const all = Uint32Array.from({ length: rows }, (_, row) => row)

@@ -27,8 +27,8 @@ export function channelsOf({ shape }: Value, plan: Plan): number {
   if (shape.length !== 2) return shape[0]
   const [a, b] = shape
   throw plan.error(
-    `got an input of shape (${a}, ${b}), of which either may be channels; give C channels of length L as [C, 1, L], so ` +
-      `[${a}, 1, ${b}] or, turned round, [${b}, 1, ${a}], or put flatten() before it: all values are features then`,
+    `got an input of shape (${a}, ${b}), of which either may be channels; give it as [C, 1, L], so [${a}, 1, ${b}] or, ` +
+      `turned round, [${b}, 1, ${a}], or put flatten() before it to make it features`,
   )
 }
 

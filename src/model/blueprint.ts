@@ -203,9 +203,13 @@ function checkSettings(where: string, options: ModelOptions): Settings {
   if (optimizer !== undefined && typeof optimizer.update !== 'function' && typeof optimizer.minimize !== 'function') {
     throw new PlanError(`${where}: optimizer must be one such as adam({ learningRate: 1e-3 }), got ${show(optimizer)}`)
   }
+  const limits: string[] = []
   // A limit of at least 0; none where it is not given.
-  const limit = (name: 'maxNorm' | 'clipValue' | 'clipNorm') =>
-    options[name] === undefined ? Infinity : finite(where, name, options[name], 0)
+  const limit = (name: 'maxNorm' | 'clipValue' | 'clipNorm') => {
+    if (options[name] === undefined) return Infinity
+    limits.push(name)
+    return finite(where, name, options[name], 0)
+  }
   const settings = {
     seed: integer(where, 'seed', options.seed ?? 0, 0),
     l2: finite(where, 'l2', options.l2 ?? 0, 0),
@@ -216,7 +220,6 @@ function checkSettings(where: string, options: ModelOptions): Settings {
     loss,
     optimizer,
   }
-  const limits = (['maxNorm', 'clipValue', 'clipNorm'] as const).filter((name) => settings[name] !== Infinity)
   if (optimizer?.minimize && limits.length) {
     throw new PlanError(
       `${where}: ${limits[0]} does not go with ${optimizer.kind}, which follows the gradient of the loss as it is`,

@@ -53,7 +53,10 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     for (const variable of variables) {
       const { name, shape, size } = variable
       // A name may be that of something that every object has.
-      Object.defineProperty(tensors, name, { value: { shape, data: view(pointerOf(variable), size) }, enumerable: true })
+      Object.defineProperty(tensors, name, {
+        value: { shape, data: view(pointerOf(variable), size) },
+        enumerable: true,
+      })
     }
     return tensors
   }

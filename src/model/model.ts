@@ -142,7 +142,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   }
   /** Throws a PlanError unless it is an integer of at least 0. */
   set passes(passes: number) {
-    open('passes', this.#core).counters.passes = integer('passes', 'the number of training passes', passes, 0)
+    open('passes', this.#core).counters.passes = integer('model', 'passes', passes, 0)
   }
 
   /**
@@ -261,7 +261,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   async fit(this: Model<Ability, D>, data: Data | Batches | AsyncBatches, options: FitOptions = {}): Promise<History> {
     const core = this.#enter('fit', arguments, 2, 'hand in fit({ x, y }, options)')
     needAll('fit', core)
-    if (core.fitting) throw new PlanError('fit: this model is being trained already; wait for that fit to end first')
+    if (core.fitting) throw new PlanError('fit: this model is being trained already; wait for that to end')
     core.fitting = true
     resetSchedule(core)
     try {

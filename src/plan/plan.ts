@@ -2,15 +2,7 @@
 
 import { PlanError, checkNoPromise, endOf, readSafely, show } from '../errors'
 import { type DType, product } from '../tensor'
-import {
-  type Call,
-  type CallOptions,
-  type Origin,
-  type Routine,
-  type Size,
-  TRAINING,
-  times,
-} from './calls'
+import { type Call, type CallOptions, type Origin, type Routine, type Size, TRAINING, times } from './calls'
 import type { Kernels } from '../kernels/index'
 import { Block, Buffer, Parameter, type ParameterOptions, type Place, Value, placeOf } from './value'
 import { countOf } from './layout'
@@ -264,7 +256,7 @@ export class Plan {
     this.#layer = { path: 'loss', kind: loss.kind }
     const planned = loss.plan(y, this)
     if (this.#recorded.loss) return planned
-    throw new PlanError(`${loss.kind}: its plan records no call that gives the loss; call plan.loss`)
+    throw new PlanError(`${loss.kind}: its plan must call plan.loss`)
   }
 
   /** Records the call that gives what the examples weigh in the mean; their number unless there is one. */

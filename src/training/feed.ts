@@ -75,7 +75,7 @@ export function checkRows(core: Core, x: Numbers, y: Labels | Numbers, name = ''
 export function checkBatch(where: string, core: Core, rows: number, name = ''): void {
   if (rows <= core.batch) return
   throw new DataError(
-    `${where}: ${name}${rows} rows, but the model was planned for batches of at most ${core.batch}; ` +
+    `${where}: ${name}${rows} rows, but the model was planned for at most ${core.batch}; ` +
       `hand in fewer, or create it with batch: ${rows}`,
   )
 }
@@ -114,13 +114,7 @@ export function isStream(data: unknown): data is Batches | AsyncBatches {
 }
 
 /** Batches of at most `batch` of all rows: of those in `order` and as it has them, if given. */
-export function arrayFeed(
-  core: Core,
-  data: Checked,
-  batch: number,
-  order?: ArrayLike<number>,
-  dropLast = false,
-): Feed {
+export function arrayFeed(core: Core, data: Checked, batch: number, order?: ArrayLike<number>, dropLast = false): Feed {
   const all = order?.length ?? data.rows
   const rows = dropLast ? all - (all % batch) : all
   const views = viewRows(data.x, core.input.size)
@@ -163,7 +157,7 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
     if (done) {
       finished = true
       if (index) return false
-      const cure = epoch ? '; an iterator runs only once: hand in a function that makes one for each epoch' : ''
+      const cure = epoch ? '; an iterator runs once: hand in a function that makes one for each epoch' : ''
       throw new DataError(`${where}: ${what} gave no batch in epoch ${epoch}${cure}`)
     }
     const prefix = `${name && `${name}, `}batch ${index++} of epoch ${epoch}: `

@@ -40,7 +40,8 @@ interface Feeds {
 function feedsOf(core: Core, data: Data | Batches | AsyncBatches, options: FitOptions, settings: FitSettings): Feeds {
   const { validation, batch, shuffle, dropLast } = settings
   const isShare = typeof validation === 'number'
-  const validating = () => (validation === undefined || isShare ? undefined : feedOf('fit', core, validation, 'validation'))
+  const validating = () =>
+    validation === undefined || isShare ? undefined : feedOf('fit', core, validation, 'validation')
   if (isStream(data)) {
     const ofArrays = {
       shuffle: options.shuffle,

@@ -56,8 +56,7 @@ function outputsOf({ forward, outputs, joins }: Program): readonly Output[] {
   const found = [...outputs]
   const replaced = new Map<Call | undefined, Call>()
   for (const { first, second, call } of joins) replaced.set(first, call).set(second, call)
-  const latest = (call: Call | undefined): Call | undefined =>
-    replaced.has(call) ? latest(replaced.get(call)) : call
+  const latest = (call: Call | undefined): Call | undefined => (replaced.has(call) ? latest(replaced.get(call)) : call)
   for (const { first, second, call } of joins) {
     const indexOf = ({ layer }: Call) => found.findIndex((output) => output.layer === layer)
     if (first.kernel === 'batchNormForward') {

@@ -32,7 +32,7 @@ function readBatch({ dtype }: Core, name: string, x: Numbers, { size, shape }: V
 export function backPropagate(core: Core, dy: Numbers): number {
   settle(core)
   const { output, outputGradient, program } = core
-  if (!core.rows) throw new DataError('backward: there was no forward pass yet; call forward first')
+  if (!core.rows) throw new DataError('backward: there was no forward pass; call forward first')
   const [gradients, rows] = readBatch(core, 'dy', dy, output)
   if (rows !== core.rows) throw new DataError(`dy: ${rows} rows, but the last forward pass had ${core.rows}`)
   if (outputGradient.length) copyRows(gradients, output.size, outputGradient, rows, undefined, 0)

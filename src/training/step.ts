@@ -31,8 +31,8 @@ export function begin(core: Core, pass: Pass, n: number, trains: boolean, rate?:
     counters.passes++
     if (n === 1 && lonelyNorm) {
       note(
-        `${lonelyNorm} got a batch of one row, which has no variance: running_var stays as it is, and the output is ` +
-          `bias alone; fit's dropLast: true leaves such a batch out`,
+        `${lonelyNorm} got a batch of one row, which has no variance: running_var stays as it is, the output is bias ` +
+          `alone; fit's dropLast: true leaves it out`,
       )
     }
   }
