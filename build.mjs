@@ -176,10 +176,16 @@ for (const [dtype, short] of Object.entries(precisions)) {
     minifySyntax: true,
   })
 }
-// Each F() by its name in full: V8 inlines so many calls of a function and no more, and then boxes every number, but
-// knows Math.fround. In float64 esbuild leaves none.
-const twin = readFileSync('dist/twin.f32.js', 'utf8')
-writeFileSync('dist/twin.f32.js', twin.replace(/(?<!function )\bF\(/g, 'Math.fround('))
+// V8 inlines so many calls of a function and no more, and then boxes every number, but it knows Math.fround: so that takes
+// the place of F(), of which esbuild leaves none in float64. Functions of Math are looked up once: each time takes a
+// hundred times as long as fround itself where globals are those of a context of node:vm, as in edge-runtime.
+for (const short of Object.values(precisions)) {
+  const file = `dist/twin.${short}.js`
+  const twin = readFileSync(file, 'utf8').replace(/(?<!function )\bF\(/g, 'Math.fround(')
+  const names = [...new Set(Array.from(twin.matchAll(/\bMath\.(\w+)/g), ([, name]) => name))]
+  const constants = names.map((name) => `const Math$${name} = Math.${name}\n`).join('')
+  writeFileSync(file, constants + twin.replace(/\bMath\./g, 'Math$'))
+}
 /** What `package.json` exports; each loads only what it needs, and what several need is loaded once. */
 const entryPoints = Object.fromEntries(
   ['index', 'architectures', 'data', 'preprocessing', 'node'].map((name) => [name, `src/entries/${name}.ts`]),
