@@ -3,7 +3,8 @@ import { DataError, MAX_SIZE, PlanError, checkArguments, checkOptions, flag, int
 import type { Model } from '../model/model'
 import { type Random, createRandom } from '../random'
 import type { Tensor } from '../tensor'
-import { type Passes, checkModel, sizesOf, unchanged } from './passes'
+import { norm } from './numbers'
+import { type Disturb, type Passes, checkModel, sizesOf, unchanged } from './passes'
 import { sampleOf } from './sample'
 
 /** A value whose gradient was checked. */
@@ -47,8 +48,8 @@ const STEPS = {
 const POINTS = 20
 /** The step there, as a share of their distance: seldom is there another kink as near as that. */
 const NEAR = 0.02
-/** Tries that tell how large the rounding of a loss is. */
-const TRIES = 8
+/** Lines along which it is measured how large the rounding of a loss is. */
+const LINES = 5
 
 /**
  * Compares gradients with central differences (loss(w + h) - loss(w - h)) / 2h of the training loss, l2 and l1
@@ -62,11 +63,11 @@ const TRIES = 8
  * check in float64. Every pass has the same masks of dropout and, in batch norm, the statistics of its own batch; the
  * model, its running statistics, gradients and passes are left as they were, also if a layer or a loss throws.
  *
- * A ReLU, hinge or maximum that tips within h spoils a difference: a kink. Where the two gradients disagree, a tenth and
- * a hundredth of h are tried as well, which leaves a kink behind and a wrong gradient wrong. A value that is on a kink
- * itself, or where several meet, has other slopes to all sides, and back-propagation leaves out any of the paths that
- * meet there. So the slopes at points around it are looked at: if the gradients are right there, one that lies between
- * these slopes, or leaves out some, is right. Many `kinks` mean that the check says little: take other data.
+ * A ReLU, hinge or maximum that tips within h spoils a difference: a kink. Where the two gradients disagree, a tenth
+ * and a hundredth of h are tried as well, which leaves a kink behind and a wrong gradient wrong. A value that is on a
+ * kink itself, or where several meet, has other slopes to all sides, and back-propagation leaves out any of the paths
+ * that meet there. So the slopes at points around it are looked at: if the gradients are right there, one that lies
+ * between these slopes, or leaves out some, is right. Many `kinks` mean that the check says little: take other data.
  *
  *     const { error, name, index, kinks } = gradientCheck(model, x.subarray(0, 10 * size), y.subarray(0, 10))
  */
@@ -112,10 +113,7 @@ export function gradientCheck(
 
     const everything = [...Object.values(model.parameters), { shape: model.input.shape, data: inputs }]
     const { step, tolerance, epsilon } = STEPS[model.dtype]
-    const rounding = roundingOf(passes, n, epsilon, () => {
-      begin()
-      for (const { data } of everything) jitter(data, 4 * epsilon, 0, random)
-    })
+    const rounding = roundingOf(passes, n, begin, everything, step / 100, epsilon, random)
     begin()
     const floor = Math.max(1e-3 * largest, rounding / (step * tolerance), 1e-300)
     return compareAll({ model, passes, n, begin, places, everything, floor, rounding, seed: read.seed ?? 0 })
@@ -171,16 +169,43 @@ function jitter(values: Values, relative: number, absolute: number, random: Rand
   }
 }
 
-/** How much rounding moves the loss: what becomes of it where everything differs in the last bits. */
-function roundingOf(passes: Passes, n: number, epsilon: number, jitterBits: () => void): number {
-  const middle = passes.loss(n)
-  let most = epsilon * Math.abs(middle)
-  for (let i = 0; i < TRIES; i++) {
-    jitterBits()
-    most = Math.max(most, Math.abs(passes.loss(n) - middle))
+/**
+ * How much rounding moves the loss. Along a straight line, differences of the fourth order leave nothing of a smooth
+ * loss, and of independent errors of size σ about σ √70 (Hamming; Moré & Wild, "Estimating Computational Noise", 2011).
+ * Lines with a kink are not the rule. A loss is not better than the numbers that it is made of: that of outputs of 0
+ * tells their size.
+ */
+function roundingOf(
+  passes: Passes,
+  n: number,
+  begin: () => void,
+  everything: readonly Tensor[],
+  step: number,
+  epsilon: number,
+  random: Random,
+) {
+  const found: number[] = []
+  for (let line = 0; line < LINES; line++) {
+    begin()
+    const moves = everything.map(({ data }) =>
+      Float64Array.from(data, (v) => step * Math.max(1, Math.abs(v)) * (2 * random.uniform() - 1)),
+    )
+    const losses: number[] = []
+    for (let point = 0; point < 12; point++) {
+      everything.forEach(({ data }, i) => data.forEach((v, j) => (data[j] = v + moves[i][j])))
+      losses.push(passes.loss(n))
+    }
+    let squares = 0
+    for (let i = 4; i < losses.length; i++) {
+      squares += (losses[i] - 4 * losses[i - 1] + 6 * losses[i - 2] - 4 * losses[i - 3] + losses[i - 4]) ** 2
+    }
+    found.push(Math.sqrt(squares / (losses.length - 4) / 70))
   }
-  // Of a few tries the largest is seldom the worst.
-  return 4 * most
+  begin()
+  const own = Math.abs(passes.loss(n))
+  const ofZeros = Math.abs(passes.lossOfZeros(n))
+  found.sort((a, b) => a - b)
+  return Math.max(4 * found[LINES >> 1], epsilon * Math.max(own, Number.isFinite(ofZeros) ? ofZeros : 0))
 }
 
 /** Every place by itself; then the worst ones by what is around them, until one is wrong beyond doubt. */
@@ -235,18 +260,26 @@ function compare(problem: Problem, place: Place): Comparison {
 }
 
 /** The central difference of the loss by a value w, as everything is now; the step grows with a w above 1. */
-function differenceAt({ passes, n }: Problem, { values, index }: Place, h: number): number {
+function differenceAt(
+  { passes, n }: Problem,
+  { values, index }: Place,
+  h: number,
+  lossNow = () => passes.loss(n),
+): number {
   const value = values[index]
   const step = h * Math.max(1, Math.abs(value))
   values[index] = value + step
   const above = values[index]
-  const up = passes.loss(n)
+  const up = lossNow()
   values[index] = value - step
   const below = values[index]
-  const down = passes.loss(n)
+  const down = lossNow()
   values[index] = value
   return (up - down) / (above - below)
 }
+
+/** Layers that do not read their own values again, so that these may become others, and 0 something else than 0. */
+const LINEAR = /^(dense|conv2d|batchNorm|groupNorm|layerNorm|normalize|residual)$/
 
 /**
  * Tells whether a gradient that is no central difference is one of those that back-propagation may give at a kink. The
@@ -267,14 +300,30 @@ function createJudge(problem: Problem) {
       else jitter(data, point < 2 ? radius / 10 : radius, point < 2 ? radius / 10 : radius, random)
     })
   }
+  /** At every other point, values within the network differ too: those that are equal by themselves become different. */
+  const disturbAt = (point: number): Disturb | undefined => {
+    if (point % 2 === 0) return undefined
+    const random = createRandom(seed, 2000 + point)
+    return (values, kind) => {
+      const size = Math.max(1, norm(values) / Math.sqrt(values.length))
+      jitter(values, radius, LINEAR.test(kind) ? radius * size : 0, random)
+    }
+  }
   const drawPoints = () => {
     for (let point = 0; point < POINTS; point++) {
       goTo(point)
-      passes.gradients(n)
+      const disturb = disturbAt(point)
+      if (disturb) passes.disturbedGradients(n, disturb)
+      else passes.gradients(n)
       analytic.push(Float64Array.from(places, ({ gradients, index }) => gradients[index]))
     }
     begin()
   }
+  const slopeAt = (point: number, place: Place, step: number) =>
+    differenceAt(problem, place, step, () => {
+      const disturb = disturbAt(point)
+      return disturb ? passes.disturbedLoss(n, disturb) : passes.loss(n)
+    })
   return ({ place, numeric }: Comparison): { excused: boolean; kink: boolean } => {
     const distance = Math.abs(place.analytic - numeric)
     // Below that, a difference says nothing; a NaN is no kink.
@@ -285,9 +334,13 @@ function createJudge(problem: Problem) {
     let agree = 0
     for (let point = 0; point < POINTS; point++) {
       goTo(point)
-      const slope = differenceAt(problem, place, h)
+      let slope = slopeAt(point, place, h)
+      const agrees = () => Math.abs(slope - analytic[point][at]) <= Math.max(distance / 10, rounding / h)
+      // Where many units meet, some other one is on its kink within that step.
+      for (const less of [10, 100]) if (!agrees()) slope = slopeAt(point, place, h / less)
       slopes.push(slope)
-      if (Math.abs(slope - analytic[point][at]) <= Math.max(distance / 10, rounding / h)) agree++
+      // Layers that read what was disturbed may be off a little.
+      if (agrees() && !disturbAt(point)) agree++
     }
     begin()
     const low = Math.min(...slopes)
@@ -297,7 +350,7 @@ function createJudge(problem: Problem) {
     const margin = 2 * spread + radius * size
     // A gradient that is wrong everywhere is so at these points too; at some of them another kink is too near.
     const excused =
-      agree >= POINTS / 2 && place.analytic >= Math.min(low, 0) - margin && place.analytic <= Math.max(high, 0) + margin
+      agree >= POINTS / 4 && place.analytic >= Math.min(low, 0) - margin && place.analytic <= Math.max(high, 0) + margin
     // Slopes without a kink between them differ by about as much as their places.
     return { excused, kink: excused || spread > Math.min(100 * radius, 0.5) * size }
   }

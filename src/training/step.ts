@@ -182,10 +182,15 @@ export function runBackward(core: Core, toInput: boolean): void {
 /** The training loss of the loaded batch; with `gradient`, adds its gradient, but for l2 and l1, to the gradients. */
 export function lossOfLoaded(core: Core, n: number, gradient: boolean, toInput = false): number {
   runForward(core, n, true)
-  wantInput(core.run, toInput)
-  const value = runLoss(core.run, weigh(core.run), gradient) + decayLoss(core)
-  if (gradient) runBackward(core, toInput)
-  return value
+  const { run } = core
+  wantInput(run, toInput)
+  try {
+    const value = runLoss(run, weigh(run), gradient) + decayLoss(core)
+    for (let i = 0; gradient && i < run.backward.length; i++) runCall(run, run.backward[i])
+    return value
+  } finally {
+    wantInput(run, false)
+  }
 }
 
 function rightOf({ loss, classes, tensors, labels, values, output }: Core, n: number): number {
