@@ -26,13 +26,13 @@ type Combine = (typeof KINDS)[number]
 
 /**
  * One answer from several, which is right more often than each: models of other seeds or kinds, or snapshots of a run.
- * predict gives [rows, ...output shape], the mean over the members of what `combine` says:
+ * predict gives [rows, ...output shape], the mean over the members of what `combine`, by their loss unless given, says:
  *
- * - `'probabilities'`: what their loss makes of scores, a softmax of each row with softmaxCrossEntropy, a sigmoid of each
- *   value with binaryCrossEntropy; with these losses, if nothing is said
+ * - `'probabilities'`: what their loss makes of scores: a softmax of each row with softmaxCrossEntropy, a sigmoid of each
+ *   value with binaryCrossEntropy; these two losses ask for it
  * - `'votes'`: 1 for the class of the highest score, or for each value that says yes with binaryCrossEntropy, so that
  *   predict gives the share of votes
- * - `'values'`: what they give, as it is; with other losses, such as meanSquaredError and hinge, if nothing is said
+ * - `'values'`: what they give, as it is; other losses, such as meanSquaredError and hinge, ask for it
  *
  * A member without a loss is taken to give scores for softmaxCrossEntropy.
  *

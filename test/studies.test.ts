@@ -1,0 +1,158 @@
+// Whatever studies a model leaves it as it was: at rest, in the pauses of fit, and where something throws.
+import { describe, expect, test } from 'vitest'
+import {
+  type Layer,
+  type Loss,
+  type Model,
+  activationStatistics,
+  adam,
+  averageWeights,
+  babysit,
+  batchNorm,
+  createModel,
+  dense,
+  dropout,
+  ensemble,
+  gradientCheck,
+  leakyRelu,
+  sequential,
+  snapshot,
+  softmaxCrossEntropy,
+} from '../src/entries/index'
+import { bits, randomData } from './models'
+
+const { x, y } = randomData(48, 4, 3)
+const [few, labels] = [x.subarray(0, 32), y.subarray(0, 8)]
+
+const studies: Record<string, (model: Model) => unknown> = {
+  gradientCheck: (model) => gradientCheck(model, few, labels, { samples: 2, input: true }),
+  'activationStatistics of values': (model) => activationStatistics(model, few),
+  'activationStatistics of gradients': (model) => activationStatistics(model, few, labels),
+  babysit: (model) => babysit(model, { x, y }, { steps: 12 }),
+  'snapshot().predict': (model) => snapshot(model).predict(few),
+  'snapshot().evaluate': (model) => snapshot(model).evaluate({ x: few, y: labels }),
+  averageWeights: (model) => {
+    const average = averageWeights(model)
+    average.update()
+    average.evaluate({ x: few, y: labels })
+    average.swap()
+    average.swap()
+  },
+  ensemble: (model) => ensemble([model, snapshot(model)]).evaluate({ x: few, y: labels }),
+}
+
+/** A layer that throws at its nth call, forward or backward. */
+function throwing(at: { forward?: number; backward?: number }): Layer {
+  const calls = { forward: 0, backward: 0 }
+  const layer = leakyRelu()
+  return {
+    ...layer,
+    plan(input, plan) {
+      const step = layer.plan(input, plan)
+      return {
+        ...step,
+        forward(n, training) {
+          if (++calls.forward === at.forward) throw new Error('forward')
+          step.forward(n, training)
+        },
+        backward(n) {
+          if (++calls.backward === at.backward) throw new Error('backward')
+          step.backward(n)
+        },
+      }
+    },
+  }
+}
+
+/** A loss that throws at its nth call. */
+function throwingLoss(at: number): Loss {
+  let calls = 0
+  const loss = softmaxCrossEntropy()
+  return {
+    ...loss,
+    plan(input, plan) {
+      const step = loss.plan(input, plan)
+      return {
+        ...step,
+        run(n, gradient) {
+          if (++calls === at) throw new Error('loss')
+          return step.run(n, gradient)
+        },
+      }
+    },
+  }
+}
+
+const create = async (layer = leakyRelu(), loss = softmaxCrossEntropy()) => {
+  const network = sequential(dense(8), layer, batchNorm(), dropout({ keep: 0.7 }), dense(3))
+  const optimizer = adam({ learningRate: 0.01 })
+  const model = await createModel(network, { input: [4], batch: 16, loss, optimizer, l2: 0.01, seed: 3 })
+  return model as Model
+}
+
+/** All that a step depends on: two equal models take two equal steps. */
+const expectEqual = (one: Model, other: Model) => {
+  expect(bits(one)).toEqual(bits(other))
+  expect([one.passes, one.epoch, one.learningRate]).toEqual([other.passes, other.epoch, other.learningRate])
+  for (let i = 0; i < 2; i++) expect(one.trainStep(few, labels)).toBe(other.trainStep(few, labels))
+  expect(bits(one)).toEqual(bits(other))
+}
+
+describe.each(Object.entries(studies))('%s', (_, study) => {
+  test('at rest', async () => {
+    const [studied, plain] = [await create(), await create()]
+    await studied.fit({ x, y })
+    await plain.fit({ x, y })
+    study(studied)
+    expectEqual(studied, plain)
+  })
+
+  test('in the pauses of fit, within a step too', async () => {
+    const [studied, plain] = [await create(), await create()]
+    let running = true
+    let pauses = 0
+    let studies = 0
+    const again = () => {
+      if (!running) return
+      // After another number of layers each time: from the first of a step to the optimizer.
+      if (++pauses > (5 * studies) % 13) {
+        study(studied)
+        studies++
+        pauses = 0
+      }
+      setImmediate(again)
+    }
+    setImmediate(again)
+    const history = await studied.fit({ x, y }, { epochs: 6, yieldEvery: 0 })
+    running = false
+    expect(studies).toBeGreaterThan(10)
+    expect(history).toEqual(await plain.fit({ x, y }, { epochs: 6, yieldEvery: Infinity }))
+    expectEqual(studied, plain)
+  })
+
+  test.each(['forward', 'backward', 'loss'] as const)('where %s throws', async (where) => {
+    // At the first call, and later ones: a study that does not get there has nothing to throw.
+    for (const more of [1, 2, 5, 9]) {
+      // Three passes before it, of which each is one call.
+      const at = 3 + more
+      const layer = where === 'loss' ? leakyRelu() : throwing({ [where]: at })
+      const studied = await create(layer, where === 'loss' ? throwingLoss(at) : softmaxCrossEntropy())
+      const plain = await create()
+      for (const model of [studied, plain]) for (let i = 0; i < 3; i++) model.trainStep(few, labels)
+      try {
+        study(studied)
+      } catch (error) {
+        expect((error as Error).message).toBe(where)
+      }
+      // Past the call that throws, should the study not have come as far.
+      for (let i = 0; i < 10; i++) {
+        try {
+          studied.predict(few)
+          studied.evaluate({ x: few, y: labels })
+        } catch {}
+      }
+      expect(bits(studied)).toEqual(bits(plain))
+      if (where !== 'backward') expectEqual(studied, plain)
+    }
+  })
+})
