@@ -4,6 +4,7 @@ import {
   type Layer,
   type Loss,
   type Model,
+  N,
   activationStatistics,
   adam,
   averageWeights,
@@ -18,6 +19,7 @@ import {
   sequential,
   snapshot,
   softmaxCrossEntropy,
+  times,
 } from '../src/entries/index'
 import { bits, randomData } from './models'
 
@@ -41,50 +43,50 @@ const studies: Record<string, (model: Model) => unknown> = {
   ensemble: (model) => ensemble([model, snapshot(model)]).evaluate({ x: few, y: labels }),
 }
 
-/** A layer that throws at its nth call, forward or backward. */
-function throwing(at: { forward?: number; backward?: number }): Layer {
+/** Hands on what it gets, and throws at its nth call, forward or backward. */
+function throwing(at: { forward?: number; backward?: number } = {}): Layer {
   const calls = { forward: 0, backward: 0 }
-  const layer = leakyRelu()
+  const copy = (name: keyof typeof calls) => (_count: number, from: Float64Array, to: Float64Array | undefined) => {
+    if (++calls[name] === at[name]) throw new Error(name)
+    to?.set(from)
+  }
   return {
-    ...layer,
+    kind: 'throwing',
+    config: {},
     plan(input, plan) {
-      const step = layer.plan(input, plan)
-      return {
-        ...step,
-        forward(n, training) {
-          if (++calls.forward === at.forward) throw new Error('forward')
-          step.forward(n, training)
-        },
-        backward(n) {
-          if (++calls.backward === at.backward) throw new Error('backward')
-          step.backward(n)
-        },
-      }
+      const y = plan.value(input.shape)
+      const sizes = [times(input.size)]
+      plan.forward(copy('forward'), { sizes, reads: [input], writes: [y] })
+      plan.backward(copy('backward'), { sizes, reads: [y.gradient], writes: [input.gradient] })
+      return y
     },
   }
 }
 
-/** A loss that throws at its nth call. */
-function throwingLoss(at: number): Loss {
+/** The mean of half the squares of scores, which throws at its nth call. */
+function throwingLoss(at = NaN): Loss {
   let calls = 0
-  const loss = softmaxCrossEntropy()
+  const squares = (count: number, n: number, scores: Float64Array, _labels: unknown, dScores?: Float64Array) => {
+    if (++calls === at) throw new Error('loss')
+    let sum = 0
+    for (let i = 0; i < count; i++) sum += scores[i] ** 2 / 2 / n
+    for (let i = 0; dScores && i < count; i++) dScores[i] = scores[i] / n
+    return sum
+  }
   return {
-    ...loss,
+    kind: 'squares',
+    config: {},
+    probabilities: 'softmax',
     plan(input, plan) {
-      const step = loss.plan(input, plan)
-      return {
-        ...step,
-        run(n, gradient) {
-          if (++calls === at) throw new Error('loss')
-          return step.run(n, gradient)
-        },
-      }
+      const target = plan.pinned(4 * plan.batch)
+      plan.loss(squares, { sizes: [times(input.size), N], reads: [input, target], writes: [input.gradient] })
+      return { targets: 'labels', target }
     },
   }
 }
 
-const create = async (layer = leakyRelu(), loss = softmaxCrossEntropy()) => {
-  const network = sequential(dense(8), layer, batchNorm(), dropout({ keep: 0.7 }), dense(3))
+const create = async (layer = throwing(), loss = softmaxCrossEntropy()) => {
+  const network = sequential(dense(8), leakyRelu(), layer, batchNorm(), dropout({ keep: 0.7 }), dense(3))
   const optimizer = adam({ learningRate: 0.01 })
   const model = await createModel(network, { input: [4], batch: 16, loss, optimizer, l2: 0.01, seed: 3 })
   return model as Model
@@ -135,9 +137,9 @@ describe.each(Object.entries(studies))('%s', (_, study) => {
     for (const more of [1, 2, 5, 9]) {
       // Three passes before it, of which each is one call.
       const at = 3 + more
-      const layer = where === 'loss' ? leakyRelu() : throwing({ [where]: at })
-      const studied = await create(layer, where === 'loss' ? throwingLoss(at) : softmaxCrossEntropy())
-      const plain = await create()
+      const isLoss = where === 'loss'
+      const studied = await create(throwing({ [where]: at }), isLoss ? throwingLoss(at) : undefined)
+      const plain = await create(throwing(), isLoss ? throwingLoss() : undefined)
       for (const model of [studied, plain]) for (let i = 0; i < 3; i++) model.trainStep(few, labels)
       try {
         study(studied)
