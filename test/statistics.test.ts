@@ -184,6 +184,26 @@ describe('activationStatistics', () => {
     }
   })
 
+  test.each(['float64', 'float32'] as const)('of a frozen body, in %s, against naive loops', async (dtype) => {
+    const digits = dtype === 'float64' ? 12 : 5
+    // Nothing needs a value of the body for long: each takes the memory of one before.
+    const body = () => [dense(6), tanh(), dense(5), tanh(), dense(4), tanh()]
+    const head = await make(sequential(freeze(sequential(...body())), dense(3)), { batch: 12, dtype })
+    const all = await make(freeze(sequential(...body(), dense(3))), { batch: 12, dtype })
+    for (const model of [head, all] as Model<never>[]) {
+      const found = activationStatistics(model as Model, data.x, data.y)
+      expect(found.map(({ kind }) => kind)).toEqual([...body(), dense(3)].map(({ kind }) => kind))
+      let values = Array.from({ length: 12 }, (_, i) => Array.from(data.x).slice(4 * i, 4 * i + 4))
+      for (const { path, kind, activations, gradients } of found) {
+        values = kind === 'tanh' ? values.map((row) => row.map(Math.tanh)) : denseOf(model, path, values)
+        expect(activations.mean).toBeCloseTo(momentsOf(values.flat()).mean, digits)
+        expect(activations.std).toBeCloseTo(momentsOf(values.flat()).std, digits)
+        if (path !== '1') expect(gradients).toBeUndefined()
+      }
+    }
+    expect(activationStatistics(head, data.x, data.y).at(-1)!.gradients!.std).toBeGreaterThan(0)
+  })
+
   test('count dead and saturated units', async () => {
     const model = await make(sequential(dense(4, { init: constant(0) }), relu(), dense(2), sigmoid(), tanh(), dense(3)))
     const { weight, bias } = { weight: model.parameters['0.weight'], bias: model.parameters['0.bias'] }

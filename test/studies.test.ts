@@ -5,6 +5,7 @@ import {
   type Loss,
   type Model,
   N,
+  type Progress,
   activationStatistics,
   adam,
   averageWeights,
@@ -92,6 +93,8 @@ const create = async (layer = throwing(), loss = softmaxCrossEntropy()) => {
   return model as Model
 }
 
+let controller: AbortController
+
 /** All that a step depends on: two equal models take two equal steps. */
 const expectEqual = (one: Model, other: Model) => {
   expect(bits(one)).toEqual(bits(other))
@@ -100,7 +103,7 @@ const expectEqual = (one: Model, other: Model) => {
   expect(bits(one)).toEqual(bits(other))
 }
 
-describe.each(Object.entries(studies))('%s', (_, study) => {
+describe.each(Object.entries(studies))('%s', (name, study) => {
   test('at rest', async () => {
     const [studied, plain] = [await create(), await create()]
     await studied.fit({ x, y })
@@ -132,8 +135,45 @@ describe.each(Object.entries(studies))('%s', (_, study) => {
     expectEqual(studied, plain)
   })
 
+  test.each([
+    ['aborted', () => controller.abort()],
+    [
+      'a callback that throws',
+      () => {
+        throw new Error('a callback that throws')
+      },
+    ],
+  ])('after fit ended: %s', async (expected, end) => {
+    const [studied, plain] = [await create(), await create()]
+    for (const model of [studied, plain]) {
+      controller = new AbortController()
+      const options = { epochs: 9, signal: controller.signal, yieldEvery: 0 }
+      const onBatch = ({ epoch, batch }: Progress) => {
+        if (epoch === 1 && batch === 2) end()
+      }
+      const fitted = model.fit({ x, y }, { ...options, onBatch })
+      const how = await fitted.then(
+        ({ stopped }) => stopped,
+        ({ message }: Error) => message,
+      )
+      expect(how).toBe(expected)
+    }
+    study(studied)
+    expectEqual(studied, plain)
+  })
+
+  test('between forward and backward, of which the second says so', async () => {
+    const model = await create()
+    model.forward(few)
+    study(model)
+    expect(() => model.backward(new Float64Array(24))).toThrow(/^backward: there was no forward pass yet/)
+    model.forward(few)
+    expect(() => model.backward(new Float64Array(24))).not.toThrow()
+  })
+
   test.each(['forward', 'backward', 'loss'] as const)('where %s throws', async (where) => {
     // At the first call, and later ones: a study that does not get there has nothing to throw.
+    let thrown = 0
     for (const more of [1, 2, 5, 9]) {
       // Three passes before it, of which each is one call.
       const at = 3 + more
@@ -145,6 +185,7 @@ describe.each(Object.entries(studies))('%s', (_, study) => {
         study(studied)
       } catch (error) {
         expect((error as Error).message).toBe(where)
+        thrown++
       }
       // Past the call that throws, should the study not have come as far.
       for (let i = 0; i < 10; i++) {
@@ -156,5 +197,7 @@ describe.each(Object.entries(studies))('%s', (_, study) => {
       expect(bits(studied)).toEqual(bits(plain))
       if (where !== 'backward') expectEqual(studied, plain)
     }
+    const reached = { forward: true, loss: /evaluate|gradient|babysit|Weights/.test(name) }
+    expect(thrown > 0).toBe({ ...reached, backward: /gradient|babysit/.test(name) }[where])
   })
 })

@@ -110,20 +110,21 @@ export function babysit(
   const wanted = integer(where, 'examples', read.examples ?? 20, 1, MAX_SIZE)
   const seed = integer(where, 'seed', read.seed ?? 0, 0)
   checkModel(where, model, 'loss', 'training', 'optimizer')
-  const { rows } = checkData(where, coreOf(where, model), data)
+  const checked = checkData(where, coreOf(where, model), data)
+  const { rows } = checked
   const batch = Math.min(model.batch, rows)
   const order = createRandom(seed, 4).shuffle(Uint32Array.from({ length: rows }, (_, i) => i))
   const { inputSize, fullBatch } = sizesOf(model)
   // An optimizer that looks at the loss from several places wants the same rows each time.
   const most = fullBatch ? batch : Math.max(batch, Math.min(SAMPLED, Math.floor(VALUES / inputSize)))
-  const sample = sampleOf(where, model, data, order.subarray(0, most))
+  const sample = sampleOf(model, checked, order.subarray(0, most))
   const course = sizesOf(model).fullBatch || sizeOf(model) > LONG_STEP ? SHORT_COURSE : COURSE
   return unchanged(model, (passes) => {
     const { peak, first } = ratesOf(model)
     return report({
       model,
       passes,
-      data,
+      data: checked,
       rows,
       sample,
       batch,

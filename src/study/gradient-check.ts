@@ -1,11 +1,11 @@
 import type { Labels, Numbers } from '../data/batches'
-import { DataError, MAX_SIZE, PlanError, checkArguments, checkOptions, flag, integer } from '../errors'
-import type { Model } from '../model/model'
+import { MAX_SIZE, PlanError, checkArguments, checkOptions, flag, integer } from '../errors'
+import { type Model, coreOf } from '../model/model'
 import { type Random, createRandom } from '../random'
 import type { Tensor } from '../tensor'
+import { checkBatch, checkData } from '../training/feed'
 import { norm } from './numbers'
 import { type Disturb, type Passes, checkModel, sizesOf, unchanged } from './passes'
-import { sampleOf } from './sample'
 
 /** A value whose gradient was checked. */
 export interface Coordinate {
@@ -88,17 +88,18 @@ export function gradientCheck(
   if (withInput && !sizesOf(model).inputGradient) {
     throw new PlanError(`${where}: this model plans no gradient of its input; create it with inputGradient: true`)
   }
-  const sample = sampleOf(where, model, { x, y })
-  const n = sample.rows
-  if (n > model.batch) throw new DataError(`${where}: ${n} rows, more than the batch of ${model.batch}`)
+  const core = coreOf(where, model)
+  const data = checkData(where, core, { x, y })
+  const n = data.rows
+  checkBatch(where, core, n)
 
   return unchanged(model, (passes) => {
     const begin = () => {
       passes.reset()
-      passes.load(sample, n)
+      passes.load(data, n)
     }
     begin()
-    const inputs = model.input.data.subarray(0, sample.x.length)
+    const inputs = model.input.data.subarray(0, data.x.length)
     const inputGradient = passes.gradients(n).data
     const places: Place[] = []
     const add = (name: string, values: Values, gradients: Values) => {

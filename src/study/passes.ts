@@ -1,12 +1,12 @@
 // All that the studies ask of the inside of a model, so that each of them leaves it as it was, whatever happens.
 
-import type { Data } from '../data/batches'
+import { type TypedNumbers, copyRows } from '../data/batches'
 import { type Model, coreOf } from '../model/model'
 import { type Output, kindOf } from '../plan/calls'
 import { runLoss, weigh } from '../plan/run'
 import type { Tensor } from '../tensor'
-import { type Core, needLoss, needOptimizer, needTraining, viewOf } from '../training/core'
-import { type Checked, checkRows, loadBatch } from '../training/feed'
+import { needLoss, needOptimizer, needTraining, viewOf } from '../training/core'
+import { loadBatch } from '../training/feed'
 import { type See as Inspect, inspect, rateRange } from '../training/inspect'
 import { restoreState, takeState } from '../training/state'
 import { addDecay, beginForward, decayLoss, lossOfLoaded, runPass, settle } from '../training/step'
@@ -17,8 +17,8 @@ export interface Passes {
   reset(): void
   /** Switches what only regularises, such as dropout and l2, off until the next reset. */
   withoutRegularisation(): void
-  /** Puts n rows, with their y if given, where the next pass finds them: order[first] and on, or the first n. */
-  load(data: Pick<Data, 'x'> & Partial<Data>, n: number, order?: ArrayLike<number>, first?: number): void
+  /** Puts n checked rows, with their y if given, where the next pass finds them: order[first] and on, or the first n. */
+  load(data: { readonly x: TypedNumbers; readonly y?: TypedNumbers }, n: number, order?: Order, first?: number): void
   /** A training step on the n loaded rows at this learning rate. Returns their loss before it. */
   step(n: number, rate: number): number
   /** The training loss of the n loaded rows; every call is the same pass again, with the same masks of dropout. */
@@ -39,22 +39,14 @@ export interface Passes {
   see(n: number, gradient: boolean, show: See): void
 }
 
+/** Numbers of rows. */
+type Order = ArrayLike<number>
+
 /** Shows the values of a layer while they are there, or the gradients by them. */
 export type See = (output: Output, values: Tensor['data'], isGradient: boolean) => void
 
 /** Changes the values of a layer of this kind. */
 export type Disturb = (values: Tensor['data'], kind: string) => void
-
-/** What has been checked of data that is loaded again and again. */
-const checked = /* @__PURE__ */ new WeakMap<object, Checked>()
-
-function checkOnce(core: Core, { x, y }: Data): Checked {
-  const known = checked.get(x)
-  if (known && known.y === y) return known
-  const found = checkRows(core, x, y)
-  checked.set(x, found)
-  return found
-}
 
 /**
  * Runs `study` on a model between two steps: one that fit has begun is ended first. Puts back all that training changes
@@ -72,8 +64,8 @@ export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T):
     },
     withoutRegularisation: () => void (core.regularises = false),
     load({ x, y }, n, order, first = 0) {
-      if (y) loadBatch(core, checkOnce(core, { x, y }), n, order, first)
-      else core.tensors.input.data.set(x)
+      if (y) loadBatch(core, { x, y, rows: n }, n, order, first)
+      else copyRows(x, core.input.size, core.tensors.input.data, n, order, first)
     },
     step: (n, rate) => runPass(core, n, true, rate).loss,
     loss(n) {

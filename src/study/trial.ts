@@ -1,8 +1,8 @@
 // Short trainings from where a model is, on a sample of its data.
 
-import type { Data } from '../data/batches'
 import type { Model } from '../model/model'
 import { createRandom } from '../random'
+import type { Checked } from '../training/feed'
 import type { Passes } from './passes'
 import type { Sample } from './sample'
 
@@ -10,8 +10,8 @@ import type { Sample } from './sample'
 export interface Subject {
   readonly model: Model
   readonly passes: Passes
-  /** All that the user gave, which has been checked. */
-  readonly data: Data
+  /** All that the user gave. */
+  readonly data: Checked
   /** How many rows that is. */
   readonly rows: number
   /** Some of them, in random order. */

@@ -53,8 +53,11 @@ function settledWeights(where: string, model: Model<never>): readonly Floats[] {
 
 function putAside(model: Model<never>, live: readonly Floats[], kept: readonly Floats[]): Weights {
   const swap = () => {
+    const core = coreOf('swap', model)
     // Never in the middle of a step, in which fit may pause.
-    settle(coreOf('swap', model))
+    settle(core)
+    // The values between the layers are those of other weights, of which no backward pass may go on.
+    core.rows = 0
     for (let i = 0; i < live.length; i++) {
       const a = live[i]
       const b = kept[i]
