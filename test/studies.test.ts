@@ -136,7 +136,7 @@ describe.each(Object.entries(studies))('%s', (name, study) => {
   })
 
   test.each([
-    ['aborted', () => controller.abort()],
+    ['signal', () => controller.abort()],
     [
       'a callback that throws',
       () => {
