@@ -276,7 +276,10 @@ describe('names what is broken:', () => {
     expect(await lossAt(1)).not.toBeLessThan(1.5 * (await lossAt(0.1)))
   })
 
-  test.each(cases)('a thousandth of the learning rate: %j, seed %d', async ([task, network, optimizer, rate], seed) => {
+  // The last of them falls from its first weights, a tenth of the usual ones, as fast as it is slow.
+  const slow: (typeof cases)[number] = [['houses', 'linear', 'sgd', 0.1], 7]
+  test.each([...cases, slow])('a thousandth of the learning rate: %j, seed %d', async (each, seed) => {
+    const [task, network, optimizer, rate] = each
     const broken = setup([task, network, optimizer, rate / 1000], seed)
     await finds(broken, 'updates', /at a learning rate of .*: raise the learning rate, which is too low/, false)
   })

@@ -81,7 +81,7 @@ export function checkRate({ rate }: Subject, { own, others, start, chance }: Rat
   // Neither tells by itself: a fall may begin with a plateau, or with a first loss that any step mends; and weights that
   // move slowly may move the right way.
   const fall = Math.max(0, Math.min((from - own.end) / (from - best.end), (start - own.end) / (start - best.end)))
-  const crawls = pace.slowest < 5e-4 && fall * pace.slowest < 2.5e-5
+  const crawls = pace.slowest < 5e-4 && fall * pace.slowest < 5e-5
   const falls = best.rate > rate && start - best.level > 0.05 * start
   const stands = pace.fastest > 0 && pace.fastest < 5e-5
   if (stands || (falls && crawls)) return look(name, `${compared}: raise the learning rate, which is too low`)
