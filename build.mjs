@@ -2,7 +2,7 @@
 //
 //   package-lock.json --npm ci--> node_modules      only where they differ
 //   assembly/ --asc--> dist/kernels.{f64,f32}.wasm  one source, two precisions
-//             -------> dist/wasm.{f64,f32}.js       as text, for hosts that compile bytes
+//             -------> dist/wasm.{f64,f32}{,.*}.js  as text, for hosts that compile bytes: all kernels, or some
 //   src/kernels/ --esbuild--> dist/twin.{f64,f32}.js
 //   dist/host.js, dist/host.HOST.js               how a kind of host imports one of these
 //   src/ --esbuild--> dist/ENTRY.js, dist/ENTRY.HOST.js, and the chunks that they share; --tsc--> dist/types
@@ -60,6 +60,7 @@ rmSync('dist', { recursive: true, force: true })
 mkdirSync('dist')
 
 const { build } = await import('esbuild')
+const { default: binaryen } = await import('binaryen')
 const node = (...args) => promisify(execFile)(process.execPath, args)
 
 const precisions = { float64: 'f64', float32: 'f32' }
@@ -84,6 +85,35 @@ for (const [dtype, short] of Object.entries(precisions)) {
   writeFileSync(file, Buffer.concat([wasm, Buffer.from([0, section.length]), section]))
 }
 
+/** How the names of the kernels begin that training itself calls, whatever the network is. */
+const CORE = 'add|bytesPerValue|clamp|copyBlocks|dot|fill|firstNotFinite|limitRowNorms|norm$|scale|sumOf'
+const ACTIVATIONS = 'relu|leakyRelu|sigmoid|tanh|elu|softmax|normalize|dropout'
+const LOSSES = 'binaryCrossEntropy|meanSquaredError|hinge'
+const OPTIMIZERS = 'adam|momentum|nesterov|rmsprop'
+/**
+ * Modules of some kernels, by how their names begin, for programs whose networks call no others; the smallest first.
+ * Behind them comes that of all, where a new kernel is without a word.
+ */
+const PARTS = {
+  dense: `${CORE}|dense|${ACTIVATIONS}|${LOSSES}|${OPTIMIZERS}`,
+  cnn: `${CORE}|dense|relu|softmaxCrossEntropy|conv2d|batchNorm|maxPool2d|adam|momentum`,
+}
+
+/** The module without all kernels but those whose names begin so, and without the functions that only others call. */
+function partOf(wasm, beginnings) {
+  const module = binaryen.readBinary(wasm)
+  module.setFeatures(binaryen.Features.All)
+  const names = Array.from({ length: module.getNumExports() }, (_, i) => {
+    return binaryen.getExportInfo(module.getExportByIndex(i)).name
+  })
+  const has = new RegExp(`^(${beginnings})`)
+  for (const name of names) if (!has.test(name)) module.removeExport(name)
+  module.runPasses(['remove-unused-module-elements'])
+  const bytes = module.emitBinary()
+  module.dispose()
+  return bytes
+}
+
 /** Bytes as text; src/engine/text.ts, which decodes it, says how. */
 function encode(bytes) {
   const alphabet = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).filter(
@@ -105,23 +135,35 @@ function encode(bytes) {
 }
 
 for (const short of Object.values(precisions)) {
-  const { frequent, text } = encode(readFileSync(`dist/kernels.${short}.wasm`))
-  writeFileSync(`dist/wasm.${short}.js`, `export default {\n  frequent: '${frequent}',\n  text: '${text}',\n}\n`)
+  const wasm = readFileSync(`dist/kernels.${short}.wasm`)
+  const write = (name, bytes) => {
+    const { frequent, text } = encode(bytes)
+    writeFileSync(`dist/wasm.${name}.js`, `export default {\n  frequent: '${frequent}',\n  text: '${text}',\n}\n`)
+  }
+  write(short, wasm)
+  for (const [part, beginnings] of Object.entries(PARTS)) write(`${short}.${part}`, partOf(wasm, beginnings))
 }
 
 /** How each kind of host, named by its export condition, gets compiled modules; all others compile the text. */
 const HOSTS = { workerd: (short) => `kernels.${short}.wasm`, 'edge-light': (short) => `kernels.${short}.wasm?module` }
-const text = (short) => `wasm.${short}.js`
-for (const [host, wasm] of Object.entries({ ...HOSTS, '': text })) {
+for (const host of [...Object.keys(HOSTS), '']) {
   // What webpack makes for edge hosts is one file, which can load no other: all is in it, and run when it is needed.
   const mode = host === 'edge-light' ? '/* webpackMode: "eager" */ ' : ''
-  const table = (name, file) => {
-    const rows = Object.entries(precisions).map(([dtype, short]) => `${dtype}: () => import(${mode}'./${file(short)}')`)
+  const load = (file) => `() => import(${mode}'./${file}')`
+  const table = (name, value) => {
+    const rows = Object.entries(precisions).map(([dtype, short]) => `${dtype}: ${value(short)}`)
     return `export const ${name} = { ${rows.join(', ')} }\n`
   }
-  const twin = (short) => `twin.${short}.js`
+  // A program that has its modules beside it, as workers of servers do, gains nothing by smaller ones.
+  const parts = host ? [] : Object.keys(PARTS)
+  const names = parts.map((part) => `const ${part} = /^(${PARTS[part]})/\n`).join('')
+  const modules = (short) => {
+    const some = parts.map((part) => `{ kernels: ${part}, load: ${load(`wasm.${short}.${part}.js`)} }`)
+    return `[${[...some, `{ load: ${load(host ? HOSTS[host](short) : `wasm.${short}.js`)} }`].join(', ')}]`
+  }
+  const twin = (short) => `{ load: ${load(`twin.${short}.js`)} }`
   const id = `export const ids = ${JSON.stringify(ids)}\n`
-  writeFileSync(`dist/host${host && `.${host}`}.js`, table('wasm', wasm) + table('twin', twin) + id)
+  writeFileSync(`dist/host${host && `.${host}`}.js`, names + table('wasm', modules) + table('twin', twin) + id)
 }
 
 const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning' }
@@ -134,10 +176,16 @@ for (const [dtype, short] of Object.entries(precisions)) {
     minifySyntax: true,
   })
 }
-// Each F() by its name in full: V8 inlines so many calls of a function and no more, and then boxes every number, but
-// knows Math.fround. In float64 esbuild leaves none.
-const twin = readFileSync('dist/twin.f32.js', 'utf8')
-writeFileSync('dist/twin.f32.js', twin.replace(/(?<!function )\bF\(/g, 'Math.fround('))
+// V8 inlines so many calls of a function and no more, and then boxes every number, but it knows Math.fround: so that takes
+// the place of F(), of which esbuild leaves none in float64. Functions of Math are looked up once: each time takes a
+// hundred times as long as fround itself where globals are those of a context of node:vm, as in edge-runtime.
+for (const short of Object.values(precisions)) {
+  const file = `dist/twin.${short}.js`
+  const twin = readFileSync(file, 'utf8').replace(/(?<!function )\bF\(/g, 'Math.fround(')
+  const names = [...new Set(Array.from(twin.matchAll(/\bMath\.(\w+)/g), ([, name]) => name))]
+  const constants = names.map((name) => `const Math$${name} = Math.${name}\n`).join('')
+  writeFileSync(file, constants + twin.replace(/\bMath\./g, 'Math$'))
+}
 /** What `package.json` exports; each loads only what it needs, and what several need is loaded once. */
 const entryPoints = Object.fromEntries(
   ['index', 'architectures', 'data', 'preprocessing', 'node'].map((name) => [name, `src/entries/${name}.ts`]),

@@ -235,22 +235,22 @@ export function maxPool2dForward(
         const top = max(0, i * sh - ph)
         const bottom = min(h, i * sh - ph + kh)
         for (done = max(done, top); done < bottom; ++done) {
-          const slot = <usize>(done % kh) * ring
+          const line = <usize>(done % kh) * ring
           sum = v128.add<Float>(sum, copyAndSum(w, x + <usize>(done * w) * SIZE, scratch + <usize>pw * SIZE))
-          maxOfRow(wide, kw, sw, pw, done * w, scratch, values + slot, places + slot)
+          maxOfRow(wide, kw, sw, pw, done * w, scratch, values + line, places + line)
         }
         const begin = <usize>(top % kh) * ring
         const end = <usize>kh * ring
         for (let j = 0; j < ow; j += LANES) {
           const column = <usize>j * SIZE
-          let slot = begin
-          let best = v128.load(values + column + slot)
-          let at = v128.load(places + column + slot)
+          let line = begin
+          let best = v128.load(values + column + line)
+          let at = v128.load(places + column + line)
           for (let row = top + 1; row < bottom; ++row) {
-            slot += ring
-            if (slot == end) slot = 0
-            const value = v128.load(values + column + slot)
-            at = i32x4.max_s(at, v128.and(v128.load(places + column + slot), v128.gt<Float>(value, best)))
+            line += ring
+            if (line == end) line = 0
+            const value = v128.load(values + column + line)
+            at = i32x4.max_s(at, v128.and(v128.load(places + column + line), v128.gt<Float>(value, best)))
             best = v128.pmax<Float>(best, value)
           }
           if (relu) {

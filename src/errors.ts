@@ -153,6 +153,18 @@ export function finite(where: string, name: string, value: unknown, min = -Infin
   throw new PlanError(`${where}: ${name} must be a finite number${range}, got ${show(value)}`)
 }
 
+/**
+ * `epsilon`, which keeps a quotient finite where all else below its line is 0: 0 itself would not, nor what is 0 as
+ * float32.
+ */
+export function epsilonOf(where: string, value: unknown): number {
+  const epsilon = finite(where, 'epsilon', value, 0)
+  if (Math.fround(epsilon) > 0) return epsilon
+  throw new PlanError(
+    `${where}: epsilon ${epsilon} is 0 as float32, and 0 / 0 where nothing is added to it; take 1e-8, say`,
+  )
+}
+
 /** A copy of a list of numbers, each of which `check` has seen; a PlanError where it is no list, or has none. */
 export function numbers(
   where: string,

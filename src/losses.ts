@@ -1,4 +1,4 @@
-import { PlanError, checkArguments, checkOptions, few, finite, given, numbers } from './errors'
+import { PlanError, checkArguments, checkOptions, few, finite, given, note, numbers } from './errors'
 import { BINARY_SCRATCH, SOFTMAX_SCRATCH } from './kernels/blocking'
 import { N, WEIGHT, times } from './plan/calls'
 import type { Loss } from './plan/plan'
@@ -111,10 +111,16 @@ function valuesLoss(
 }
 
 function wantScores(where: string, x: Value): void {
-  if (x.shape.length === 1) return
-  throw new PlanError(
-    `${where}: wants scores (classes), but the network ends in (${few(x.shape)}); ` +
-      `end it with flatten() and dense(classes)`,
+  if (x.shape.length !== 1) {
+    throw new PlanError(
+      `${where}: wants scores (classes), but the network ends in (${few(x.shape)}); ` +
+        `end it with flatten() and dense(classes)`,
+    )
+  }
+  if (x.size > 1) return
+  note(
+    `${where}: the network ends in one class, which is always right, so that nothing is learnt: end in a score for each ` +
+      'class, or take binaryCrossEntropy for yes and no',
   )
 }
 

@@ -18,9 +18,14 @@ export interface Schedule {
   observe?(epoch: number, loss: number, state: Float64Array): void
 }
 
-/** `value` if it is a schedule, of the library or of the user; else a PlanError. */
-export function checkSchedule(where: string, name: string, value: Schedule): Schedule {
-  callable(where, name, value, 'a schedule, a function of the time')
+/** `value` if it is a schedule, of the library or of the user; else a PlanError that says what is `wanted`. */
+export function checkSchedule(
+  where: string,
+  name: string,
+  value: Schedule,
+  wanted = 'a schedule, a function of the time',
+): Schedule {
+  callable(where, name, value, wanted)
   // A misspelt unit would be taken for epochs.
   if (value.per !== undefined) oneOf(where, `${name}.per`, value.per, ['epoch', 'step'])
   return value

@@ -1,6 +1,6 @@
 // Where WebAssembly does not compile, models run on the twin, and the library says so once.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
@@ -8,7 +8,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createEngine } from '../src/engine/create'
 import { liveMemories } from '../src/engine/memory'
 import type { createModel as Create } from '../src/model/create'
-import { dense } from '../src/entries/index'
+import { type ByteText, decode } from '../src/engine/text'
+import { type Layer, type Optimizer, dense } from '../src/entries/index'
 import { PlanError } from '../src/errors'
 
 const options = { input: [2], batch: 1 }
@@ -60,12 +61,76 @@ test('who asks for WebAssembly gets an error, who asks for the twin no warning',
   expect(warn).not.toHaveBeenCalled()
 })
 
+test('modules of some kernels have what training itself calls, and what they say', async () => {
+  const { wasm } = await import('#host')
+  const folders = ['model', 'plan', 'training', 'study', 'layers']
+  const files = folders.flatMap((folder) => readdirSync(`src/${folder}`).map((file) => `src/${folder}/${file}`))
+  const called = files.flatMap((file) =>
+    Array.from(readFileSync(file, 'utf8').matchAll(/\bkernels\.(\w+)\(/g), ([, name]) => name),
+  )
+  expect(called).toContain('limitRowNorms')
+  for (const dtype of ['float64', 'float32'] as const) {
+    const exported = await Promise.all(
+      wasm[dtype].map(async ({ load }) => {
+        const { default: text } = await load()
+        const module = await WebAssembly.compile(decode(text as ByteText))
+        return WebAssembly.Module.exports(module).map(({ name }) => name)
+      }),
+    )
+    const all = exported.at(-1)!
+    expect(wasm[dtype].at(-1)!.kernels).toBeUndefined()
+    wasm[dtype].forEach(({ kernels }, i) => {
+      expect(exported[i]).toEqual(all.filter((name) => !kernels || kernels.test(name)))
+      expect(exported[i]).toEqual(expect.arrayContaining(called))
+    })
+  }
+})
+
+test('a model takes the smallest module that has its kernels, and a larger one that is there already', async () => {
+  const loaded: string[] = []
+  vi.resetModules()
+  vi.doMock('#host', async (original) => {
+    const host = await original<typeof import('#host')>()
+    const float64 = host.wasm.float64.map((file, i) => ({
+      ...file,
+      load: () => {
+        loaded.push(['dense', 'cnn', 'all'][i])
+        return file.load()
+      },
+    }))
+    return { ...host, wasm: { ...host.wasm, float64 } }
+  })
+  const { conv2d, flatten, maxout, sequential, sgd, ...v128 } = await import('../src/entries/index')
+  vi.doUnmock('#host')
+  const create = (network: Layer, optimizer = sgd({ learningRate: 0.1 })) =>
+    v128.createModel(network, { input: [1, 4, 4], loss: v128.meanSquaredError(), optimizer, backend: 'wasm' })
+  const dense = () => sequential(flatten(), v128.dense(2))
+  const image = () => sequential(conv2d(2, { kernel: 3 }), flatten(), v128.dense(2))
+  await v128.createModel(dense(), { input: [4] })
+  expect(loaded).toEqual(['dense'])
+  // Its loss is not among those of the module for CNNs.
+  await create(image())
+  expect(loaded).toEqual(['dense', 'all'])
+  await create(sequential(flatten(), maxout({ pieces: 2 })))
+  await v128.createModel(image(), { input: [1, 4, 4] })
+  await v128.createModel(dense(), { input: [4] })
+  expect(new Set(loaded)).toEqual(new Set(['dense', 'all']))
+  // What an optimizer of somebody's own calls is not known.
+  loaded.length = 0
+  const own = { ...sgd({ learningRate: 0.1 }), kind: 'own', uses: undefined } as Optimizer
+  await create(dense(), own)
+  expect(loaded).toEqual(['all'])
+})
+
 test('a file of kernels that does not come is an error, not a reason for the twin, and is asked for again', async () => {
   let failures = 1
   vi.resetModules()
   vi.doMock('#host', async (original) => {
     const host = await original<typeof import('#host')>()
-    const float32 = () => (failures-- > 0 ? Promise.reject(new TypeError('Failed to fetch')) : host.wasm.float32())
+    const float32 = host.wasm.float32.map((file) => ({
+      ...file,
+      load: () => (failures-- > 0 ? Promise.reject(new TypeError('Failed to fetch')) : file.load()),
+    }))
     return { ...host, wasm: { ...host.wasm, float32 } }
   })
   ;({ createModel } = await import('../src/entries/index'))

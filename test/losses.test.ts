@@ -3,7 +3,7 @@
 import { createModel } from '../src/model/create'
 import type { Loss } from '../src/plan/plan'
 import { readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   adam,
   binaryCrossEntropy,
@@ -25,6 +25,19 @@ const normals = (count: number) => Array.from({ length: count }, () => random.no
 /** A network whose outputs are its inputs. */
 const scoresOf = (loss: Loss, classes: number, batch = 8) =>
   createModel(sequential(), { input: [classes], batch, loss, optimizer: sgd({ learningRate: 1 }) })
+
+test.each([softmaxCrossEntropy, hinge])(
+  'of one class, which is always right, is said to teach nothing',
+  async (loss) => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const model = await createModel(dense(1), { input: [3], loss: loss(), optimizer: sgd({ learningRate: 1 }) })
+    expect(model.trainStep([1, 2, 3], [0])).toBe(0)
+    expect(warn.mock.calls).toEqual([
+      [expect.stringMatching(new RegExp(`^v128: ${loss.name}: the network ends in one class, .* binaryCrossEntropy`))],
+    ])
+    warn.mockRestore()
+  },
+)
 
 test('every loss of the library has a row in both tables', () => {
   const index = readFileSync(new URL('../src/entries/index.ts', import.meta.url), 'utf8')

@@ -27,6 +27,17 @@ const norms: Record<string, (c: number) => Norm> = {
   }),
 }
 
+test.each([batchNorm, layerNorm, (options: object) => groupNorm(1, options)])(
+  'an epsilon of 0, with which equal values would give 0 / 0, is refused: %#',
+  (create) => {
+    for (const epsilon of [0, 1e-46]) {
+      expect(() => create({ epsilon })).toThrow(
+        /Norm: epsilon .* is 0 as float32, and 0 \/ 0 where nothing is added to it/,
+      )
+    }
+  },
+)
+
 /** y and dx by the definition, with means taken from values near zero. */
 function define(norm: Norm, c: number, hw: number, x: Float64Array, dy: Float64Array, gamma: Float64Array) {
   const groups = new Map<string, { at: number; scale: number }[]>()

@@ -1,7 +1,8 @@
 // Optimizers by their case table: engine against engine, options, and what their formulas promise.
+import { createEngine } from '../src/engine/create'
 import { createModel } from '../src/model/create'
-import { describe, expect, test } from 'vitest'
-import { type Optimizer, adam, adamW, dense, relu, sequential, softmaxCrossEntropy } from '../src/entries/index'
+import { describe, expect, test, vi } from 'vitest'
+import { type Optimizer, adam, adamW, dense, freeze, relu, sequential, softmaxCrossEntropy } from '../src/entries/index'
 import { exportsFrom } from './exports'
 import { optimizerCases, optimizers } from '../cases/optimizers'
 
@@ -10,6 +11,43 @@ test('every optimizer of the library has a row in the tables', () => {
   expect(factories).toContain('adam')
   expect(Object.keys(optimizers).toSorted()).toEqual(factories.toSorted())
   expect([...new Set(optimizerCases.map(({ op }) => op))].toSorted()).toEqual(factories.toSorted())
+})
+
+test.each(Object.entries(optimizers))('%s says which kernels it calls', async (_, create) => {
+  const { kernels, buffer } = await createEngine('float64', 65536, 'js')
+  const optimizer = create({ learningRate: 0.1, ...(create === optimizers.adamW && { weightDecay: 0.1 }) })
+  const called = new Set<string>()
+  const heard = new Proxy(kernels, {
+    get(all, name: keyof typeof kernels) {
+      called.add(name)
+      return all[name]
+    },
+  })
+  const values = new Float64Array(buffer)
+  const [x, dx] = [64, 128].map((pointer) => values.subarray(pointer / 8, pointer / 8 + 8))
+  x.fill(3)
+  const parameters = {
+    kernels: heard,
+    count: 8,
+    decayed: 4,
+    x: 64,
+    dx: 128,
+    slots: optimizer.slots.map((_slot, i) => 192 + 64 * i),
+    numbers: new Float64Array(optimizer.numbers ?? 0),
+  }
+  // The sum of x⁴.
+  const evaluate = () => {
+    dx.set(x.map((v) => 4 * v ** 3))
+    return x.reduce((sum, v) => sum + v ** 4, 0)
+  }
+  for (let t = 1; t <= 3; t++) {
+    evaluate()
+    if (optimizer.minimize) optimizer.minimize(parameters, 1, evaluate)
+    else optimizer.update!(parameters, 0.1, t)
+  }
+  expect(Math.max(...x)).toBeLessThan(3)
+  // Every module of kernels tells the size of its numbers.
+  expect([...called].filter((name) => name !== 'bytesPerValue').toSorted()).toEqual(optimizer.uses?.toSorted())
 })
 
 const x = Float64Array.from({ length: 32 * 5 }, (_, i) => Math.sin(i * i))
@@ -133,9 +171,52 @@ test.each<[string, object, RegExp]>([
   ['rmsprop', { epsilon: '1' }, /^rmsprop: epsilon must be .* got "1"/],
   ['rmsprop', { epsilonInside: 'yes' }, /^rmsprop: epsilonInside must be true or false/],
   ['adamW', { weightDecay: -1 }, /^adamW: weightDecay must be .* at least 0, got -1/],
+  ...(['adam', 'adamW', 'adagrad', 'rmsprop'] as const).flatMap((op) =>
+    [0, 1e-46].map((epsilon): [string, object, RegExp] => [
+      op,
+      { epsilon },
+      new RegExp(`^${op}: epsilon ${epsilon} is 0 as float32, and 0 / 0 where nothing is added`),
+    ]),
+  ),
   ['adamW', { beta1: 1 }, /^adamW: beta1 must be from 0 to less than 1, got 1/],
 ])('%s refuses %j', (op, options, message) => {
   expect(() => optimizers[op]({ learningRate: 0.1, ...options })).toThrow(message)
+})
+
+test.each(['adam', 'adamW', 'adagrad', 'rmsprop'] as const)(
+  '%s with the least epsilon moves nothing where the gradient is 0',
+  async (op) => {
+    for (const dtype of ['float64', 'float32'] as const) {
+      for (const epsilonInside of op === 'adagrad' ? [undefined] : [false, true]) {
+        const options = { learningRate: 0.1, epsilon: 1.4e-45, ...(epsilonInside !== undefined && { epsilonInside }) }
+        const model = await make(optimizers[op]({ ...options, ...(op === 'adamW' && { weightDecay: 0 }) }), { dtype })
+        const before = bits(model)
+        model.step()
+        expect(bits(model)).toEqual(before)
+      }
+    }
+  },
+)
+
+test('a schedule whose unit is none is refused, where it is given and where it is set', async () => {
+  const schedule = Object.assign(() => 0.1, { per: 'steps' as 'step' })
+  const message = /learningRate\.per must be 'epoch', 'step', got "steps"/
+  for (const create of Object.values(optimizers)) expect(() => create({ learningRate: schedule })).toThrow(message)
+  const model = await make(adam({ learningRate: 0.1 }))
+  expect(() => (model.learningRate = schedule as never)).toThrow(message)
+})
+
+test('a model of which nothing is trained says so, once it has an optimizer', async () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+  const options = { input: [5], loss: softmaxCrossEntropy() }
+  const frozen = () => freeze(dense(3))
+  await createModel(frozen(), options)
+  expect(warn).not.toHaveBeenCalled()
+  await createModel(frozen(), { ...options, optimizer: adam({ learningRate: 0.1 }) })
+  expect(warn.mock.calls).toEqual([
+    [expect.stringMatching(/^v128: createModel: no parameter of this network is trained/)],
+  ])
+  warn.mockRestore()
 })
 
 describe('step', () => {

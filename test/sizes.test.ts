@@ -1,6 +1,7 @@
 // What the package weighs, beside what it weighed when test/sizes.json was written, and what it may weigh.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
@@ -27,6 +28,7 @@ async function bundle(contents: string, minify: boolean) {
     write: false,
   })
   const code = (file: string) => outputFiles.find(({ path }) => path === join(root, file))!.text
+  const partOf = (file: string) => metafile.outputs[file].entryPoint?.match(/^dist\/(.+)-\w+\.js$/)?.[1]
   const names = Object.keys(metafile.outputs)
   const start = new Set<string>()
   const visit = (file: string): void => {
@@ -40,10 +42,33 @@ async function bundle(contents: string, minify: boolean) {
     /** Loaded later, by the file of dist/ that each is made of: 'wasm.f32', say. */
     later: Object.fromEntries(
       names.flatMap((file) => {
-        const entry = metafile.outputs[file].entryPoint?.match(/^dist\/(.+)-\w+\.js$/)
-        return entry ? [[entry[1], code(file)]] : []
+        const part = partOf(file)
+        return part ? [[part, code(file)]] : []
       }),
     ),
+    /** Those of them that it loads when it runs. */
+    run(): string[] {
+      const folder = mkdtempSync(join(root, 'dist/page-'))
+      try {
+        for (const file of names) {
+          const part = partOf(file)
+          const note = part ? `console.log(${JSON.stringify(part)});` : ''
+          writeFileSync(
+            join(folder, `${basename(file, '.js')}.mjs`),
+            note + code(file).replace(/(\.\/[\w.-]+)\.js\b/g, '$1.mjs'),
+          )
+        }
+        writeFileSync(
+          join(folder, 'run.mjs'),
+          "globalThis.document = { querySelector: () => ({}) }\nawait import('./stdin.mjs')\n",
+        )
+        return execFileSync(process.execPath, [join(folder, 'run.mjs')], { encoding: 'utf8' })
+          .trim()
+          .split('\n')
+      } finally {
+        rmSync(folder, { recursive: true })
+      }
+    },
   }
 }
 
@@ -54,13 +79,16 @@ test('sizes are within their budgets', async () => {
   const page = await bundle(read('test/runtimes/programs/cnn.mjs'), true)
   const all = await bundle("export * from 'v128'", true)
   const alone = await bundle("export { adam, dense } from 'v128'", true)
-  const [javascript, kernels] = [bytes(page.start), zipped(page.later['wasm.f32'])]
+  const loaded = page.run()
+  expect(loaded).toEqual(['wasm.f32.cnn'])
+  const [javascript, kernels] = [bytes(page.start), bytes(loaded.map((part) => page.later[part]))]
   const sizes: Record<string, number> = {
     'kernels.f64.wasm': wasm('f64').length,
     'kernels.f32.wasm': wasm('f32').length,
     'page: JavaScript, gzipped': javascript,
     'page: kernels, gzipped': kernels,
     'page: all it downloads, gzipped': javascript + kernels,
+    'kernels of dense layers, gzipped': zipped(page.later['wasm.f32.dense']),
     'all exports of v128, gzipped': bytes(all.start),
     'dense and adam alone, gzipped': bytes(alone.start),
   }
@@ -88,7 +116,8 @@ test('sizes are within their budgets', async () => {
 
 test('kernels and their twins are loaded later, each precision by itself', async () => {
   const { start, later } = await bundle("export * from 'v128'", false)
-  expect(Object.keys(later).toSorted()).toEqual(['twin.f32', 'twin.f64', 'wasm.f32', 'wasm.f64'])
+  const parts = ['wasm.f32', 'wasm.f32.cnn', 'wasm.f32.dense', 'wasm.f64', 'wasm.f64.cnn', 'wasm.f64.dense']
+  expect(Object.keys(later).toSorted()).toEqual(['twin.f32', 'twin.f64', ...parts])
   for (const short of ['f64', 'f32']) {
     const url = `data:text/javascript,${encodeURIComponent(later[`wasm.${short}`])}`
     const { default: text } = (await import(/* @vite-ignore */ url)) as { default: Parameters<typeof decode>[0] }

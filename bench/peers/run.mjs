@@ -3,7 +3,7 @@
 // v128 beside what a user would pick instead: one run, one machine, one thread. In each round every side (a peer in one
 // precision) is a process of its own, one after the other, that runs each task warmed up and gives the median of its
 // samples; a figure is the median of the rounds, its spread (max - min) / median. A whole run writes results.json and
-// the tables between the markers of the README; a part of one (--quick, --only, --task) only prints them.
+// the tables between the markers of bench/README.md; a part of one (--quick, --only, --task) only prints them.
 //
 // Peers are matched as 'PyTorch float32', tasks by their titles in tasks.mjs.
 
@@ -285,16 +285,14 @@ async function report(sides, tasks, environmentLine) {
   return prettier.format(text, { parser: 'markdown' })
 }
 
-/** Replaces what stands between the markers. Returns whether they are there. */
+/** Replaces what stands between the markers. */
 function writeReadme(text) {
-  const file = `${root}/README.md`
-  if (!existsSync(file)) return false
+  const file = `${root}/bench/README.md`
   const readme = readFileSync(file, 'utf8')
   const [open, close] = ['<!-- bench:peers -->', '<!-- /bench:peers -->']
   const [from, to] = [readme.indexOf(open), readme.indexOf(close)]
-  if (from < 0 || to < from) return false
+  if (from < 0 || to < from) throw new Error(`${file} has lost its markers`)
   writeFileSync(file, `${readme.slice(0, from + open.length)}\n\n${text.trim()}\n\n${readme.slice(to)}`)
-  return true
 }
 
 const tasks = allTasks.filter(({ id }) => new RegExp(flags.task, 'i').test(id))
@@ -328,7 +326,7 @@ const text = await report(
 console.log(text)
 
 if (flags.quick || flags.only || flags.task) {
-  say('A part of a run: results.json and the README stay as they are\n')
+  say('A part of a run: results.json and bench/README.md stay as they are\n')
 } else {
   const { format: layOut } = await import('prettier')
   const results = sides.map(({ name, dtype, version, notes, remark, results: figures }) => ({
@@ -341,6 +339,7 @@ if (flags.quick || flags.only || flags.task) {
   }))
   const json = JSON.stringify({ date, machine, versions, rounds, limits, results })
   writeFileSync(`${here}results.json`, await layOut(json, { parser: 'json', printWidth: 120 }))
-  say(writeReadme(text) ? 'Wrote results.json and the README\n' : 'Wrote results.json; no markers in a README\n')
+  writeReadme(text)
+  say('Wrote results.json and bench/README.md\n')
 }
 say(`${clock()} in all\n`)

@@ -7,7 +7,7 @@ import { createWasmEngine, entryOf } from './wasm'
 let warned = false
 
 /**
- * Memory of `bytes` bytes and the kernels over it. 'auto' takes WebAssembly where it compiles and runs, else the
+ * Memory of `bytes` bytes and the kernels over it: at least those with these `names`, and all unless given. 'auto' takes WebAssembly where it compiles and runs, else the
  * TypeScript twin, which gives the same bits, and says so once.
  */
 export async function createEngine(
@@ -15,10 +15,11 @@ export async function createEngine(
   bytes: number,
   backend: 'auto' | 'wasm' | 'js',
   source?: WasmSource,
+  names?: readonly string[],
 ): Promise<Engine> {
   if (backend !== 'js') {
     try {
-      return await createWasmEngine(dtype, bytes, source)
+      return await createWasmEngine(dtype, bytes, source, names)
     } catch (cause) {
       // Memory that cannot be had, or a file that does not come, would fail in JavaScript as well.
       if (cause instanceof PlanError || cause instanceof FileError) throw cause

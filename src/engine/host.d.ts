@@ -5,9 +5,20 @@ import type { WasmSource } from './engine'
 import type { ByteText } from './text'
 import type { createTwin } from '../kernels/index'
 
-/** The kernels: as text where the host compiles bytes, else as a compiled module. */
-export declare const wasm: Readonly<Record<DType, () => Promise<{ default: ByteText | WasmSource }>>>
+/** A file of its own. */
+interface Loaded<T> {
+  readonly load: () => Promise<T>
+}
+
+/** Kernels as text where the host compiles bytes, else as a compiled module. */
+export interface KernelModule extends Loaded<{ default: ByteText | WasmSource }> {
+  /** What the names of those in it match; all are, unless given. */
+  readonly kernels?: RegExp
+}
+
+/** The kernels: modules of some, the smallest first, then that of all. */
+export declare const wasm: Readonly<Record<DType, readonly KernelModule[]>>
 /** Their TypeScript twin, for hosts without WebAssembly. */
-export declare const twin: Readonly<Record<DType, () => Promise<{ createTwin: typeof createTwin }>>>
+export declare const twin: Readonly<Record<DType, Loaded<{ createTwin: typeof createTwin }>>>
 /** What the custom section 'v128' of the kernels of this build holds. */
 export declare const ids: Readonly<Record<DType, string>>

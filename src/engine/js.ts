@@ -6,7 +6,7 @@ import { allocate } from './memory'
 
 /** The TypeScript twin of the kernels. Throws a PlanError if the memory cannot be had. */
 export async function createJsEngine(dtype: DType, bytes: number): Promise<Engine> {
-  const { createTwin } = await load(dtype, twin)
+  const { createTwin } = await load(dtype, twin[dtype])
   const buffer = allocate(bytes, (size) => new ArrayBuffer(size))
   return openEngine('js', createTwin(buffer), buffer, () => detach(buffer))
 }

@@ -2,9 +2,9 @@ import { FileError } from '../errors'
 import type { DType } from '../tensor'
 
 /** What is of one precision. Throws a FileError if the host does not get it. */
-export async function load<T>(dtype: DType, importers: Readonly<Record<DType, () => Promise<T>>>): Promise<T> {
+export async function load<T>(dtype: DType, file: { readonly load: () => Promise<T> }): Promise<T> {
   try {
-    return await importers[dtype]()
+    return await file.load()
   } catch (cause) {
     throw new FileError(
       `createModel: the kernels for ${dtype} do not load: ${String(cause)}. They are a file of their own, which belongs ` +

@@ -1,5 +1,5 @@
 import type { DType } from '../tensor'
-import { ids, wasm } from '#host'
+import { type KernelModule, ids, wasm } from '#host'
 import { PlanError } from '../errors'
 import type { Kernels } from '../kernels/index'
 import { type Engine, type WasmSource, openEngine } from './engine'
@@ -11,17 +11,24 @@ const PAGE = 65536
 /** The entry of the package that is the compiled kernels. */
 export const entryOf = (dtype: DType) => `v128/kernels.${dtype === 'float64' ? 'f64' : 'f32'}.wasm`
 
-/** Compiling takes milliseconds, and a host that forbids it will do so again: once for each precision. */
-const compiled = new Map<DType, Promise<WebAssembly.Module>>()
+/** Compiling takes milliseconds, and a host that forbids it will do so again: once for each module. */
+const compiled = new Map<KernelModule, Promise<WebAssembly.Module>>()
 
-async function compile(dtype: DType): Promise<WebAssembly.Module> {
-  const { default: source } = await load(dtype, wasm)
-  let module = compiled.get(dtype)
+/** The module to take for these kernels, or for all: the smallest, unless there is one already. */
+function moduleOf(dtype: DType, names: readonly string[] | undefined): KernelModule {
+  const fits = wasm[dtype].filter(({ kernels }) => !kernels || names?.every((name) => kernels.test(name)))
+  return fits.find((module) => compiled.has(module)) ?? fits[0]
+}
+
+async function compile(dtype: DType, names: readonly string[] | undefined): Promise<WebAssembly.Module> {
+  const file = moduleOf(dtype, names)
+  const { default: source } = await load(dtype, file)
+  let module = compiled.get(file)
   if (!module) {
     const given = 'text' in source ? decode(source) : source
     // Not `instanceof WebAssembly.Module`: a module may come from another realm.
     module = isBytes(given) ? WebAssembly.compile(given) : Promise.resolve(given)
-    compiled.set(dtype, module)
+    compiled.set(file, module)
   }
   return module
 }
@@ -47,10 +54,18 @@ function notOurs(dtype: DType, cause?: unknown): PlanError {
   )
 }
 
-/** Throws a PlanError if the memory cannot be had, and whatever WebAssembly throws if the host forbids it. */
-export async function createWasmEngine(dtype: DType, bytes: number, source?: WasmSource): Promise<Engine> {
+/**
+ * With the kernels `names` at least; with all unless given. Throws a PlanError if the memory cannot be had, and whatever
+ * WebAssembly throws if the host forbids it.
+ */
+export async function createWasmEngine(
+  dtype: DType,
+  bytes: number,
+  source?: WasmSource,
+  names?: readonly string[],
+): Promise<Engine> {
   if (typeof WebAssembly !== 'object') throw new TypeError('WebAssembly is not defined')
-  const module = source ?? (await compile(dtype))
+  const module = source ?? (await compile(dtype, names))
   const memory = allocate(bytes, (size) => {
     const pages = Math.ceil(size / PAGE)
     return new WebAssembly.Memory({ initial: pages, maximum: pages })

@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions, finite, oneOf } from '../errors'
+import { checkArguments, checkOptions, epsilonOf, finite, oneOf } from '../errors'
 import { constant, zeros } from '../initializers'
 import { NORM_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
@@ -18,7 +18,7 @@ export function batchNorm(
   checkArguments('batchNorm', arguments, 1)
   options = checkOptions('batchNorm', options, ['momentum', 'epsilon', 'runningVar'])
   const momentum = finite('batchNorm', 'momentum', options.momentum ?? 0.9, 0, 1)
-  const epsilon = finite('batchNorm', 'epsilon', options.epsilon ?? 1e-5, 0)
+  const epsilon = epsilonOf('batchNorm', options.epsilon ?? 1e-5)
   const runningVar = oneOf('batchNorm', 'runningVar', options.runningVar ?? 'biased', ['biased', 'unbiased'])
   return {
     kind: 'batchNorm',

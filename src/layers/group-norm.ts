@@ -1,4 +1,4 @@
-import { MAX_SIZE, checkArguments, checkOptions, finite, integer } from '../errors'
+import { MAX_SIZE, checkArguments, checkOptions, epsilonOf, integer } from '../errors'
 import { constant, zeros } from '../initializers'
 import { NORM_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
@@ -19,7 +19,7 @@ export function groupNorm(groups: number, options: { epsilon?: number } = {}): L
   checkArguments('groupNorm', arguments, 2)
   integer('groupNorm', 'groups', groups, 1, MAX_SIZE)
   options = checkOptions('groupNorm', options, ['epsilon'])
-  const epsilon = finite('groupNorm', 'epsilon', options.epsilon ?? 1e-5, 0)
+  const epsilon = epsilonOf('groupNorm', options.epsilon ?? 1e-5)
   return {
     kind: 'groupNorm',
     initBefore: 'next',

@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions, finite } from '../errors'
+import { checkArguments, checkOptions, epsilonOf } from '../errors'
 import type { Layer } from '../plan/plan'
 import { planGroupNorm } from './group-norm'
 import { channelsOf } from './shapes'
@@ -14,7 +14,7 @@ import { channelsOf } from './shapes'
 export function layerNorm(options: { epsilon?: number } = {}): Layer {
   checkArguments('layerNorm', arguments, 1)
   options = checkOptions('layerNorm', options, ['epsilon'])
-  const epsilon = finite('layerNorm', 'epsilon', options.epsilon ?? 1e-5, 0)
+  const epsilon = epsilonOf('layerNorm', options.epsilon ?? 1e-5)
   return {
     kind: 'layerNorm',
     initBefore: 'next',

@@ -3,7 +3,7 @@
 import type { AbilitiesOf } from './abilities'
 import { createEngine } from '../engine/create'
 import type { Engine } from '../engine/engine'
-import { PlanError, checkArguments, quote } from '../errors'
+import { PlanError, checkArguments, note, quote } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
 import { TRAINING, titleOf } from '../plan/calls'
 import { countOf, trainedOf } from '../plan/layout'
@@ -35,8 +35,17 @@ export async function createModel<
   checkArguments('createModel', arguments, 2)
   const blueprint = planModel<D>('createModel', network, options)
   checkTotal(blueprint)
-  const engine = await createEngine(blueprint.dtype, blueprint.memory.total, blueprint.backend, blueprint.wasm)
+  const { dtype, memory, backend, wasm } = blueprint
+  const engine = await createEngine(dtype, memory.total, backend, wasm, kernelsOf(blueprint))
   return modelOf(createCore(blueprint, engine), blueprint)
+}
+
+/** The kernels that the model calls, beside those that training itself does; undefined where they are not known. */
+function kernelsOf({ program, settings }: Blueprint): readonly string[] | undefined {
+  const { forward, weight, loss, backward } = program
+  const { uses = undefined } = settings.optimizer ?? { uses: [] }
+  const called = [weight, loss, ...forward, ...backward].flatMap((call) => call?.kernel ?? [])
+  return uses && [...new Set([...uses, ...called.filter((kernel) => typeof kernel === 'string')])]
 }
 
 function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): Core<D> {
@@ -125,6 +134,11 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     objective: undefined as never,
   }
   Object.assign(core, { objective: createObjective(core) })
+  if (optimizer && !count && !inference) {
+    note(
+      'createModel: no parameter of this network is trained, since all are frozen or it has none: no step changes it',
+    )
+  }
   resetSchedule(core)
   fill(core, blueprint)
   return core

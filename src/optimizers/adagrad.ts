@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions, finite } from '../errors'
+import { checkArguments, checkOptions, epsilonOf } from '../errors'
 import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
 /**
@@ -10,12 +10,13 @@ import { type Optimizer, type WithRate, rateOf } from './optimizer'
 export function adagrad(options: WithRate & { epsilon?: number }): Optimizer {
   checkArguments('adagrad', arguments, 1)
   options = checkOptions('adagrad', options, ['learningRate', 'epsilon'])
-  const epsilon = finite('adagrad', 'epsilon', options.epsilon ?? 1e-8, 0)
+  const epsilon = epsilonOf('adagrad', options.epsilon ?? 1e-8)
   return {
     kind: 'adagrad',
     config: { epsilon },
     learningRate: rateOf('adagrad', options),
     slots: ['cache'],
+    uses: ['rmsprop'],
     // RMSProp's kernel with nothing forgotten.
     update: ({ kernels, count, dx, slots, x }, rate) => kernels.rmsprop(count, rate, 1, 1, 0, epsilon, dx, slots[0], x),
   }

@@ -1,4 +1,4 @@
-import { PlanError, checkArguments, checkOptions, finite, flag, show } from '../errors'
+import { PlanError, checkArguments, checkOptions, epsilonOf, finite, flag, show } from '../errors'
 import { integerPower } from '../kernels/math'
 import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
@@ -47,7 +47,7 @@ export function adamW(options: AdamOptions & { weightDecay?: number }): Optimize
 function adamOf(kind: string, options: AdamOptions, weightDecay: number): Optimizer {
   const beta1 = fraction(kind, 'beta1', options.beta1 ?? 0.9)
   const beta2 = fraction(kind, 'beta2', options.beta2 ?? 0.999)
-  const epsilon = finite(kind, 'epsilon', options.epsilon ?? 1e-8, 0)
+  const epsilon = epsilonOf(kind, options.epsilon ?? 1e-8)
   const epsilonInside = flag(kind, 'epsilonInside', options.epsilonInside ?? false)
   const biasCorrection = flag(kind, 'biasCorrection', options.biasCorrection ?? true)
   const inside = epsilonInside ? epsilon : 0
@@ -57,6 +57,7 @@ function adamOf(kind: string, options: AdamOptions, weightDecay: number): Optimi
     config: { beta1, beta2, epsilon, epsilonInside, biasCorrection },
     learningRate: rateOf(kind, options),
     slots: ['m', 'v'],
+    uses: ['adam'],
     update({ kernels, count, decayed, dx, slots, x }, rate, t) {
       const first = biasCorrection ? rate / (1 - integerPower(beta1, t)) : rate
       const second = biasCorrection ? 1 / (1 - integerPower(beta2, t)) : 1

@@ -73,6 +73,7 @@ export function lbfgs(options: LbfgsOptions = {}): Optimizer {
     learningRate: rateOf('lbfgs', { learningRate: 1, ...options }),
     slots: [...places.map((i) => `s${i}`), ...places.map((i) => `y${i}`), 'direction'],
     numbers: FIXED + 2 * places.length,
+    uses: ['addScaled', 'addScaledTo', 'copyBlocks', 'dot', 'norm', 'scale'],
     minimize(p, rate, evaluate) {
       const first = evaluate()
       p.numbers[EVALUATIONS]++

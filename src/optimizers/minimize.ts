@@ -46,7 +46,9 @@ export async function minimize(
   const count = first.length
   const region = Math.ceil((8 * count) / ALIGN) * ALIGN
   const pointer = (i: number) => 2 * ALIGN + i * region
-  const { kernels, buffer } = await createEngine('float64', pointer(2 + optimizer.slots.length), 'auto')
+  const bytes = pointer(2 + optimizer.slots.length)
+  const engine = await createEngine('float64', bytes, 'auto', undefined, optimizer.uses)
+  const { kernels, buffer } = engine
   const [x, gradient] = [0, 1].map((i) => new Float64Array(buffer, pointer(i), count))
   const numbers = new Float64Array(optimizer.numbers!)
   x.set(first)
@@ -59,20 +61,24 @@ export async function minimize(
     slots: optimizer.slots.map((_, i) => pointer(2 + i)),
     numbers,
   }
-  optimizer.minimize!(parameters, 1, () => {
-    gradient.fill(0)
-    const value = f(x, gradient)
-    if (typeof value === 'number') return value
-    throw new DataError(`minimize: the function must return its value, a number, got ${show(value)}`)
-  })
-  const gradientNorm = kernels.norm(count, parameters.dx)
-  return {
-    x: x.slice(),
-    value: numbers[VALUE],
-    gradientNorm,
-    converged: gradientNorm <= tolerance && Number.isFinite(numbers[VALUE]),
-    iterations: numbers[ITERATIONS],
-    evaluations: numbers[EVALUATIONS],
+  try {
+    optimizer.minimize!(parameters, 1, () => {
+      gradient.fill(0)
+      const value = f(x, gradient)
+      if (typeof value === 'number') return value
+      throw new DataError(`minimize: the function must return its value, a number, got ${show(value)}`)
+    })
+    const gradientNorm = kernels.norm(count, parameters.dx)
+    return {
+      x: x.slice(),
+      value: numbers[VALUE],
+      gradientNorm,
+      converged: gradientNorm <= tolerance && Number.isFinite(numbers[VALUE]),
+      iterations: numbers[ITERATIONS],
+      evaluations: numbers[EVALUATIONS],
+    }
+  } finally {
+    engine.close()
   }
 }
 

@@ -18,6 +18,7 @@ export function momentum(options: WithRate & { rho?: number; average?: boolean }
     config: { rho, average },
     learningRate: rateOf('momentum', options),
     slots: ['velocity'],
+    uses: ['momentum'],
     update: ({ kernels, count, dx, slots, x }, rate) => kernels.momentum(count, rate, rho, keep, dx, slots[0], x),
   }
 }

@@ -16,6 +16,7 @@ export function nesterov(options: WithRate & { rho?: number }): Optimizer {
     config: { rho },
     learningRate: rateOf('nesterov', options),
     slots: ['velocity'],
+    uses: ['nesterov'],
     update: ({ kernels, count, dx, slots, x }, rate) => kernels.nesterov(count, rate, rho, 1 + rho, dx, slots[0], x),
   }
 }

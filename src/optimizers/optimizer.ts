@@ -1,8 +1,8 @@
 // What optimizers share.
 
 import type { Kernels } from '../kernels/index'
-import { PlanError, callable, show } from '../errors'
-import type { Schedule } from '../schedules'
+import { PlanError, show } from '../errors'
+import { type Schedule, checkSchedule } from '../schedules'
 
 /** All parameters of a model as one vector, and what the optimizer keeps for them. Pointers are in bytes. */
 export interface Parameters {
@@ -34,6 +34,8 @@ export interface Optimizer {
   readonly slots: readonly string[]
   /** What it remembers beside: so many numbers, zero at first. 0 unless given. */
   readonly numbers?: number
+  /** The names of the kernels that it calls. A model loads all there are unless given. */
+  readonly uses?: readonly (keyof Kernels)[]
   /** Step t = 1, 2, ... with the gradients dx. */
   update?(parameters: Parameters, rate: number, t: number): void
   /**
@@ -50,13 +52,8 @@ export interface WithRate {
 }
 
 export function rateOf(where: string, { learningRate }: WithRate): number | Schedule {
-  if (typeof learningRate === 'function') {
-    return callable(where, 'learningRate', learningRate, 'a number of at least 0 or a schedule')
-  }
-  if (typeof learningRate !== 'number' || !(learningRate >= 0) || learningRate === Infinity) {
-    throw new PlanError(
-      `${where}: learningRate must be a number of at least 0 or a schedule, got ${show(learningRate)}`,
-    )
-  }
-  return learningRate
+  const wanted = 'a number of at least 0 or a schedule'
+  if (typeof learningRate === 'function') return checkSchedule(where, 'learningRate', learningRate, wanted)
+  if (typeof learningRate === 'number' && learningRate >= 0 && learningRate < Infinity) return learningRate
+  throw new PlanError(`${where}: learningRate must be ${wanted}, got ${show(learningRate)}`)
 }

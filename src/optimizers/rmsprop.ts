@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions, finite, flag } from '../errors'
+import { checkArguments, checkOptions, epsilonOf, finite, flag } from '../errors'
 import { type Optimizer, type WithRate, rateOf } from './optimizer'
 
 /**
@@ -12,7 +12,7 @@ export function rmsprop(options: WithRate & { decay?: number; epsilon?: number; 
   checkArguments('rmsprop', arguments, 1)
   options = checkOptions('rmsprop', options, ['learningRate', 'decay', 'epsilon', 'epsilonInside'])
   const decay = finite('rmsprop', 'decay', options.decay ?? 0.99, 0, 1)
-  const epsilon = finite('rmsprop', 'epsilon', options.epsilon ?? 1e-8, 0)
+  const epsilon = epsilonOf('rmsprop', options.epsilon ?? 1e-8)
   const epsilonInside = flag('rmsprop', 'epsilonInside', options.epsilonInside ?? false)
   const inside = epsilonInside ? epsilon : 0
   const outside = epsilonInside ? 0 : epsilon
@@ -21,6 +21,7 @@ export function rmsprop(options: WithRate & { decay?: number; epsilon?: number; 
     config: { decay, epsilon, epsilonInside },
     learningRate: rateOf('rmsprop', options),
     slots: ['cache'],
+    uses: ['rmsprop'],
     update: ({ kernels, count, dx, slots, x }, rate) =>
       kernels.rmsprop(count, rate, decay, 1 - decay, inside, outside, dx, slots[0], x),
   }

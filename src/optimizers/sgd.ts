@@ -10,6 +10,7 @@ export function sgd(options: WithRate): Optimizer {
     config: {},
     learningRate: rateOf('sgd', options),
     slots: [],
+    uses: ['addScaled'],
     update: ({ kernels, count, dx, x }, rate) => kernels.addScaled(count, -rate, dx, x),
   }
 }
