@@ -4,15 +4,21 @@ import type { Parameter } from '../src/plan/value'
 import { describe, expect, test } from 'vitest'
 import {
   type Layer,
+  type ModelOptions,
   adam,
   batchNorm,
   constant,
+  conv2d,
   createModel,
   createRandom,
   dense,
   dropout,
+  flatten,
+  freeze,
   gradientCheck,
   hinge,
+  maxPool2d,
+  maxout,
   meanSquaredError,
   relu,
   sequential,
@@ -283,6 +289,80 @@ describe('dropout and batch norm', () => {
     expect(bits(checked)).toEqual(bits(untouched))
     for (let i = 0; i < 5; i++) expect(checked.trainStep(x, y)).toBe(untouched.trainStep(x, y))
   })
+})
+
+describe('what is right passes', () => {
+  const classes = [0, 1, 2, 0, 1, 2, 1, 1]
+  const ce = softmaxCrossEntropy
+  const mlp = () => sequential(dense(8), relu(), dense(3))
+  const normed = () => sequential(dense(8), batchNorm(), relu(), dense(3))
+  const ties = (factor = 1) =>
+    sequential(wrong(conv2d(3, { kernel: 3, pad: 1 }), factor), relu(), maxPool2d(2), flatten(), dense(3))
+  const table: [string, () => Layer, Partial<ModelOptions>, (rows: number) => Float64Array, number][] = [
+    ['batch norm of one row', normed, {}, normals, 1],
+    ['batch norm of two rows', normed, {}, normals, 2],
+    ['batch norm of equal rows', normed, {}, (count) => new Float64Array(count).fill(0.7), 2],
+    [
+      'l1, l2, maxNorm and clipped gradients',
+      mlp,
+      { l1: 0.1, l2: 0.1, maxNorm: 0.5, clipNorm: 1e-3, clipValue: 1e-4 },
+      normals,
+      8,
+    ],
+    ['rows that weigh nothing', mlp, { loss: ce({ classWeights: [0, 1, 5], labelSmoothing: 0.2 }) }, normals, 8],
+    ['only rows that weigh nothing', mlp, { loss: ce({ classWeights: [0, 1, 1] }) }, normals, 1],
+    ['and those with smoothing', mlp, { loss: ce({ classWeights: [0, 1, 1], labelSmoothing: 0.2 }) }, normals, 1],
+    ['a frozen part', () => sequential(freeze(normed()), relu(), dense(3)), { inputGradient: true }, normals, 8],
+    ['equal values under a maximum', () => ties(), { input: [1, 4, 4] }, (count) => normals(count).fill(0, 0, 20), 4],
+    [
+      'equal pieces',
+      () => sequential(dense(12), maxout({ pieces: 3 }), dense(3)),
+      {},
+      (count) => new Float64Array(count),
+      8,
+    ],
+    ...[1e-150, 1e-20, 1e-5, 1e5, 1e20, 1e100, 1e150].flatMap((scale): typeof table => [
+      [`inputs of ${scale}`, mlp, {}, (count) => normals(count).map((v) => v * scale), 8],
+      [`normalised inputs of ${scale}`, normed, {}, (count) => normals(count).map((v) => v * scale), 8],
+    ]),
+  ]
+
+  test.each(table)('%s', async (_, network, options, inputs, rows) => {
+    for (const seed of [1, 2, 3]) {
+      const model = await createModel(network(), { input: [5], batch: 8, loss: ce(), seed, ...options })
+      const size = model.input.data.length / 8
+      const result = gradientCheck(model, inputs(rows * size), classes.slice(0, rows), { input: true, samples: 40 })
+      expect(result.error, JSON.stringify(result)).toBeLessThan(1e-6)
+    }
+  })
+
+  test('equal values, in float32', async () => {
+    for (const seed of [1, 2, 3, 4, 5]) {
+      for (const [network, wanted] of [
+        [ties(), 0],
+        [ties(0.7), 0.3],
+      ] as const) {
+        const options = { input: [1, 4, 4], batch: 4, loss: ce(), dtype: 'float32', seed } as const
+        const model = await createModel(network, options)
+        const x = normals(64).fill(0, 0, 40)
+        const { error } = gradientCheck(model, x, classes.slice(0, 4), { input: true, samples: 100 })
+        expect(Math.abs(error - wanted), `${seed}: ${error} for ${wanted}`).toBeLessThan(0.02)
+      }
+    }
+  })
+})
+
+test('a gradient far below those of another parameter is compared with those of its own', async () => {
+  const first = dense(1, { bias: false })
+  for (const factor of [1, 1.1]) {
+    const network = sequential(first, wrong(dense(1), factor))
+    const model = await createModel(network, { input: [3], batch: 6, loss: meanSquaredError() })
+    model.parameters['0.weight'].data.set([1e-4, -2e-4, 1e-4])
+    const x = normals(18).map((v) => v * 1e4)
+    const { error } = gradientCheck(model, x, normals(6))
+    if (factor === 1) expect(error).toBeLessThan(1e-6)
+    else expect(error).toBeCloseTo(0.1 / 1.1, 4)
+  }
 })
 
 test.each([1e-6, 1e3])('a loss of scale %d passes all the same', async (scale) => {

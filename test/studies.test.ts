@@ -5,6 +5,7 @@ import {
   type Loss,
   type Model,
   N,
+  type Optimizer,
   type Progress,
   activationStatistics,
   adam,
@@ -16,6 +17,7 @@ import {
   dropout,
   ensemble,
   gradientCheck,
+  lbfgs,
   leakyRelu,
   sequential,
   snapshot,
@@ -86,9 +88,12 @@ function throwingLoss(at = NaN): Loss {
   }
 }
 
-const create = async (layer = throwing(), loss = softmaxCrossEntropy()) => {
+const create = async (
+  layer = throwing(),
+  loss = softmaxCrossEntropy(),
+  optimizer: Optimizer = adam({ learningRate: 0.01 }),
+) => {
   const network = sequential(dense(8), leakyRelu(), layer, batchNorm(), dropout({ keep: 0.7 }), dense(3))
-  const optimizer = adam({ learningRate: 0.01 })
   const model = await createModel(network, { input: [4], batch: 16, loss, optimizer, l2: 0.01, seed: 3 })
   return model as Model
 }
@@ -102,6 +107,21 @@ const expectEqual = (one: Model, other: Model) => {
   for (let i = 0; i < 2; i++) expect(one.trainStep(few, labels)).toBe(other.trainStep(few, labels))
   expect(bits(one)).toEqual(bits(other))
 }
+
+test('the function of a step takes no step itself', async () => {
+  const model = await create()
+  const before = bits(model)
+  for (const inner of [() => model.step(), () => model.step(() => 1), () => model.trainStep(few, labels)]) {
+    expect(() => model.step(() => Number(inner()))).toThrow(/^(step|trainStep): a step waits for the loss/)
+  }
+  let fit: Promise<unknown> = Promise.resolve()
+  model.step(() => {
+    fit = model.fit({ x, y })
+    return NaN
+  })
+  await expect(fit).rejects.toThrow(/^fit: a step waits for the loss/)
+  expect(bits(model)).toEqual(before)
+})
 
 describe.each(Object.entries(studies))('%s', (name, study) => {
   test('at rest', async () => {
@@ -161,6 +181,33 @@ describe.each(Object.entries(studies))('%s', (name, study) => {
     study(studied)
     expectEqual(studied, plain)
   })
+
+  test.each([() => adam({ learningRate: 0.01 }), () => lbfgs({ learningRate: 0.1 })])(
+    'within the function of a step, which is as without it, or has not been',
+    async (optimizer) => {
+      const [studied, plain] = [
+        await create(throwing(), undefined, optimizer()),
+        await create(throwing(), undefined, optimizer()),
+      ]
+      const dy = Float64Array.from({ length: 24 }, (_, i) => Math.sin(i))
+      const step = (model: Model, end = () => 1, before = (_: Model): unknown => undefined) =>
+        model.step(() => {
+          before(model)
+          const scores = Array.from(model.forward(few, { training: true }).data)
+          const loss = scores.reduce((sum, v, i) => sum + v * dy[i], 0)
+          model.backward(dy)
+          return loss * end()
+        })
+      for (let i = 0; i < 3; i++) expect(step(studied, undefined, study)).toBe(step(plain))
+      expect(bits(studied)).toEqual(bits(plain))
+      expect(step(studied, () => NaN, study)).toBeNaN()
+      const stop = () => {
+        throw new Error('stop')
+      }
+      expect(() => step(studied, stop, study)).toThrow('stop')
+      expectEqual(studied, plain)
+    },
+  )
 
   test('between forward and backward, of which the second says so', async () => {
     const model = await create()
