@@ -112,14 +112,14 @@ test('the function of a step takes no step itself', async () => {
   const model = await create()
   const before = bits(model)
   for (const inner of [() => model.step(), () => model.step(() => 1), () => model.trainStep(few, labels)]) {
-    expect(() => model.step(() => Number(inner()))).toThrow(/^(step|trainStep): a step waits for the loss/)
+    expect(() => model.step(() => Number(inner()))).toThrow(/^(step|trainStep): a step waits for its function/)
   }
   let fit: Promise<unknown> = Promise.resolve()
   model.step(() => {
     fit = model.fit({ x, y })
     return NaN
   })
-  await expect(fit).rejects.toThrow(/^fit: a step waits for the loss/)
+  await expect(fit).rejects.toThrow(/^fit: a step waits for its function/)
   expect(bits(model)).toEqual(before)
 })
 

@@ -2,7 +2,7 @@ import type { Labels, Numbers } from '../data/batches'
 import { MAX_SIZE, PlanError, checkArguments, checkOptions, flag, integer } from '../errors'
 import { type Model, coreOf } from '../model/model'
 import { type Random, createRandom } from '../random'
-import type { Tensor } from '../tensor'
+import type { DType, Tensor } from '../tensor'
 import { checkBatch, checkData } from '../training/feed'
 import { norm } from './numbers'
 import { type Disturb, type Passes, checkModel, sizesOf, unchanged } from './passes'
@@ -32,19 +32,21 @@ export interface GradientCheck extends Coordinate {
 }
 
 /** How differences are taken in each precision. */
-const STEPS = {
-  float64: {
-    /** The step h; a tenth and a hundredth of it are tried as well. */
-    step: 1e-5,
-    /** Errors up to this are those of differences. */
-    tolerance: 1e-6,
-    /** How far points around a kink are from it: many steps, but near enough for slopes to stay what they are. */
-    radius: 1e-3,
-    /** The step there, as a share of their distance: seldom is there another kink as near as that. */
-    near: 0.02,
-    epsilon: 2 ** -52,
-  },
-  float32: { step: 1e-2, tolerance: 1e-2, radius: 1e-1, near: 0.1, epsilon: 2 ** -23 },
+function stepsOf(dtype: DType) {
+  return {
+    float64: {
+      /** The step h; a tenth and a hundredth of it are tried as well. */
+      step: 1e-5,
+      /** Errors up to this are those of differences. */
+      tolerance: 1e-6,
+      /** How far points around a kink are from it: many steps, but near enough for slopes to stay what they are. */
+      radius: 1e-3,
+      /** The step there, as a share of their distance: seldom is there another kink as near as that. */
+      near: 0.02,
+      epsilon: 2 ** -52,
+    },
+    float32: { step: 1e-2, tolerance: 1e-2, radius: 1e-1, near: 0.1, epsilon: 2 ** -23 },
+  }[dtype]
 }
 /** Points looked at around a kink. */
 const POINTS = 20
@@ -113,7 +115,7 @@ export function gradientCheck(
     if (withInput) add('input', inputs, inputGradient)
 
     const everything = [...Object.values(model.parameters), { shape: model.input.shape, data: inputs }]
-    const { step, tolerance, epsilon } = STEPS[model.dtype]
+    const { step, tolerance, epsilon } = stepsOf(model.dtype)
     const rounding = roundingOf(passes, n, begin, everything, step / 100, epsilon, random)
     begin()
     const floorOf = ({ largest }: Place) => Math.max(1e-3 * largest, rounding / (step * tolerance), 1e-300)
@@ -214,7 +216,7 @@ function roundingOf(
 /** Every place by itself; then the worst ones by what is around them, until one is wrong beyond doubt. */
 function compareAll(problem: Problem): GradientCheck {
   const { places, model, floorOf } = problem
-  const { tolerance } = STEPS[model.dtype]
+  const { tolerance } = stepsOf(model.dtype)
   const found = places.map((place) => compare(problem, place))
   const kinks = new Set(found.filter(({ kink }) => kink).map(({ place }) => place))
   let worst: Comparison | undefined
@@ -248,7 +250,7 @@ function compareAll(problem: Problem): GradientCheck {
 
 /** The gradient of a place against differences of smaller and smaller steps, until they agree. */
 function compare(problem: Problem, place: Place): Comparison {
-  const { step, tolerance } = STEPS[problem.model.dtype]
+  const { step, tolerance } = stepsOf(problem.model.dtype)
   let error = Infinity
   let numeric = NaN
   let first = NaN
@@ -290,7 +292,7 @@ const LINEAR = /^(dense|conv2d|batchNorm|groupNorm|layerNorm|normalize|residual)
  */
 function createJudge(problem: Problem) {
   const { model, passes, n, begin, places, everything, rounding, seed } = problem
-  const { radius, near, tolerance } = STEPS[model.dtype]
+  const { radius, near, tolerance } = stepsOf(model.dtype)
   const h = near * radius
   const analytic: Float64Array[] = []
   const goTo = (point: number) => {

@@ -203,9 +203,7 @@ export function needTraining(where: string, core: Core): void {
 /** Throws where the function that was handed to step takes one itself. */
 export function needNoStep(where: string, core: Core): void {
   if (core.stepping) {
-    throw new PlanError(
-      `${where}: a step waits for the loss of its function, which may run forward and backward passes, but no other step`,
-    )
+    throw new PlanError(`${where}: a step waits for its function, which may run passes, but take no step`)
   }
 }
 
