@@ -230,7 +230,9 @@ describe('ensemble, by the loss of its members', () => {
       /^ensemble.evaluate: data has 'weight', which is not read/,
     )
     expect(() => (snapshot as (model: unknown) => unknown)(create(1))).toThrow(/^snapshot: the model is a promise/)
-    expect(() => (averageWeights as (model: unknown) => unknown)({})).toThrow(/^averageWeights: wants a model of createModel/)
+    expect(() => (averageWeights as (model: unknown) => unknown)({})).toThrow(
+      /^averageWeights: wants a model of createModel/,
+    )
   })
 })
 

@@ -384,6 +384,16 @@ test('float32 agrees to a hundredth', async () => {
   expect(result.error, JSON.stringify(result)).toBeLessThan(0.02)
 })
 
+test('a loss that is not finite is as wrong as can be', async () => {
+  const model = await createModel(dense(2), { input: [3], batch: 4, loss: meanSquaredError() })
+  for (const value of [NaN, 1e200]) {
+    model.parameters.weight.data[4] = value
+    const result = gradientCheck(model, normals(12), normals(8))
+    expect(result.error).toBeNaN()
+    expect(result.name).toBe('weight')
+  }
+})
+
 test('says what is wrong', async () => {
   const model = await createModel(dense(3), { input: [5], batch: 8, loss: softmaxCrossEntropy() })
   const untyped = gradientCheck as (...args: unknown[]) => unknown
@@ -393,4 +403,9 @@ test('says what is wrong', async () => {
   expect(() => untyped(Promise.resolve(model), normals(5), [0])).toThrow(/the model is a promise: await createModel/)
   expect(() => untyped(model, normals(5), [0], { samples: 1e12 })).toThrow(/samples must be an integer of at most/)
   expect(() => untyped(model, normals(5), [0], { sample: 1 })).toThrow(/unknown option 'sample'/)
+  expect(() => untyped(model, normals(45), Array(9).fill(0))).toThrow(/^gradientCheck: 9 rows, but .* at most 8/)
+  const frozen = freeze(dense(3))
+  const still = await createModel(frozen, { input: [5], loss: softmaxCrossEntropy(), inputGradient: true })
+  expect(() => gradientCheck(still, normals(5), [0])).toThrow(/^gradientCheck: nothing of this model is trained/)
+  expect(gradientCheck(still, normals(5), [0], { input: true })).toMatchObject({ name: 'input', checked: 5 })
 })

@@ -148,10 +148,11 @@ describe.each(Object.entries(studies))('%s', (name, study) => {
       setImmediate(again)
     }
     setImmediate(again)
-    const history = await studied.fit({ x, y }, { epochs: 6, yieldEvery: 0 })
+    const options = { epochs: 6, validation: { x: few, y: labels } }
+    const history = await studied.fit({ x, y }, { ...options, yieldEvery: 0 })
     running = false
     expect(studies).toBeGreaterThan(10)
-    expect(history).toEqual(await plain.fit({ x, y }, { epochs: 6, yieldEvery: Infinity }))
+    expect(history).toEqual(await plain.fit({ x, y }, { ...options, yieldEvery: Infinity }))
     expectEqual(studied, plain)
   })
 

@@ -90,6 +90,11 @@ export function gradientCheck(
   if (withInput && !sizesOf(model).inputGradient) {
     throw new PlanError(`${where}: this model plans no gradient of its input; create it with inputGradient: true`)
   }
+  if (!withInput && !Object.keys(model.gradients).length) {
+    throw new PlanError(
+      `${where}: nothing of this model is trained; create it with inputGradient: true, and check that with input: true`,
+    )
+  }
   const core = coreOf(where, model)
   const data = checkData(where, core, { x, y })
   const n = data.rows
