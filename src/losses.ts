@@ -119,8 +119,8 @@ function wantScores(where: string, x: Value): void {
   }
   if (x.size > 1) return
   note(
-    `${where}: the network ends in one class, which is always right, so that nothing is learnt: end in a score for each ` +
-      'class, or take binaryCrossEntropy for yes and no',
+    `${where}: the network ends in one class, which is always right: nothing is learnt; end in a score for each class, ` +
+      'or take binaryCrossEntropy',
   )
 }
 

@@ -183,14 +183,15 @@ function allBelow(x: TypedNumbers, dtype: DType): boolean {
   let s2 = 0
   let s3 = 0
   let i = 0
-  // v - v is 0 for finite numbers only, else NaN, which the sum keeps.
+  // v * 0 is 0 for finite numbers only, else NaN, which the sum keeps.
+  const zero = 0
   for (; i + 3 < x.length; i += 4) {
-    s0 += x[i] * scale - x[i] * scale
-    s1 += x[i + 1] * scale - x[i + 1] * scale
-    s2 += x[i + 2] * scale - x[i + 2] * scale
-    s3 += x[i + 3] * scale - x[i + 3] * scale
+    s0 += x[i] * scale * zero
+    s1 += x[i + 1] * scale * zero
+    s2 += x[i + 2] * scale * zero
+    s3 += x[i + 3] * scale * zero
   }
-  for (; i < x.length; i++) s0 += x[i] * scale - x[i] * scale
+  for (; i < x.length; i++) s0 += x[i] * scale * zero
   return s0 + s1 + s2 + s3 === 0
 }
 

@@ -15,13 +15,11 @@ export interface StoredTensor {
   /** Whether it is of a type that decode() reads: F64, F32, F16, BF16 or I64. */
   readonly decodable: boolean
   /** A copy of the values: F64 and I64 as Float64Array, F32, F16 and BF16 as Float32Array. A FileError for others. */
-  decode(): StoredValues
+  decode(): Float64Array | Float32Array
 }
 
-type StoredValues = Float64Array | Float32Array
-
 /** Bytes of a value of a type, and the values in a buffer of them, once those are in the order of the host. */
-const TYPES: Readonly<Record<string, readonly [bytes: number, read: (buffer: ArrayBuffer) => StoredValues]>> = {
+const TYPES: Readonly<Record<string, readonly [bytes: number, read: (buffer: ArrayBuffer) => Tensor['data']]>> = {
   F64: [8, (buffer) => new Float64Array(buffer)],
   F32: [4, (buffer) => new Float32Array(buffer)],
   F16: [2, (buffer) => halves(buffer, 10, 15)],

@@ -96,8 +96,8 @@ export function prepare(
     if (bytes !== undefined) {
       args[at++] = routine ? view(scratch).subarray(0, bytes / kernels.bytesPerValue()) : scratch.pointer
     }
-    const kinds = writes.filter(isGradient).map(program.wanted)
-    const forInput = !writeNothing && kinds.includes('input') && !kinds.includes('always')
+    const kinds = new Set(writes.filter(isGradient).map(program.wanted))
+    const forInput = !writeNothing && kinds.has('input') && !kinds.has('always')
     for (const write of writes) {
       const wanted = writeNothing ? 'never' : program.wanted(write)
       const [there, nowhere] = [argument(write), argument(undefined)]

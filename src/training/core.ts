@@ -143,6 +143,8 @@ export interface Core<D extends DType = DType> {
   readonly ownPass: Pass
   /** Whether fit runs. */
   fitting: boolean
+  /** Whether a step waits for the loss of the user's. */
+  stepping: boolean
   closed: boolean
   /** What brings the model back to where it was before the pass in work. */
   readonly undo: {
@@ -153,6 +155,8 @@ export interface Core<D extends DType = DType> {
     gradients: Floats<D> | undefined
     /** All that a step changes; only where a call, or the optimizer, may leave it half done. */
     all: State | undefined
+    /** The same before a step on a loss of the user's, within which there may be passes. */
+    readonly step: { buffers?: Uint8Array; gradients?: Floats<D>; all?: State }
   }
   /** For optimizers that look at the loss from several places; made when it is needed. */
   objective: Objective | undefined
@@ -199,6 +203,12 @@ export function needTraining(where: string, core: Core): void {
   }
 }
 
+/** Throws where the function that was handed to step takes one itself. */
+export function needNoStep(where: string, { stepping }: Core): void {
+  if (!stepping) return
+  throw new PlanError(`${where}: a step waits for its function, which may run passes, but take no step`)
+}
+
 export function needLoss(where: string, { loss }: Core): LossPlan {
   return loss ?? missing(where, 'a loss')
 }
@@ -207,11 +217,12 @@ export function needOptimizer(where: string, { settings }: Core): Optimizer {
   return settings.optimizer ?? missing(where, 'an optimizer')
 }
 
-/** All that a step on data wants. */
+/** All that a step on data wants: what the model must have, and that no other step waits. */
 export function needAll(where: string, core: Core): void {
   needTraining(where, core)
   needLoss(where, core)
   needOptimizer(where, core)
+  needNoStep(where, core)
 }
 
 function missing(where: string, what: string): never {

@@ -5,7 +5,7 @@ import { DataError, PlanError, callable, note, show } from '../errors'
 import { countRight, countRightSides } from '../metrics'
 import type { Optimizer } from '../optimizers/optimizer'
 import { beginPass, runCall, runLoss, wantInput, weigh } from '../plan/run'
-import { type Core, type Objective, type Pass, needOpen } from './core'
+import { type Core, type Objective, type Pass, needNoStep, needOpen } from './core'
 import { restoreState, takeState } from './state'
 
 // ---- a pass, call by call ----
@@ -131,7 +131,7 @@ function undo(core: Core): void {
 
 /** Runs passes; should one throw, the model is as it was before them. */
 export function whole<T>(core: Core, passes: () => T): T {
-  return core.run.mayThrow ? orBack(keepGradients(core), passes) : passes()
+  return core.run.mayThrow ? orBack(keepGradients(core, core.undo), passes) : passes()
 }
 
 function orBack<T>(back: () => void, run: () => T): T {
@@ -173,10 +173,15 @@ export function runBackward(core: Core, toInput: boolean): void {
 /** The training loss of the loaded batch; with `gradient`, adds its gradient, but for l2 and l1, to the gradients. */
 export function lossOfLoaded(core: Core, n: number, gradient: boolean, toInput = false): number {
   runForward(core, n, true)
-  wantInput(core.run, toInput)
-  const value = runLoss(core.run, weigh(core.run), gradient) + decayLoss(core)
-  if (gradient) runBackward(core, toInput)
-  return value
+  const { run } = core
+  wantInput(run, toInput)
+  try {
+    const value = runLoss(run, weigh(run), gradient) + decayLoss(core)
+    for (let i = 0; gradient && i < run.backward.length; i++) runCall(run, run.backward[i])
+    return value
+  } finally {
+    wantInput(run, false)
+  }
 }
 
 /** What l2 and l1 add to the loss. */
@@ -246,11 +251,18 @@ function createObjective(core: Core): Objective {
 /** A step of such an optimizer on `loss`, that of the loaded rows unless given; none if it is not finite to begin with. */
 function minimizeOn(core: Core, optimizer: Optimizer, rate: number, loss?: () => number): number {
   const objective = (core.objective ??= createObjective(core))
+  const { loss: outer, passes } = objective
   objective.loss = loss ?? objective.ofLoaded
   objective.passes = core.counters.passes
-  const value = optimizer.minimize!(core.vector, rate, objective.evaluate)
-  if (Number.isFinite(value)) endStep(core, rate)
-  return value
+  try {
+    const value = optimizer.minimize!(core.vector, rate, objective.evaluate)
+    if (Number.isFinite(value)) endStep(core, rate)
+    return value
+  } finally {
+    // A study may take steps while this one waits for the loss of the user's.
+    objective.loss = outer
+    objective.passes = passes
+  }
 }
 
 /**
@@ -259,37 +271,45 @@ function minimizeOn(core: Core, optimizer: Optimizer, rate: number, loss?: () =>
  */
 function stepOn(core: Core, optimizer: Optimizer, evaluate: () => number): number {
   const rate = rateOf(core)
-  const back = optimizer.minimize ? keepAll(core) : keepGradients(core)
+  const back = optimizer.minimize ? keepAll(core) : keepGradients(core, core.undo.step)
   const measured = (): number => {
     const value = evaluate()
     if (typeof value === 'number') return value + decayLoss(core)
     throw new DataError(`step: the function must return the loss, a number, got ${show(value)}`)
   }
-  return orBack(back, () => {
-    const minimizes = optimizer.minimize && core.vector.count
-    const value = minimizes ? minimizeOn(core, optimizer, rate, measured) : measured()
-    if (!Number.isFinite(value) || !(minimizes || applyGradients(core, optimizer, rate))) back()
-    return value
-  })
+  core.stepping = true
+  try {
+    return orBack(back, () => {
+      const minimizes = optimizer.minimize && core.vector.count
+      const value = minimizes ? minimizeOn(core, optimizer, rate, measured) : measured()
+      if (!Number.isFinite(value) || !(minimizes || applyGradients(core, optimizer, rate))) back()
+      return value
+    })
+  } finally {
+    core.stepping = false
+  }
 }
 
 /** The way back from a step of which anything may have been done. */
 function keepAll(core: Core): () => void {
-  const state = (core.undo.all = takeState(core, core.undo.all))
+  const { step } = core.undo
+  const state = (step.all = takeState(core, step.all))
   return () => restoreState(core, state)
 }
 
-/** The way back from forward and backward passes. */
-function keepGradients(core: Core): () => void {
-  const { undo, counters, allGradients } = core
+/** The way back from forward and backward passes, by copies in `kept`. */
+function keepGradients(core: Core, kept: Core['undo']['step']): () => void {
+  const { counters, allGradients } = core
+  const { liveBuffers } = core.undo
   const { passes } = counters
-  const gradients = (undo.gradients ??= allGradients.slice())
+  const gradients = (kept.gradients ??= allGradients.slice())
+  const buffers = (kept.buffers ??= liveBuffers.slice())
   gradients.set(allGradients)
-  undo.buffers.set(undo.liveBuffers)
+  buffers.set(liveBuffers)
   return () => {
     counters.passes = passes
     allGradients.set(gradients)
-    undo.liveBuffers.set(undo.buffers)
+    liveBuffers.set(buffers)
   }
 }
 
@@ -304,6 +324,7 @@ export function takeStep(core: Core, optimizer: Optimizer, evaluate: (() => numb
         'returns the loss, or call trainStep(x, y) or fit',
     )
   }
+  needNoStep('step', core)
   settle(core)
   if (evaluate) return stepOn(core, optimizer, evaluate)
   if (!applyGradients(core, optimizer, rateOf(core))) {
