@@ -14,7 +14,7 @@ export {
 } from '../study/statistics'
 export type { DType, Floats, Tensor } from '../tensor'
 export { type Babysitting, type Check, type WeightStatistics, babysit } from '../study/babysit'
-export { type Data, type Labels, type Numbers } from '../data/batches'
+export { type Data, type Labels, type Numbers, type TypedNumbers } from '../data/batches'
 export { type DataSplit, splitData } from '../data/split'
 export type { WasmSource } from '../engine/engine'
 export { type Ensemble, type Predictor, ensemble } from '../study/ensembles'
