@@ -14,7 +14,7 @@ import { createRandom } from '../random'
 import type { DType, Tensor } from '../tensor'
 import { type Core, createPass, viewOf } from '../training/core'
 import { resetSchedule } from '../training/step'
-import { type Blueprint, type ModelOptions, checkTotal, planModel } from './blueprint'
+import { type Blueprint, type ModelOptions, checkTotal, planModel } from './options'
 import { type Model, modelOf } from './model'
 
 /**

@@ -17,7 +17,7 @@ import type { FitOptions } from '../training/options'
 import { backPropagate, forward, predict } from '../training/pass'
 import { observe, resetSchedule, runPass, settle, takeStep } from '../training/step'
 import type { Ability } from './abilities'
-import type { Blueprint } from './blueprint'
+import type { Blueprint } from './options'
 import { summarise } from './describe'
 import { type LoadResult, loadWeights, saveWeights } from './weights'
 

@@ -24,7 +24,7 @@ import { type Callback, type FitOptions, type FitSettings, checkFitOptions } fro
 import { beginEpoch, createRun, report } from './run'
 import { advance, begin, observe } from './step'
 import { accuracyOf, addPass, createTally, lossOf } from './tally'
-import { createWatch } from './watch'
+import { createWatch } from './early-stopping'
 
 /** The streams of random numbers that fit draws from. */
 const ORDER = 1
