@@ -114,6 +114,13 @@ function partOf(wasm, beginnings) {
   return bytes
 }
 
+const { outputFiles } = await build({
+  entryPoints: ['src/engine/streams.ts'],
+  format: 'esm',
+  write: false,
+})
+const { toStreams } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)
+
 /** Bytes as text; src/engine/text.ts, which decodes it, says how. */
 function encode(bytes) {
   const alphabet = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).filter(
@@ -137,7 +144,7 @@ function encode(bytes) {
 for (const short of Object.values(precisions)) {
   const wasm = readFileSync(`dist/kernels.${short}.wasm`)
   const write = (name, bytes) => {
-    const { frequent, text } = encode(bytes)
+    const { frequent, text } = encode(toStreams(bytes))
     writeFileSync(`dist/wasm.${name}.js`, `export default {\n  frequent: '${frequent}',\n  text: '${text}',\n}\n`)
   }
   write(short, wasm)
