@@ -11,6 +11,7 @@ export {
   tanhForward,
 } from './activations'
 export { batchNormBackward, batchNormForward } from './batch-norm'
+export { batchNormFeaturesBackward, batchNormFeaturesForward } from './batch-norm-features'
 export { conv2dBackwardInput, conv2dBackwardWeight, conv2dForward } from './conv2d'
 export { denseBackwardInput, denseBackwardWeight, denseForward } from './dense'
 export { dropout, scaled } from './dropout'

@@ -142,16 +142,15 @@ export function denseCases(n: number, inputs: number, outputs: number): KernelCa
 export function batchNormCases(n: number, c: number, hw: number, training: number, relu: number): KernelCase[] {
   const size = n * c * hw
   const name = `${n}x${c}x${hw}${training ? '' : ' running'}${relu ? ' + relu' : ''}`
+  const [kernel, sizes] = hw === 1 ? (['batchNormFeatures', [n, c]] as const) : (['batchNorm', [n, c, hw]] as const)
   return [
     {
-      kernel: 'batchNormForward',
+      kernel: `${kernel}Forward`,
       name,
       // x twice, since the statistics come first.
       traffic: (training ? 3 : 2) * size,
       args: (a) => [
-        n,
-        c,
-        hw,
+        ...sizes,
         training,
         relu,
         relu,
@@ -170,13 +169,11 @@ export function batchNormCases(n: number, c: number, hw: number, training: numbe
       ],
     },
     {
-      kernel: 'batchNormBackward',
+      kernel: `${kernel}Backward`,
       name,
       traffic: 5 * size,
       args: (a) => [
-        n,
-        c,
-        hw,
+        ...sizes,
         training,
         relu,
         a.values(size),

@@ -141,7 +141,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
 
 function lonelyNormOf({ program }: Blueprint): string | undefined {
   const norm = program.forward.find(
-    ({ kernel, sizes }) => kernel === 'batchNormForward' && sizes[2] === 1 && sizes.includes(TRAINING),
+    ({ kernel, sizes }) => kernel === 'batchNormFeaturesForward' && sizes.includes(TRAINING),
   )
   return norm && titleOf(norm.layer)
 }
