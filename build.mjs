@@ -96,7 +96,7 @@ const OPTIMIZERS = 'adam|momentum|nesterov|rmsprop'
  */
 const PARTS = {
   dense: `${CORE}|dense|${ACTIVATIONS}|${LOSSES}|${OPTIMIZERS}`,
-  cnn: `${CORE}|dense|relu|softmaxCrossEntropy|conv2d|batchNorm(For|Back)ward|maxPool2d|adam|momentum`,
+  cnn: `${CORE}|dense|relu|softmaxCrossEntropy|conv2d|batchNorm(For|Back)ward|maxPool2(dBack|x)|adam|momentum`,
 }
 
 /** The module without all kernels but those whose names begin so, and without the functions that only others call. */

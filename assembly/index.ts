@@ -43,6 +43,7 @@ export {
   globalAvgPool2dForward,
   maxPool2dBackward,
   maxPool2dForward,
+  maxPool2x2Forward,
 } from './pool'
 export { dot, sumOfMagnitudes, sumOfSquares } from './reduce'
 export { addSigns, clamp } from './regularisation'

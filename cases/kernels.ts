@@ -3,7 +3,7 @@
 
 import type { Kernels } from '../src/kernels/index'
 import { BINARY_SCRATCH, EXP_SCRATCH, GEMM_SCRATCH, NORM_SCRATCH, SOFTMAX_SCRATCH } from '../src/kernels/blocking'
-import { convOutput, convScratch, poolOutput, poolScratch } from '../src/kernels/conv-geometry'
+import { arePairs, convOutput, convScratch, poolOutput, poolScratch } from '../src/kernels/conv-geometry'
 import { createRandom } from '../src/random'
 
 /** Hands out memory for the arguments of a call, and says what is in it. */
@@ -262,6 +262,17 @@ export function poolCases(...[planes, h, w, kernel, options = {}]: Pool): Kernel
       places: y,
       args: (a) => [...sizes, relu, a.values(x), scratch(a), a.integersOut(y), a.values(y)],
     },
+    ...(arePairs(h, w, oh, ow, kh, kw, sh, sw, ph, pw)
+      ? [
+          {
+            kernel: 'maxPool2x2Forward' as const,
+            name,
+            traffic: x + y,
+            places: y,
+            args: (a: Arguments) => [planes, h, w, oh, ow, relu, a.values(x), a.integersOut(y), a.values(y)],
+          },
+        ]
+      : []),
     {
       kernel: 'maxPool2dBackward',
       name,

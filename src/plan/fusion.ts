@@ -17,6 +17,7 @@ const RELU_FLAG: Readonly<Record<string, number>> = {
   batchNormFeaturesForward: 4,
   batchNormFeaturesBackward: 3,
   maxPool2dForward: 11,
+  maxPool2x2Forward: 5,
 }
 
 /**
@@ -32,11 +33,11 @@ export function fuse(recorded: readonly Call[], pruned: readonly Call[], output:
 
   for (let i = 0; i + 1 < forward.length; i++) {
     const [first, second] = [forward[i], forward[i + 1]]
-    const isNorm = /^batchNorm/.test(nameOf(first))
+    const isNorm = nameOf(first).startsWith('batchNorm')
     const [main, relu] = isNorm ? [first, second] : [second, first]
     // The kernels of ReLU take NaN for no ceiling.
     if (relu.kernel !== 'reluForward' || !Number.isNaN(relu.sizes[1])) continue
-    if (!(isNorm || main.kernel === 'maxPool2dForward') || main.sizes[flagOf(main)] !== 0) continue
+    if (!(isNorm || nameOf(main).startsWith('maxPool2')) || main.sizes[flagOf(main)] !== 0) continue
     const block = blockOf(second.reads[0])
     if (!block || block !== blockOf(first.writes.at(-1)) || block === output.data) continue
     const y = blockOf(relu.writes[0])

@@ -64,7 +64,7 @@ function outputsOf({ forward, outputs, joins }: Program): readonly Output[] {
   const latest = (call: Call | undefined): Call | undefined => (replaced.has(call) ? latest(replaced.get(call)) : call)
   for (const { first, second, call } of joins) {
     const indexOf = ({ layer }: Call) => found.findIndex((output) => output.layer === layer)
-    if (/^batchNorm/.test(nameOf(first))) {
+    if (nameOf(first).startsWith('batchNorm')) {
       const { path, kind } = first.layer
       const { value } = found[indexOf(second)]
       found[indexOf(second)] = { layer: { path, kind: `${kind} + ${second.layer.kind}` }, value, after: call }
