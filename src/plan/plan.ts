@@ -1,6 +1,6 @@
 // What layers and losses ask for while a network is planned. They get places that have no memory yet, and record calls.
 
-import { PlanError, checkNoPromise, endOf, readSafely, show } from '../errors'
+import { PlanError, brief, checkNoPromise, endOf, readSafely, show } from '../errors'
 import { type DType, product } from '../tensor'
 import { type Call, type CallOptions, type Origin, type Routine, type Size, TRAINING, times } from './calls'
 import type { Kernels } from '../kernels/index'
@@ -396,7 +396,9 @@ export function isLayer(value: unknown): value is Layer {
 /** What is no layer, for an error. */
 export function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'an array; sequential(...) makes one layer of several'
-  return typeof value === 'object' ? show(value) : typeof value
+  if (typeof value !== 'function') return typeof value === 'object' ? show(value) : typeof value
+  const name: unknown = value.name
+  return `a function; call it: ${typeof name === 'string' ? brief(name) : ''}()`
 }
 
 function doesWrite({ writes }: Call, place: Place): boolean {
