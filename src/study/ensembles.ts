@@ -1,7 +1,17 @@
 // Several models, or several states of one, that answer together.
 
 import { type Labels, type Numbers, readData, readLabels, readRows } from '../data/batches'
-import { DataError, PlanError, checkArguments, checkNoPromise, checkOptions, flag, oneOf, readSafely, show } from '../errors'
+import {
+  DataError,
+  PlanError,
+  checkArguments,
+  checkNoPromise,
+  checkOptions,
+  flag,
+  oneOf,
+  readSafely,
+  show,
+} from '../errors'
 import { exp, log, log1p } from '../kernels/math'
 import { probabilitiesOf } from '../metrics'
 import type { Loss } from '../plan/plan'
