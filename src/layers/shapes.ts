@@ -86,6 +86,15 @@ export function checkFit(
   throw plan.error(`kernel ${kh}x${kw}${more} does not fit a ${h}x${w} input with pad ${one(pad)}${hint}`)
 }
 
+/**
+ * The stride that kernels are told, of windows on a side of `size` with its pads: one that leaves the padded image at
+ * once gives a single window however large it is, but the scratch grows with its square.
+ */
+export function strideWithin(stride: number, size: number, pad: number): number {
+  // 1 may mean another algorithm, of other bits.
+  return Math.min(stride, Math.max(size + 2 * pad, 2))
+}
+
 /** A pair as people write it: one number where both are alike. */
 export function one([vertical, horizontal]: readonly [number, number]): string {
   return vertical === horizontal ? String(vertical) : `${vertical}x${horizontal}`
