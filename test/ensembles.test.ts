@@ -93,7 +93,7 @@ describe('ensemble', () => {
     )
     expect(() => ensemble([...members, two]).predict([0])).toThrow(DataError)
     expect(() => ensemble([...members, two]).predict([0])).toThrow(/member 2 gives \(1, 2\), member 0 \(2, 3\)/)
-    expect(() => ensemble(members).evaluate({ x: [0], y: [0] })).toThrow(/1 labels for 2 rows/)
+    expect(() => ensemble(members).evaluate({ x: [0], y: [0] })).toThrow(/1 label for 2 rows/)
     expect(() => ensemble(members).evaluate({ x: [0], y: [0, 3] })).toThrow(/label of row 1 is 3/)
   })
 })
@@ -222,7 +222,7 @@ describe('ensemble, by the loss of its members', () => {
     expect(() => untyped(binary)).toThrow(/^ensemble: wants an array of models/)
     expect(() => untyped([binary], {}, 1)).toThrow(/^ensemble: takes 2 arguments/)
     expect(() => ensemble([{ predict: () => 5 } as never]).predict(x)).toThrow(/^ensemble: member 0 must predict/)
-    expect(() => ensemble([binary]).evaluate({ x, y: [1] })).toThrow(/^y: 1 rows of targets for 20 rows of x/)
+    expect(() => ensemble([binary]).evaluate({ x, y: [1] })).toThrow(/^y: 1 row of targets for 20 rows of x/)
     expect(() => ensemble([binary]).evaluate({ x, y: yes(1).fill(2) })).toThrow(
       /row 0 holds 2; want targets from 0 to 1/,
     )
@@ -272,7 +272,7 @@ describe('weights that were put aside take what a model takes', () => {
       expect(() => untyped.predict(x, { nonsense: 1 })).toThrow(/^predict: unknown option 'nonsense'/)
       expect(() => untyped.predict(x, {}, 1)).toThrow(/^predict: takes 2 arguments/)
       expect(() => untyped.evaluate({ x, y }, {}, 1)).toThrow(/^evaluate: takes 2 arguments/)
-      expect(() => untyped.evaluate(x, y)).toThrow(PlanError)
+      expect(() => untyped.evaluate(x, y)).toThrow(/^evaluate: data must be one object/)
       const before = bits(model)
       expect(() => untyped.swap(5)).toThrow(/^swap: takes no arguments, got 5/)
       expect(bits(model)).toEqual(before)

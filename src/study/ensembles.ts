@@ -1,6 +1,6 @@
 // Several models, or several states of one, that answer together.
 
-import { type Labels, type Numbers, readData, readLabels, readRows } from '../data/batches'
+import { type Labels, type Numbers, checkTargetRows, readData, readLabels, readRows } from '../data/batches'
 import {
   DataError,
   PlanError,
@@ -232,8 +232,7 @@ function votesOf({ data, isProbability }: Answer, size: number, link: Link): Flo
 
 function readTargets(y: Labels | Numbers, { shape, size }: Answers, link: Link): ArrayLike<number> {
   const targets = readRows('y', y as Numbers, size, shape.slice(1), 'float64', link !== undefined)
-  const rows = targets.length / size
-  if (rows !== shape[0]) throw new DataError(`y: ${rows} rows of targets for ${shape[0]} rows of x`)
+  checkTargetRows('y', targets.length, size, shape[0])
   return targets
 }
 
