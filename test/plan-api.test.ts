@@ -2,6 +2,7 @@
 import { describe as group, expect, test } from 'vitest'
 import * as v128 from '../src/entries/index'
 import {
+  DataError,
   type Layer,
   type Loss,
   N,
@@ -18,6 +19,7 @@ import {
   times,
   zeros,
 } from '../src/entries/index'
+import { bits } from './models'
 
 type Any = any
 
@@ -234,4 +236,44 @@ test('an input larger than a layer can be is named', () => {
   expect(() => describe(v128.dense(1), { input: [1e5, 1e5] })).toThrow(
     /^input: an example of shape \(100000, 100000\) cannot be; kernels count to 2147483647$/,
   )
+})
+
+test.each<[string, unknown]>([
+  ['null', null],
+  ['true', true],
+  ['"1"', '1'],
+  ['1n', 1n],
+  ['undefined', undefined],
+  ['{}', {}],
+])('a loss that gives %s is named, and the model is as before', async (shown, given) => {
+  const lossOf = (loss: unknown, weight: unknown) =>
+    ({
+      kind: 'mine',
+      config: {},
+      plan(x: Any, plan: Any) {
+        const target = plan.pinned(plan.batch * x.size * plan.bytes)
+        plan.weight(() => weight, { sizes: [], reads: [], writes: [] })
+        const write = (_: number, _y: unknown, _t: unknown, dy: Float64Array | undefined) => (dy?.fill(0.5), loss)
+        plan.loss(write, { sizes: [N], reads: [x, target], writes: [x.gradient] })
+        return { targets: 'values', target }
+      },
+    }) as never as Loss
+  const network = () => sequential(dense(4), dense(3))
+  for (const [loss, message] of [
+    [lossOf(given, 1), `mine: the loss must be a number, got ${shown}`],
+    [lossOf(1, given), `mine: the weight of the examples must be a number, got ${shown}`],
+  ] as const) {
+    const model = await createModel(network(), { ...training, loss })
+    const before = bits(model)
+    const data = { x: [1, 2, 3, 4], y: [1, 2, 3] }
+    for (const ask of [() => model.trainStep(data.x, data.y), () => model.evaluate(data)]) {
+      expect(ask).toThrow(DataError)
+      expect(ask).toThrow(message)
+    }
+    await expect(model.fit(data)).rejects.toThrow(message)
+    expect(bits(model)).toEqual(before)
+    expect([...model.gradients['0.weight'].data]).toEqual(Array(16).fill(0))
+  }
+  const fine = await createModel(network(), { ...training, loss: lossOf(0.25, 1) })
+  expect(fine.trainStep([1, 2, 3, 4], [1, 2, 3])).toBe(0.25)
 })
