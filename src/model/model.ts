@@ -10,7 +10,7 @@ import type { Schedule } from '../schedules'
 import type { DType, Tensor } from '../tensor'
 import { type Core, needAll, needLoss, needOpen, needOptimizer, needTraining, viewOf } from '../training/core'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../training/evaluate'
-import { type AsyncBatches, type Batches, checkBatch, checkRows, loadBatch } from '../training/feed'
+import { type AsyncBatches, type Batches, checkBatch, checkOneObject, checkRows, loadBatch } from '../training/feed'
 import { fit } from '../training/fit'
 import type { History } from '../training/history'
 import type { FitOptions } from '../training/options'
@@ -248,6 +248,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   ): Evaluation | Promise<Evaluation> {
     const core = this.#enter('evaluate', arguments, 2, 'hand in evaluate({ x, y }, options)')
     needLoss('evaluate', core)
+    checkOneObject('evaluate', data)
     return evaluate(core, data, options)
   }
 
@@ -297,7 +298,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * fits and returns what did not, as for a new head on a body trained before; then it throws only if nothing fits.
    * Numbers that are not finite are refused unless `allowNonFinite` (false unless given) is true.
    */
-  load(bytes: Uint8Array, options: { strict?: boolean; allowNonFinite?: boolean } = {}): LoadResult {
+  load(bytes: Uint8Array | ArrayBuffer, options: { strict?: boolean; allowNonFinite?: boolean } = {}): LoadResult {
     const core = this.#enter('load', arguments, 2)
     settle(core)
     return loadWeights(core, bytes, options)

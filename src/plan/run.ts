@@ -1,7 +1,7 @@
 // The one loop that runs calls. Each has its arguments in an array that was filled once, so that a call makes nothing;
 // the few numbers that change from pass to pass are put where they belong before the pass begins.
 
-import { PlanError } from '../errors'
+import { DataError, PlanError, show } from '../errors'
 import type { Kernels } from '../kernels/index'
 import { type Call, TRAINING, WEIGHT, nameOf } from './calls'
 import { type Program, errorOf, isGradient } from './program'
@@ -150,15 +150,21 @@ export function runCall(e: Executable, { call, run, args, forInput }: Prepared):
   Reflect.apply(run, undefined, args)
 }
 
+/** What a call gives, which one of the user's may not: null would count as 0, and '1' would be put in front of others. */
+function numberOf({ call, run, args }: Prepared, what: string): number {
+  const value: unknown = Reflect.apply(run, undefined, args)
+  if (typeof value === 'number') return value
+  throw new DataError(`${call.layer.kind}: ${what} must be a number, got ${show(value)}`)
+}
+
 /** What the examples in use weigh in a mean. */
 export function weigh(e: Executable): number {
-  return e.weight ? (Reflect.apply(e.weight.run, undefined, e.weight.args) as number) : e.n
+  return e.weight ? numberOf(e.weight, 'the weight of the examples') : e.n
 }
 
 /** The mean loss of the examples in use; with `gradient`, writes that of the output. */
 export function runLoss(e: Executable, weight: number, gradient: boolean): number {
-  const { run, args } = (gradient ? e.loss : e.lossAlone)!
   // Where no class that counts is there, the loss and its gradients are 0.
   change(e.changing.weight, weight || 1)
-  return Reflect.apply(run, undefined, args) as number
+  return numberOf((gradient ? e.loss : e.lossAlone)!, 'the loss')
 }

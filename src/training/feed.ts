@@ -5,6 +5,7 @@ import {
   type Labels,
   type Numbers,
   type TypedNumbers,
+  checkTargetRows,
   copyLabels,
   copyRows,
   readData,
@@ -66,8 +67,7 @@ export function checkRows(core: Core, x: Numbers, y: Labels | Numbers, name = ''
   if (classes) return { rows, x: examples, y: readLabels(`${name}y`, y, rows, classes) }
   const { size, shape } = output
   const targets = readRows(`${name}y`, y as Numbers, size, shape, dtype, loss?.targets === 'probabilities')
-  const count = targets.length / size
-  if (count !== rows) throw new DataError(`${name}y: ${count} rows of targets for ${rows} rows of x`)
+  checkTargetRows(`${name}y`, targets.length, size, rows)
   return { rows, x: examples, y: targets }
 }
 
