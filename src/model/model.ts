@@ -1,7 +1,7 @@
 // What people hold in their hands: a network with its memory, behind a few methods. What they do is in src/training/.
 
 import type { Data, Labels, Numbers } from '../data/batches'
-import { PlanError, checkArguments, checkNoPromise, integer, show } from '../errors'
+import { PlanError, checkArguments, checkNoPromise, integer, note, show } from '../errors'
 import { rateOf as checkRate } from '../optimizers/optimizer'
 import type { Regions } from '../plan/layout'
 import type { Loss } from '../plan/plan'
@@ -184,7 +184,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * Applies l2, l1, clipValue, clipNorm, the optimizer and maxNorm, then zeroes `gradients` for the next backward pass.
    * With `evaluate` it first calls that to fill them: a function that runs forward and backward passes, or writes
    * `gradients` (zero when it is called) itself, and returns the loss. Returns that loss, with l2 and l1; should it not
-   * be finite, no step is taken. Some optimizers, such as lbfgs, look at the loss from several places: they call
+   * be finite, or a gradient, no step is taken; without `evaluate`, bad gradients are a DataError. Some optimizers, such as lbfgs, look at the loss from several places: they call
    * `evaluate` once for each, and cannot do without.
    *
    *     model.step(() => {
@@ -204,7 +204,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
 
   /**
    * One step on n rows, n at most the batch: forward, loss, backward, step. Returns the loss before the step; should it
-   * not be finite, no step is taken, and the model is as it was.
+   * not be finite, or a gradient, no step is taken, and the model is as it was; of the gradient, the console is told.
    */
   trainStep(this: Model<Ability, D>, x: Numbers, y: Labels | Numbers): number
   trainStep(this: Model<Ability, D>, x: Numbers, y: Labels | Numbers, surplus?: unknown): number {
@@ -215,7 +215,9 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     const data = checkRows(core, x, y)
     checkBatch('trainStep', core, data.rows)
     loadBatch(core, data, data.rows)
-    return runPass(core, data.rows, true).loss
+    const { loss, trouble } = runPass(core, data.rows, true)
+    if (trouble) note(`trainStep: ${trouble}; no step was taken`)
+    return loss
   }
 
   /**

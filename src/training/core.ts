@@ -49,7 +49,7 @@ export interface Pass {
   /** Rows that it is over; 0 once it is done. */
   rows: number
   trains: boolean
-  /** Calls done: forward, the loss, backward, the step of the optimizer. */
+  /** Calls of its list that are done; the step of the optimizer comes behind them. */
   at: number
   rate: number
   /** The mean loss of the rows, with what regularisation adds. */
@@ -62,8 +62,10 @@ export interface Pass {
   weight: number
   /** Right answers among the rows; NaN where targets are values. */
   right: number
-  /** Whether there was no step, since the loss or the norm of the gradients was not finite. */
+  /** Whether there was no step, since the loss was not finite, or for the gradients. */
   diverged: boolean
+  /** What was wrong with the gradients, in words. */
+  trouble: string | undefined
   /** What was thrown while something else ran this pass to its end, for whoever began it. */
   error: { readonly thrown: unknown } | undefined
 }
@@ -80,6 +82,7 @@ export function createPass(): Pass {
     weight: 0,
     right: NaN,
     diverged: false,
+    trouble: undefined,
     error: undefined,
   }
 }
@@ -166,6 +169,10 @@ export interface Core<D extends DType = DType> {
 export interface Objective {
   loss: () => number
   readonly ofLoaded: () => number
+  /** Evaluations in the step. */
+  evaluations: number
+  /** What was wrong with the gradients of the first. */
+  trouble: string | undefined
   /** Passes that trained before the step. */
   passes: number
   readonly evaluate: () => number
