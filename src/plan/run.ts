@@ -44,6 +44,7 @@ export interface Executable {
   forInput: boolean
   /** The function in TypeScript that runs, within which the model can do nothing else: a call, or another in words. */
   inside: Call | string | undefined
+  closed: boolean
   /** What follows from them, from the number of the pass, and from what the examples weigh. */
   readonly changing: {
     readonly n: Changing<number>[]
@@ -133,6 +134,7 @@ export function prepare(
     draws: false,
     forInput: false,
     inside: undefined,
+    closed: false,
   }
 }
 
@@ -173,7 +175,13 @@ function apply(e: Executable, { call, run, args }: Prepared): unknown {
     return Reflect.apply(run, undefined, args)
   } finally {
     e.inside = inside
+    // Whatever it threw, if it did, was on memory that is gone.
+    needMemory(e, call)
   }
+}
+
+function needMemory(e: Executable, call: Call): void {
+  if (e.closed) throw errorOf(call, 'closed the model that it is part of; close it when the call is over')
 }
 
 /** What the examples in use weigh in a mean. */

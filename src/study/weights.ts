@@ -47,7 +47,7 @@ export function snapshot(model: Model<never>): Weights {
 
 function settledWeights(where: string, model: Model<never>): readonly Floats[] {
   const core = coreOf(where, model)
-  settle(core)
+  settle(where, core)
   return liveWeights(core)
 }
 
@@ -55,7 +55,7 @@ function putAside(model: Model<never>, live: readonly Floats[], kept: readonly F
   const swap = () => {
     const core = coreOf('swap', model)
     // Never in the middle of a step, in which fit may pause.
-    settle(core)
+    settle('swap', core)
     // The values between the layers are those of other weights, of which no backward pass may go on.
     core.rows = 0
     for (let i = 0; i < live.length; i++) {
@@ -112,7 +112,7 @@ export function averageWeights(model: Model<never>, options: { decay?: number } 
   return {
     ...putAside(model, live, average),
     update() {
-      settle(coreOf('averageWeights', model))
+      settle('averageWeights', coreOf('averageWeights', model))
       updates++
       const share = Math.min(decay, (updates - 1) / updates)
       for (let i = 0; i < live.length; i++) {

@@ -4,6 +4,7 @@
 import { PlanError } from '../errors'
 import type { Engine } from '../engine/engine'
 import type { Optimizer, Parameters } from '../optimizers/optimizer'
+import { titleOf } from '../plan/calls'
 import type { Pointers, Regions } from '../plan/layout'
 import type { Loss, LossPlan } from '../plan/plan'
 import type { Program } from '../plan/program'
@@ -149,6 +150,8 @@ export interface Core<D extends DType = DType> {
   /** Whether a step waits for the loss of the user's. */
   stepping: boolean
   closed: boolean
+  /** What wakes those who wait for something else than the model. */
+  readonly onClose: Set<() => void>
   /** What brings the model back to where it was before the pass in work. */
   readonly undo: {
     readonly liveBuffers: Uint8Array
@@ -202,6 +205,34 @@ export function viewOf<D extends DType>(dtype: D, buffer: ArrayBufferLike, point
 
 export function needOpen(where: string, { closed }: Core): void {
   if (closed) throw new PlanError(`${where}: this model was closed; create another`)
+}
+
+/** What of a core refers to its memory, beside the engine. */
+const PARTS = ['run', 'tensors', 'allGradients', 'outputGradient', 'labels', 'values', 'vector', 'undo'] as const
+
+/** Frees the memory: nothing refers to it any more, and what asks for a part of it gets an error. */
+export function closeCore(core: Core): void {
+  if (core.closed) return
+  core.closed = true
+  core.run.closed = true
+  core.engine.close()
+  const get = (): never => {
+    throw new PlanError('this model was closed; create another')
+  }
+  for (const part of PARTS) Object.defineProperty(core, part, { get })
+  core.objective = undefined
+  for (const wake of core.onClose) wake()
+}
+
+/** Throws where the model is in the middle of a call, and a function in TypeScript that it runs wants more of it. */
+export function needFree(where: string, { run }: Core): void {
+  const { inside } = run
+  if (inside === undefined) return
+  const what = typeof inside === 'string' ? inside : `a call of ${titleOf(inside.layer)}`
+  throw new PlanError(
+    `${where}: the model is in the middle of ${what}, which may not use it, for it would lose what it works on; ` +
+      'take another model there',
+  )
 }
 
 export function needTraining(where: string, core: Core): void {

@@ -5,7 +5,7 @@ import { DataError, PlanError, callable, note, show } from '../errors'
 import { countRight, countRightSides } from '../metrics'
 import type { Optimizer } from '../optimizers/optimizer'
 import { beginPass, runCall, runLoss, wantInput, weigh } from '../plan/run'
-import { type Core, type Objective, type Pass, needNoStep, needOpen } from './core'
+import { type Core, type Objective, type Pass, needFree, needNoStep, needOpen } from './core'
 import { MOST_TO_SQUARE, badGradient, largeGradient } from './gradients'
 import { restoreState, takeState } from './state'
 
@@ -26,8 +26,6 @@ export function begin(core: Core, pass: Pass, n: number, trains: boolean, rate?:
         `alone; fit's dropLast: true leaves it out`,
     )
   }
-  // Either may have closed the model.
-  needOpen(trains ? 'the step' : 'the pass', core)
   if (trains) {
     // Kernels cannot throw, TypeScript of others can; an optimizer that tries several places changes everything meanwhile.
     if (run.mayThrow || settings.optimizer?.minimize) undo.all = takeState(core, undo.all)
@@ -53,7 +51,7 @@ export function begin(core: Core, pass: Pass, n: number, trains: boolean, rate?:
 export function advance(core: Core): boolean {
   const { pass } = core
   if (!pass.rows) return false
-  needOpen('fit', core)
+  needOpen(pass === core.ownPass ? 'this pass' : 'fit', core)
   try {
     return proceed(core, pass)
   } catch (error) {
@@ -63,8 +61,9 @@ export function advance(core: Core): boolean {
 }
 
 /** Runs the pass in work to its end. What it throws is thrown where the pass was begun. */
-export function settle(core: Core): void {
-  needOpen('this', core)
+export function settle(where: string, core: Core): void {
+  needOpen(where, core)
+  needFree(where, core)
   const { pass } = core
   try {
     while (advance(core));
@@ -305,8 +304,12 @@ function stepOn(core: Core, optimizer: Optimizer, evaluate: () => number): numbe
   const rate = rateOf(core)
   const back = optimizer.minimize ? keepAll(core) : keepGradients(core, core.undo.step)
   const measured = (): number => {
-    const value = evaluate()
-    needOpen('step', core)
+    let value: number
+    try {
+      value = evaluate()
+    } finally {
+      needOpen('step', core)
+    }
     if (typeof value === 'number') return value + decayLoss(core)
     throw new DataError(`step: the function must return the loss, a number, got ${show(value)}`)
   }
@@ -361,7 +364,7 @@ export function takeStep(core: Core, optimizer: Optimizer, evaluate: (() => numb
     )
   }
   needNoStep('step', core)
-  settle(core)
+  settle('step', core)
   if (evaluate) return stepOn(core, optimizer, evaluate)
   const trouble = applyGradients(core, optimizer, rateOf(core))
   if (trouble) throw new DataError(`step: ${trouble}; the gradients are zero now, and no step was taken`)
@@ -380,10 +383,21 @@ export function rateOf(core: Core): number {
 }
 
 /** The learning rate at some time. Throws a PlanError where a schedule gives none. */
-export function rateAt({ rate, scheduleState }: Core, clock: Core['clock']): number {
+export function rateAt(core: Core, clock: Core['clock']): number {
+  const { rate, scheduleState, run } = core
   if (typeof rate === 'number') return rate
-  const value =
-    rate.per === 'step' ? rate(clock.step, clock.steps, scheduleState) : rate(clock.epoch, clock.epochs, scheduleState)
+  const { inside } = run
+  run.inside = 'asking the schedule of its learning rate'
+  let value: number
+  try {
+    value =
+      rate.per === 'step'
+        ? rate(clock.step, clock.steps, scheduleState)
+        : rate(clock.epoch, clock.epochs, scheduleState)
+  } finally {
+    run.inside = inside
+    needOpen('learningRate', core)
+  }
   if (value >= 0 && value < Infinity) return value
   throw new PlanError(`learningRate: the schedule gives ${show(value)} at step ${clock.step} of epoch ${clock.epoch}`)
 }
@@ -395,6 +409,15 @@ export function resetSchedule(core: Core): void {
 }
 
 /** Shows the loss of an epoch that has ended to a schedule that watches it. */
-export function observe({ rate, clock, scheduleState }: Core, loss: number): void {
-  if (typeof rate === 'function') rate.observe?.(clock.epoch, loss, scheduleState)
+export function observe(core: Core, loss: number): void {
+  const { rate, clock, scheduleState, run } = core
+  if (typeof rate !== 'function') return
+  const { inside } = run
+  run.inside = 'showing its schedule the loss'
+  try {
+    rate.observe?.(clock.epoch, loss, scheduleState)
+  } finally {
+    run.inside = inside
+    needOpen('observe', core)
+  }
 }
