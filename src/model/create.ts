@@ -126,6 +126,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     fitting: false,
     stepping: false,
     closed: false,
+    onClose: new Set(),
     undo: { liveBuffers, buffers: liveBuffers.slice(), gradients: undefined, all: undefined, step: {} },
     objective: undefined,
   }

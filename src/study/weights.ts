@@ -50,7 +50,7 @@ export function snapshot(model: Model<never>): Weights {
 
 function settledWeights(where: string, model: Model<never>): readonly Floats[] {
   const core = coreOf(where, model)
-  settle(core)
+  settle(where, core)
   return liveWeights(core)
 }
 
@@ -60,7 +60,7 @@ function putAside(model: Model<never>, live: readonly Floats[], kept: readonly F
     if (surplus !== undefined) checkArguments('swap', [surplus], 0)
     const core = coreOf('swap', model)
     // Never in the middle of a step, in which fit may pause.
-    settle(core)
+    settle('swap', core)
     // The values between the layers are those of other weights, of which no backward pass may go on.
     core.rows = 0
     for (let i = 0; i < live.length; i++) {
@@ -138,7 +138,7 @@ export function averageWeights(model: Model<never>, options: { decay?: number } 
   return {
     ...putAside(model, live, average),
     update() {
-      settle(coreOf('averageWeights', model))
+      settle('averageWeights', coreOf('averageWeights', model))
       updates++
       const share = Math.min(decay, (updates - 1) / updates)
       for (let i = 0; i < live.length; i++) {
