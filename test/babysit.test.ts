@@ -575,6 +575,35 @@ describe('babysit', () => {
     expect(report.overfit.steps).toBe(300)
   })
 
+  test('weights that are not finite are all that it speaks of', async () => {
+    for (const value of [NaN, Infinity]) {
+      const model = await make(healthy())
+      model.parameters['0.weight'].data[5] = value
+      const before = bits(model)
+      const report = babysit(model, data)
+      expect(report.text).toBe(
+        `LOOK  initial weights: the parameter '0.weight' holds ${value} at 5: create the model anew, or load weights that ` +
+          'are finite; diverged, of the history of fit, says how it came',
+      )
+      expect(report.ok).toBe(false)
+      expect(report.checks).toHaveLength(1)
+      expect(report.expectedLoss).toBeCloseTo(Math.log(3), 12)
+      expect(bits(model)).toEqual(before)
+    }
+  })
+
+  test.each([{ clipNorm: 1e-9 }, { clipValue: 1e-9 }])('gradients that are clipped away: %o', async (clip) => {
+    const model = await make(sequential(dense(32), relu(), dense(3)), {
+      optimizer: sgd({ learningRate: 0.1 }),
+      ...clip,
+    })
+    const text = textOf(babysit(model, data), 'updates')
+    expect(text).toMatch(
+      new RegExp(`: raise ${Object.keys(clip)[0]}, which cuts the gradients from a norm of 0?[.\\d]+ to `),
+    )
+    expect(text).not.toMatch(/raise the learning rate/)
+  })
+
   test('a learning rate of 0', async () => {
     const model = await make(healthy(), { optimizer: sgd({ learningRate: 0 }) })
     expect(textOf(babysit(model, data), 'updates')).toBe(

@@ -135,8 +135,12 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
     /^sequential: 1 is not a layer, but a function; call it: relu\(\)$/,
   ],
   ['a function alone in sequential', () => sequential(relu), /got a function; call it: relu\(\)$/],
-  ['a function without a name', () => sequential(dense(3), ...[() => 1]), /but a function; call it: \(\)$/],
-  ['a hole in sequential', () => sequential([dense(4), , dense(3)]), /^sequential: 1 is not a layer, but undefined/],
+  ['a function without a name', () => sequential(dense(3), [() => 1][0]), /but a function; call it: \(\)$/],
+  [
+    'a hole in sequential',
+    () => sequential(Object.assign([dense(4)], { 2: dense(3) })),
+    /^sequential: 1 is not a layer, but undefined/,
+  ],
   [
     'a number as key, which comes first',
     () => sequential({ first: dense(4), 2: relu(), 1: dense(3) }),

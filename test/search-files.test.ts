@@ -340,7 +340,7 @@ describe('one search at a time', () => {
     const told = { space: lists, trials: 6, seed: 3 }
     const honest = await search({ ...told, run: ({ parameters }) => parameters.a })
     const spoilt = await search({ ...told, run: spoil, file })
-    const plain = ({ trials }: typeof honest) => trials.map(({ seconds: _, ...rest }) => rest)
+    const plain = ({ trials }: typeof honest) => trials.map((trial) => ({ ...trial, seconds: 0 }))
     expect(plain(spoilt)).toEqual(plain(honest))
     expect(indices(file).toSorted()).toEqual([0, 1, 2, 3, 4, 5])
     // And goes on from there.

@@ -6,8 +6,9 @@ import { MAX_SIZE, checkArguments, checkOptions, integer } from '../errors'
 import { type Model, coreOf } from '../model/model'
 import { createRandom } from '../random'
 import type { Tensor } from '../tensor'
+import { firstNotFinite } from '../training/divergence'
 import { checkData, checkOneObject } from '../training/feed'
-import type { Check } from './check'
+import { type Check, look } from './check'
 import { checkFeatures, checkInputs, checkRows, checkTargets, columnsOf, mostFrequent } from './data-checks'
 import { checkLabels } from './label-checks'
 import {
@@ -20,7 +21,7 @@ import {
   checkWeights,
   survey,
 } from './layer-checks'
-import { largest, least, norm } from './numbers'
+import { largest, least, norm, short } from './numbers'
 import { checkModel, ratesOf, unchanged, sizesOf } from './passes'
 import { sampleOf } from './sample'
 import { type ActivationStatistics, inspect } from './statistics'
@@ -120,7 +121,9 @@ export function babysit(
   const most = fullBatch ? batch : Math.max(batch, Math.min(SAMPLED, Math.floor(VALUES / inputSize)))
   const sample = sampleOf(model, checked, order.subarray(0, most))
   const course = sizesOf(model).fullBatch || sizeOf(model) > LONG_STEP ? SHORT_COURSE : COURSE
+  const spoilt = firstNotFinite(coreOf(where, model))
   return unchanged(model, (passes) => {
+    if (spoilt) return reportSpoilt(spoilt, passes.lossOfZeros(batch))
     const { peak, first } = ratesOf(model)
     return report({
       model,
@@ -147,6 +150,21 @@ function parametersOf({ gradients }: Model): number {
 function sizeOf(model: Model): number {
   const bytes = model.dtype === 'float64' ? 8 : 4
   return parametersOf(model) + model.memory.activations / bytes / model.batch
+}
+
+/** Of a model with values that are not finite, of which nothing else could be told that is not of them. */
+function reportSpoilt(spoilt: string, expectedLoss: number): Babysitting {
+  const cure =
+    'create the model anew, or load weights that are finite; diverged, of the history of fit, says how it came'
+  const overfit = { examples: 0, steps: 0, first: NaN, last: NaN }
+  const checks = [look('initial weights', `${spoilt}: ${cure}`)]
+  return { ...summed(checks), layers: [], weights: [], initialLoss: NaN, expectedLoss, overfit }
+}
+
+/** What the checks come to. */
+function summed(checks: readonly Check[]): Pick<Babysitting, 'ok' | 'checks' | 'text' | 'toString'> {
+  const text = checks.map((one) => `${one.ok ? 'ok   ' : 'LOOK '} ${one.name}: ${one.text}`).join('\n')
+  return { ok: checks.every((one) => one.ok), checks, text, toString: () => text }
 }
 
 function report(subject: Subject): Babysitting {
@@ -190,13 +208,20 @@ function report(subject: Subject): Babysitting {
     ...checkDead(surveyed, after, byHeart.check.ok),
     ...checkSaturation(surveyed, after, learns),
     ...gradients,
-    checkRate(subject, rates, pace, cause),
+    checkRate(subject, rates, pace, cause, clippedBy(subject, first.gradientNorms)),
     byHeart.check,
   ]
-  const ok = checks.every((one) => one.ok)
-  const text = checks.map((one) => `${one.ok ? 'ok   ' : 'LOOK '} ${one.name}: ${one.text}`).join('\n')
   const { overfit } = byHeart
-  return { ok, checks, layers, weights, initialLoss, expectedLoss, overfit, text, toString: () => text }
+  return { ...summed(checks), layers, weights, initialLoss, expectedLoss, overfit }
+}
+
+/** What cuts the gradients to less than a hundredth of their norm, if anything does. */
+function clippedBy({ model }: Subject, gradientNorms: ReadonlyMap<string, number>): string {
+  const { clipNorm, clipValue } = coreOf('babysit', model).settings
+  const whole = norm([...gradientNorms.values()])
+  const limits = { clipNorm, clipValue: clipValue * Math.sqrt(parametersOf(model)) }
+  const found = Object.entries(limits).find(([, most]) => most < whole / 100)
+  return found ? `${found[0]}, which cuts the gradients from a norm of ${short(whole)} to ${short(found[1])}` : ''
 }
 
 /** What can be seen of a model as it is. */

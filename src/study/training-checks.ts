@@ -53,9 +53,15 @@ export interface Pace {
 
 /**
  * The learning rate, judged by what others would do. `cause` names the check, if any, that has found why nothing is
- * learnt at any rate.
+ * learnt at any rate; `clipped` what holds the gradients down, of which no rate is to make up.
  */
-export function checkRate({ rate }: Subject, { own, others, start, chance }: Rates, pace: Pace, cause: string): Check {
+export function checkRate(
+  { rate }: Subject,
+  { own, others, start, chance }: Rates,
+  pace: Pace,
+  cause: string,
+  clipped: string,
+): Check {
   const name = 'updates'
   if (rate === 0) return look(name, 'the learning rate is 0, so that nothing is learnt: raise the learning rate')
   const steps = own.losses.length
@@ -84,7 +90,9 @@ export function checkRate({ rate }: Subject, { own, others, start, chance }: Rat
   const crawls = pace.slowest < 5e-4 && fall * pace.slowest < 5e-5
   const falls = best.rate > rate && start - best.level > 0.05 * start
   const stands = pace.fastest > 0 && pace.fastest < 5e-5
-  if (stands || (falls && crawls)) return look(name, `${compared}: raise the learning rate, which is too low`)
+  if (stands || (falls && crawls)) {
+    return look(name, `${compared}: raise ${clipped || 'the learning rate, which is too low'}`)
+  }
   return fine(name, course)
 }
 
