@@ -13,17 +13,24 @@ function best(scores: Scores, row: number, classes: number): number {
   return best - first
 }
 
-/** Rows whose highest score is that of their label. */
+/** Whether a score of a row is NaN: then it answers nothing. */
+function isBad(scores: Scores, row: number, classes: number): boolean {
+  const first = row * classes
+  for (let j = first; j < first + classes; j++) if (scores[j] !== scores[j]) return true
+  return false
+}
+
+/** Rows whose highest score is that of their label; none with a NaN. */
 export function countRight(scores: Scores, labels: Int32Array, n: number, classes: number): number {
   let right = 0
-  for (let i = 0; i < n; i++) if (best(scores, i, classes) === labels[i]) right++
+  for (let i = 0; i < n; i++) if (best(scores, i, classes) === labels[i] && !isBad(scores, i, classes)) right++
   return right
 }
 
 /** Rows that are right, where each of their scores answers a yes (target above 0.5) or no; of some right, their share. */
 export function countRightSides(scores: Scores, targets: Scores, n: number, size: number): number {
   let right = 0
-  for (let i = 0; i < n * size; i++) if (scores[i] > 0 === targets[i] > 0.5) right++
+  for (let i = 0; i < n * size; i++) if (scores[i] > 0 === targets[i] > 0.5 && scores[i] === scores[i]) right++
   return right / size
 }
 
@@ -31,13 +38,13 @@ export function countRightSides(scores: Scores, targets: Scores, n: number, size
 export function countTopK(scores: Scores, labels: Int32Array, n: number, classes: number, k: number): number {
   let right = 0
   for (let i = 0; i < n; i++) {
+    if (isBad(scores, i, classes)) continue
     const row = i * classes
     const own = scores[row + labels[i]]
     let higher = 0
     for (let j = 0; j < classes; j++) {
       if (j === labels[i]) continue
-      // Written so that a NaN is no success.
-      if (!(scores[row + j] < own || (scores[row + j] === own && j > labels[i]))) higher++
+      if (scores[row + j] > own || (scores[row + j] === own && j < labels[i])) higher++
     }
     if (higher < k) right++
   }
@@ -46,7 +53,12 @@ export function countTopK(scores: Scores, labels: Int32Array, n: number, classes
 
 /** Adds n rows to a confusion matrix: a row for each label, a column for each class with the highest score. */
 export function addConfusion(to: number[][], scores: Scores, labels: Int32Array, n: number, classes: number): void {
-  for (let i = 0; i < n; i++) to[labels[i]][best(scores, i, classes)]++
+  for (let i = 0; i < n; i++) {
+    if (isBad(scores, i, classes)) {
+      throw new DataError('confusion: the scores of the model hold NaN, which answers no class; it diverged')
+    }
+    to[labels[i]][best(scores, i, classes)]++
+  }
 }
 
 /** What a confusion matrix says, for each class and on the whole. */

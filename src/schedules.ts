@@ -1,4 +1,4 @@
-import { PlanError, callable, checkArguments, checkOptions, finite, integer, oneOf, show } from './errors'
+import { PlanError, callable, checkArguments, checkOptions, finite, integer, oneOf, readSafely, show } from './errors'
 import { cos, exp, integerPower, log } from './kernels/math'
 
 /**
@@ -27,7 +27,16 @@ export function checkSchedule(
 ): Schedule {
   callable(where, name, value, wanted)
   // A misspelt unit would be taken for epochs.
-  if (value.per !== undefined) oneOf(where, `${name}.per`, value.per, ['epoch', 'step'])
+  readSafely(where, name, () => {
+    const { per, initialState, observe } = value
+    if (per !== undefined) oneOf(where, `${name}.per`, per, ['epoch', 'step'])
+    if (observe !== undefined) callable(where, `${name}.observe`, observe, 'a function (epoch, loss, state)')
+    if (initialState === undefined) return
+    const isList = Array.isArray(initialState) && Array.from(initialState).every((one) => typeof one === 'number')
+    if (!isList) {
+      throw new PlanError(`${where}: ${name}.initialState must be an array of numbers, got ${show(initialState)}`)
+    }
+  })
   return value
 }
 

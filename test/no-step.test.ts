@@ -64,7 +64,7 @@ describe.each(['wasm', 'js'] as const)('gradients that are not finite under a fi
       model.gradients.bias.data[0] = backend === 'js' ? -Infinity : Infinity
       return 1
     })
-    expect(warn).toHaveBeenCalledWith(expect.stringContaining('step: the gradients are not finite'))
+    expect(warn).toHaveBeenCalledWith(expect.stringContaining('step: a gradient is not finite'))
     warn.mockRestore()
     expect([...weight.data]).toEqual(before)
     expect([...model.parameters.bias.data]).toEqual([0])

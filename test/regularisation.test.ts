@@ -157,9 +157,11 @@ test('a NaN gradient is not clipped away', async () => {
   const model = await createModel(dense(1, { bias: false }), { input: [3], optimizer, clipValue: 0.5 })
   model.gradients.weight.data.set([NaN, 7, -7])
   const before = [...model.parameters.weight.data]
+  expect(() => model.step()).toThrow(/step: a gradient is not finite: that of parameter 'weight' is NaN at 0/)
+  expect([...model.parameters.weight.data]).toEqual(before)
+  // An infinite one is.
+  model.gradients.weight.data.set([Infinity, 7, -7])
   model.step()
   const moved = [...model.parameters.weight.data].map((w, i) => before[i] - w)
-  expect(moved[0]).toBeNaN()
-  expect(moved[1]).toBeCloseTo(0.5, 14)
-  expect(moved[2]).toBeCloseTo(-0.5, 14)
+  for (const [i, by] of [0.5, 0.5, -0.5].entries()) expect(moved[i]).toBeCloseTo(by, 14)
 })

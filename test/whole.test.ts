@@ -157,11 +157,7 @@ describe.each(BACKENDS)('whatever throws, on %s', (backend) => {
       expect(() => model.trainStep(rows, labels)).toThrow('thrown on purpose')
       expect(everything(model)).toEqual(before)
       await expect(model.fit(data)).rejects.toThrow('thrown on purpose')
-      expect({ ...everything(model), clock: 0 }).toEqual({
-        ...before,
-        counters: { ...before.counters, epochs: 1 },
-        clock: 0,
-      })
+      expect({ ...everything(model), clock: 0 }).toEqual({ ...before, clock: 0 })
       when[pass] = false
       expect(model.predict(x).data).toEqual(other.predict(x).data)
       expect(model.trainStep(rows, labels)).toBe(other.trainStep(rows, labels))

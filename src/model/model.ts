@@ -1,7 +1,7 @@
 // What people hold in their hands: a network with its memory, behind a few methods. What they do is in src/training/.
 
 import type { Data, Labels, Numbers } from '../data/batches'
-import { PlanError, checkArguments, checkNoPromise, integer, note, show } from '../errors'
+import { DataError, PlanError, checkArguments, checkNoPromise, integer, note, show } from '../errors'
 import { rateOf as checkRate } from '../optimizers/optimizer'
 import type { Regions } from '../plan/layout'
 import type { Loss } from '../plan/plan'
@@ -277,7 +277,6 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     needAll('fit', core)
     if (core.fitting) throw new PlanError('fit: this model is being trained already; wait for that to end')
     core.fitting = true
-    resetSchedule(core)
     try {
       return await fit(core, data, options)
     } finally {
@@ -289,10 +288,12 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
 
   /**
    * Shows the loss of the epoch that has just ended to a schedule that watches it, such as reduceOnPlateau. fit does it
-   * itself; a loop of your own calls it once in each epoch.
+   * itself; a loop of your own calls it once in each epoch. Throws a DataError where it is no finite number.
    */
   observe(loss: number): void {
-    observe(this.#enter('observe', arguments, 1), loss)
+    const core = this.#enter('observe', arguments, 1)
+    if (!Number.isFinite(loss)) throw new DataError(`observe: the loss must be a finite number, got ${show(loss)}`)
+    observe(core, loss)
   }
 
   /**

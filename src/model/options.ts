@@ -204,11 +204,15 @@ function checkSettings(where: string, options: ModelOptions): Settings {
     throw new PlanError(`${where}: optimizer must be one such as adam({ learningRate: 1e-3 }), got ${show(optimizer)}`)
   }
   const limits: string[] = []
-  // A limit of at least 0; none where it is not given.
+  // None where it is not given.
   const limit = (name: 'maxNorm' | 'clipValue' | 'clipNorm') => {
     if (options[name] === undefined) return Infinity
     limits.push(name)
-    return finite(where, name, options[name], 0)
+    const most = finite(where, name, options[name], 0)
+    if (options.dtype === 'float32' ? Math.fround(most) : most) return most
+    throw new PlanError(
+      `${where}: ${name} must be more than 0, got ${most}: nothing could be learnt; leave it out for none`,
+    )
   }
   const settings = {
     seed: integer(where, 'seed', options.seed ?? 0, 0),

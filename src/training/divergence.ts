@@ -1,5 +1,6 @@
 // Where a run died: the first thing on its way through the network that is not finite, in words.
 
+import { note } from '../errors'
 import { titleOf } from '../plan/calls'
 import { beginPass, runCall } from '../plan/run'
 import { Value } from '../plan/value'
@@ -11,7 +12,8 @@ import type { Divergence } from './history'
 export function explain(core: Core, pass: Pass, n: number, epoch: number, step: number): Divergence {
   const { loss, rate, trouble } = pass
   const { input, tensors, values, output } = core
-  const at = `at step ${step}, in epoch ${epoch}`
+  const at = pass.trains ? `at step ${step}, in epoch ${epoch}` : `after epoch ${epoch}`
+  const what = pass.trains ? 'the loss' : 'the validation loss'
   const slower = `lower the learning rate (it is ${rate})`
   if (trouble) {
     const cure = trouble.includes(';') ? '' : `; ${slower}, or scale inputs and targets`
@@ -23,7 +25,16 @@ export function explain(core: Core, pass: Pass, n: number, epoch: number, step: 
     look(core, 'the target y', targets, output.size)
   const found = bad ?? firstNotFinite(core) ?? outputNotFinite(core, pass, n) ?? overflowOfLoss(core, targets, n)
   const cure = bad ? 'mend the data' : `${slower}, scale inputs and targets, or give createModel a clipNorm`
-  return { epoch, step, loss, text: `the loss is ${loss} ${at}: ${found}; ${cure}` }
+  return { epoch, step, loss, text: `${what} is ${loss} ${at}: ${found}; ${cure}` }
+}
+
+/** Tells the user, once, that the scores of the n rows hold what is no finite number. */
+export function noteBadScores(where: string, core: Core, n: number): void {
+  const { output, tensors } = core
+  const found = look(core, 'the output', tensors.output.data.subarray(0, n * output.size), output.size)
+  if (!found) return
+  const cause = firstNotFinite(core)
+  note(`${where}: ${found}${cause ? `, for ${cause}` : ', for it overflows'}: what follows from it means nothing`)
 }
 
 /** Where all outputs of layers are finite: what the loss is of, in words. */

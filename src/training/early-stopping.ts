@@ -8,6 +8,8 @@ import { keepWeights } from './state'
 
 /** What early stopping keeps of a model: the weights of the best epoch, if they are to come back. */
 export interface Watch {
+  /** Comes before each step. */
+  beforeStep(): void
   /** Whether the run has to end after this epoch. */
   see(run: Run, result: EpochResult): boolean
   /** Brings the best weights back, if that is wanted and there were any. */
@@ -17,21 +19,28 @@ export interface Watch {
 export function createWatch(core: Core, earlyStopping: FitSettings['earlyStopping'], validated: boolean): Watch {
   const monitor = earlyStopping?.monitor ?? (validated ? 'validationLoss' : 'loss')
   const sign = monitor.endsWith('ccuracy') ? -1 : 1
-  const weights = earlyStopping?.restoreBest ? keepWeights(core) : undefined
+  // What training measures is of the weights before a step: those after the last may be ruined, and nobody would know.
+  const ofTraining = !monitor.startsWith('validation')
+  let best = earlyStopping?.restoreBest ? keepWeights(core) : undefined
+  let measured = best && ofTraining ? keepWeights(core) : best
   return {
-    see({ best, history }, result) {
+    beforeStep() {
+      if (ofTraining) measured?.take()
+    },
+    see({ best: seen, history }, result) {
       const value = sign * result[monitor]!
-      best.waited++
-      if (value < best.value - (earlyStopping?.minDelta ?? 0)) {
-        best.value = value
-        best.waited = 0
+      seen.waited++
+      if (value < seen.value - (earlyStopping?.minDelta ?? 0)) {
+        seen.value = value
+        seen.waited = 0
         history.bestEpoch = result.epoch
-        weights?.take()
+        if (!ofTraining) measured?.take()
+        ;[best, measured] = [measured, best]
       }
-      return earlyStopping !== undefined && best.waited >= earlyStopping.patience
+      return earlyStopping !== undefined && seen.waited >= earlyStopping.patience
     },
     finish({ history }) {
-      if (history.bestEpoch >= 0) weights?.restore()
+      if (history.bestEpoch >= 0) best?.restore()
     },
   }
 }

@@ -4,6 +4,7 @@ import type { Data } from '../data/batches'
 import { PlanError, checkOptions, flag, integer } from '../errors'
 import type { Tensor } from '../tensor'
 import { type Core, needOpen } from './core'
+import { noteBadScores } from './divergence'
 import { type AsyncBatches, type Batches, feedOf, transformBatch } from './feed'
 import { checkTransform } from './options'
 import { runPass } from './step'
@@ -53,6 +54,7 @@ export function evaluate(
     const n = feed.load()
     transformBatch('evaluate', core, transform, n)
     addPass(tally, n, runPass(core, n, false))
+    noteBadScores('evaluate', core, n)
     addScores(tally, core, n, topK, confusion)
   }
   const result = (): Evaluation => ({

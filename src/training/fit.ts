@@ -23,7 +23,7 @@ import {
 import type { Divergence, EpochResult, History, Progress } from './history'
 import { type Callback, type FitOptions, type FitSettings, checkFitOptions } from './options'
 import { beginEpoch, createRun, report } from './run'
-import { advance, begin, observe } from './step'
+import { advance, begin, observe, resetSchedule } from './step'
 import { accuracyOf, addPass, createTally, lossOf } from './tally'
 import { createWatch } from './early-stopping'
 import { unlessEnded } from './wait'
@@ -89,6 +89,8 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
   const { transform, signal, epochs, steps } = settings
   const { training, validating, shuffled } = feedsOf(core, data, options, settings)
   checkFullBatch(core, training)
+  // Not before all is checked: what cannot run changes nothing.
+  resetSchedule(core)
   const watch = createWatch(core, settings.earlyStopping, validating !== undefined)
 
   // How long the run is, as far as that can be known: for schedules and for callbacks.
@@ -130,15 +132,17 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
     const { epoch } = run
     transformBatch('fit', core, transform, n)
     Object.assign(core.clock, { epoch, step: history.steps, epochs: allEpochs, steps: allSteps })
+    watch.beforeStep()
     await runPass(n, true)
     if (pass.diverged) {
       die(explain(core, pass, n, epoch, history.steps))
       return false
     }
     history.steps++
-    run.batch++
+    // An epoch counts from its first step on.
+    if (!run.batch++) core.counters.epochs++
     addPass(run.tally, n, pass)
-    report(run, progress, pass.loss, core.lastRate)
+    report(run, progress, pass.loss, pass.rate)
     if (await call(core, settings.onBatch, progress, signal)) history.stopped = 'callback'
     return !ended()
   }
@@ -148,7 +152,9 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
     await runEpoch(feed, async (n) => {
       await runPass(n, false)
       addPass(tally, n, pass)
-      return true
+      if (Number.isFinite(pass.loss)) return true
+      die(explain(core, pass, n, run.epoch, history.steps))
+      return false
     })
     return { validationLoss: lossOf(tally), validationAccuracy: accuracyOf(tally) }
   }
@@ -157,27 +163,25 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
     for (let epoch = 0; epoch < epochs && !ended(); epoch++) {
       beginEpoch(run, epoch)
       training.start(epoch, shuffled && orderOf(core, shuffled))
-      core.counters.epochs++
       await runEpoch(training, train)
       if (history.diverged) break
-      const text = aborted() ? undefined : firstNotFinite(core)
-      if (text) {
-        die({ epoch, step: history.steps, loss: progress.batchLoss, text })
-        break
-      }
-      const validated = validating && !aborted() ? await validate(validating) : undefined
-      if (aborted()) {
+      const text = firstNotFinite(core)
+      if (text) die({ epoch, step: history.steps, loss: progress.batchLoss, text })
+      const validated = validating && !text && !aborted() ? await validate(validating) : undefined
+      history.aborted = aborted() ?? false
+      if (history.diverged) break
+      if (history.aborted) {
         history.stopped = 'signal'
-        history.aborted = true
         break
       }
       const measures = {
         loss: lossOf(run.tally),
         accuracy: accuracyOf(run.tally),
-        learningRate: core.lastRate,
+        learningRate: pass.rate,
         ...validated,
       }
       observe(core, validated?.validationLoss ?? measures.loss)
+      needOpen('fit', core)
       for (const [name, value] of Object.entries(measures)) history[name as keyof typeof measures].push(value)
       const result: EpochResult = { epoch, ...measures }
       const enough = watch.see(run, result)

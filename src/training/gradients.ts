@@ -10,7 +10,7 @@ export const MOST_TO_SQUARE = { float64: 1.34e154, float32: 1.84e19 } as const
 export function badGradient(core: Core): string | undefined {
   const { kernels, count, dx } = core.vector
   if (kernels.firstNotFinite(count, dx) < 0) return undefined
-  return find(core, (value) => !Number.isFinite(value), 'the gradients are not finite while the loss is: that')
+  return find(core, (value) => !Number.isFinite(value), 'a gradient is not finite: that')
 }
 
 /** The first gradient whose square overflows; undefined if there is none. */

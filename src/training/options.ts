@@ -25,7 +25,11 @@ export interface EarlyStopping {
   minDelta?: number
   /** 'validationLoss' unless given, or 'loss' if there is no validation. */
   monitor?: Monitor
-  /** Whether the model ends with the parameters and buffers of its best epoch, not those of the last. False unless given. */
+  /**
+   * Whether the model ends with the parameters and buffers of its best epoch, not those of the last. False unless given.
+   * Validation measures those after the epoch; 'loss' and 'accuracy' are of those before each step, so they are those
+   * before its last one.
+   */
   restoreBest?: boolean
 }
 
@@ -99,10 +103,17 @@ export interface FitSettings {
 export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
   options = checkOptions('fit', options, NAMES)
   const steps = options.steps === undefined ? Infinity : integer('fit', 'steps', options.steps, 0)
-  const epochs = options.epochs ?? (steps === Infinity ? 1 : Infinity)
+  const epochs = options.epochs === undefined ? (steps === Infinity ? 1 : Infinity) : options.epochs
   if (epochs !== Infinity) integer('fit', 'epochs', epochs, 0)
   const most = core.batch
-  const batch = integer('fit', 'batch', options.batch ?? most, 1, most, ', for which the model was planned')
+  const batch = integer(
+    'fit',
+    'batch',
+    options.batch === undefined ? most : options.batch,
+    1,
+    most,
+    ', for which the model was planned',
+  )
   const { yieldEvery = 8 } = options
   if (!(typeof yieldEvery === 'number' && yieldEvery >= 0)) {
     throw new PlanError(`fit: yieldEvery must be a number of milliseconds of at least 0, got ${show(yieldEvery)}`)
@@ -114,7 +125,7 @@ export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
     epochs,
     steps,
     batch,
-    shuffle: flag('fit', 'shuffle', options.shuffle ?? true),
+    shuffle: flag('fit', 'shuffle', options.shuffle === undefined ? true : (options.shuffle ?? false)),
     dropLast: flag('fit', 'dropLast', options.dropLast ?? false),
     validation,
     transform: checkTransform('fit', options.transform),

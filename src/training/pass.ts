@@ -6,6 +6,7 @@ import { probabilitiesOf } from '../metrics'
 import type { Value } from '../plan/value'
 import type { DType, Floats, Tensor } from '../tensor'
 import { type Core, needOpen } from './core'
+import { noteBadScores } from './divergence'
 import { checkBatch } from './feed'
 import { runBackward, runForward, settle, whole } from './step'
 
@@ -60,6 +61,7 @@ export function predict<D extends DType>(core: Core<D>, x: Numbers, options: { p
     const part = examples.subarray(first * input.size, (first + n) * input.size)
     copyRows(part, input.size, tensors.input.data, n, undefined, 0)
     runForward(core, n, false)
+    noteBadScores('predict', core, n)
     data.set(tensors.output.data.subarray(0, n * output.size), first * output.size)
   }
   if (probabilities) probabilitiesOf(loss!.probabilities!, data, output.size)
