@@ -7,9 +7,12 @@
 import { type Stats, constants } from 'node:fs'
 import { type FileHandle, lstat, open, readdir, readlink, realpath, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
-import { FileError } from '../errors'
+import { FileError, show } from '../errors'
 import { type FileHost, type Problem, fileError } from './file-host'
 import { isAlive, realm, startOf } from './processes'
+
+/** Names of folders, whatever is there. */
+const FOLDER = process.platform === 'win32' ? /[/\\]$/ : /\/$/
 
 export const host: FileHost = {
   at(where, name) {
@@ -19,7 +22,7 @@ export const host: FileHost = {
     const exact = process.platform === 'win32' || isAbsolute(name) ? name : `${process.cwd()}/${name}`
     const run = async <T>(action: () => Promise<T>): Promise<T> => {
       try {
-        if (/[/\\]$/.test(name) && (name.endsWith('/') || process.platform === 'win32')) throw new Failure('EISDIR')
+        if (FOLDER.test(name)) throw new Failure('EISDIR')
         return await action()
       } catch (error) {
         if (error instanceof FileError) throw error
@@ -70,16 +73,25 @@ function problemOf(where: string, error: unknown): Problem {
   if (error instanceof Failure && error.problem) return error.problem
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
   if (code === 'ENOENT' && where === 'loadFile') return { what: 'there is no such file', cure: 'correct the name' }
-  // Deno's own, of a program that was started without leave to use files.
-  const known = PROBLEMS[code === 'EPERM' || (error as Error).name === 'NotCapable' ? 'EACCES' : String(code)]
-  const what = [known?.what, message].filter((text) => text !== undefined && text !== code).join(': ')
-  return { what: what || String(code), cure: known?.cure ?? 'see what the system says' }
+  const text = typeof message === 'string' ? message : show(error)
+  // Deno's own, of a program that was started without leave to use these files.
+  if ((error as Error | null)?.name === 'NotCapable') {
+    const cure = 'start Deno with --allow-read and --allow-write for the folder'
+    return { what: `${PROBLEMS.EACCES.what}: ${text}`, cure }
+  }
+  const known = PROBLEMS[code === 'EPERM' ? 'EACCES' : String(code)]
+  return known
+    ? { what: `${known.what} (${String(code)})`, cure: known.cure }
+    : { what: text, cure: 'look up what the system says' }
 }
 
 // ---- saving ----
 
 /** How often a temporary file may vanish: somebody else removes what he takes for a left-over. */
 const ATTEMPTS = 3
+
+/** Of folders that are none of a disk, such as those of /proc. */
+const NO_NEW_FILES: Problem = { what: 'no file can be made in this folder', cure: 'choose another place' }
 
 /** How much is written at once, in bytes. */
 const CHUNK = 2 ** 24
@@ -110,8 +122,9 @@ export async function saveToDisk(path: string, bytes: Uint8Array, write = writeA
       } catch (error) {
         const gone = isCode(error, 'ENOENT') && !(await statOf(temporary))
         await unlink(temporary).catch(() => {})
-        if (gone && attempt < ATTEMPTS) continue
-        throw error
+        if (!gone) throw error
+        if (attempt < ATTEMPTS) continue
+        throw (await statOf(dirname(file))) ? new Failure('', NO_NEW_FILES) : error
       }
       await syncFolder(folder)
       return

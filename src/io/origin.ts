@@ -77,8 +77,12 @@ function problemOf(where: string, error: unknown): Problem {
   if (name === 'NotFoundError' && where === 'loadFile')
     return { what: 'there is no such file', cure: 'correct the name' }
   const known = PROBLEMS[String(name)]
-  const what = [known?.what, message || name].filter((text) => text !== undefined).join(': ')
-  return { what, cure: known?.cure ?? 'see what the browser says; private windows of some store nothing' }
+  return known
+    ? { what: `${known.what} (${String(name)})`, cure: known.cure }
+    : {
+        what: `${String(name)}: ${String(message)}`,
+        cure: 'private windows of some browsers store nothing: take another',
+      }
 }
 
 // ---- folders ----

@@ -1,0 +1,526 @@
+// saveFile and loadFile on disk: what is there after a kill, a full disk, or a mistake; what is kept, what is removed.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { build } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { loadFile, saveFile } from '../src/entries/files'
+import { FileError } from '../src/entries/index'
+import { saveToDisk } from '../src/io/disk'
+import { realm, startOf } from '../src/io/processes'
+import { contentOf, numberOf } from './files-content'
+import { detached, errorOf } from './mistakes'
+
+const folder = fs.mkdtempSync(join(tmpdir(), 'v128-files-'))
+// Other users get in, too.
+fs.chmodSync(folder, 0o755)
+const program = join(folder, 'child.mjs')
+const children = new Set<ChildProcess>()
+beforeAll(async () => {
+  await build({
+    entryPoints: [join(import.meta.dirname, 'files-child.ts')],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    absWorkingDir: join(import.meta.dirname, '..'),
+    logLevel: 'error',
+  })
+})
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL')
+  fs.rmSync(folder, { recursive: true, force: true })
+})
+
+const linux = process.platform === 'linux'
+const root = process.getuid?.() === 0
+
+let folders = 0
+function newFolder(): string {
+  const path = join(folder, `${folders++}`)
+  fs.mkdirSync(path)
+  return path
+}
+
+const temporary = (path: string) => fs.readdirSync(path).filter((name) => name.endsWith('.tmp'))
+const modeOf = (path: string) => fs.statSync(path).mode & 0o7777
+const text = (path: string) => fs.readFileSync(path, 'latin1')
+const bytesOf = (value: string) => new Uint8Array(Buffer.from(value, 'latin1'))
+
+/** Starts a process that saves on and on; `begun` resolves when it does, `ended` to what it printed. */
+function startLoop(file: string, bytes: number, pause: number, times = 1e9) {
+  const child = spawn(process.execPath, [program, 'loop', file, `${bytes}`, `${pause}`, `${times}`])
+  children.add(child)
+  let output = ''
+  const begun = new Promise<void>((resolve) => {
+    child.stdout.on('data', (data: Buffer) => {
+      output += data.toString()
+      resolve()
+    })
+  })
+  child.stderr.on('data', (data: Buffer) => (output += data.toString()))
+  const ended = new Promise<string>((resolve) => {
+    child.on('close', () => {
+      children.delete(child)
+      resolve(output)
+    })
+  })
+  return { child, begun: Promise.race([begun, ended]), ended }
+}
+
+describe('a process that is killed', () => {
+  /** V128_KILLS=5000 for more. */
+  const kills = Number(process.env.V128_KILLS ?? 240)
+  const LANES = 4
+  const BYTES = 40_000
+
+  test('leaves the old file or the new one, whole, and what it left over goes', { timeout: 3_600_000 }, async () => {
+    let within = 0
+    const lane = async (number: number) => {
+      const place = newFolder()
+      const file = join(place, 'model.safetensors')
+      await saveFile(file, contentOf(0, BYTES))
+      for (let i = 0; i < kills / LANES; i++) {
+        // Every fourth at full speed, through the package's own door.
+        const { child, begun, ended } = startLoop(file, BYTES, i % 4 ? 1 : -1)
+        await begun
+        await setTimeout(60 * Math.random())
+        child.kill('SIGKILL')
+        expect(await ended).toBe('begins\n')
+        const left = temporary(place).length
+        // The one of this process, and that of the one before it where this had not yet looked.
+        expect(left).toBeLessThanOrEqual(2)
+        if (left) within++
+        expect(numberOf(fs.readFileSync(file), BYTES), `kill ${i} of lane ${number}`).toBeDefined()
+      }
+      await saveFile(file, contentOf(1, BYTES))
+      expect(fs.readdirSync(place)).toEqual(['model.safetensors'])
+    }
+    await Promise.all(Array.from({ length: LANES }, (_, i) => lane(i)))
+    console.log(`${kills} kills, ${within} of them within a write`)
+    expect(within).toBeGreaterThan(kills / 4)
+  })
+})
+
+describe('at once', () => {
+  test('two processes, one file, and who reads it: always a whole one, and none loses what it writes', async () => {
+    const place = newFolder()
+    const file = join(place, 'a')
+    await saveFile(file, contentOf(0, 30_000))
+    const writers = [startLoop(file, 30_000, 1, 12), startLoop(file, 30_000, 0, 25), startLoop(file, 30_000, -1, 100)]
+    const all = Promise.all(writers.map(({ ended }) => ended))
+    let over = false
+    void all.then(() => (over = true))
+    const seen = new Set<number | undefined>()
+    while (!over) {
+      seen.add(numberOf(await loadFile(file), 30_000))
+      // Cleans up among them.
+      await saveFile(join(place, 'b'), bytesOf('b'))
+    }
+    expect(await all).toEqual(Array(3).fill('begins\nended\n'))
+    expect(seen).not.toContain(undefined)
+    expect(seen.size).toBeGreaterThan(2)
+    expect(fs.readdirSync(place).toSorted()).toEqual(['a', 'b'])
+  })
+
+  test('of many calls for one file the last wins, by whatever path, and where one before it fails', async () => {
+    const place = newFolder()
+    const file = join(place, 'a')
+    const paths = [file, relative(process.cwd(), file), join(place, '.', 'a'), `${place}//a`]
+    for (let round = 0; round < 5; round++) {
+      const calls = Array.from({ length: 20 }, (_, i) => saveFile(paths[i % 4], contentOf(i, 100_000 / (i + 1))))
+      await Promise.all(calls)
+      expect(numberOf(await loadFile(file), 100_000 / 20)).toBe(19)
+    }
+    const missing = join(place, 'none', 'a')
+    const failing = saveFile(missing, bytesOf('a'))
+    const next = saveFile(missing, bytesOf('b'))
+    expect(await errorOf(() => failing)).toBeInstanceOf(FileError)
+    expect(await errorOf(() => next)).toBeInstanceOf(FileError)
+    const made = saveFile(missing, bytesOf('c'))
+    fs.mkdirSync(join(place, 'none'))
+    await made
+    expect(text(missing)).toBe('c')
+  })
+
+  test('the path is that of the time of the call', async () => {
+    const [first, second] = [newFolder(), newFolder()]
+    // vitest's own processes may change their folder, its threads may not.
+    const before = process.cwd()
+    try {
+      process.chdir(first)
+      const saving = saveFile('a', bytesOf('1'))
+      process.chdir(second)
+      await Promise.all([saving, saveFile('a', bytesOf('2'))])
+    } finally {
+      process.chdir(before)
+    }
+    expect([text(join(first, 'a')), text(join(second, 'a'))]).toEqual(['1', '2'])
+  })
+})
+
+describe('bytes', () => {
+  test('of any view, of its part of the memory alone, of any length', async () => {
+    const file = join(newFolder(), 'a')
+    const all = contentOf(7, 1000)
+    const shared = new Uint8Array(new SharedArrayBuffer(100)).fill(3)
+    const large = contentOf(4, 40_000_000)
+    const cases: [bytes: Uint8Array | ArrayBuffer, wanted: Uint8Array][] = [
+      [all, all],
+      [all.buffer, all],
+      [all.subarray(3, 20), all.slice(3, 20)],
+      [Buffer.from(all), all],
+      [new Uint8ClampedArray(all.buffer, 8, 4) as unknown as Uint8Array, all.slice(8, 12)],
+      [shared.subarray(1, 5), new Uint8Array(4).fill(3)],
+      [new Uint8Array(), new Uint8Array()],
+      [new ArrayBuffer(0), new Uint8Array()],
+      [large, large],
+    ]
+    for (const [bytes, wanted] of cases) {
+      await saveFile(file, bytes)
+      const loaded = await loadFile(file)
+      expect(Buffer.from(loaded).equals(wanted)).toBe(true)
+      expect(loaded.constructor).toBe(Uint8Array)
+      expect(loaded.buffer.byteLength).toBe(loaded.length)
+    }
+  })
+
+  test('are those of the call, whatever becomes of them', async () => {
+    const file = join(newFolder(), 'a')
+    const bytes = contentOf(1, 1000)
+    const saving = saveFile(file, bytes)
+    bytes.fill(0)
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+    await saving
+    expect(numberOf(await loadFile(file), 1000)).toBe(1)
+  })
+
+  test('which another thread changes meanwhile are an error or whole, never a mixture', async () => {
+    const file = join(newFolder(), 'a')
+    const bytes = new Uint8Array(new SharedArrayBuffer(1 << 20))
+    const code = `const { workerData } = require('node:worker_threads')
+      for (let value = 1; ; value++) workerData.fill(value)`
+    const worker = new Worker(code, { eval: true, workerData: bytes })
+    await new Promise((resolve) => worker.on('online', resolve))
+    while (!bytes.at(-1)) await setTimeout(1)
+    let errors = 0
+    try {
+      for (let i = 0; i < 50; i++) {
+        const error = await errorOf(() => saveFile(file, bytes))
+        if (error === 'no error') {
+          const loaded = await loadFile(file)
+          expect(loaded.every((value) => value === loaded[0])).toBe(true)
+        } else {
+          errors++
+          expect(error).toBeInstanceOf(FileError)
+          expect((error as Error).message).toMatch(
+            /^saveFile: another thread writes to the bytes while they are read; /,
+          )
+        }
+      }
+    } finally {
+      await worker.terminate()
+    }
+    expect(errors).toBeGreaterThan(0)
+  })
+
+  test.each([
+    ['a list', [1, 2]],
+    ['numbers', new Float64Array(2)],
+    ['a text', 'abc'],
+    ['nothing', undefined],
+    ['a promise', Promise.resolve(new Uint8Array(1))],
+    ['what was given away', detached(new Uint8Array(8)).buffer],
+  ])('%s: no', async (_, bytes) => {
+    const place = newFolder()
+    const file = join(place, 'a')
+    fs.writeFileSync(file, 'old')
+    const error = await errorOf(() => saveFile(file, bytes as Uint8Array))
+    expect(error).toBeInstanceOf(FileError)
+    expect((error as Error).message).toMatch(/^saveFile: /)
+    expect([fs.readdirSync(place), text(file)]).toEqual([['a'], 'old'])
+  })
+
+  test('that a file has no end of, or says it has none of, are read', async () => {
+    const place = newFolder()
+    const pipe = join(place, 'pipe')
+    if (!linux || spawnSync('mkfifo', [pipe]).status !== 0) return
+    const content = contentOf(3, 1_000_000)
+    const [loaded] = await Promise.all([loadFile(pipe), fs.promises.writeFile(pipe, content)])
+    expect(numberOf(loaded, 1_000_000)).toBe(3)
+    expect(Buffer.from(await loadFile('/proc/self/status')).toString()).toContain('VmPeak')
+  })
+})
+
+describe('what is kept', () => {
+  const posix = process.platform !== 'win32'
+
+  test.runIf(posix)('permissions of the old file, whatever the mask; those of the mask for a new one', async () => {
+    const place = newFolder()
+    const before = process.umask(0o027)
+    try {
+      await saveFile(join(place, 'new'), bytesOf('1'))
+      expect(modeOf(join(place, 'new'))).toBe(0o640)
+      for (const mode of [0o600, 0o666, 0o644, 0o755, 0o4755]) {
+        const file = join(place, mode.toString(8))
+        fs.writeFileSync(file, 'old')
+        fs.chmodSync(file, mode)
+        await saveFile(file, bytesOf('new'))
+        expect([modeOf(file), text(file)]).toEqual([mode, 'new'])
+      }
+    } finally {
+      process.umask(before)
+    }
+  })
+
+  test.runIf(root)('the owner and the group', async () => {
+    const file = join(newFolder(), 'a')
+    fs.writeFileSync(file, 'old')
+    fs.chownSync(file, 1234, 2345)
+    fs.chmodSync(file, 0o4750)
+    await saveFile(file, bytesOf('new'))
+    const { uid, gid } = fs.statSync(file)
+    expect([uid, gid, modeOf(file), text(file)]).toEqual([1234, 2345, 0o4750, 'new'])
+  })
+
+  test.runIf(posix)('symbolic links, also those whose file is yet to come', async () => {
+    const place = newFolder()
+    fs.mkdirSync(join(place, 'far/below'), { recursive: true })
+    fs.symlinkSync('far/below', join(place, 'short'))
+    fs.symlinkSync('far/file', join(place, 'one'))
+    fs.symlinkSync(join(place, 'one'), join(place, 'two'))
+    // By way of short, what is above is far.
+    fs.symlinkSync('short/../other', join(place, 'three'))
+    for (const content of ['first', 'second']) {
+      await saveFile(join(place, 'two'), bytesOf(content))
+      expect(text(join(place, 'far/file'))).toBe(content)
+      await saveFile(`${place}/three`, bytesOf(content))
+      expect(text(join(place, 'far/other'))).toBe(content)
+      await saveFile(`${place}/short/../fourth`, bytesOf(content))
+      expect(text(join(place, 'far/fourth'))).toBe(content)
+      expect(Buffer.from(await loadFile(join(place, 'two'))).toString()).toBe(content)
+    }
+    expect(fs.readdirSync(place).toSorted()).toEqual(['far', 'one', 'short', 'three', 'two'])
+    for (const link of ['one', 'two', 'three']) expect(fs.lstatSync(join(place, link)).isSymbolicLink()).toBe(true)
+  })
+
+  test('a name as long as names may be', async () => {
+    const file = join(newFolder(), 'n'.repeat(255))
+    await saveFile(file, bytesOf('1'))
+    expect(Buffer.from(await loadFile(file)).toString()).toBe('1')
+  })
+})
+
+describe('temporary files', () => {
+  const uuid = () => crypto.randomUUID()
+  const own = startOf(process.pid) ?? ''
+  const dead = () => spawnSync(process.execPath, ['-e', '']).pid
+
+  test.each<[string, () => string, hours: number, stays: boolean]>([
+    ['of this process', () => `.v128-${realm()}-${process.pid}-${own}-${uuid()}.tmp`, 100, true],
+    [
+      'of a process that lives',
+      () => `.v128-${realm()}-${process.ppid}-${startOf(process.ppid) ?? ''}-${uuid()}.tmp`,
+      100,
+      true,
+    ],
+    ['of a dead process', () => `.v128-${realm()}-${dead()}-5-${uuid()}.tmp`, 0, false],
+    [
+      'of a dead process whose number was given again',
+      () => `.v128-${realm()}-${process.pid}-1-${uuid()}.tmp`,
+      0,
+      !linux,
+    ],
+    ['of another machine', () => `.v128-0123456789ab-${dead()}-5-${uuid()}.tmp`, 0.9, true],
+    ['of another machine, long ago', () => `.v128-0123456789ab-${process.pid}-${own}-${uuid()}.tmp`, 1.1, false],
+    ['of nobody knows who', () => `.v128--${dead()}--${uuid()}.tmp`, 0.9, true],
+    ['of nobody knows who, long ago', () => `.v128--${dead()}--${uuid()}.tmp`, 1.1, false],
+    ['of others', () => `.v128-${realm()}-${dead()}-5-${uuid()}.tmp~`, 100, true],
+    ['of others, too', () => `v128-${realm()}-${dead()}-5-${uuid()}.tmp`, 100, true],
+  ])('%s', async (_, name, hours, stays) => {
+    const place = newFolder()
+    const left = join(place, name())
+    fs.writeFileSync(left, 'half')
+    const time = Date.now() / 1000 - 3600 * hours
+    fs.utimesSync(left, time, time)
+    await saveFile(join(place, 'a'), bytesOf('1'))
+    expect(fs.existsSync(left)).toBe(stays)
+  })
+
+  test('are of a realm, which two containers do not share', () => {
+    expect(realm()).toMatch(/^[0-9a-f]{12}$/)
+    const code = `import { realm } from ${JSON.stringify(join(folder, 'realm.mjs'))}; console.log(realm())`
+    return build({
+      entryPoints: [join(import.meta.dirname, '../src/io/processes.ts')],
+      outfile: join(folder, 'realm.mjs'),
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+    }).then(() => {
+      const run = (command: string, ...args: string[]) =>
+        spawnSync(command, [...args, process.execPath, '--input-type=module', '-e', code], { encoding: 'utf8' })
+      expect(run('env').stdout.trim()).toBe(realm())
+      const apart = linux && root ? run('unshare', '--pid', '--fork', '--mount-proc') : undefined
+      if (apart?.status === 0) expect(apart.stdout.trim()).not.toBe(realm())
+    })
+  })
+
+  test('that somebody removes are written again; of a disk that fails nothing is left', async () => {
+    const place = newFolder()
+    const file = join(place, 'a')
+    fs.writeFileSync(file, 'old')
+    let writes = 0
+    const removed = (times: number) =>
+      saveToDisk(file, bytesOf('new'), async (handle, bytes) => {
+        await handle.write(bytes)
+        if (writes++ < times) for (const name of temporary(place)) fs.unlinkSync(join(place, name))
+      })
+    await removed(2)
+    expect([writes, text(file), fs.readdirSync(place)]).toEqual([3, 'new', ['a']])
+    writes = 0
+    expect(await errorOf(() => removed(3))).toBeInstanceOf(Error)
+    expect([writes, text(file), fs.readdirSync(place)]).toEqual([3, 'new', ['a']])
+    const broken = saveToDisk(file, bytesOf('newer'), async (handle, bytes) => {
+      await handle.write(bytes.subarray(0, 2))
+      throw Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' })
+    })
+    expect(await errorOf(() => broken)).toMatchObject({ code: 'EIO' })
+    expect([text(file), fs.readdirSync(place)]).toEqual(['new', ['a']])
+  })
+})
+
+describe('errors', () => {
+  /** What saveFile says in a process that a shell, or another user, starts. */
+  function inChild(file: string, bytes: number, shell: string, options: object = {}) {
+    const command = `${shell} exec "$0" "$@"`
+    const args = ['-c', command, process.execPath, program, 'save', file, `${bytes}`]
+    const { stdout, stderr } = spawnSync('sh', args, { encoding: 'utf8', ...options })
+    expect(stderr).toBe('')
+    return JSON.parse(stdout) as { name?: string; message?: string }
+  }
+
+  test.runIf(linux && root)('a full disk', (context) => {
+    const place = newFolder()
+    const mount = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'none', place])
+    if (mount.status !== 0) context.skip('mounts are not allowed')
+    // A mount of its own, which goes when the processes go.
+    const file = join(place, 'a')
+    const shell = `mount -t tmpfs -o size=64k none ${place} && printf old >${file} &&
+      trap : USR1 && after() { [ "$(cat ${file})" = old ] && [ "$(ls -A ${place})" = a ] && echo kept; } && "$0" "$@" && after;`
+    const args = ['--mount', 'sh', '-c', shell, process.execPath, program, 'save', file, '200000']
+    const { stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8' })
+    expect(stderr).toBe('')
+    const [said, after] = stdout.trim().split('\n')
+    expect(JSON.parse(said)).toEqual({
+      name: 'FileError',
+      message: `saveFile: "${file}": the disk is full (ENOSPC); remove other files, or choose another place`,
+    })
+    expect(after).toBe('kept')
+  })
+
+  test.runIf(process.platform !== 'win32')('a limit of the size of files', () => {
+    const place = newFolder()
+    const file = join(place, 'a')
+    fs.writeFileSync(file, 'old')
+    expect(inChild(file, 2e6, 'ulimit -f 64;')).toEqual({
+      name: 'FileError',
+      message: `saveFile: "${file}": it is larger than a file may be here (EFBIG); raise the limit of the process (ulimit -f), or choose another file system`,
+    })
+    expect([text(file), fs.readdirSync(place)]).toEqual(['old', ['a']])
+  })
+
+  test.runIf(linux)('no permission: for the folder, for the file', () => {
+    const user = root ? { uid: 65534, gid: 65534 } : {}
+    for (const [folderMode, fileMode] of [
+      [0o555, 0o666],
+      [0o777, 0o444],
+      [0o777, 0o000],
+    ]) {
+      const place = newFolder()
+      const file = join(place, 'a')
+      fs.writeFileSync(file, 'old')
+      fs.chmodSync(file, fileMode)
+      fs.chmodSync(place, folderMode)
+      expect(inChild(file, 10, '', user)).toEqual({
+        name: 'FileError',
+        message: `saveFile: "${file}": permission is missing (EACCES); choose another place, or have the permissions changed`,
+      })
+      fs.chmodSync(place, 0o755)
+      fs.chmodSync(file, 0o644)
+      expect([text(file), fs.readdirSync(place)]).toEqual(['old', ['a']])
+    }
+  })
+
+  test.runIf(linux)('no permission to read', () => {
+    const file = join(newFolder(), 'a')
+    fs.writeFileSync(file, 'old')
+    fs.chmodSync(file, 0)
+    const code = `import { loadFile } from ${JSON.stringify(join(process.cwd(), 'dist/files.js'))}
+      await loadFile(${JSON.stringify(file)}).catch((error) => console.log(error.name + ' ' + error.message))`
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+      encoding: 'utf8',
+      ...(root ? { uid: 65534, gid: 65534 } : {}),
+    })
+    // Where the package itself may not be read by others, there is nothing to see.
+    if (stdout) expect(stdout).toContain(`FileError loadFile: "${file}": permission is missing (EACCES)`)
+  })
+
+  const place = newFolder()
+  fs.writeFileSync(join(place, 'file'), 'old')
+  fs.mkdirSync(join(place, 'folder'))
+  if (process.platform !== 'win32') {
+    fs.symlinkSync('folder', join(place, 'link'))
+    fs.symlinkSync('round', join(place, 'round'))
+  }
+
+  test.each<[name: unknown, said: RegExp]>([
+    ['none/a', /: the folder does not exist \(ENOENT\); make it first, with mkdir, or correct the name$/],
+    ['file/a', /: what should be its folder is a file \(ENOTDIR\); correct the name$/],
+    ['folder', /: this is a folder \(EISDIR\); give the name of a file$/],
+    ['folder/', /: this is a folder \(EISDIR\)/],
+    ['folder/..', /: this is a folder \(EISDIR\)/],
+    ['new/', /: this is a folder \(EISDIR\)/],
+    ['link', /: this is a folder \(EISDIR\)/],
+    ['round', /: its symbolic links lead nowhere \(ELOOP\); correct or remove them$/],
+    ['/dev/full', /: this is a device, a pipe or a socket; give the name of a file$/],
+    ['/proc/a', /: no file can be made in this folder; choose another place$/],
+    ['n'.repeat(256), /: the name is too long \(ENAMETOOLONG\); give a shorter one$/],
+    ['a\0b', /: this cannot be a name \(ERR_INVALID_ARG_VALUE\); give one without the character 0$/],
+  ])('saveFile(%j)', async (name, said) => {
+    if (!linux) return
+    const path = String(name).startsWith('/') ? String(name) : `${place}/${String(name)}`
+    const error = await errorOf(() => saveFile(path, bytesOf('new')))
+    expect(error).toBeInstanceOf(FileError)
+    expect((error as Error).message).toMatch(/^saveFile: "/)
+    expect((error as Error).message).toMatch(said)
+    expect(fs.readdirSync(place).toSorted()).toEqual(['file', 'folder', 'link', 'round'])
+    expect([text(join(place, 'file')), fs.readdirSync(join(place, 'folder'))]).toEqual(['old', []])
+  })
+
+  test.each<[name: unknown, said: RegExp]>([
+    ['none', /: there is no such file; correct the name$/],
+    ['none/a', /: there is no such file; correct the name$/],
+    ['file/a', /: what should be its folder is a file \(ENOTDIR\); correct the name$/],
+    ['folder', /: this is a folder \(EISDIR\); give the name of a file$/],
+    ['file/', /: this is a folder \(EISDIR\); give the name of a file$/],
+    ['round', /: its symbolic links lead nowhere \(ELOOP\); correct or remove them$/],
+  ])('loadFile(%j)', async (name, said) => {
+    if (!linux) return
+    const error = await errorOf(() => loadFile(`${place}/${String(name)}`))
+    expect(error).toBeInstanceOf(FileError)
+    expect((error as Error).message).toMatch(/^loadFile: "/)
+    expect((error as Error).message).toMatch(said)
+  })
+
+  test.each([undefined, null, 3, '', ['a'], {}, new URL('file:///tmp/a')])('no name: %j', async (name) => {
+    const said = /: name must be a string that is not empty, such as 'model.safetensors', got /
+    for (const call of [() => saveFile(name as string, bytesOf('a')), () => loadFile(name as string)]) {
+      const error = await errorOf(call)
+      expect(error).toBeInstanceOf(FileError)
+      expect((error as Error).message).toMatch(said)
+    }
+  })
+})
