@@ -125,12 +125,26 @@ function isNamed(error: unknown, name: string): boolean {
 /** Temporary names. Whoever writes to such a file holds a lock of its name, which the browser frees when he ends. */
 const TEMPORARY = /^\.v128-[0-9a-f-]{36}\.tmp/
 
+/** Whether the function createSyncAccessHandle has something behind it: not so in WebKitGTK. */
+let flushing = true
+
 async function saveToOrigin(folder: FileSystemDirectoryHandle, name: string, bytes: Uint8Array<ArrayBuffer>) {
   // Some browsers move a file over a folder, and the folder is gone.
   await folder.getFileHandle(name).catch((error: unknown) => {
     if (!isNamed(error, 'NotFoundError')) throw error
   })
   await removeLeftovers(folder as Listed)
+  try {
+    await replace(folder, name, bytes)
+  } catch (error) {
+    if (!flushing || !isNamed(error, 'NotSupportedError')) throw error
+    flushing = false
+    // With a file of its own: this one takes nothing any more.
+    await replace(folder, name, bytes)
+  }
+}
+
+async function replace(folder: FileSystemDirectoryHandle, name: string, bytes: Uint8Array<ArrayBuffer>) {
   const temporary = `.v128-${crypto.randomUUID()}.tmp`
   await navigator.locks.request(temporary, async () => {
     try {
@@ -149,12 +163,13 @@ type Write = (file: Movable, bytes: Uint8Array<ArrayBuffer>) => Promise<void>
 
 /** How this browser writes a file. */
 function wayOf(file: Movable): Write {
-  if (file.move && file.createSyncAccessHandle) return writeFlushed
+  if (file.move && file.createSyncAccessHandle && flushing) return writeFlushed
   if (file.move && (file as Partial<Movable>).createWritable) return writeStream
-  throw new Failure({
-    what: 'a page of this browser cannot write files whole or not at all',
-    cure: file.move ? 'call saveFile in a worker' : 'take a newer one',
-  })
+  const [what, cure] =
+    typeof document === 'undefined'
+      ? ['this browser cannot', 'take a newer one']
+      : ['a page of this browser cannot', 'call saveFile in a worker, or take a newer browser']
+  throw new Failure({ what: `${what} write a file whole or not at all`, cure })
 }
 
 const writeStream: Write = async (file, bytes) => {
@@ -169,15 +184,7 @@ const writeStream: Write = async (file, bytes) => {
 }
 
 const writeFlushed: Write = async (file, bytes) => {
-  let access: SyncAccess
-  try {
-    access = await file.createSyncAccessHandle!()
-  } catch (error) {
-    // It has the function, but not what is behind it: WebKitGTK.
-    if (isNamed(error, 'NotSupportedError') && (file as Partial<Movable>).createWritable)
-      return writeStream(file, bytes)
-    throw error
-  }
+  const access = await file.createSyncAccessHandle!()
   try {
     for (let at = 0; at < bytes.length;) {
       const written = access.write(bytes.subarray(at), { at })
@@ -205,18 +212,21 @@ async function removeLeftovers(folder: Listed): Promise<void> {
 // ---- loading ----
 
 /** How often a file may be replaced while it is read. */
-const ATTEMPTS = 10
+const ATTEMPTS = 100
 
 async function loadFromOrigin(folder: FileSystemDirectoryHandle, name: string): Promise<Uint8Array<ArrayBuffer>> {
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const handle = await folder.getFileHandle(name)
     try {
-      return new Uint8Array(await (await handle.getFile()).arrayBuffer())
+      const file = await handle.getFile()
+      const bytes = new Uint8Array(await file.arrayBuffer())
+      // Of a file that was replaced meanwhile, WebKit gives the new bytes in the length of the old ones.
+      const now = await handle.getFile()
+      if (now.size === file.size && now.lastModified === file.lastModified) return bytes
     } catch (error) {
-      // What Chromium and Firefox say of a file that was replaced since getFile().
-      if (attempt < ATTEMPTS && ['NotReadableError', 'AbortError', 'NotFoundError'].some((n) => isNamed(error, n)))
-        continue
-      throw error
+      // And Chromium, Firefox throw one of these.
+      if (!['NotReadableError', 'AbortError', 'NotFoundError'].some((known) => isNamed(error, known))) throw error
     }
   }
+  throw new Failure({ what: 'it is written again and again, or cannot be read', cure: 'try again later' })
 }

@@ -57,7 +57,7 @@ export const browsers = [
     version: async () => (await run(xvfb, ['-a', MINI_BROWSER, '--version'])).match(/[\d.]+/)[0],
     start: (url, profile) => startWebKit(profile, '--private', url),
     storing: (url, profile) => startWebKit(profile, `--features=${FEATURES.map((name) => `+${name}`)}`, url),
-    lacks: /^worker of an older WebKit: .*NotSupportedError/,
+    lacks: /^worker of an older WebKit: /,
   },
 ]
 
