@@ -1,8 +1,8 @@
 // Batch normalisation (Ioffe & Szegedy, 2015) of x (n x c x hw), each channel over its m = n * hw values; hw = 1 for
-// (N, D), which features.ts does. With `relu`, y = max(0, ...) in the same pass, and backward takes the sign of y from x
+// (N, D), which batch-norm-features.ts does. With `relu`, y = max(0, ...) in the same pass, and backward takes the sign of y from x
 // again.
 
-import { featureGradients, normalizeFeatures } from './features'
+import { featureGradients, normalizeFeatures } from './batch-norm-features'
 import { SIZE } from './float'
 import { gradientRows, inverseDeviation, keepStatistics, moments, normalizeRows, sumGradients } from './norm'
 

@@ -157,6 +157,7 @@ const table = 'a,b,c\n1,2,x\n3,4,y\n'
 
 const CALLS: Readonly<Record<string, Call>> = {
   augment: call(d.augment, () => [[data.horizontalFlip()], {}], 1, 'seed'),
+  channelsFirst: call(d.channelsFirst, () => [new Uint8Array(12), [2, 2, 3], {}], 2, 'keep'),
   colorJitter: call(augmented(d.colorJitter), () => [{}], 0, 'brightness contrast saturation hue max'),
   cutout: call(augmented(d.cutout), () => [{ size: 1 }], 0, 'size p fill'),
   horizontalFlip: call(augmented(d.horizontalFlip), () => [{}], 0, 'p'),

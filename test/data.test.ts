@@ -4,7 +4,15 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { loadMnist } from '../examples/mnist-data.js'
 import { FileError, PlanError, createRandom, dense, sequential, sgd, softmaxCrossEntropy } from '../src/entries/index'
-import { type CsvOptions, readCifar10, readCifar100, readCsv, readIdx, readMnist } from '../src/entries/data'
+import {
+  channelsFirst,
+  type CsvOptions,
+  readCifar10,
+  readCifar100,
+  readCsv,
+  readIdx,
+  readMnist,
+} from '../src/entries/data'
 
 const GZIP = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0)
 const text = (string: string) => new TextEncoder().encode(string)
@@ -459,6 +467,46 @@ describe('readCsv', () => {
       }),
       { numRuns: 2000 },
     )
+  })
+})
+
+describe('channelsFirst', () => {
+  // Two pictures of 2 x 3 pixels; the value of a channel tells where it is: picture, row, column, channel.
+  const value = (n: number, i: number, j: number, c: number) => 64 * n + 16 * i + 4 * j + c
+  const pictures = (channels: number) =>
+    Array.from({ length: 2 * 6 * channels }, (_, at) => {
+      const pixel = Math.floor(at / channels)
+      return value(Math.floor(pixel / 6), Math.floor((pixel % 6) / 3), pixel % 3, at % channels)
+    })
+
+  test.each([
+    [4, undefined],
+    [4, 3],
+    [4, 1],
+    [1, undefined],
+  ])('of %d channels, of which %s are kept', (channels, keep) => {
+    for (const Kind of [Uint8Array, Uint8ClampedArray, Float32Array, Float64Array, Int16Array]) {
+      const x = Kind.from(pictures(channels))
+      const y = channelsFirst(x, [2, 3, channels], { keep })
+      expect(y).toBeInstanceOf(Kind)
+      const expected = []
+      for (let n = 0; n < 2; n++)
+        for (let c = 0; c < (keep ?? channels); c++)
+          for (let i = 0; i < 2; i++) for (let j = 0; j < 3; j++) expected.push(value(n, i, j, c))
+      expect([...y]).toEqual(expected)
+    }
+    const { constructor } = channelsFirst(Buffer.from(pictures(channels)), [2, 3, channels])
+    expect(constructor).toBe(Uint8Array)
+  })
+
+  test('says what it cannot take', () => {
+    const x = new Uint8Array(24)
+    expect(() => channelsFirst(x, [2, 5, 3])).toThrow(/^channelsFirst: 24 values are no whole pictures of 2 x 5 x 3$/)
+    expect(() => channelsFirst(x, [2, 3] as never)).toThrow(/^channelsFirst: shape must be \[height, width, channels\]/)
+    expect(() => channelsFirst(x, [2, 3, 4], { keep: 5 })).toThrow(
+      /^channelsFirst: keep must be an integer of at most 4/,
+    )
+    expect(() => channelsFirst([1, 2, 3] as never, [1, 1, 3])).toThrow(/^channelsFirst: want a typed array of numbers/)
   })
 })
 

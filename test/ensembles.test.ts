@@ -1,16 +1,21 @@
 // Several models that answer together: means against their definition, weights that are put aside and come back.
-import { createModel } from '../src/model/create'
 import type { Tensor } from '../src/tensor'
 import { describe, expect, test } from 'vitest'
 import {
   DataError,
+  type Ensemble,
+  type Loss,
+  type Model,
   PlanError,
   adam,
   averageWeights,
   batchNorm,
   binaryCrossEntropy,
+  createModel,
   dense,
   ensemble,
+  hinge,
+  meanSquaredError,
   relu,
   sequential,
   snapshot,
@@ -93,6 +98,144 @@ describe('ensemble', () => {
   })
 })
 
+describe('ensemble, by the loss of its members', () => {
+  const sigmoid = (z: number) => 1 / (1 + Math.exp(-z))
+  /** Which of the rows have a first value above 0, in each of so many columns. */
+  const yes = (columns: number) =>
+    Float64Array.from({ length: 20 * columns }, (_, i) => Number(x[4 * Math.floor(i / columns)] > 0))
+  const models = async (outputs: number, loss: Loss, optimizer = adam({ learningRate: 0.05 })) => {
+    const all = await Promise.all(
+      [1, 2, 3].map((seed) => createModel(dense(outputs), { input: [4], batch: 8, loss, optimizer, seed })),
+    )
+    return all as Model[]
+  }
+
+  test.each([1, 3])('binary cross-entropy of %d outputs: a sigmoid of each value', async (outputs) => {
+    const members = await models(outputs, binaryCrossEntropy())
+    const targets = yes(outputs)
+    for (const model of members) await model.fit({ x, y: targets }, { epochs: 4 })
+    const scores = members.map((model) => model.predict(x).data)
+    const mean = Array.from(targets, (_, i) => scores.reduce((sum, z) => sum + sigmoid(z[i]) / 3, 0))
+    const together = ensemble(members)
+    const { shape, data } = together.predict(x)
+    expect(shape).toEqual([20, outputs])
+    mean.forEach((p, i) => expect(data[i]).toBeCloseTo(p, 14))
+    expect(new Set(data).size).toBeGreaterThan(10)
+    const { loss, accuracy } = together.evaluate({ x, y: targets })
+    const naive = mean.reduce((sum, p, i) => sum - Math.log(targets[i] ? p : 1 - p), 0) / mean.length
+    expect(loss).toBeCloseTo(naive, 12)
+    expect(accuracy).toBe(mean.filter((p, i) => p > 0.5 === targets[i] > 0.5).length / mean.length)
+    expect(accuracy).toBeGreaterThan(0.7)
+    // Of one model it is what that says itself.
+    const own = members[0].evaluate({ x, y: targets })
+    const alone = ensemble([members[0]]).evaluate({ x, y: targets })
+    expect(alone.loss).toBeCloseTo(own.loss, 13)
+    expect(alone.accuracy).toBeCloseTo(own.accuracy, 14)
+
+    const votes = ensemble(members, { combine: 'votes' })
+    const share = Array.from(targets, (_, i) => scores.filter((z) => z[i] > 0).length / 3)
+    votes.predict(x).data.forEach((v, i) => expect(v).toBeCloseTo(share[i], 15))
+    const voted = share.filter((v, i) => v > 0.5 === targets[i] > 0.5).length / share.length
+    expect(votes.evaluate({ x, y: targets })).toEqual({ loss: NaN, accuracy: voted })
+    const raw = ensemble(members, { combine: 'values' })
+    const sums = Array.from(targets, (_, i) => scores.reduce((sum, z) => sum + z[i], 0))
+    raw.predict(x).data.forEach((v, i) => expect(v).toBeCloseTo(sums[i] / 3, 13))
+    const right = sums.filter((v, i) => v > 0 === targets[i] > 0.5).length / sums.length
+    expect(raw.evaluate({ x, y: targets })).toEqual({ loss: NaN, accuracy: right })
+  })
+
+  test('targets between yes and no, and scores so large that probabilities are 0 and 1', async () => {
+    const [model] = await models(1, binaryCrossEntropy())
+    model.parameters.weight.data.set([900, 0, 0, 0])
+    model.parameters.bias.data[0] = 0
+    const data = { x: [1, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0], y: [0, 1, 0.25] }
+    expect(ensemble([model]).evaluate(data).loss).toBeCloseTo((900 + 900 + Math.log(2)) / 3, 10)
+    expect(model.evaluate(data).loss).toBeCloseTo((900 + 900 + Math.log(2)) / 3, 10)
+    const scores = ensemble([fixed([2000, 0, 0, 0, 0, 1000], 3)])
+    expect(scores.evaluate({ x: [0], y: [1, 0] }).loss).toBeCloseTo((2000 + 1000) / 2, 10)
+  })
+
+  test('mean squared error: means of values, and their error', async () => {
+    const members = await models(2, meanSquaredError())
+    const targets = Float64Array.from({ length: 40 }, (_, i) => Math.sin(i))
+    const values = members.map((model) => model.predict(x).data)
+    const mean = Array.from(targets, (_, i) => values.reduce((sum, v) => sum + v[i] / 3, 0))
+    const { data } = ensemble(members).predict(x)
+    mean.forEach((v, i) => expect(data[i]).toBeCloseTo(v, 14))
+    const { loss, accuracy } = ensemble(members).evaluate({ x, y: targets })
+    expect(loss).toBeCloseTo(mean.reduce((sum, v, i) => sum + (v - targets[i]) ** 2, 0) / 40, 13)
+    expect(accuracy).toBeNaN()
+    expect(() => ensemble(members, { combine: 'probabilities' })).toThrow(
+      /^ensemble: meanSquaredError has no probabilities; take combine: 'values'$/,
+    )
+    expect(() => ensemble(members, { combine: 'votes' })).toThrow(/no classes to vote for/)
+  })
+
+  test('hinge: means of scores', async () => {
+    const members = await models(3, hinge())
+    const { data } = ensemble(members).predict(x)
+    const scores = members.map((model) => model.predict(x).data)
+    expect(data[7]).toBeCloseTo((scores[0][7] + scores[1][7] + scores[2][7]) / 3, 14)
+    const right = Array.from(y).filter((label, i) => {
+      const row = Array.from(data.subarray(3 * i, 3 * i + 3))
+      return row.indexOf(Math.max(...row)) === label
+    })
+    expect(ensemble(members).evaluate({ x, y })).toEqual({ loss: NaN, accuracy: right.length / 20 })
+    expect(() => ensemble(members, { combine: 'probabilities' })).toThrow(/hinge has no probabilities; .* or 'votes'$/)
+  })
+
+  test('snapshots, averaged weights and ensembles are members like the models that they are of', async () => {
+    const [a, b] = await models(1, binaryCrossEntropy())
+    const [p, q] = [a, b].map((model) => Array.from(model.predict(x).data, sigmoid))
+    const mean = Array.from(p, (v, i) => (v + q[i]) / 2)
+    const targets = yes(1)
+    for (const members of [
+      [snapshot(a), averageWeights(b)],
+      [ensemble([a]), ensemble([b])],
+      [ensemble([a, b]), snapshot(a), b],
+    ]) {
+      const { data } = ensemble(members).predict(x)
+      mean.forEach((v, i) => expect(data[i]).toBeCloseTo(v, 14))
+      const loss = mean.reduce((sum, v, i) => sum - Math.log(targets[i] ? v : 1 - v), 0) / 20
+      expect(ensemble(members).evaluate({ x, y: targets }).loss).toBeCloseTo(loss, 12)
+    }
+    // A softmax is not taken twice.
+    const classifiers = [await create(1), await create(2)]
+    const inner = ensemble(classifiers)
+    expect(ensemble([inner]).predict(x).data).toEqual(inner.predict(x).data)
+  })
+
+  test('says what does not go together', async () => {
+    const [binary] = await models(1, binaryCrossEntropy())
+    const [values] = await models(1, meanSquaredError())
+    const bare = await createModel(dense(1), { input: [4] })
+    const untyped = ensemble as (...args: unknown[]) => Ensemble
+    expect(() => ensemble([binary, values])).toThrow(
+      /^ensemble: the loss of member 1 is meanSquaredError, that of member 0 binaryCrossEntropy/,
+    )
+    expect(() => ensemble([bare]).predict(x)).toThrow(
+      /^ensemble: .* of which a softmax is always 1.*binaryCrossEntropy/,
+    )
+    expect(ensemble([bare], { combine: 'values' }).predict(x).data).toEqual(bare.predict(x).data)
+    expect(() => untyped([create(1)])).toThrow(/^ensemble: member 0 is a promise: await createModel/)
+    expect(() => untyped(binary, values)).toThrow(/^ensemble: options must be an object with combine/)
+    expect(() => untyped(binary)).toThrow(/^ensemble: wants an array of models/)
+    expect(() => untyped([binary], {}, 1)).toThrow(/^ensemble: takes 2 arguments/)
+    expect(() => ensemble([{ predict: () => 5 } as never]).predict(x)).toThrow(/^ensemble: member 0 must predict/)
+    expect(() => ensemble([binary]).evaluate({ x, y: [1] })).toThrow(/^y: 1 rows of targets for 20 rows of x/)
+    expect(() => ensemble([binary]).evaluate({ x, y: yes(1).fill(2) })).toThrow(
+      /row 0 holds 2; want targets from 0 to 1/,
+    )
+    expect(() => ensemble([binary]).evaluate({ x, y: yes(1), weight: 1 } as never)).toThrow(
+      /^ensemble.evaluate: data has 'weight', which is not read/,
+    )
+    expect(() => (snapshot as (model: unknown) => unknown)(create(1))).toThrow(/^snapshot: the model is a promise/)
+    expect(() => (averageWeights as (model: unknown) => unknown)({})).toThrow(
+      /^averageWeights: wants a model of createModel/,
+    )
+  })
+})
+
 test.each(['float64', 'float32'] as const)(
   'a snapshot answers as the model did, and leaves it alone, %s',
   async (dtype) => {
@@ -150,6 +293,18 @@ describe('averageWeights', () => {
     )
   })
 
+  test('of numbers near the ends of the range', async () => {
+    const model = await create(3)
+    const average = averageWeights(model, { decay: 1 })
+    const { data } = model.parameters['0.weight']
+    for (const value of [1.7e308, -1.7e308]) {
+      data.fill(value)
+      average.update()
+    }
+    average.swap()
+    expect(data[0]).toBe(0)
+  })
+
   test('before an update is the model as it was', async () => {
     const model = await create(4)
     const average = averageWeights(model)
@@ -157,42 +312,5 @@ describe('averageWeights', () => {
     await model.fit({ x, y })
     expect(average.predict(x).data).toEqual(data)
     expect(() => averageWeights(model, { decay: 1.5 })).toThrow(/^averageWeights: decay must be/)
-  })
-})
-
-describe('one output', () => {
-  const rows = 60
-  const { x } = randomData(rows, 4, 2)
-  const yes = Array.from({ length: rows }, (_, i) => (x[4 * i] + x[4 * i + 1] > 0 ? 1 : 0))
-
-  test('probabilities are those of the sigmoid, and answers are not all yes', async () => {
-    const members = await Promise.all(
-      [1, 2, 3].map(async (seed) => {
-        const model = await createModel(dense(1), {
-          input: [4],
-          batch: 20,
-          seed,
-          loss: binaryCrossEntropy(),
-          optimizer: adam({ learningRate: 0.1 }),
-        })
-        await model.fit({ x, y: yes }, { epochs: 20 })
-        return model
-      }),
-    )
-    const mean = Array.from({ length: rows }, (_, i) =>
-      members.reduce((sum, m) => sum + 1 / (1 + Math.exp(-m.predict(x).data[i])) / 3, 0),
-    )
-    for (const all of [members, members.map((model) => snapshot(model))]) {
-      const joined = ensemble(all)
-      joined.predict(x).data.forEach((p, i) => expect(p).toBeCloseTo(mean[i], 12))
-      const { loss, accuracy } = joined.evaluate({ x, y: yes })
-      const right = mean.filter((p, i) => p > 0.5 === yes[i] > 0.5).length
-      expect(accuracy).toBeCloseTo(right / rows, 12)
-      expect(accuracy).toBeGreaterThan(0.9)
-      const naive = mean.reduce((sum, p, i) => sum - Math.log(yes[i] ? p : 1 - p) / rows, 0)
-      expect(loss).toBeCloseTo(naive, 12)
-    }
-    const votes = ensemble(members, { combine: 'votes' }).predict(x).data
-    expect(new Set(votes).has(0)).toBe(true)
   })
 })

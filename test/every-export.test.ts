@@ -125,6 +125,7 @@ const architectureRows: Rows = Object.fromEntries(Object.keys(architectures).map
 
 const dataRows: Rows = {
   augment: () => ({ args: [[data.horizontalFlip()], {}], options: 1 }),
+  channelsFirst: () => ({ args: [new Uint8Array(12), [2, 2, 3], {}], options: 2 }),
   colorJitter: only({ brightness: 0.5 }),
   cutout: only({ size: 2 }),
   horizontalFlip: only(),

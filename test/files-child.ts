@@ -1,19 +1,20 @@
-// A process that saves files, for files.test.ts, which bundles it, starts it, and kills it.
+// A process that saves files, for tests that start it, and kill it.
 //
 //   loop FILE BYTES PAUSE TIMES   contents 0, 1, 2, … of so many bytes; a PAUSE of -1: as fast as it can, else in small
 //                                 pieces with so many milliseconds between them. Prints a line when it begins, one at
 //                                 its end.
-//   save FILE BYTES               once; prints what it throws as JSON
+//   save FILE BYTES, load FILE    once; prints what it throws as JSON
 import { setTimeout } from 'node:timers/promises'
-import { saveFile } from '../src/entries/files'
+import { loadFile, saveFile } from '../src/entries/files'
 import { saveToDisk } from '../src/io/disk'
 import { contentOf } from './files-content'
 
 const [command, file, bytes, pause, times] = process.argv.slice(2)
 const PIECES = 16
 
-if (command === 'save') {
-  await saveFile(file, contentOf(1, Number(bytes))).then(
+if (command !== 'loop') {
+  const result: Promise<unknown> = command === 'save' ? saveFile(file, contentOf(1, Number(bytes))) : loadFile(file)
+  await result.then(
     () => console.log('{}'),
     ({ name, message }: Error) => console.log(JSON.stringify({ name, message })),
   )

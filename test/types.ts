@@ -253,6 +253,9 @@ export async function numbers(): Promise<void> {
     { x, y },
     { epochs: Infinity, dropLast: true, validation: false, onBatch: ({ batchLoss }) => batchLoss > 1 },
   )
+  // A chart whose push gives a number, say.
+  const losses: number[] = []
+  void double.fit({ x: [1, 2, 3, 4], y: [0] }, { onBatch: ({ batchLoss }) => losses.push(batchLoss) })
   history.stopped satisfies 'end' | 'signal' | 'callback' | 'earlyStopping' | 'diverged'
   history.diverged?.text satisfies string | undefined
   // @ts-expect-error

@@ -17,15 +17,8 @@ export { type Babysitting, type Check, type WeightStatistics, babysit } from '..
 export { type Data, type Labels, type Numbers } from '../data/batches'
 export { type DataSplit, splitData } from '../data/split'
 export type { WasmSource } from '../engine/engine'
-export {
-  type AveragedWeights,
-  type Ensemble,
-  type Predictor,
-  type Weights,
-  averageWeights,
-  ensemble,
-  snapshot,
-} from '../study/ensembles'
+export { type Ensemble, type Predictor, ensemble } from '../study/ensembles'
+export { type AveragedWeights, type Weights, averageWeights, snapshot } from '../study/weights'
 export { DataError, FileError, PlanError } from '../errors'
 export { type AsyncBatches, type Batches } from '../training/feed'
 export type { EvaluateOptions, Evaluation } from '../training/evaluate'
@@ -94,4 +87,3 @@ export {
   timeDecay,
   warmup,
 } from '../schedules'
-export type { Overfit } from '../study/trial'

@@ -129,8 +129,9 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     pass: ownPass,
     ownPass,
     fitting: false,
+    stepping: false,
     closed: false,
-    undo: { liveBuffers, buffers: liveBuffers.slice(), gradients: undefined, all: undefined },
+    undo: { liveBuffers, buffers: liveBuffers.slice(), gradients: undefined, all: undefined, step: {} },
     objective: undefined as never,
   }
   Object.assign(core, { objective: createObjective(core) })

@@ -8,7 +8,7 @@ import type { Loss } from '../plan/plan'
 import type { Value } from '../plan/value'
 import type { Schedule } from '../schedules'
 import type { DType, Tensor } from '../tensor'
-import { type Core, needLoss, needOpen, needOptimizer, needTraining, viewOf } from '../training/core'
+import { type Core, needLoss, needNoStep, needOpen, needOptimizer, needTraining, viewOf } from '../training/core'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../training/evaluate'
 import { type AsyncBatches, type Batches, checkBatch, checkRows, loadBatch } from '../training/feed'
 import { fit } from '../training/fit'
@@ -217,6 +217,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     needTraining('trainStep', core)
     needLoss('trainStep', core)
     needOptimizer('trainStep', core)
+    needNoStep('trainStep', core)
     const data = checkRows(core, x, y)
     checkBatch('trainStep', core, data.rows)
     loadBatch(core, data, data.rows)
@@ -271,6 +272,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     needTraining('fit', core)
     needLoss('fit', core)
     needOptimizer('fit', core)
+    needNoStep('fit', core)
     if (core.fitting) throw new PlanError('fit: this model is being trained already; wait for that fit to end first')
     core.fitting = true
     resetSchedule(core)

@@ -76,6 +76,11 @@ export function titleOf({ path, kind }: Origin): string {
   return [endOf(path), kind].filter(Boolean).join(' ')
 }
 
+/** What a layer did last: relu of `conv2d + relu`. */
+export function kindOf({ kind }: Origin): string {
+  return kind.split(' + ').at(-1)!
+}
+
 /** A recorded call. */
 export interface Call extends CallOptions {
   readonly kernel: keyof Kernels | Routine

@@ -1,5 +1,5 @@
-// What CS231n teaches to look at before and while a network learns ("Babysitting the learning process"), and the mistakes
-// that it finds.
+// What CS231n teaches to look at before and while a network learns ("Babysitting the learning process"), and the
+// mistakes that it finds.
 
 import type { Data } from '../data/batches'
 import { MAX_SIZE, checkArguments, checkOptions, integer } from '../errors'
@@ -20,14 +20,14 @@ import {
   checkWeights,
   survey,
 } from './layer-checks'
-import { least, norm } from './numbers'
+import { largest, least, norm } from './numbers'
 import { checkModel, ratesOf, unchanged, sizesOf } from './passes'
 import { sampleOf } from './sample'
 import { type ActivationStatistics, inspect } from './statistics'
 import { type Pace, checkByHeart, checkRate, tryRates } from './training-checks'
-import { type Course, type Overfit, type Subject, isBroken, lossOfBatches, train } from './trial'
+import { type Course, type Subject, isBroken, lossOfBatches, train } from './trial'
 
-export type { Check, Overfit }
+export type { Check }
 
 /** One weight: how large it is, and how fast it moves. */
 export interface WeightStatistics {
@@ -56,7 +56,16 @@ export interface Babysitting {
   /** What outputs of 0 would give: ln(classes) for softmax. */
   readonly expectedLoss: number
   /** Of a few examples, before and after training on them alone. */
-  readonly overfit: Overfit
+  readonly overfit: {
+    /** How many. */
+    readonly examples: number
+    /** Steps taken. */
+    readonly steps: number
+    /** Their loss before. */
+    readonly first: number
+    /** Their loss after. */
+    readonly last: number
+  }
   /** The report in plain words, a line for each check. */
   readonly text: string
   /** The same as text. */
@@ -74,8 +83,8 @@ const LONG_STEP = 20_000
 
 /**
  * Looks for the mistakes that keep a network from learning, and says in plain words what it found: the checks that
- * CS231n teaches, and those of the data that it takes for granted. See Check for what is checked. The data are looked at
- * as a whole; the trainings are on random rows, at most 4096, drawn with `seed`, 0 unless given.
+ * CS231n teaches, and those of the data that it takes for granted. See Check for what is checked. The data are looked
+ * at as a whole; the trainings are on random rows, at most 4096, drawn with `seed`, 0 unless given.
  *
  *     console.log(babysit(model, { x, y }).text)
  *
@@ -101,18 +110,21 @@ export function babysit(
   const wanted = integer(where, 'examples', read.examples ?? 20, 1, MAX_SIZE)
   const seed = integer(where, 'seed', read.seed ?? 0, 0)
   checkModel(where, model, 'loss', 'training', 'optimizer')
-  const { rows } = checkData(where, coreOf(where, model), data)
+  const checked = checkData(where, coreOf(where, model), data)
+  const { rows } = checked
   const batch = Math.min(model.batch, rows)
   const order = createRandom(seed, 4).shuffle(Uint32Array.from({ length: rows }, (_, i) => i))
-  const most = Math.max(batch, Math.min(SAMPLED, Math.floor(VALUES / sizesOf(model).inputSize)))
-  const sample = sampleOf(where, model, data, order.subarray(0, most))
+  const { inputSize, fullBatch } = sizesOf(model)
+  // An optimizer that looks at the loss from several places wants the same rows each time.
+  const most = fullBatch ? batch : Math.max(batch, Math.min(SAMPLED, Math.floor(VALUES / inputSize)))
+  const sample = sampleOf(model, checked, order.subarray(0, most))
   const course = sizesOf(model).fullBatch || sizeOf(model) > LONG_STEP ? SHORT_COURSE : COURSE
   return unchanged(model, (passes) => {
     const { peak, first } = ratesOf(model)
     return report({
       model,
       passes,
-      data,
+      data: checked,
       rows,
       sample,
       batch,
@@ -162,6 +174,7 @@ function report(subject: Subject): Babysitting {
     ? []
     : [...promising, 10 * subject.rate, subject.rate / 10, 100 * subject.rate]
   const byHeart = checkByHeart(subject, others)
+  const learns = own.level < 0.5 * Math.min(start, chance)
 
   const checks = [
     inputs,
@@ -174,7 +187,7 @@ function report(subject: Subject): Babysitting {
     weightCheck,
     outputs,
     ...checkDead(surveyed, after, byHeart.check.ok),
-    ...checkSaturation(surveyed, after, own.level < 0.5 * Math.min(start, chance)),
+    ...checkSaturation(surveyed, after, learns),
     ...gradients,
     checkRate(subject, rates, pace, cause),
     byHeart.check,
@@ -203,28 +216,36 @@ function lookAtFirst(subject: Subject) {
   return { surveyed, layers, gradientNorms, penalty, start, initialLoss, expectedLoss }
 }
 
-/** Trains at the rate of the model, and weighs the first updates. */
+/** Trains at the rate of the model, and weighs some updates: the fifth, one in the middle, and the last. */
 function trainAndWeigh(subject: Subject, gradientNorms: ReadonlyMap<string, number>) {
-  const { model } = subject
+  const { model, steps } = subject
+  const weighed = new Set([Math.min(5, steps), (steps + 1) >> 1, steps])
   const before = new Map<string, Tensor['data']>()
   let weights: WeightStatistics[] = []
-  let pace: Pace = { ratios: [], least: NaN }
+  let pace: Pace = { ratios: [], slowest: 0, fastest: 0, last: 0 }
+  const names = Object.keys(model.gradients).filter((name) => {
+    const { shape, data } = model.parameters[name]
+    return shape.length > 1 && data.length > 1
+  })
   const own: Course = train(subject, subject.rate, (step) => {
-    if (step > 5) return
-    const moved = Object.keys(model.gradients).flatMap((name) => {
-      const { data, shape } = model.parameters[name]
-      const was = before.get(name)
-      if (shape.length < 2 || data.length < 2) return []
-      before.set(name, data.slice())
-      if (!was) return []
-      const update = norm(data.map((v, i) => v - was[i]))
-      const usual = Math.sqrt((2 * data.length) / (shape[0] + data.length / shape[0]))
-      const size = norm(was)
-      const weight = { name, norm: size, gradientNorm: gradientNorms.get(name)!, updateRatio: update / size }
-      return [{ weight, pace: update / Math.max(size, usual) }]
-    })
-    weights = moved.map(({ weight }) => weight)
-    pace = { ratios: weights.map(({ updateRatio }) => updateRatio), least: least(moved.map((one) => one.pace)) }
+    if (weighed.has(step)) {
+      const found = names.map((name) => {
+        const { data, shape } = model.parameters[name]
+        const was = before.get(name)!
+        const size = norm(was)
+        const update = norm(data.map((v, i) => v - was[i]))
+        const usual = Math.sqrt((2 * data.length) / (shape[0] + data.length / shape[0]))
+        const gradientNorm = gradientNorms.get(name)!
+        const weight: WeightStatistics = { name, norm: size, gradientNorm, updateRatio: update / size }
+        return { weight, pace: update / Math.max(size, usual) }
+      })
+      if (!weights.length) weights = found.map(({ weight }) => weight)
+      const paces = found.map((one) => one.pace)
+      const ratios = [...pace.ratios, ...found.map(({ weight }) => weight.updateRatio)]
+      const last = largest(paces)
+      pace = { ratios, slowest: Math.max(pace.slowest, least(paces)), fastest: Math.max(pace.fastest, last), last }
+    }
+    if (weighed.has(step + 1)) for (const name of names) before.set(name, model.parameters[name].data.slice())
   })
   return { own, weights, pace }
 }

@@ -5,8 +5,8 @@ export interface Check {
    * `targets`, and whether there is more than one class; whether there are enough `rows`; whether `labels` belong to
    * their rows. Of the network, as it is: the `initial loss`; what `regularisation` adds to it; `initial weights` that
    * are all the same; `outputs` that went through a softmax or sigmoid too many; `dead units`; `saturation`;
-   * `gradients` that vanish or explode. Of short trainings: the `learning rate`; whether a few examples can be learnt by
-   * heart (`overfit`).
+   * `gradients` that vanish or explode. Of short trainings: how fast `updates` let the loss fall, at this
+   * learning rate and at others; whether a few examples can be learnt by heart (`overfit`).
    */
   readonly name:
     | 'inputs'
@@ -21,7 +21,7 @@ export interface Check {
     | 'dead units'
     | 'saturation'
     | 'gradients'
-    | 'learning rate'
+    | 'updates'
     | 'overfit'
   /** Whether it is as it should be. */
   readonly ok: boolean

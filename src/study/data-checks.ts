@@ -48,8 +48,10 @@ function deviationsOf({ mean, std }: Pick<Columns, 'mean' | 'std'>): number[] {
   return Array.from(mean, (m, j) => Math.hypot(m, std[j]))
 }
 
-/** A network that begins with one of these may get inputs of any scale. */
+/** A network that begins with one of these gets inputs of another scale than they had. */
 const SCALING = /^(batchNorm|groupNorm|layerNorm|normalize)\b/
+/** After one of these it does not matter what the layer before it was multiplied by. */
+const NORMALISING = /^(batchNorm|groupNorm|layerNorm)\b/
 /** Layers that leave the scale as it is. */
 const PASSING = /^(flatten|dropout|padChannels)$/
 const STANDARDIZE = 'scale the inputs to mean 0 and standard deviation 1, with standardize() of v128/data'
@@ -60,31 +62,30 @@ const STANDARDIZE = 'scale the inputs to mean 0 and standard deviation 1, with s
  */
 export function checkInputs(given: Columns, layers: readonly ActivationStatistics[]): Check {
   const name = 'inputs'
-  const first = layers.find(({ kind }) => !PASSING.test(kind))
+  const [first, second] = layers.filter(({ kind }) => !PASSING.test(kind))
   const scaled = first && SCALING.test(first.kind) ? first.activations : undefined
+  const isNormalised = !scaled && second !== undefined && NORMALISING.test(second.kind)
   const columns = scaled ? { ...given, mean: Float64Array.of(scaled.mean), std: Float64Array.of(scaled.std) } : given
   const { mean, std } = columns
   const sizes = deviationsOf(columns)
   const top = Math.max(0, sizes.indexOf(largest(sizes)))
   const describe = (j: number) => {
-    const which = scaled ? `after ${first!.kind}` : mean.length > 1 ? `input ${j}` : 'they'
-    return `${which}: mean ${short(mean[j])}, standard deviation ${short(std[j])}`
+    const which = scaled ? `after ${first.kind}, ` : mean.length > 1 ? `input ${j}: ` : ''
+    return `${which}mean ${short(mean[j])}, standard deviation ${short(std[j])}`
   }
-  if (!(sizes[top] <= 20)) return look(name, `the inputs are not scaled, but large (${describe(top)}): ${STANDARDIZE}`)
+  const unscaled = (how: string, found: string) =>
+    look(name, `the inputs are not scaled, but ${how} (${found}): ${STANDARDIZE}`)
+  if (!isNormalised && !(sizes[top] <= 20)) return unscaled('large', describe(top))
   const offset = sizes.findIndex((size, j) => size > 5 && std[j] > 0 && Math.abs(mean[j]) > 20 * std[j])
-  if (offset >= 0) {
-    return look(name, `the inputs are not scaled, but far from 0 (${describe(offset)}): ${STANDARDIZE}`)
-  }
-  if (norm(sizes) < 0.05 && norm(sizes) > 0) {
-    return look(name, `the inputs are not scaled, but tiny (${describe(top)}): ${STANDARDIZE}`)
-  }
+  if (!isNormalised && offset >= 0) return unscaled('far from 0', describe(offset))
+  if (norm(sizes) < 0.05 && norm(sizes) > 0) return unscaled('tiny', describe(top))
   // Of many inputs, such as pixels, some hardly ever vary.
   const varying = std.filter((s) => s > 0)
-  if (!scaled && varying.length <= MANY && largest(varying) > 1000 * least(varying)) {
-    const both = `${describe(std.indexOf(least(varying)))}; ${describe(std.indexOf(largest(varying)))}`
-    return look(name, `the inputs are not scaled, but of different sizes (${both}): ${STANDARDIZE}`)
+  const [low, high] = [least(varying), largest(varying)]
+  if (!scaled && varying.length <= MANY && high > (isNormalised && high > 20 ? 20 : 1000) * low) {
+    return unscaled('of different sizes', `${describe(std.indexOf(low))}; ${describe(std.indexOf(high))}`)
   }
-  return fine(name, `the largest is ${describe(top)}`)
+  return fine(name, `the largest: ${describe(top)}`)
 }
 
 /** More inputs than anybody chose one by one. */
@@ -109,8 +110,8 @@ export function checkFeatures({ low, high }: Columns, background: number): Check
   const which = constant.length > 1 ? `inputs ${list(constant)} are` : `input ${constant[0]} is`
   return look(
     name,
-    `${which} constant (${values} in all rows), and a constant feature tells nothing: look whether it was read rightly, ` +
-      `or leave it out`,
+    `${which} constant (${values} in all rows), and a constant feature tells nothing: look whether it was read ` +
+      `rightly, or leave it out`,
   )
 }
 
@@ -157,13 +158,13 @@ export function checkTargets({ model, data, rows }: Subject): Check {
   return fine(name, found)
 }
 
-/** Whether there are enough rows: some for each class, and not hundreds of parameters for each. */
+/** Whether there are enough rows: some in all, some for each class, and not hundreds of parameters for each. */
 export function checkRows({ model, rows }: Subject): Check {
   const parameters = Object.values(model.gradients).reduce((sum, { data }) => sum + data.length, 0)
   const classes = sizesOf(model).classes || (sizesOf(model).targets === 'probabilities' ? 2 : 1)
   const each = rows / classes
   const found = `${rows} rows for ${sizesOf(model).classes ? `${classes} classes and ` : ''}${parameters} parameters`
-  if (each >= 50 || (each >= 10 && parameters <= 500 * rows)) return fine('rows', found)
+  if (each >= 50 || (rows >= 30 && each >= 10 && parameters <= 500 * rows)) return fine('rows', found)
   return look(
     'rows',
     `too little data: ${found}, which will be learnt by heart: get more, augment() them, or take a smaller network`,

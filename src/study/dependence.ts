@@ -18,8 +18,8 @@ export interface Dependence {
 
 /**
  * Compares, for n rows of d inputs and m outcomes each, how like the outcomes are where inputs are: of the nearest
- * neighbours; by the linear kernel, which sees what a linear model sees; and by a Gaussian one (Gretton et al., "A Kernel
- * Statistical Test of Independence", 2008). All with inputs scaled to unit variance, and as they are.
+ * neighbours; by the linear kernel, which sees what a linear model sees; and by a Gaussian one (Gretton et al., "A
+ * Kernel Statistical Test of Independence", 2008). All with inputs scaled to unit variance, and as they are.
  */
 export function dependence(x: Float64Array, y: Float64Array, n: number, random: Random): Dependence {
   const likeness = gram(centred(y, n), n)

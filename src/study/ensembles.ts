@@ -1,137 +1,181 @@
 // Several models, or several states of one, that answer together.
 
-import type { EvaluateOptions, Evaluation } from '../training/evaluate'
-import { type Data, type Labels, type Numbers, checkLabel } from '../data/batches'
-import type { Loss } from '../plan/plan'
-import type { Floats, Tensor } from '../tensor'
-import {
-  DataError,
-  PlanError,
-  checkArguments,
-  checkNoPromise,
-  checkOptions,
-  finite,
-  oneOf,
-  readSafely,
-  show,
-} from '../errors'
-import type { Batches } from '../training/feed'
-import { liveWeights } from '../training/state'
-import { settle } from '../training/step'
-import { log } from '../kernels/math'
+import { type Labels, type Numbers, readData, readLabels, readRows } from '../data/batches'
+import { DataError, PlanError, checkArguments, checkNoPromise, checkOptions, oneOf, readSafely, show } from '../errors'
+import { exp, log, log1p } from '../kernels/math'
 import { probabilitiesOf } from '../metrics'
-import { type Model, coreOf } from '../model/model'
+import type { Loss } from '../plan/plan'
+import { type Tensor, product } from '../tensor'
+import type { Evaluation } from '../training/evaluate'
 
 /** What answers: a model, a snapshot, averaged weights, another ensemble, or something of your own. */
 export interface Predictor {
-  /** [rows, classes] scores, or values, for any number of rows. */
+  /** [rows, ...] scores, or values, for any number of rows. */
   predict(x: Numbers): Tensor
-  /** Says how scores become probabilities; a model has it. */
+  /** Says how scores become probabilities; a model has it. They are for softmaxCrossEntropy unless given. */
   readonly loss?: Loss
 }
 
 export interface Ensemble extends Predictor {
-  /** The share of right answers, and the mean cross-entropy of mean probabilities (NaN for votes and values). */
-  evaluate(data: { readonly x: Numbers; readonly y: Labels }): Pick<Evaluation, 'loss' | 'accuracy'>
+  /** See ensemble. */
+  evaluate(data: { readonly x: Numbers; readonly y: Labels | Numbers }): Pick<Evaluation, 'loss' | 'accuracy'>
 }
 
+const KINDS = ['probabilities', 'votes', 'values'] as const
+type Combine = (typeof KINDS)[number]
+
 /**
- * One answer from several, which is right more often than each: models of other seeds or kinds, or snapshots of one
- * run. predict gives [rows, classes], the mean over the members of what `combine`, 'probabilities' unless given, says:
+ * One answer from several, which is right more often than each: models of other seeds or kinds, or snapshots of a run.
+ * predict gives [rows, ...output shape], the mean over the members of what `combine`, by their loss unless given, says:
  *
- * - `'probabilities'`: of their scores, as the loss of each takes them: softmax of a row or, for binaryCrossEntropy and for
- *   scores of one column, the sigmoid of each value
- * - `'votes'`: 1 for the class of the highest score or, where each value is a yes or no of its own, for a score above 0, so
- *   that predict gives the share of votes
- * - `'values'`: what they give, as it is: regression, or networks that end in probabilities
+ * - `'probabilities'`: what their loss makes of scores: a softmax of each row with softmaxCrossEntropy, a sigmoid of each
+ *   value with binaryCrossEntropy; these two losses ask for it
+ * - `'votes'`: 1 for the class of the highest score, or for each value that says yes with binaryCrossEntropy, so that
+ *   predict gives the share of votes
+ * - `'values'`: what they give, as it is; other losses, such as meanSquaredError and hinge, ask for it
+ *
+ * A member without a loss is taken to give scores for softmaxCrossEntropy.
  *
  *     const { accuracy } = ensemble([a, b, c]).evaluate({ x, y })
  *
- * Throws a PlanError without members, and a DataError where members give other shapes.
+ * evaluate takes y as the members' loss does, and gives the mean loss of the mean answer: the cross-entropy of mean
+ * probabilities, without class weights and smoothing, or the mean squared error of mean values; NaN for votes, and for
+ * values with another loss. The accuracy is NaN where targets are values.
+ *
+ * Throws a PlanError without members, where their losses are of different kinds, or have no probabilities where these
+ * are asked for; and a DataError where members give other shapes, or y does not fit.
  */
 export function ensemble(
   members: readonly Predictor[],
   options: { combine?: 'probabilities' | 'votes' | 'values' } = {},
 ): Ensemble {
-  checkArguments('ensemble', arguments, 2)
-  const kinds = ['probabilities', 'votes', 'values'] as const
-  const given = checkOptions('ensemble', options, ['combine'])
-  const combine = oneOf('ensemble', 'combine', given.combine ?? 'probabilities', kinds)
-  const list = readSafely('ensemble', 'the members', () => {
-    if (!Array.isArray(members) || !members.length)
-      throw new PlanError('ensemble: wants an array of models, one at least')
-    const all = Array.from(members)
-    all.forEach((member, i) => {
-      checkNoPromise('ensemble', `member ${i}`, member, 'createModel(...)')
-      if (typeof member?.predict !== 'function')
-        throw new PlanError(`ensemble: member ${i} is no model: it cannot predict`)
-    })
-    return all
+  checkArguments('ensemble', arguments, 2, 'the members come in an array')
+  const read = checkOptions('ensemble', options, ['combine'])
+  const all = readSafely('ensemble', 'the members', () => readMembers(members))
+  const [{ loss, kind, link }] = all
+  all.forEach((member, i) => {
+    if (member.kind === kind) return
+    throw new PlanError(
+      `ensemble: the loss of member ${i} is ${member.kind}, that of member 0 ${kind}; give it models of one loss`,
+    )
   })
-
-  function predict(x: Numbers): Tensor {
-    const { shape, data } = list[0].predict(x)
-    const size = data.length / shape[0]
-    const sum = new Float64Array(data.length)
-    for (let i = 0; i < list.length; i++) {
-      const answer = i ? list[i].predict(x) : { shape, data }
-      if (answer.shape.join() !== shape.join()) {
-        const shapes = `(${answer.shape.join(', ')}), member 0 (${shape.join(', ')})`
-        throw new DataError(`ensemble: member ${i} gives ${shapes}; members must answer the same question`)
-      }
-      addAnswer(combine, kindOf(list[i], size), answer.data, size, sum)
-    }
-    return { shape, data: sum.map((value) => value / list.length) }
+  const combine = oneOf('ensemble', 'combine', read.combine ?? (link ? 'probabilities' : 'values'), KINDS)
+  if (combine === 'probabilities' && !link) {
+    throw new PlanError(
+      `ensemble: ${kind} has no probabilities; take combine: 'values'${kind === 'hinge' ? " or 'votes'" : ''}`,
+    )
+  }
+  if (combine === 'votes' && kind === 'meanSquaredError') {
+    throw new PlanError(`ensemble: ${kind} has no classes to vote for; take combine: 'values'`)
   }
 
-  return {
-    predict,
-    evaluate({ x, y }) {
-      const { shape, data } = predict(x)
-      const [rows] = shape
-      const size = data.length / rows
-      const score = kindOf(list[0], size) === 'sigmoid' && combine !== 'values' ? yesOrNo : classes
-      const { loss, right } = score(data, y, rows, size)
-      return { loss: combine === 'probabilities' ? loss : NaN, accuracy: right }
+  const ask = (x: Numbers): Answers => {
+    const answers = all.map(({ predictor }, i) => readAnswer(predictor.predict(x), i))
+    const [{ shape }] = answers
+    answers.forEach((answer, i) => {
+      if (answer.shape.join() === shape.join()) return
+      const shapes = `(${answer.shape.join(', ')}), member 0 (${shape.join(', ')})`
+      throw new DataError(`ensemble: member ${i} gives ${shapes}; members must answer the same question`)
+    })
+    const size = answers[0].data.length / shape[0]
+    if (link === 'softmax' && combine !== 'values' && size < 2) {
+      throw new DataError(
+        `ensemble: members give one value for each row, of which a softmax is always 1; create models of one output ` +
+          `with binaryCrossEntropy(), or take combine: 'values'`,
+      )
+    }
+    return { shape, size, scores: answers.map(({ data }, i) => ({ data, isProbability: all[i].isProbability })) }
+  }
+
+  const own: Ensemble = {
+    loss,
+    predict(x) {
+      checkArguments('ensemble.predict', arguments, 1)
+      const answers = ask(x)
+      return { shape: answers.shape, data: meanOf(answers, combine, link) }
+    },
+    evaluate(data) {
+      checkArguments('ensemble.evaluate', arguments, 1)
+      const { x, y } = readData('ensemble.evaluate', data)
+      const answers = ask(x)
+      const mean = meanOf(answers, combine, link)
+      const isClass = link === 'softmax' || kind === 'hinge'
+      const targets = isClass
+        ? readLabels('y', y as Labels, answers.shape[0], answers.size)
+        : readTargets(y, answers, link)
+      const sides = link ? shareOfSides(mean, targets, combine) : NaN
+      return {
+        loss: lossOfMean(answers, mean, targets, combine, link, kind),
+        accuracy: isClass ? shareOfLabels(mean, targets, answers.size) : sides,
+      }
     },
   }
+  if (combine !== 'values') PROBABLE.add(own)
+  return own
 }
 
-/** How the scores of a member become probabilities; one that does not say takes one column for a yes or no. */
-function kindOf(member: Predictor, size: number): 'softmax' | 'sigmoid' {
-  return member.loss?.probabilities ?? (size === 1 ? 'sigmoid' : 'softmax')
-}
+/** Ensembles whose answers are probabilities, or shares of votes, and no scores. */
+const PROBABLE = /* @__PURE__ */ new WeakSet<Predictor>()
 
-/** Mean cross-entropy and share of right answers of rows of probabilities, against a label for each row. */
-function classes(data: Tensor['data'], y: Labels, rows: number, size: number) {
-  if (y?.length !== rows) throw new DataError(`ensemble: ${y?.length ?? typeof y} labels for ${rows} rows of x`)
-  let loss = 0
-  let right = 0
-  for (let row = 0; row < rows; row++) {
-    const label = checkLabel(y, row, size)
-    loss -= log(data[row * size + label])
-    if (largest(data, row * size, size) === label) right++
+/** A member, and what is known of its answers. */
+interface Member {
+  readonly predictor: Predictor
+  readonly loss: Loss | undefined
+  /** Of its loss. */
+  readonly kind: string
+  /** What that makes of scores before it compares them; undefined where it takes values as they are. */
+  readonly link: Link
+  readonly isProbability: boolean
+}
+type Link = 'softmax' | 'sigmoid' | undefined
+
+function readMembers(members: readonly Predictor[]): Member[] {
+  if (!Array.isArray(members) || !members.length) {
+    throw new PlanError('ensemble: wants an array of models, one at least')
   }
-  return { loss: loss / rows, right: right / rows }
-}
-
-/** The same where each value is the probability of a yes, against targets from 0 to 1. */
-function yesOrNo(data: Tensor['data'], y: Labels, rows: number, size: number) {
-  const count = rows * size
-  if (y?.length !== count) throw new DataError(`ensemble: ${y?.length ?? typeof y} targets for ${rows} rows of x`)
-  let loss = 0
-  let right = 0
-  for (let i = 0; i < count; i++) {
-    const target = Number(y[i])
-    if (!(target >= 0 && target <= 1)) {
-      throw new DataError(`y: row ${Math.floor(i / size)} holds ${show(y[i])}; want targets from 0 to 1`)
+  return Array.from(members as readonly Predictor[], (predictor, i) => {
+    checkNoPromise('ensemble', `member ${i}`, predictor, 'createModel(...)')
+    if (typeof predictor?.predict !== 'function') {
+      throw new PlanError(`ensemble: member ${i} is no model: it cannot predict, got ${show(predictor)}`)
     }
-    // A target of 0 or 1 has one part alone: the other may be 0 times an infinite logarithm.
-    if (target > 0) loss -= target * log(data[i])
-    if (target < 1) loss -= (1 - target) * log(1 - data[i])
-    if (data[i] > 0.5 === target > 0.5) right++
-  }
-  return { loss: loss / count, right: right / count }
+    const { loss } = predictor
+    const isProbability = PROBABLE.has(predictor)
+    if (loss === undefined) return { predictor, loss, kind: 'softmaxCrossEntropy', link: 'softmax', isProbability }
+    const { kind, probabilities: link } = Object(loss) as Loss
+    const known = link === undefined || link === 'softmax' || link === 'sigmoid'
+    if (typeof kind === 'string' && known) return { predictor, loss, kind, link, isProbability }
+    throw new PlanError(
+      `ensemble: the loss of member ${i} must be one, such as softmaxCrossEntropy(), got ${show(loss)}`,
+    )
+  })
+}
+
+/** A copy of what a member gave; a DataError unless it is what predict has to give. */
+function readAnswer(answer: Tensor, i: number): Tensor<'float64'> {
+  return readSafely('ensemble', `the answer of member ${i}`, () => {
+    const { shape, data } = Object(answer) as Partial<Tensor>
+    if (
+      Array.isArray(shape) &&
+      shape.length &&
+      shape.every((d) => d >= 1 && Number.isSafeInteger(d)) &&
+      data &&
+      product(shape) === data.length
+    ) {
+      return { shape: Array.from(shape as number[]), data: Float64Array.from(data) }
+    }
+    throw new DataError(`ensemble: member ${i} must predict { shape: [rows, ...], data }, got ${show(answer)}`)
+  })
+}
+
+interface Answers {
+  readonly shape: readonly number[]
+  /** Values of a row. */
+  readonly size: number
+  readonly scores: readonly Answer[]
+}
+interface Answer {
+  readonly data: Float64Array
+  readonly isProbability: boolean
 }
 
 /** The place of the first of the largest values. */
@@ -141,131 +185,94 @@ function largest(values: ArrayLike<number>, from: number, count: number): number
   return best - from
 }
 
-/** Adds to `sum` what one member answers. */
-function addAnswer(
-  combine: 'probabilities' | 'votes' | 'values',
-  kind: 'softmax' | 'sigmoid',
-  scores: Tensor['data'],
-  size: number,
-  sum: Float64Array,
-): void {
-  if (combine === 'votes') {
-    if (kind === 'sigmoid') for (let i = 0; i < sum.length; i++) sum[i] += scores[i] > 0 ? 1 : 0
-    else for (let at = 0; at < sum.length; at += size) sum[at + largest(scores, at, size)] += 1
-    return
+function meanOf({ scores, size }: Answers, combine: Combine, link: Link): Float64Array {
+  const mean = new Float64Array(scores[0].data.length)
+  for (const answer of scores) {
+    const values = combine === 'votes' ? votesOf(answer, size, link) : answer.data.slice()
+    if (combine === 'probabilities' && !answer.isProbability) probabilitiesOf(link!, values, size)
+    // Each by its share, for a sum may be more than the largest number.
+    for (let i = 0; i < mean.length; i++) mean[i] += values[i] / scores.length
   }
-  const values = Float64Array.from(scores)
-  if (combine === 'probabilities') probabilitiesOf(kind, values, size)
-  for (let i = 0; i < sum.length; i++) sum[i] += values[i]
+  return mean
 }
 
-/** A state of a model's weights that was put aside. */
-export interface Weights extends Predictor {
-  /** As Model.predict and Model.evaluate, with these weights instead of the model's own, which come back after it. */
-  predict(x: Numbers): Tensor
-  /** As Model.evaluate, with these weights. */
-  evaluate(data: Data | Batches, options?: EvaluateOptions): Evaluation
-  /** Exchanges these weights with those of the model; a second call brings everything back. Allocates nothing. */
-  swap(): void
+function votesOf({ data, isProbability }: Answer, size: number, link: Link): Float64Array {
+  if (link === 'sigmoid') return data.map((value) => Number(value > (isProbability ? 0.5 : 0)))
+  const votes = new Float64Array(data.length)
+  for (let at = 0; at < data.length; at += size) votes[at + largest(data, at, size)] = 1
+  return votes
 }
 
-/**
- * The parameters and buffers of a model as they are now. One run with a cyclic learning rate,
- * `cosineDecay({ initial, cycles })`, gives an ensemble of snapshots, one at the end of each cycle (Huang et al.,
- * "Snapshot Ensembles", 2017):
- *
- *     const members: Weights[] = []
- *     // 12 epochs of cosineDecay({ initial: 0.1, cycles: 3 }): a cycle takes 4.
- *     await model.fit(data, {
- *       epochs: 12,
- *       onEpoch({ epoch }) {
- *         if (epoch % 4 === 3) members.push(snapshot(model))
- *       },
- *     })
- *     ensemble(members).evaluate(test)
- */
-export function snapshot(model: Model<never>): Weights {
-  checkArguments('snapshot', arguments, 1)
-  const live = settledWeights('snapshot', model)
-  return putAside(
-    model,
-    live,
-    live.map((data) => data.slice()),
-  )
+function readTargets(y: Labels | Numbers, { shape, size }: Answers, link: Link): ArrayLike<number> {
+  const targets = readRows('y', y as Numbers, size, shape.slice(1), 'float64', link !== undefined)
+  const rows = targets.length / size
+  if (rows !== shape[0]) throw new DataError(`y: ${rows} rows of targets for ${shape[0]} rows of x`)
+  return targets
 }
 
-function settledWeights(where: string, model: Model<never>): readonly Floats[] {
-  const core = coreOf(where, model)
-  settle(core)
-  return liveWeights(core)
+function shareOfLabels(mean: Float64Array, labels: ArrayLike<number>, size: number): number {
+  let right = 0
+  for (let row = 0; row < labels.length; row++) if (largest(mean, row * size, size) === labels[row]) right++
+  return right / labels.length
 }
 
-function putAside(model: Model<never>, live: readonly Floats[], kept: readonly Floats[]): Weights {
-  const swap = () => {
-    // Never in the middle of a step, in which fit may pause.
-    settle(coreOf('swap', model))
-    for (let i = 0; i < live.length; i++) {
-      const a = live[i]
-      const b = kept[i]
-      for (let j = 0; j < a.length; j++) {
-        const value = a[j]
-        a[j] = b[j]
-        b[j] = value
-      }
+/** Of yes and no; scores say yes above 0, probabilities and votes above a half. */
+function shareOfSides(mean: Float64Array, targets: ArrayLike<number>, combine: Combine): number {
+  let right = 0
+  for (let i = 0; i < mean.length; i++) {
+    if (mean[i] > (combine === 'values' ? 0 : 0.5) === targets[i] > 0.5) right++
+  }
+  return right / mean.length
+}
+
+function lossOfMean(
+  answers: Answers,
+  mean: Float64Array,
+  targets: ArrayLike<number>,
+  combine: Combine,
+  link: Link,
+  kind: string,
+): number {
+  const count = targets.length
+  let loss = 0
+  if (combine === 'values' && kind === 'meanSquaredError') {
+    for (let i = 0; i < count; i++) loss += (mean[i] - targets[i]) ** 2 / count
+    return loss
+  }
+  if (combine !== 'probabilities') return NaN
+  for (let i = 0; i < count; i++) {
+    const target = targets[i]
+    if (link === 'softmax') {
+      loss -= logOfMean(answers, (one) => logOfLabel(one, i, target, answers.size))
+    } else {
+      // A target of 0 or 1 has one part alone: the other may be 0 times an infinite logarithm.
+      if (target > 0) loss -= target * logOfMean(answers, (one) => logOfSide(one, i, true))
+      if (target < 1) loss -= (1 - target) * logOfMean(answers, (one) => logOfSide(one, i, false))
     }
   }
-  const swapped = <T>(action: () => T): T => {
-    swap()
-    try {
-      return action()
-    } finally {
-      swap()
-    }
-  }
-  return {
-    swap,
-    loss: model.loss,
-    predict: (x) => swapped(() => model.predict(x)),
-    // Which says so, if there is no loss.
-    evaluate: (data, options) => swapped(() => (model as Model<'loss'>).evaluate(data, options)),
-  }
+  return loss / count
 }
 
-export interface AveragedWeights extends Weights {
-  /** Takes the model's weights, as they are now, into the average. Allocates nothing. */
-  update(): void
+/** The logarithm of a mean of probabilities from their logarithms, which do not vanish where probabilities do. */
+function logOfMean({ scores }: Answers, logOf: (member: Answer) => number): number {
+  const logs = scores.map(logOf)
+  const most = logs.reduce((a, b) => Math.max(a, b))
+  if (most === -Infinity) return most
+  return most + log(logs.reduce((sum, value) => sum + exp(value - most), 0) / logs.length)
 }
 
-/**
- * A running average of a model's parameters and buffers, which is often better than where the last step ended. After
- * the t-th update, average += (1 - d) (weights - average) with d = min(decay, (t - 1) / t) and `decay`, 0.999 unless
- * given: the plain mean of all updates until that would weigh the latest by less than 1 - decay, then an exponential
- * moving average. `decay: 1` stays the plain mean (Polyak & Juditsky, 1992; once an epoch: Izmailov et al., "Stochastic
- * Weight Averaging", 2018).
- *
- *     const average = averageWeights(model, { decay: 0.999 })
- *     await model.fit(data, { epochs: 3, onBatch: average.update })
- *     average.evaluate(test)
- *     average.swap()   // from here on the model has the averaged weights
- */
-export function averageWeights(model: Model<never>, options: { decay?: number } = {}): AveragedWeights {
-  checkArguments('averageWeights', arguments, 2)
-  const given = checkOptions('averageWeights', options, ['decay'])
-  const decay = finite('averageWeights', 'decay', given.decay ?? 0.999, 0, 1)
-  const live = settledWeights('averageWeights', model)
-  const average = live.map((data) => data.slice())
-  let updates = 0
-  return {
-    ...putAside(model, live, average),
-    update() {
-      settle(coreOf('averageWeights', model))
-      updates++
-      const rest = 1 - Math.min(decay, (updates - 1) / updates)
-      for (let i = 0; i < live.length; i++) {
-        const from = live[i]
-        const to = average[i]
-        for (let j = 0; j < from.length; j++) to[j] += rest * (from[j] - to[j])
-      }
-    },
-  }
+function logOfLabel({ data, isProbability }: Answer, row: number, label: number, size: number): number {
+  const first = row * size
+  if (isProbability) return log(data[first + label])
+  const most = data[first + largest(data, first, size)]
+  let sum = 0
+  for (let i = first; i < first + size; i++) sum += exp(data[i] - most)
+  return data[first + label] - most - log(sum)
+}
+
+/** ln σ(z), or ln σ(-z) = ln (1 - σ(z)). */
+function logOfSide({ data, isProbability }: Answer, i: number, yes: boolean): number {
+  if (isProbability) return log(yes ? data[i] : 1 - data[i])
+  const z = yes ? data[i] : -data[i]
+  return Math.min(z, 0) - log1p(exp(-Math.abs(z)))
 }

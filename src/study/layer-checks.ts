@@ -1,7 +1,7 @@
 // What babysit looks at in the layers: first values and gradients, units that cannot learn, outputs.
 
 import { sizesOf } from './passes'
-import { type Output, titleOf } from '../plan/calls'
+import { type Output, kindOf, titleOf } from '../plan/calls'
 import { type DType, product } from '../tensor'
 import { type Check, fine, look } from './check'
 import { largest, list, percent, short } from './numbers'
@@ -34,7 +34,7 @@ export function survey(subject: Subject): LayerSurvey[] {
     passes.load(sample, batch, order, i * batch)
     passes.see(batch, false, (output, values) => {
       const { layer: origin, value } = output
-      const kind = origin.kind.split(' + ').at(-1)!
+      const kind = kindOf(origin)
       let layer = layers.get(output)
       if (!layer) {
         layer = { label: titleOf(origin), kind, sumsToOne: true }
@@ -77,7 +77,7 @@ function sumToOne(values: ArrayLike<number>, n: number, shape: readonly number[]
 export function checkInitialLoss(loss: number, expected: number, targets: string, isScaled: boolean): Check {
   const name = 'initial loss'
   const near = `the loss is ${short(loss)}, outputs of 0 would give ${short(expected)}`
-  const most = targets === 'values' ? 10 * expected : 3 * expected + 3
+  const most = targets === 'values' ? 20 * expected : 3 * expected + 3
   if (!(loss <= most)) {
     return look(name, `${near}: ${isScaled ? 'take smaller initial weights' : 'scale the data, as said above'}`)
   }
@@ -126,8 +126,8 @@ export function checkWeights(subject: Subject): Check {
   if (!stuck.length) return fine(name, 'units become different')
   return look(
     name,
-    `all units of ${list(stuck)} start with the same weights (${short(value)}), so that they learn the same, or nothing: ` +
-      `initialise at random, with he() or xavier()`,
+    `all units of ${list(stuck)} start with the same weights (${short(value)}), so that they learn the same, or ` +
+      `nothing: initialise at random, with he() or xavier()`,
   )
 }
 
@@ -145,8 +145,8 @@ export function checkOutputs(subject: Subject, layers: readonly LayerSurvey[]): 
   if (layer && ends && itself) {
     return look(
       name,
-      `there is a softmax too many: what ${layer.label} gives sums up to 1, but the loss takes scores, and applies its own ` +
-        `${itself} to them: remove ${layer.label}`,
+      `there is a softmax too many: what ${layer.label} gives sums up to 1, but the loss takes scores, and applies its ` +
+        `own ${itself} to them: remove ${layer.label}`,
     )
   }
   if (layer && ends && !targetsSumToOne(subject)) {
@@ -158,15 +158,15 @@ export function checkOutputs(subject: Subject, layers: readonly LayerSurvey[]): 
   if (layer && !ends) {
     return look(
       name,
-      `there is a softmax too many: what ${layer.label} gives sums up to 1, and more layers follow, which learn little ` +
-        `from such small values: remove ${layer.label}, or take relu() instead`,
+      `there is a softmax too many: what ${layer.label} gives sums up to 1, and more layers follow, which learn ` +
+        `little from such small values: remove ${layer.label}, or take relu() instead`,
     )
   }
   if (itself && isSquashed(subject)) {
     return look(
       name,
-      `outputs lie between 0 and 1 whatever the weights are, but the loss takes scores, and applies its own ${itself} to ` +
-        `them: remove the sigmoid at the end`,
+      `outputs lie between 0 and 1 whatever the weights are, but the loss takes scores, and applies its own ` +
+        `${itself} to them: remove the sigmoid at the end`,
     )
   }
   return fine(name, 'nothing squashes them but the loss')
@@ -247,7 +247,7 @@ export function checkSaturation(
   if (!layers.length) return []
   const name = 'saturation'
   const found = `at most ${mostOf(layers)} of the values of a layer are saturated`
-  const born = layers.filter(({ first }) => first > 0.5)
+  const born = layers.filter(({ first }) => first > (learns ? 0.75 : 0.5))
   const driven = layers.filter(({ last }) => last > 0.8 && !learns)
   if (born.length) {
     return [look(name, `${found} (${labelsOf(born)}): scale the inputs, take smaller initial weights, or relu()`)]
@@ -257,8 +257,8 @@ export function checkSaturation(
 }
 
 /**
- * Gradients from the last layer to the first. Their norms count, for those of single values depend on the size of images;
- * that of the outputs themselves does not, for it depends on how small the last weights are.
+ * Gradients from the last layer to the first. Their norms count, for those of single values depend on the size of
+ * images; that of the outputs themselves does not, for it depends on how small the last weights are.
  */
 export function checkGradients(layers: readonly ActivationStatistics[]): Check[] {
   const name = 'gradients'

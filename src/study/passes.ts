@@ -1,13 +1,13 @@
 // All that the studies ask of the inside of a model, so that each of them leaves it as it was, whatever happens.
 
-import type { Data } from '../data/batches'
+import { type TypedNumbers, copyRows } from '../data/batches'
 import { type Model, coreOf } from '../model/model'
-import type { Output } from '../plan/calls'
+import { type Output, kindOf } from '../plan/calls'
 import { runLoss, weigh } from '../plan/run'
 import type { Tensor } from '../tensor'
-import { type Core, needLoss, needOptimizer, needTraining, viewOf } from '../training/core'
-import { type Checked, checkRows, loadBatch } from '../training/feed'
-import { inspect, rateRange } from '../training/inspect'
+import { needLoss, needOptimizer, needTraining, viewOf } from '../training/core'
+import { loadBatch } from '../training/feed'
+import { type See as Inspect, inspect, rateRange } from '../training/inspect'
 import { restoreState, takeState } from '../training/state'
 import { addDecay, beginForward, decayLoss, lossOfLoaded, runPass, settle } from '../training/step'
 
@@ -17,14 +17,20 @@ export interface Passes {
   reset(): void
   /** Switches what only regularises, such as dropout and l2, off until the next reset. */
   withoutRegularisation(): void
-  /** Puts n rows where the next pass finds them: order[first], order[first + 1], ..., or the first n. y may be left out. */
-  load(data: Pick<Data, 'x'> & Partial<Data>, n: number, order?: ArrayLike<number>, first?: number): void
+  /** Puts n checked rows, with their y if given, where the next pass finds them: order[first] and on, or the first n. */
+  load(data: { readonly x: TypedNumbers; readonly y?: TypedNumbers }, n: number, order?: Order, first?: number): void
   /** A training step on the n loaded rows at this learning rate. Returns their loss before it. */
   step(n: number, rate: number): number
   /** The training loss of the n loaded rows; every call is the same pass again, with the same masks of dropout. */
   loss(n: number): number
   /** Adds to the gradients those of that same pass, with what l2 and l1 add; returns the gradient of the input. */
   gradients(n: number): Tensor
+  /**
+   * The same two where `disturb` changes the values of each layer, right after they are written: as if the network were
+   * a slightly other one.
+   */
+  disturbedLoss(n: number, disturb: Disturb): number
+  disturbedGradients(n: number, disturb: Disturb): void
   /** The loss of the n loaded rows if all outputs were 0, without regularisation. */
   lossOfZeros(n: number): number
   /** What regularisation adds to the loss. */
@@ -33,19 +39,14 @@ export interface Passes {
   see(n: number, gradient: boolean, show: See): void
 }
 
+/** Numbers of rows. */
+type Order = ArrayLike<number>
+
 /** Shows the values of a layer while they are there, or the gradients by them. */
 export type See = (output: Output, values: Tensor['data'], isGradient: boolean) => void
 
-/** What has been checked of data that is loaded again and again. */
-const checked = /* @__PURE__ */ new WeakMap<object, Checked>()
-
-function checkOnce(core: Core, { x, y }: Data): Checked {
-  const known = checked.get(x)
-  if (known && known.y === y) return known
-  const found = checkRows(core, x, y)
-  checked.set(x, found)
-  return found
-}
+/** Changes the values of a layer of this kind. */
+export type Disturb = (values: Tensor['data'], kind: string) => void
 
 /**
  * Runs `study` on a model between two steps: one that fit has begun is ended first. Puts back all that training changes
@@ -63,8 +64,8 @@ export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T):
     },
     withoutRegularisation: () => void (core.regularises = false),
     load({ x, y }, n, order, first = 0) {
-      if (y) loadBatch(core, checkOnce(core, { x, y }), n, order, first)
-      else core.tensors.input.data.set(x)
+      if (y) loadBatch(core, { x, y, rows: n }, n, order, first)
+      else copyRows(x, core.input.size, core.tensors.input.data, n, order, first)
     },
     step: (n, rate) => runPass(core, n, true, rate).loss,
     loss(n) {
@@ -79,6 +80,19 @@ export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T):
       const { dtype, engine, input } = core
       const length = inputGradient ? n * input.size : 0
       return { shape: [n, ...input.shape], data: viewOf(dtype, engine.buffer, input.gradient!.pointer, length) }
+    },
+    disturbedLoss(n, disturb) {
+      core.counters.passes = next
+      inspect(core, n, false, ({ layer }, _, values) => disturb(values, kindOf(layer)))
+      return runLoss(core.run, weigh(core.run), false) + decayLoss(core)
+    },
+    disturbedGradients(n, disturb) {
+      core.counters.passes = next
+      const see: Inspect = ({ layer }, what, values) => {
+        if (what === 'activations') disturb(values, kindOf(layer))
+      }
+      inspect(core, n, true, see, core.program.inputGradient)
+      addDecay(core)
     },
     lossOfZeros(n) {
       beginForward(core, n, false)
@@ -95,6 +109,8 @@ export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T):
     return study(passes)
   } finally {
     restoreState(core, state)
+    // The values between the layers are those of the study, of which no backward pass may go on.
+    core.rows = 0
   }
 }
 

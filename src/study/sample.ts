@@ -1,23 +1,21 @@
-// Rows of a user's data, copied: read once, so that they stay what they were when they were checked.
+// Some rows of a user's data.
 
+import type { Numbers } from '../data/batches'
+import type { Model } from '../model/model'
+import type { Checked } from '../training/feed'
 import { sizesOf } from './passes'
-import type { Data, Numbers } from '../data/batches'
-import { type Model, coreOf } from '../model/model'
-import { checkData } from '../training/feed'
 
-/** Some rows, in the model's numbers. */
-export interface Sample extends Data {
+/** Some rows that have been checked. */
+export interface Sample extends Checked {
   readonly x: Float64Array
   /** Labels, or target values. */
   readonly y: Int32Array | Float64Array
-  readonly rows: number
 }
 
-/** Copies rows order[0], order[1], ... of data, or all of them, once they are known to be good. */
-export function sampleOf(where: string, model: Model<'loss'>, data: Data, order?: ArrayLike<number>): Sample {
-  const { x, y, rows } = checkData(where, coreOf(where, model), data)
+/** Copies rows order[0], order[1], ... of data. */
+export function sampleOf(model: Model<'loss'>, { x, y }: Checked, order: ArrayLike<number>): Sample {
   const { inputSize, targetSize, classes } = sizesOf(model)
-  const count = order?.length ?? rows
+  const count = order.length
   const sample = {
     x: new Float64Array(count * inputSize),
     y: classes ? new Int32Array(count) : new Float64Array(count * targetSize),
@@ -28,6 +26,6 @@ export function sampleOf(where: string, model: Model<'loss'>, data: Data, order?
   return sample
 }
 
-function copy(from: Numbers, size: number, to: Float64Array | Int32Array, order?: Numbers): void {
-  for (let i = 0; i < to.length; i++) to[i] = from[order ? order[Math.floor(i / size)] * size + (i % size) : i]
+function copy(from: Numbers, size: number, to: Float64Array | Int32Array, order: Numbers): void {
+  for (let i = 0; i < to.length; i++) to[i] = from[order[Math.floor(i / size)] * size + (i % size)]
 }

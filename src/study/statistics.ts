@@ -3,7 +3,7 @@
 import { type Labels, type Numbers, readRows } from '../data/batches'
 import { PlanError, checkArguments, checkOptions, finite, integer, numbers, show } from '../errors'
 import { type Model, coreOf } from '../model/model'
-import type { Output } from '../plan/calls'
+import { type Output, kindOf } from '../plan/calls'
 import { type Tensor, product } from '../tensor'
 import { checkBatch, checkData } from '../training/feed'
 import { moments } from './numbers'
@@ -135,7 +135,7 @@ export function inspect(
     }
     const { layer, value, beforeRelu } = output
     const activations = beforeRelu ? values.map((v) => Math.max(0, v)) : values
-    const last = layer.kind.split(' + ').at(-1)!
+    const last = kindOf(layer)
     found.set(output, {
       path: layer.path,
       kind: layer.kind,
@@ -153,7 +153,7 @@ export function saturates(kind: string): boolean {
   return SLOPES.has(kind)
 }
 
-/** The share of these outputs of units of a kind that saturates, whose slope is less than a twentieth of the steepest. */
+/** The share of outputs, of units of a kind that saturates, where the slope is below a twentieth of the steepest. */
 export function saturation(kind: string, values: Tensor['data']): number {
   const slope = SLOPES.get(kind)!
   return share(values, (v) => slope(v) < SATURATED)

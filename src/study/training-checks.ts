@@ -2,7 +2,7 @@
 
 import { type Check, fine, look } from './check'
 import { largest, least, short } from './numbers'
-import { type Course, type Overfit, type Subject, isBroken, learnByHeart, train } from './trial'
+import { type Course, type Subject, isBroken, learnByHeart, train } from './trial'
 
 /** What trainings at several rates showed. */
 export interface Rates {
@@ -17,8 +17,8 @@ export interface Rates {
 }
 
 /**
- * Trains at lower and higher rates, as far as they may tell something: a tenth in any case; less where its own rate does
- * not even come below the first loss; more where the loss is not halved.
+ * Trains at lower and higher rates, as far as they may tell something: a tenth in any case; less where its own rate
+ * does not even come below the first loss; more where the loss is not halved.
  */
 export function tryRates(subject: Subject, start: number, chance: number, own: Course): Rates {
   const others: Course[] = []
@@ -37,12 +37,18 @@ export function tryRates(subject: Subject, start: number, chance: number, own: C
   return { start, chance, own, others }
 }
 
-/** How fast the weights move. */
+/**
+ * How fast the weights move, in some steps of a training: `ratios` of updates and weights; the others where weights that
+ * are smaller than usual count as usual ones, lest first weights of nearly 0 seem to move fast.
+ */
 export interface Pace {
-  /** The first updates by the weights. */
   readonly ratios: readonly number[]
-  /** The least of them, where weights smaller than usual count as those. */
-  readonly least: number
+  /** Of the slowest weights, in their fastest step. */
+  readonly slowest: number
+  /** Of the fastest weights, in their fastest step. */
+  readonly fastest: number
+  /** Of the fastest weights, in the last step. */
+  readonly last: number
 }
 
 /**
@@ -50,45 +56,40 @@ export interface Pace {
  * learnt at any rate.
  */
 export function checkRate({ rate }: Subject, { own, others, start, chance }: Rates, pace: Pace, cause: string): Check {
-  const name = 'learning rate'
+  const name = 'updates'
+  if (rate === 0) return look(name, 'the learning rate is 0, so that nothing is learnt: raise the learning rate')
   const steps = own.losses.length
   const last = isBroken(own) ? own.losses[steps - 1] : own.level
-  const course = `at ${short(rate)} the loss goes from ${short(start)} to ${short(last)} in ${steps} steps`
   const most = largest(pace.ratios)
   const updates = pace.ratios.length
-    ? `; updates are ${short(least(pace.ratios))} to ${short(most)} of the weights`
+    ? `updates are ${short(least(pace.ratios))} to ${short(most)} of the weights; `
     : ''
+  const course =
+    `${updates}at a learning rate of ${short(rate)} the loss goes from ${short(start)} to ${short(last)} ` +
+    `in ${steps} steps`
   const rose = own.level > 1.2 * Math.max(start, chance)
-  if (rate === 0) return look(name, 'it is 0, so that nothing is learnt: raise it')
-  if (cause) {
-    return rose
-      ? look(name, `${course}: mend the ${cause} first, then choose the rate${updates}`)
-      : fine(name, course + updates)
-  }
+  if (cause) return rose ? look(name, `${course}: mend the ${cause} first, then choose the rate`) : fine(name, course)
   const best = others.length && others[0].level < own.level ? others[0] : own
+  const compared = best === own ? course : `${course}, at ${short(best.rate)} to ${short(best.level)}`
   const from = Math.min(start, chance)
   const learnt = (from - best.level) / from
-  const beside = `${course}, at ${short(best.rate)} to ${short(best.level)}`
   // At a good rate, a tenth of it is far behind after so few steps.
   const share = (from - own.level) / (from - best.level)
-  if (best.rate < rate && ((learnt > 0.05 && share < 0.6) || (learnt > 0.3 && share < 0.9))) {
-    return look(name, `${beside}: the learning rate is too high, lower it${updates}`)
-  }
-  if (rose) return look(name, `${course}: the learning rate is too high, lower it${updates}`)
-  // The fall of the loss alone does not tell: it may begin with a plateau, or with a first loss that any step mends.
-  const fall = (from - own.end) / (from - best.end)
-  const fallOfAll = (start - own.end) / (start - best.end)
-  const crawls = (fall < 0.015 && pace.least < 1e-3) || (Math.min(fall, fallOfAll) < 0.25 && pace.least < 1e-4)
+  const late = best.rate < rate && ((learnt > 0.05 && share < 0.6) || (learnt > 0.3 && share < 0.9))
+  const jumps = own.level > 0.98 * from && pace.last > 0.1
+  if (late || rose || jumps) return look(name, `${compared}: lower the learning rate, which is too high`)
+  // Neither tells by itself: a fall may begin with a plateau, or with a first loss that any step mends; and weights that
+  // move slowly may move the right way.
+  const fall = Math.max(0, Math.min((from - own.end) / (from - best.end), (start - own.end) / (start - best.end)))
+  const crawls = pace.slowest < 5e-4 && fall * pace.slowest < 5e-5
   const falls = best.rate > rate && start - best.level > 0.05 * start
-  const stands = most > 0 && most < 2e-5
-  if (stands || (falls && crawls)) {
-    return look(name, `${best === own ? course : beside}: the learning rate is too low, raise it${updates}`)
-  }
-  return fine(name, course + updates)
+  const stands = pace.fastest > 0 && pace.fastest < 5e-5
+  if (stands || (falls && crawls)) return look(name, `${compared}: raise the learning rate, which is too low`)
+  return fine(name, course)
 }
 
 /** What learning by heart came to at the rate of the model or, if that is not enough, at others. */
-export function checkByHeart(subject: Subject, others: readonly number[]): { check: Check; overfit: Overfit } {
+export function checkByHeart(subject: Subject, others: readonly number[]) {
   let best = learnByHeart(subject, subject.rate)
   // Half of what guessing gives is the least that anything learnt by heart comes to; it is what slow rates reach too.
   const learnt = () => best.overfit.last <= 0.5 * best.chance
@@ -98,13 +99,14 @@ export function checkByHeart(subject: Subject, others: readonly number[]): { che
     if (again.overfit.last < best.overfit.last) best = again
   }
   const { examples, first, last, steps } = best.overfit
-  const course = `${examples} examples alone: the loss goes from ${short(first)} to ${short(last)} in ${steps} steps`
+  const at = best.rate === subject.rate ? '' : `, at a learning rate of ${short(best.rate)}`
+  const course = `${examples} examples alone: the loss goes from ${short(first)} to ${short(last)} in ${steps} steps${at}`
   const name = 'overfit'
   if (learnt()) return { check: fine(name, course), overfit: best.overfit }
   const check = look(
     name,
-    `${course}, whatever the learning rate, and should come close to 0: look at the checks above, and for a mistake in ` +
-      `the data, the labels or the network`,
+    `${course}, which is the most at any rate tried, and should come close to 0: look at the checks above, and for a ` +
+      `mistake in the data, the labels or the network`,
   )
   return { check, overfit: best.overfit }
 }

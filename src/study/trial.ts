@@ -1,8 +1,8 @@
 // Short trainings from where a model is, on a sample of its data.
 
-import type { Data } from '../data/batches'
 import type { Model } from '../model/model'
 import { createRandom } from '../random'
+import type { Checked } from '../training/feed'
 import type { Passes } from './passes'
 import type { Sample } from './sample'
 
@@ -10,8 +10,8 @@ import type { Sample } from './sample'
 export interface Subject {
   readonly model: Model
   readonly passes: Passes
-  /** All that the user gave, which has been checked. */
-  readonly data: Data
+  /** All that the user gave. */
+  readonly data: Checked
   /** How many rows that is. */
   readonly rows: number
   /** Some of them, in random order. */
@@ -55,22 +55,21 @@ export function batchesOf({ sample, seed, batch }: Pick<Subject, 'sample' | 'see
 }
 
 /**
- * Trains from the model's own state, by batches as fit would, and stops where the loss is not finite. `seeStep` is called
- * before each step, and after the last.
+ * Trains from the model's own state, by batches as fit would, and stops where the loss is not finite. `seeStep` is
+ * called before each step, and after the last.
  */
 export function train(subject: Subject, rate: number, seeStep?: (step: number) => void): Course {
   const { passes, sample, batch, steps, warmsUp } = subject
   const order = batchesOf(subject, steps)
   passes.reset()
   const losses: number[] = []
-  let step = 0
-  for (; step < steps; step++) {
+  for (let step = 0; step < steps; step++) {
     seeStep?.(step)
     passes.load(sample, batch, order, step * batch)
     losses.push(passes.step(batch, warmsUp ? rate * Math.min(1, (5 * (step + 1)) / steps) : rate))
     if (!Number.isFinite(losses[step])) break
   }
-  seeStep?.(step)
+  seeStep?.(losses.length)
   const last = losses.slice(-Math.ceil(losses.length / 5))
   const level = finiteOr(last.reduce((sum, loss) => sum + loss / last.length, 0))
   return { rate, losses, level, end: level < Infinity ? lossOfBatches(subject) : Infinity }
@@ -85,7 +84,7 @@ function finiteOr(value: number): number {
   return Number.isFinite(value) ? value : Infinity
 }
 
-/** Batches that losses before and after a training are compared on: the same ones, so that no chance is between them. */
+/** Batches on which losses before and after a training are compared: the same, so that no chance is between them. */
 const COMPARED = 10
 
 /** The mean training loss of a few batches, as the model is. */
@@ -98,18 +97,6 @@ export function lossOfBatches(subject: Subject): number {
     sum += passes.loss(batch)
   }
   return finiteOr(sum / COMPARED)
-}
-
-/** What learning a few examples by heart came to. */
-export interface Overfit {
-  /** How many. */
-  readonly examples: number
-  /** Steps taken. */
-  readonly steps: number
-  /** Their loss before. */
-  readonly first: number
-  /** Their loss after. */
-  readonly last: number
 }
 
 /** Trains on a few examples alone, without what regularises, until they are known by heart. */
@@ -126,6 +113,5 @@ export function learnByHeart({ passes, sample, examples, heartSteps }: Subject, 
     last = passes.step(examples, rate)
     if (!steps++) first = last
   } while (steps < heartSteps && last > 0.01 * chance && last < Infinity)
-  const overfit: Overfit = { examples, steps, first, last }
-  return { overfit, chance }
+  return { overfit: { examples, steps, first, last }, chance, rate }
 }

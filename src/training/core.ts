@@ -143,6 +143,8 @@ export interface Core<D extends DType = DType> {
   readonly ownPass: Pass
   /** Whether fit runs. */
   fitting: boolean
+  /** Whether a step waits for the loss of the user's. */
+  stepping: boolean
   closed: boolean
   /** What brings the model back to where it was before the pass in work. */
   readonly undo: {
@@ -153,6 +155,8 @@ export interface Core<D extends DType = DType> {
     gradients: Floats<D> | undefined
     /** All that a step changes; only where a call, or the optimizer, may leave it half done. */
     all: State | undefined
+    /** The same before a step on a loss of the user's, within which there may be passes. */
+    readonly step: { buffers?: Uint8Array; gradients?: Floats<D>; all?: State }
   }
   /** For optimizers that look at the loss from several places. */
   readonly objective: {
@@ -193,6 +197,13 @@ export function needOpen(where: string, core: Core): void {
 export function needTraining(where: string, core: Core): void {
   if (core.inference) {
     throw new PlanError(`${where}: the model was created with inference: true; create it without, to train`)
+  }
+}
+
+/** Throws where the function that was handed to step takes one itself. */
+export function needNoStep(where: string, core: Core): void {
+  if (core.stepping) {
+    throw new PlanError(`${where}: a step waits for its function, which may run passes, but take no step`)
   }
 }
 

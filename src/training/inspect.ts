@@ -2,7 +2,7 @@
 // memory.
 
 import type { Call, Output } from '../plan/calls'
-import { runCall, runLoss, weigh } from '../plan/run'
+import { runCall, runLoss, wantInput, weigh } from '../plan/run'
 import { placeOf } from '../plan/value'
 import type { Tensor } from '../tensor'
 import { type Core, needLoss, viewOf } from './core'
@@ -12,10 +12,10 @@ import { beginForward, rateAt } from './step'
 export type See = (output: Output, what: 'activations' | 'gradients', values: Tensor['data']) => void
 
 /**
- * Runs the n loaded rows forward as in training and, with `gradient`, the loss and backward, adding to the gradients; shows
- * the output of each layer, then its gradient where one is trained for.
+ * Runs the n loaded rows forward as in training and, with `gradient`, the loss and backward, with `toInput` as far as the
+ * input, adding to the gradients; shows the output of each layer, then its gradient where one is trained for.
  */
-export function inspect(core: Core, n: number, gradient: boolean, see: See): void {
+export function inspect(core: Core, n: number, gradient: boolean, see: See, toInput = false): void {
   const { program, run, engine, dtype } = core
   const show = (outputs: readonly Output[] | undefined, what: 'activations' | 'gradients') => {
     for (const output of outputs ?? []) {
@@ -37,11 +37,16 @@ export function inspect(core: Core, n: number, gradient: boolean, see: See): voi
   const last = lastWriters(core)
   const trained = program.outputs.filter(({ value }) => program.wanted(value.gradient) === 'always')
   const written = groupBy(trained, ({ value }) => last.get(value.gradient!.root))
-  runLoss(run, weigh(run), true)
-  show(written.get(program.loss), 'gradients')
-  for (const prepared of run.backward) {
-    runCall(run, prepared)
-    show(written.get(prepared.call), 'gradients')
+  wantInput(run, toInput)
+  try {
+    runLoss(run, weigh(run), true)
+    show(written.get(program.loss), 'gradients')
+    for (const prepared of run.backward) {
+      runCall(run, prepared)
+      show(written.get(prepared.call), 'gradients')
+    }
+  } finally {
+    wantInput(run, false)
   }
 }
 

@@ -8,8 +8,8 @@ import type { Core } from './core'
 import type { AsyncBatches, Batches } from './feed'
 import type { EpochResult, Progress } from './history'
 
-/** Is waited for if it gives a promise. False, or a promise of it, ends the run. */
-export type Callback<T> = (value: T) => void | boolean | Promise<void | boolean>
+/** Is waited for if it gives a promise. False, or a promise of it, ends the run; all else that it gives says nothing. */
+export type Callback<T> = (value: T) => unknown
 
 /** One, or several that are called in their order; what is false, null or undefined is left out. */
 export type Callbacks<T> = Callback<T> | false | null | readonly (Callback<T> | false | null | undefined)[]

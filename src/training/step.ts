@@ -5,7 +5,7 @@ import { DataError, PlanError, callable, note, show } from '../errors'
 import { countRight, countRightSides } from '../metrics'
 import type { Optimizer } from '../optimizers/optimizer'
 import { beginPass, runCall, runLoss, wantInput, weigh } from '../plan/run'
-import { type Core, type Pass, needOpen } from './core'
+import { type Core, type Pass, needNoStep, needOpen } from './core'
 import { restoreState, takeState } from './state'
 
 // ---- a pass, call by call ----
@@ -143,7 +143,7 @@ function undo(core: Core): void {
 /** Runs passes; should one throw, the model is as it was before them. */
 export function whole<T>(core: Core, passes: () => T): T {
   if (!core.run.mayThrow) return passes()
-  const back = keepGradients(core)
+  const back = keepGradients(core, core.undo)
   try {
     return passes()
   } catch (error) {
@@ -182,10 +182,15 @@ export function runBackward(core: Core, toInput: boolean): void {
 /** The training loss of the loaded batch; with `gradient`, adds its gradient, but for l2 and l1, to the gradients. */
 export function lossOfLoaded(core: Core, n: number, gradient: boolean, toInput = false): number {
   runForward(core, n, true)
-  wantInput(core.run, toInput)
-  const value = runLoss(core.run, weigh(core.run), gradient) + decayLoss(core)
-  if (gradient) runBackward(core, toInput)
-  return value
+  const { run } = core
+  wantInput(run, toInput)
+  try {
+    const value = runLoss(run, weigh(run), gradient) + decayLoss(core)
+    for (let i = 0; gradient && i < run.backward.length; i++) runCall(run, run.backward[i])
+    return value
+  } finally {
+    wantInput(run, false)
+  }
 }
 
 function rightOf({ loss, classes, tensors, labels, values, output }: Core, n: number): number {
@@ -260,11 +265,18 @@ export function createObjective(core: Core): Core['objective'] {
 /** A step of such an optimizer on `loss`; none if that is not finite to begin with. */
 function minimizeOn(core: Core, optimizer: Optimizer, rate: number, loss: () => number): number {
   const { objective } = core
+  const { loss: outer, passes } = objective
   objective.loss = loss
   objective.passes = core.counters.passes
-  const value = optimizer.minimize!(core.vector, rate, objective.evaluate)
-  if (Number.isFinite(value)) endStep(core, rate)
-  return value
+  try {
+    const value = optimizer.minimize!(core.vector, rate, objective.evaluate)
+    if (Number.isFinite(value)) endStep(core, rate)
+    return value
+  } finally {
+    // A study may take steps while this one waits for the loss of the user's.
+    objective.loss = outer
+    objective.passes = passes
+  }
 }
 
 function minimizeLoaded(core: Core, pass: Pass, optimizer: Optimizer, n: number): void {
@@ -285,12 +297,13 @@ function minimizeLoaded(core: Core, pass: Pass, optimizer: Optimizer, n: number)
  */
 function stepOn(core: Core, optimizer: Optimizer, evaluate: () => number): number {
   const rate = rateOf(core)
-  const back = optimizer.minimize ? keepAll(core) : keepGradients(core)
+  const back = optimizer.minimize ? keepAll(core) : keepGradients(core, core.undo.step)
   const measured = (): number => {
     const value = evaluate()
     if (typeof value === 'number') return value + decayLoss(core)
     throw new DataError(`step: the function must return the loss, a number, got ${show(value)}`)
   }
+  core.stepping = true
   try {
     if (optimizer.minimize && core.vector.count) {
       const value = minimizeOn(core, optimizer, rate, measured)
@@ -303,26 +316,31 @@ function stepOn(core: Core, optimizer: Optimizer, evaluate: () => number): numbe
   } catch (error) {
     back()
     throw error
+  } finally {
+    core.stepping = false
   }
 }
 
 /** The way back from a step of which anything may have been done. */
 function keepAll(core: Core): () => void {
-  const state = (core.undo.all = takeState(core, core.undo.all))
+  const { step } = core.undo
+  const state = (step.all = takeState(core, step.all))
   return () => restoreState(core, state)
 }
 
-/** The way back from forward and backward passes. */
-function keepGradients(core: Core): () => void {
-  const { undo, counters, allGradients } = core
+/** The way back from forward and backward passes, by copies in `kept`. */
+function keepGradients(core: Core, kept: Core['undo']['step']): () => void {
+  const { counters, allGradients } = core
+  const { liveBuffers } = core.undo
   const { passes } = counters
-  const gradients = (undo.gradients ??= allGradients.slice())
+  const gradients = (kept.gradients ??= allGradients.slice())
+  const buffers = (kept.buffers ??= liveBuffers.slice())
   gradients.set(allGradients)
-  undo.buffers.set(undo.liveBuffers)
+  buffers.set(liveBuffers)
   return () => {
     counters.passes = passes
     allGradients.set(gradients)
-    undo.liveBuffers.set(undo.buffers)
+    liveBuffers.set(buffers)
   }
 }
 
@@ -337,6 +355,7 @@ export function takeStep(core: Core, optimizer: Optimizer, evaluate: (() => numb
         `or hand in a function that fills gradients and returns the loss: step(() => loss)`,
     )
   }
+  needNoStep('step', core)
   settle(core)
   if (evaluate) return stepOn(core, optimizer, evaluate)
   if (!applyGradients(core, optimizer, rateOf(core))) {

@@ -1,0 +1,126 @@
+// States of a model's weights that were put aside: a snapshot, or an average over a run.
+
+import type { Data, Numbers } from '../data/batches'
+import { checkArguments, checkOptions, finite } from '../errors'
+import { type Model, coreOf } from '../model/model'
+import type { Floats, Tensor } from '../tensor'
+import type { EvaluateOptions, Evaluation } from '../training/evaluate'
+import type { Batches } from '../training/feed'
+import { liveWeights } from '../training/state'
+import { settle } from '../training/step'
+import type { Predictor } from './ensembles'
+
+/** A state of a model's weights that was put aside. */
+export interface Weights extends Predictor {
+  /** As Model.predict and Model.evaluate, with these weights instead of the model's own, which come back after it. */
+  predict(x: Numbers): Tensor
+  /** As Model.evaluate, with these weights. */
+  evaluate(data: Data | Batches, options?: EvaluateOptions): Evaluation
+  /** Exchanges these weights with those of the model; a second call brings everything back. Allocates nothing. */
+  swap(): void
+}
+
+/**
+ * The parameters and buffers of a model as they are now. One run with a cyclic learning rate,
+ * `cosineDecay({ initial, cycles })`, gives an ensemble of snapshots, one at the end of each cycle (Huang et al.,
+ * "Snapshot Ensembles", 2017):
+ *
+ *     const members: Weights[] = []
+ *     // 12 epochs of cosineDecay({ initial: 0.1, cycles: 3 }): a cycle takes 4.
+ *     await model.fit(data, {
+ *       epochs: 12,
+ *       onEpoch({ epoch }) {
+ *         if (epoch % 4 === 3) members.push(snapshot(model))
+ *       },
+ *     })
+ *     ensemble(members).evaluate(test)
+ */
+export function snapshot(model: Model<never>): Weights {
+  checkArguments('snapshot', arguments, 1)
+  const live = settledWeights('snapshot', model)
+  return putAside(
+    model,
+    live,
+    live.map((data) => data.slice()),
+  )
+}
+
+function settledWeights(where: string, model: Model<never>): readonly Floats[] {
+  const core = coreOf(where, model)
+  settle(core)
+  return liveWeights(core)
+}
+
+function putAside(model: Model<never>, live: readonly Floats[], kept: readonly Floats[]): Weights {
+  const swap = () => {
+    const core = coreOf('swap', model)
+    // Never in the middle of a step, in which fit may pause.
+    settle(core)
+    // The values between the layers are those of other weights, of which no backward pass may go on.
+    core.rows = 0
+    for (let i = 0; i < live.length; i++) {
+      const a = live[i]
+      const b = kept[i]
+      for (let j = 0; j < a.length; j++) {
+        const value = a[j]
+        a[j] = b[j]
+        b[j] = value
+      }
+    }
+  }
+  const swapped = <T>(action: () => T): T => {
+    swap()
+    try {
+      return action()
+    } finally {
+      swap()
+    }
+  }
+  return {
+    swap,
+    loss: model.loss,
+    predict: (x) => swapped(() => model.predict(x)),
+    // Which says so, if there is no loss.
+    evaluate: (data, options) => swapped(() => (model as Model<'loss'>).evaluate(data, options)),
+  }
+}
+
+export interface AveragedWeights extends Weights {
+  /** Takes the model's weights, as they are now, into the average. Allocates nothing. */
+  update(): void
+}
+
+/**
+ * A running average of a model's parameters and buffers, which is often better than where the last step ended. After
+ * the t-th update, average += (1 - d) (weights - average) with d = min(decay, (t - 1) / t) and `decay`, 0.999 unless
+ * given: the plain mean of all updates until that would weigh the latest by less than 1 - decay, then an exponential
+ * moving average. `decay: 1` stays the plain mean (Polyak & Juditsky, 1992; once an epoch: Izmailov et al., "Stochastic
+ * Weight Averaging", 2018).
+ *
+ *     const average = averageWeights(model, { decay: 0.999 })
+ *     await model.fit(data, { epochs: 3, onBatch: average.update })
+ *     average.evaluate(test)
+ *     average.swap()   // from here on the model has the averaged weights
+ */
+export function averageWeights(model: Model<never>, options: { decay?: number } = {}): AveragedWeights {
+  checkArguments('averageWeights', arguments, 2)
+  const given = checkOptions('averageWeights', options, ['decay'])
+  const decay = finite('averageWeights', 'decay', given.decay ?? 0.999, 0, 1)
+  const live = settledWeights('averageWeights', model)
+  const average = live.map((data) => data.slice())
+  let updates = 0
+  return {
+    ...putAside(model, live, average),
+    update() {
+      settle(coreOf('averageWeights', model))
+      updates++
+      const share = Math.min(decay, (updates - 1) / updates)
+      for (let i = 0; i < live.length; i++) {
+        const from = live[i]
+        const to = average[i]
+        // Not by their difference, which may be more than the largest number.
+        for (let j = 0; j < from.length; j++) to[j] = share * to[j] + (1 - share) * from[j]
+      }
+    },
+  }
+}
