@@ -1,8 +1,9 @@
 // Files of browsers: those of the page's origin, in its origin private file system.
 //
-// A file is written under a temporary name in the same folder, flushed where the browser lets us, and moved over the old
-// one in one step. Workers have a file that can be flushed (createSyncAccessHandle); pages, and workers of WebKitGTK,
-// have a stream, which the browser brings to the disk when it sees fit (createWritable).
+// A file is written under a temporary name in the same folder and moved over the old one. That is one step where nothing
+// is killed; a Firefox that is killed meanwhile may have an empty file, or none (7 of 20 kills; and one of 20 where the
+// stream of createWritable replaces the file). So there is a second copy first, the journal, with a checksum behind the
+// bytes: where that is whole, it is the file, whatever happened to the other.
 
 import { FileError } from '../errors'
 import { type FileHost, type Problem, fileError } from './file-host'
@@ -38,9 +39,10 @@ export const host: FileHost = {
     if (own === '..' || parts.includes('..')) {
       throw fileError(where, name, { what: 'nothing is above the storage of a page', cure: "give a path without '..'" })
     }
+    const path = [...parts, own].join('/')
     return {
-      path: [...parts, own].join('/'),
-      save: (bytes) => run(async () => saveToOrigin(await folderOf(parts), own, bytes)),
+      path,
+      save: (bytes) => run(async () => saveToOrigin(await folderOf(parts), path, own, bytes)),
       load: () => run(async () => loadFromOrigin(await folderOf(parts), own)),
     }
   },
@@ -87,7 +89,7 @@ function problemOf(where: string, error: unknown): Problem {
 
 // ---- folders ----
 
-async function folderOf(parts: readonly string[]): Promise<FileSystemDirectoryHandle> {
+async function folderOf(parts: readonly string[]): Promise<Listed> {
   // Not there without https, nor in a browser that has no such files, nor in a host that is no browser.
   const storage = (globalThis.navigator as Partial<Navigator> | undefined)?.storage as
     Partial<StorageManager> | undefined
@@ -113,7 +115,7 @@ async function folderOf(parts: readonly string[]): Promise<FileSystemDirectoryHa
       throw error
     }
   }
-  return folder
+  return folder as Listed
 }
 
 function isNamed(error: unknown, name: string): boolean {
@@ -122,49 +124,71 @@ function isNamed(error: unknown, name: string): boolean {
 
 // ---- saving ----
 
-/** Temporary names. Whoever writes to such a file holds a lock of its name, which the browser frees when he ends. */
-const TEMPORARY = /^\.v128-[0-9a-f-]{36}\.tmp/
-
-/** Whether the function createSyncAccessHandle has something behind it: not so in WebKitGTK. */
+/** Whether a file can be flushed: WebKitGTK has the function for it, but nothing behind it. */
 let flushing = true
 
-async function saveToOrigin(folder: FileSystemDirectoryHandle, name: string, bytes: Uint8Array<ArrayBuffer>) {
-  // Some browsers move a file over a folder, and the folder is gone.
-  await folder.getFileHandle(name).catch((error: unknown) => {
-    if (!isNamed(error, 'NotFoundError')) throw error
+async function saveToOrigin(folder: Listed, path: string, name: string, bytes: Uint8Array<ArrayBuffer>) {
+  // One page or worker at a time; what has ended holds the lock no more.
+  await navigator.locks.request(`v128 ${path}`, async () => {
+    // Some browsers move a file over a folder, and the folder is gone.
+    await folder.getFileHandle(name).catch((error: unknown) => {
+      if (!isNamed(error, 'NotFoundError')) throw error
+    })
+    const { prefix, journal } = await ownNames(name)
+    const left = await readJournal(folder, journal)
+    await removeOwn(folder, prefix, left && journal)
+    // The file that a killed page saved last, before its journal is written over.
+    if (left) await move(await writeTemporary(folder, prefix, left), folder, name)
+    try {
+      const temporary = await writeTemporary(folder, prefix, bytes)
+      await write(await folder.getFileHandle(journal, { create: true }), await withChecksum(bytes))
+      await move(temporary, folder, name)
+    } catch (error) {
+      // Without a journal, the old file is the file.
+      await removeOwn(folder, prefix)
+      throw error
+    }
+    await folder.removeEntry(journal)
   })
-  await removeLeftovers(folder as Listed)
+}
+
+/** How the names of all begin that belongs to a file, and the name of its journal; of a length of their own. */
+async function ownNames(name: string): Promise<{ prefix: string; journal: string }> {
+  const hash = await checksum(new TextEncoder().encode(name))
+  const hex = Array.from(hash.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return { prefix: `.v128-${hex}-`, journal: `.v128-${hex}-new` }
+}
+
+/** Removes what a killed page left of a file, and what its browser left of that, which has longer names. */
+async function removeOwn(folder: Listed, prefix: string, but?: string): Promise<void> {
+  const names: string[] = []
+  for await (const name of folder.keys()) if (name.startsWith(prefix) && name !== but) names.push(name)
+  // What cannot be removed now is by a later call.
+  for (const name of names) await folder.removeEntry(name).catch(() => {})
+}
+
+async function writeTemporary(folder: Listed, prefix: string, bytes: Uint8Array<ArrayBuffer>): Promise<Movable> {
+  const make = () => folder.getFileHandle(prefix + crypto.randomUUID(), { create: true })
+  const file = await make()
   try {
-    await replace(folder, name, bytes)
+    await write(file, bytes)
+    return file
   } catch (error) {
     if (!flushing || !isNamed(error, 'NotSupportedError')) throw error
     flushing = false
-    // With a file of its own: this one takes nothing any more.
-    await replace(folder, name, bytes)
+    // Another file: that one takes nothing any more.
+    const next = await make()
+    await write(next, bytes)
+    return next
   }
 }
 
-async function replace(folder: FileSystemDirectoryHandle, name: string, bytes: Uint8Array<ArrayBuffer>) {
-  const temporary = `.v128-${crypto.randomUUID()}.tmp`
-  await navigator.locks.request(temporary, async () => {
-    try {
-      const file: Movable = await folder.getFileHandle(temporary, { create: true })
-      const write = wayOf(file)
-      await write(file, bytes)
-      await file.move!(folder, name)
-    } catch (error) {
-      await folder.removeEntry(temporary).catch(() => {})
-      throw error
-    }
-  })
-}
-
-type Write = (file: Movable, bytes: Uint8Array<ArrayBuffer>) => Promise<void>
-
-/** How this browser writes a file. */
-function wayOf(file: Movable): Write {
-  if (file.move && file.createSyncAccessHandle && flushing) return writeFlushed
-  if (file.move && (file as Partial<Movable>).createWritable) return writeStream
+async function write(file: Movable, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  if (file.move && file.createSyncAccessHandle && flushing)
+    return writeFlushed(await file.createSyncAccessHandle(), bytes)
+  if (file.move && typeof (file as Partial<Movable>).createWritable === 'function') {
+    return writeStream(await file.createWritable(), bytes)
+  }
   const [what, cure] =
     typeof document === 'undefined'
       ? ['this browser cannot', 'take a newer one']
@@ -172,8 +196,7 @@ function wayOf(file: Movable): Write {
   throw new Failure({ what: `${what} write a file whole or not at all`, cure })
 }
 
-const writeStream: Write = async (file, bytes) => {
-  const stream = await file.createWritable()
+async function writeStream(stream: FileSystemWritableFileStream, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
   try {
     await stream.write(bytes)
   } catch (error) {
@@ -183,30 +206,51 @@ const writeStream: Write = async (file, bytes) => {
   await stream.close()
 }
 
-const writeFlushed: Write = async (file, bytes) => {
-  const access = await file.createSyncAccessHandle!()
+function writeFlushed(file: SyncAccess, bytes: Uint8Array<ArrayBuffer>): void {
   try {
     for (let at = 0; at < bytes.length;) {
-      const written = access.write(bytes.subarray(at), { at })
+      const written = file.write(bytes.subarray(at), { at })
       if (written === 0) throw new Failure(PROBLEMS.QuotaExceededError)
       at += written
     }
-    access.flush()
+    file.flush()
   } finally {
-    access.close()
+    file.close()
   }
 }
 
-/** Removes the temporary files of pages and workers that have ended. */
-async function removeLeftovers(folder: Listed): Promise<void> {
-  for await (const name of folder.keys()) {
-    if (!TEMPORARY.test(name)) continue
-    const [lock] = TEMPORARY.exec(name)!
-    await navigator.locks.request(lock, { ifAvailable: true }, async (held) => {
-      // It cannot be removed while another page does so.
-      if (held) await folder.removeEntry(name).catch(() => {})
-    })
+async function move(file: Movable, folder: Listed, name: string): Promise<void> {
+  await file.move?.(folder, name)
+}
+
+// ---- the journal: the bytes of a file, and their SHA-256 ----
+
+const CHECKSUM = 32
+
+async function checksum(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+}
+
+async function withChecksum(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const both = new Uint8Array(bytes.length + CHECKSUM)
+  both.set(bytes)
+  both.set(await checksum(bytes), bytes.length)
+  return both
+}
+
+/** The bytes of a journal that is whole; undefined if there is none. */
+async function readJournal(folder: Listed, journal: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  let both: Uint8Array<ArrayBuffer>
+  try {
+    both = await read(folder, journal)
+  } catch (error) {
+    if (isNamed(error, 'NotFoundError')) return undefined
+    throw error
   }
+  if (both.length < CHECKSUM) return undefined
+  const bytes = both.slice(0, -CHECKSUM)
+  const sum = await checksum(bytes)
+  return sum.every((byte, i) => byte === both[bytes.length + i]) ? bytes : undefined
 }
 
 // ---- loading ----
@@ -214,7 +258,12 @@ async function removeLeftovers(folder: Listed): Promise<void> {
 /** How often a file may be replaced while it is read. */
 const ATTEMPTS = 100
 
-async function loadFromOrigin(folder: FileSystemDirectoryHandle, name: string): Promise<Uint8Array<ArrayBuffer>> {
+async function loadFromOrigin(folder: Listed, name: string): Promise<Uint8Array<ArrayBuffer>> {
+  const { journal } = await ownNames(name)
+  return (await readJournal(folder, journal)) ?? (await read(folder, name))
+}
+
+async function read(folder: Listed, name: string): Promise<Uint8Array<ArrayBuffer>> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const handle = await folder.getFileHandle(name)
     try {
