@@ -34,7 +34,7 @@ export function checkArguments(where: string, args: ArrayLike<unknown>, most: nu
     if (i === most && isPlain(surplus)) {
       const [key] = readSafely(where, 'options', () => Object.keys(surplus))
       if (key === undefined) continue
-      if (!most) throw new PlanError(`${where}: unknown option ${quote(key)}; it has no options`)
+      if (!most) throw unknownOption(where, key, 'it has no options')
     }
     const takes = most === 1 ? 'one argument' : `${most || 'no'} arguments`
     throw new PlanError(
@@ -53,23 +53,24 @@ export function checkOptions<T extends object>(where: string, options: T, allowe
       throw new PlanError(`${where}: options must be an object with ${list(allowed)}, got ${show(options)}`)
     }
     for (const key of Object.keys(options)) {
-      if (!allowed.includes(key))
-        throw new PlanError(`${where}: unknown option ${quote(key)}; allowed: ${list(allowed)}`)
+      if (!allowed.includes(key)) throw unknownOption(where, key, `allowed: ${list(allowed)}`)
     }
-    const read: Record<string, unknown> = {}
-    for (const key of allowed) {
-      const value = (options as Record<string, unknown>)[key]
-      if (value !== undefined) read[key] = value
-    }
-    return read as T
+    const read = allowed.map((key) => [key, options[key as keyof T]])
+    return Object.fromEntries(read.filter(([, value]) => value !== undefined)) as T
   })
+}
+
+function unknownOption(where: string, key: string, cure: string): PlanError {
+  return new PlanError(`${where}: unknown option ${quote(key)}; ${cure}`)
 }
 
 /** Whether a value is an object that is meant for its members: a plain one, or of a class but with members. */
 export function hasMembers(value: unknown): value is object {
-  if (isPlain(value)) return true
-  if (value === null || typeof value !== 'object' || isIndexed(value)) return false
-  return Object.keys(value).length > 0
+  return isPlain(value) || (isObject(value) && !isIndexed(value) && Object.keys(value).length > 0)
+}
+
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 /** Whether the members of an object are values one after the other: an array, a typed array, a boxed string. */
@@ -79,7 +80,7 @@ function isIndexed(value: object): boolean {
 
 /** Whether a value is an object of no class, of whichever realm; false of what cannot be looked at, too. */
 export function isPlain(value: unknown): value is object {
-  if (value === null || typeof value !== 'object') return false
+  if (!isObject(value)) return false
   try {
     const prototype: unknown = Object.getPrototypeOf(value)
     // That of a plain object has none itself, in every realm.
@@ -89,18 +90,14 @@ export function isPlain(value: unknown): value is object {
   }
 }
 
-/** What `read` gives; if a getter, a proxy or an iterator of the user throws meanwhile, a PlanError that says so. */
-export function readSafely<T>(where: string, what: string, read: () => T): T {
+/** What `read` gives; if a getter, a proxy or an iterator of the user throws meanwhile, an error that says so. */
+export function readSafely<T>(where: string, what: string, read: () => T, Fault: typeof DataError = PlanError): T {
   try {
     return read()
-  } catch (error) {
-    if (isOurs(error)) throw error
-    throw new PlanError(`${where}: ${what} cannot be read: ${show(error)}`, { cause: error })
+  } catch (cause) {
+    if (cause instanceof PlanError || cause instanceof DataError || cause instanceof FileError) throw cause
+    throw new Fault(`${where}: ${what} cannot be read: ${show(cause)}`, { cause })
   }
-}
-
-function isOurs(error: unknown): boolean {
-  return error instanceof PlanError || error instanceof DataError || error instanceof FileError
 }
 
 /** `value`, or undefined if it is null or false: `condition && value` leaves out where that is all that it can mean. */
@@ -110,40 +107,42 @@ export function given<T>(value: T | null | false | undefined): T | undefined {
 
 /** Throws if `value` is a promise, which somebody forgot to await; `made` is how such a value comes to be. */
 export function checkNoPromise(where: string, name: string, value: unknown, made = 'it first'): void {
-  if (isPromise(value)) throw new PlanError(`${where}: ${name} is a promise: await ${made}`)
+  try {
+    if (!isPromise(value)) return
+  } catch {
+    return
+  }
+  throw new PlanError(`${where}: ${name} is a promise: await ${made}`)
 }
 
-function isPromise(value: unknown): boolean {
-  try {
-    return typeof value === 'object' && typeof (value as PromiseLike<unknown> | null)?.then === 'function'
-  } catch {
-    return false
-  }
+/** Whether it is a promise, or the like, of whichever realm. */
+export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return isObject(value) && typeof (value as Partial<Promise<T>>).then === 'function'
 }
 
 // ---- values of options ----
 
-/** `value` if it is an integer from min to max, else a PlanError. */
+/** `value` if it is an integer from min to max, else a PlanError; `why` says what the maximum comes from. */
 export function integer(
   where: string,
   name: string,
   value: unknown,
   min: number,
   max = Number.MAX_SAFE_INTEGER,
+  why = '',
 ): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value
-  const range = typeof value === 'number' && value > max ? `at most ${max}` : `at least ${min}`
+  const range = typeof value === 'number' && value > max ? `at most ${max}${why}` : `at least ${min}`
   throw new PlanError(`${where}: ${name} must be an integer of ${range}, got ${show(value)}`)
 }
 
 /** One or two integers, as [vertical, horizontal]. */
 export function pair(where: string, name: string, value: unknown, min: number, max = MAX_WINDOW): [number, number] {
-  const [vertical, horizontal] = readSafely(where, name, () => {
-    if (!Array.isArray(value)) return [value, value]
-    if (value.length !== 2) throw new PlanError(`${where}: ${name} must be one or two integers, got ${show(value)}`)
-    return value as unknown[]
+  return readSafely(where, name, () => {
+    const both = (Array.isArray(value) ? Array.from(value) : [value, value]) as unknown[]
+    if (both.length !== 2) throw new PlanError(`${where}: ${name} must be one or two integers, got ${show(value)}`)
+    return both.map((size) => integer(where, name, size, min, max)) as [number, number]
   })
-  return [integer(where, name, vertical, min, max), integer(where, name, horizontal, min, max)]
 }
 
 /** `value` if it is a finite number from min to max, else a PlanError. */
@@ -175,13 +174,11 @@ export function numbers(
 ): number[] {
   return readSafely(where, name, () => {
     const list = value as ArrayLike<unknown>
-    const length: unknown = value !== null && typeof value === 'object' ? list.length : undefined
-    if (typeof length !== 'number' || !(length >= 1 && length <= MAX_SIZE)) {
-      throw new PlanError(`${where}: ${name} must be ${wanted}, got ${show(value)}`)
+    const length: unknown = isObject(value) && list.length
+    if (typeof length === 'number' && length >= 1 && length <= MAX_SIZE) {
+      return Array.from({ length }, (_, i) => check(`${name}[${i}]`, list[i]))
     }
-    const copy: number[] = []
-    for (let i = 0; i < length; i++) copy.push(check(`${name}[${i}]`, list[i]))
-    return copy
+    throw new PlanError(`${where}: ${name} must be ${wanted}, got ${show(value)}`)
   })
 }
 
@@ -203,7 +200,7 @@ export function oneOf<T extends string>(where: string, name: string, value: unkn
  */
 export function callable<T>(where: string, name: string, value: T, wanted: string): T {
   if (isCallable(value)) return value
-  const found = typeof value === 'function' ? 'a class, or what else cannot be called' : show(value)
+  const found = typeof value === 'function' ? 'a class, which cannot be called' : show(value)
   throw new PlanError(`${where}: ${name ? `${name} must be` : 'wants'} ${wanted}, got ${found}`)
 }
 
@@ -262,77 +259,60 @@ function write(value: unknown, room: number, depth: number): string {
       const text = shorten(value, room)
       return `"${text}"${text.endsWith('...') && value.length > room ? ` (${value.length} characters)` : ''}`
     }
-    case 'number':
-      return Object.is(value, -0) ? '-0' : String(value)
     case 'bigint':
       // To write out a long one takes the square of its length.
-      return value < 1n << 128n && value > -1n << 128n ? `${value}n` : 'a bigint of more than 38 digits'
+      return value < 1n << 128n && value > -1n << 128n ? `${value}n` : 'a bigint of many digits'
     case 'symbol':
       return `Symbol(${shorten(value.description ?? '', room)})`
     case 'function':
       return 'a function'
-    case 'object':
-      try {
-        return value === null ? 'null' : writeObject(value, room, depth)
-      } catch {
-        return 'an object that cannot be read'
-      }
-    default:
-      return String(value)
+  }
+  if (!isObject(value)) return Object.is(value, -0) ? '-0' : String(value)
+  try {
+    return writeObject(value, room, depth)
+  } catch {
+    return 'an object that cannot be read'
   }
 }
 
 function writeObject(value: object, room: number, depth: number): string {
-  if (Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))) {
-    const { length } = value as ArrayLike<unknown>
-    const indices = function* () {
-      for (let i = 0; i < length; i++) yield i
-    }
-    const [text, whole] = writeMembers(indices(), room, depth, (i, left) => writeMember(value, i, left, depth))
-    if (Array.isArray(value)) return whole ? `[${text}]` : `Array(${length}) [${text}]`
-    return `${nameOf(value)}(${length}) [${text}]`
-  }
-  if (value instanceof Promise || typeof memberOf(value, 'then')?.value === 'function') {
+  const isList = Array.isArray(value)
+  const isView = ArrayBuffer.isView(value) && !(value instanceof DataView)
+  if (value instanceof Promise || (!isList && !isView && typeof memberOf(value, 'then')?.value === 'function')) {
     return 'a promise (await it first)'
   }
   const name = nameOf(value)
   if (value instanceof Error) return `${name}(${writeMember(value, 'message', room, depth)})`
-  const keys = function* () {
-    if (!isIndexed(value)) for (const key in value) if (Object.hasOwn(value, key)) yield key
+  // Not of others, where it may be a getter.
+  const length = isList || isView ? (value as ArrayLike<unknown>).length : 0
+  // No more members are looked at than may be shown, and one to know that there are more.
+  const keys: string[] = []
+  for (let i = 0; i < length && i <= MEMBERS; i++) keys.push(String(i))
+  if (!isIndexed(value)) for (const key in value) if (Object.hasOwn(value, key) && keys.push(key) > MEMBERS) break
+  let text = ''
+  let whole = true
+  for (const [i, key] of keys.entries()) {
+    const label = isList || isView ? '' : `"${shorten(key, 20)}":`
+    const left = room - text.length
+    const fits = depth < DEPTH && i < MEMBERS && left > 4
+    const member = fits ? label + writeMember(value, key, left - label.length, depth) : ''
+    whole = fits && member.length <= left
+    text += `${text && ','}${whole ? member : '...'}`
+    if (!whole) break
   }
-  const [text] = writeMembers(keys(), room, depth, (key, left) => {
-    const label = `"${shorten(key, 20)}":`
-    return label + writeMember(value, key, left - label.length, depth)
-  })
+  if (isList) return whole ? `[${text}]` : `Array(${length}) [${text}]`
+  if (isView) return `${name}(${length}) [${text}]`
   if (name === 'Object') return `{${text}}`
   return text ? `${name} {${text}}` : `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
 }
 
-/** As many of the members as there is room for, and whether those are all. */
-function writeMembers<T>(
-  members: Iterable<T>,
-  room: number,
-  depth: number,
-  write: (member: T, left: number) => string,
-): [text: string, whole: boolean] {
-  let text = ''
-  let count = 0
-  for (const member of members) {
-    const left = room - text.length
-    const next = depth < DEPTH && count++ < MEMBERS && left > 4 ? write(member, left) : ''
-    if (!next || next.length > left) return [`${text}${text && ','}...`, false]
-    text += `${text && ','}${next}`
-  }
-  return [text, true]
-}
-
-function writeMember(value: object, key: string | number, room: number, depth: number): string {
+function writeMember(value: object, key: string, room: number, depth: number): string {
   const member = memberOf(value, key)
   if (!member) return 'empty'
   return member.get ? 'a getter' : write(member.value, room, depth + 1)
 }
 
-function memberOf(value: object, key: string | number): PropertyDescriptor | undefined {
+function memberOf(value: object, key: string): PropertyDescriptor | undefined {
   return Object.getOwnPropertyDescriptor(value, key)
 }
 
@@ -340,7 +320,7 @@ function memberOf(value: object, key: string | number): PropertyDescriptor | und
 function nameOf(value: object): string {
   for (let at: object | null = Object.getPrototypeOf(value); at; at = Object.getPrototypeOf(at)) {
     const made: unknown = memberOf(at, 'constructor')?.value
-    const name: unknown = typeof made === 'function' ? memberOf(made, 'name')?.value : undefined
+    const name: unknown = typeof made === 'function' && memberOf(made, 'name')?.value
     if (typeof name === 'string' && name) return shorten(name, 20)
   }
   return 'Object'
@@ -352,15 +332,12 @@ function shorten(text: string, room: number): string {
   let beginning = ''
   // No more is looked at than may fit.
   for (const c of text.slice(0, room + 1)) {
-    short += c.replace(/["\\]/, '\\$&').replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u, codeOf)
+    const code = `\\u{${c.codePointAt(0)!.toString(16)}}`
+    short += /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(c) ? code : c.replace(/["\\]/, '\\$&')
     if (short.length > room) return `${beginning}...`
     if (short.length <= room - 3) beginning = short
   }
   return short
-}
-
-function codeOf(character: string): string {
-  return `\\u{${character.codePointAt(0)!.toString(16)}}`
 }
 
 function list(names: readonly string[]): string {

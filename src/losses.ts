@@ -119,8 +119,8 @@ function wantScores(where: string, x: Value): void {
   }
   if (x.size > 1) return
   note(
-    `${where}: the network ends in one class, which is always right, so that nothing is learnt: end in a score for each ` +
-      'class, or take binaryCrossEntropy for yes and no',
+    `${where}: the network ends in one class, which is always right: nothing is learnt; end in a score for each class, ` +
+      'or take binaryCrossEntropy',
   )
 }
 
@@ -132,5 +132,5 @@ function checkClassWeights(weights: ArrayLike<number> | undefined): readonly num
     finite(where, name, v, 0),
   )
   if (copy.some((weight) => weight > 0)) return copy
-  throw new PlanError('softmaxCrossEntropy: classWeights are all 0; give a class that counts a weight above 0')
+  throw new PlanError('softmaxCrossEntropy: classWeights are all 0; give a class that counts more')
 }

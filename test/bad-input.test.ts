@@ -233,12 +233,12 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
   [
     'activations of more than 4 GiB',
     () => plan(conv2d(64, { kernel: 3, pad: 1 }), [3, 1024, 1024], { batch: 64 }),
-    /needs 6\d\.\d\d GiB \(activations 6\d\.\d\d GiB\), more than the 4 GiB .* smaller batch \(now 64\) or dtype 'float32'/,
+    /needs 6\d\.\d\d GiB \(activations 6\d\.\d\d GiB\), more than the 4 GiB .* smaller batch \(now 64\) or dtype: 'float32'/,
   ],
   [
     'more than 4 GiB in float32, where float32 is no advice',
     () => plan(relu(), [2 ** 20], { batch: 4096, dtype: 'float32' }),
-    /needs \d+\.\d\d GiB .* smaller batch \(now 4096\) would help$/,
+    /needs \d+\.\d\d GiB .* take a smaller batch \(now 4096\)$/,
   ],
   ['a batch out of this world', () => create({ batch: 2 ** 50 }), /more than any memory holds/],
 ]
@@ -410,7 +410,12 @@ const badFiles: Refusal[] = [
 const badCalls: Refusal[] = [
   // Options of runs.
   ['fit, epochs 1.5', classifier, (m) => m.fit(valid, { epochs: 1.5 }), /^fit: epochs must be .* got 1\.5/],
-  ['fit, batch 5', classifier, (m) => m.fit(valid, { batch: 5 }), /^fit: a batch of 5 is more than the 4/],
+  [
+    'fit, batch 5',
+    classifier,
+    (m) => m.fit(valid, { batch: 5 }),
+    /^fit: batch must be an integer of at most 4, for which the model was planned, got 5/,
+  ],
   ['fit, batch 0', classifier, (m) => m.fit(valid, { batch: 0 }), /^fit: batch must be .* got 0/],
   ['fit, options null', classifier, (m) => m.fit(valid, null as never), /^fit: options must be an object/],
   ['fit, shuffle as text', classifier, (m) => m.fit(valid, { shuffle: 'no' as never }), /^fit: shuffle must be/],

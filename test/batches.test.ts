@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import {
   type Labels,
   type Numbers,
-  checkFinite,
+  checkValues,
   copyLabels,
   copyRows,
   readData,
@@ -12,7 +12,7 @@ import {
   readRows,
   viewRows,
 } from '../src/data/batches'
-import { splitRows } from '../src/data/split'
+import { rowsByLabel, splitRows } from '../src/data/split'
 import { DataError, createRandom, splitData } from '../src/entries/index'
 
 const KINDS = [
@@ -82,11 +82,11 @@ describe('readRows', () => {
       [{ length: 2.5, 0: 1 }, /got 2.5 numbers/],
       [{ length: Infinity, 0: 1 }, /got Infinity numbers/],
       [{ length: -3, 0: 1 }, /got -3 numbers/],
-      [{ length: 2 ** 52, 0: 1 }, /no memory for a copy of 4503599627370496 numbers/],
+      [{ length: 2 ** 52, 0: 1 }, /no memory for 4503599627370496 numbers/],
       [new DataView(new ArrayBuffer(8)), /want a typed array or an array of numbers, got a DataView/],
       ['12', /want a typed array/],
       [Promise.resolve([1]), /got a promise \(await it first\)/],
-      [new Proxy([1], { get: () => { throw new Error('no') } }), /^x: cannot be read: Error\(/], // prettier-ignore
+      [new Proxy([1], { get: () => { throw new Error('no') } }), /^x: it cannot be read: Error\(/], // prettier-ignore
       [shifty(2, 1, 1n), /row 1 holds 1n/],
     ]
     for (const [x, message] of cases) {
@@ -103,10 +103,10 @@ describe('readRows', () => {
         expect(readRows('x', of(sign * most), 1, [1], 'float32').length).toBe(2)
         expect(readRows('x', of(sign * over), 1, [1]).length).toBe(2)
         expect(refusal(() => readRows('x', of(sign * over), 1, [1], 'float32'))).toMatch(
-          /^x: row 1 holds -?3.4028235677973366e\+38, which is infinite in float32; scale the data, or .*'float64'/,
+          /^x: row 1 holds -?3.4028235677973366e\+38; too large for float32; scale the data, or .*'float64'/,
         )
-        expect(refusal(() => checkFinite('x', Float64Array.from(of(sign * over)), 1, 'float32'))).toMatch(
-          /infinite in float32/,
+        expect(refusal(() => checkValues('x', Float64Array.from(of(sign * over)), 1, 'float32'))).toMatch(
+          /too large for float32/,
         )
       }
     }
@@ -116,12 +116,12 @@ describe('readRows', () => {
     for (const Kind of [Float64Array, Float32Array]) {
       for (const dtype of ['float64', 'float32'] as const) {
         for (let length = 1; length < 14; length++) {
-          checkFinite('x', new Kind(length).fill(3e38), 1, dtype)
+          checkValues('x', new Kind(length).fill(3e38), 1, dtype)
           for (let at = 0; at < length; at++) {
             for (const bad of [NaN, Infinity, -Infinity, ...(dtype === 'float32' ? [1e39, -1e300] : [])]) {
               const x = new Kind(length).fill(at)
               x[at] = bad
-              expect(refusal(() => checkFinite('x', x, 1, dtype))).toContain(`x: row ${at} holds `)
+              expect(refusal(() => checkValues('x', x, 1, dtype))).toContain(`x: row ${at} holds `)
             }
           }
         }
@@ -219,7 +219,7 @@ describe('copyRows and copyLabels', () => {
       const views = viewRows(x, size)
       structuredClone(x.buffer, { transfer: [x.buffer] })
       expect(refusal(() => copyRows(x, size, new Float64Array(size), 1, [3], 0, views))).toBe(
-        'x: row 3 is gone: its memory was taken away meanwhile',
+        'x: row 3 is gone: its memory was taken away',
       )
     }
   })
@@ -277,7 +277,7 @@ describe('readData', () => {
       ['xy', 'got "xy"'],
       [[x, x], 'got [['],
       [Promise.resolve({ x, y: x }), 'got a promise (await it first)'],
-      [{ x, get y() { throw new Error('gone') } }, 'fit: data: cannot be read: Error("gone")'], // prettier-ignore
+      [{ x, get y() { throw new Error('gone') } }, 'fit: data: it cannot be read: Error("gone")'], // prettier-ignore
     ]
     for (const [data, message] of cases) {
       expect(refusal(() => readData('fit', data as never))).toContain(message)
@@ -312,7 +312,13 @@ describe('splitData', () => {
 
   test('draws the rows that it always drew', () => {
     const split = splitRows('split', 12, 0.3, createRandom(5, 3))
-    const shared = splitRows('split', 12, 0.3, createRandom(5, 3), [0, 1, 2, 0, 1, 2, 0, 1, 0, 0, 0, 1])
+    const shared = splitRows(
+      'split',
+      12,
+      0.3,
+      createRandom(5, 3),
+      rowsByLabel('split', 12, [0, 1, 2, 0, 1, 2, 0, 1, 0, 0, 0, 1]),
+    )
     expect([...shared.validation]).toEqual([0, 5, 6, 11])
     expect([[...split.validation], [...split.training]]).toEqual([
       [0, 2, 3, 5],

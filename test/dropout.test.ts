@@ -184,7 +184,7 @@ describe('training passes', () => {
     expect(Array.from({ length: 10 }, () => second.trainStep(x, y))).toEqual(losses)
     first.passes = 4
     expect(Array.from({ length: 6 }, () => first.trainStep(x, y))).toEqual(losses.slice(4))
-    expect(() => (first.passes = -1)).toThrow(/^passes: the number of training passes must be an integer/)
+    expect(() => (first.passes = -1)).toThrow(/^model: passes must be an integer/)
   })
 
   test('of a line search are one, with one mask', async () => {

@@ -75,13 +75,13 @@ group('a network that ends in the wrong layer', () => {
       'relu',
       () => sequential(dense(3), relu()),
       ce(),
-      /no score would be below 0, nor have a gradient there; remove sequential\.1 relu/,
+      /none would be below 0, nor have a gradient there; remove sequential\.1 relu/,
     ],
     [
       'relu, binary',
       () => sequential(dense(3), relu()),
       bce(),
-      /relu comes before binaryCrossEntropy, which wants scores of any size: no score would be below 0/,
+      /relu comes before binaryCrossEntropy, which wants scores of any size: none would be below 0/,
     ],
     ['relu with a ceiling', () => sequential(dense(3), relu({ max: 6 })), ce(), /remove sequential\.1 relu/],
     [
@@ -95,7 +95,7 @@ group('a network that ends in the wrong layer', () => {
       'softmax, hinge',
       () => sequential(dense(3), softmax()),
       hinge(),
-      /which wants scores of any size: all scores would lie from 0 to 1, and the loss could not come near 0; remove/,
+      /which wants scores of any size: all would lie from 0 to 1, and the loss could not come near 0; remove/,
     ],
     ['sigmoid, hinge', () => sequential(dense(3), sigmoid()), hinge({ margin: 2 }), /remove sequential\.1 sigmoid/],
     ['relu, hinge', () => sequential(dense(3), relu()), hinge(), /remove sequential\.1 relu/],
@@ -174,28 +174,40 @@ group('one layer object in two places', () => {
     [
       'with weights',
       () => sequential(shared.dense, relu(), shared.dense),
-      /^describe: one dense layer is in two places, sequential\.0 and sequential\.2; .* make another with the same options/,
+      /^describe: one dense layer is in two places, sequential\.0 and sequential\.2, .* make another with the same options/,
     ],
     [
       'without weights',
       () => sequential(dense(4), shared.relu, dense(4), shared.relu),
-      /one relu .* sequential\.1 and sequential\.3;/,
+      /one relu .* sequential\.1 and sequential\.3, which cannot/,
     ],
     ['flatten', () => sequential(shared.flatten, shared.flatten), /one flatten /],
     [
       'named',
       () => sequential({ a: sequential({ b: shared.dense }), c: shared.dense }),
-      /sequential\.a\.b and sequential\.c;/,
+      /sequential\.a\.b and sequential\.c, which cannot/,
     ],
     [
       'a block',
       () => sequential(shared.block, shared.block),
-      /one sequential layer .* sequential\.0 and sequential\.1;/,
+      /one sequential layer .* sequential\.0 and sequential\.1, which cannot/,
     ],
-    ['in a block', () => sequential(shared.block, sequential(shared.block)), /sequential\.0 and sequential\.1\.0;/],
-    ['the branches of a sum', () => residual(shared.dense, shared.dense), /residual\.body and residual\.shortcut;/],
-    ['beside each other', () => concat(shared.dense, shared.dense), /concat\.0 and concat\.1;/],
-    ['frozen in one place', () => sequential(freeze(shared.dense), shared.dense), /sequential\.0 and sequential\.1;/],
+    [
+      'in a block',
+      () => sequential(shared.block, sequential(shared.block)),
+      /sequential\.0 and sequential\.1\.0, which cannot/,
+    ],
+    [
+      'the branches of a sum',
+      () => residual(shared.dense, shared.dense),
+      /residual\.body and residual\.shortcut, which cannot/,
+    ],
+    ['beside each other', () => concat(shared.dense, shared.dense), /concat\.0 and concat\.1, which cannot/],
+    [
+      'frozen in one place',
+      () => sequential(freeze(shared.dense), shared.dense),
+      /sequential\.0 and sequential\.1, which cannot/,
+    ],
   ])('%s', (_, network, message) => {
     expect(messageOf(network())).toMatch(message)
   })

@@ -74,7 +74,9 @@ test.each<[string, (body: Layer) => Layer]>([
   expect(json.length).toBeGreaterThan(400 * kind.length)
 
   const tooDeep = nestedIn(around, 2000)
-  const wanted = new RegExp(`^\\S{1,80} ${kind}: layers are nested more than 500 deep; put some behind each other`)
+  const wanted = new RegExp(
+    `^\\S{1,80} ${kind}: layers are nested more than 500 deep; put some of them in one sequential`,
+  )
   const options = { input: [4], batch: 2, loss }
   await expect(createModel(tooDeep, options)).rejects.toThrow(wanted)
   await expect(createModel(tooDeep, options)).rejects.toThrow(PlanError)

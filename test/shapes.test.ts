@@ -123,7 +123,7 @@ group('two dimensions, of which either may be the channels', () => {
   ])('%s', (name, layer) => {
     expect(messageOf(layer(), [10, 4])).toMatch(
       new RegExp(
-        `^${name}: got an input of shape \\(10, 4\\), which does not say .* \\[10, 1, 4\\] or, turned round, ` +
+        `^${name}: got an input of shape \\(10, 4\\), of which either may .* \\[10, 1, 4\\] or, turned round, ` +
           '\\[4, 1, 10\\], or put flatten\\(\\)',
       ),
     )

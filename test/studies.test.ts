@@ -191,7 +191,7 @@ describe.each(Object.entries(studies))('%s', (name, study) => {
         await create(throwing(), undefined, optimizer()),
       ]
       const dy = Float64Array.from({ length: 24 }, (_, i) => Math.sin(i))
-      const step = (model: Model, end = () => 1, before = (_: Model): unknown => undefined) =>
+      const step = (model: Model, end = () => 1, before: (model: Model) => unknown = () => undefined) =>
         model.step(() => {
           before(model)
           const scores = Array.from(model.forward(few, { training: true }).data)
@@ -214,7 +214,7 @@ describe.each(Object.entries(studies))('%s', (name, study) => {
     const model = await create()
     model.forward(few)
     study(model)
-    expect(() => model.backward(new Float64Array(24))).toThrow(/^backward: there was no forward pass yet/)
+    expect(() => model.backward(new Float64Array(24))).toThrow(/^backward: there was no forward pass/)
     model.forward(few)
     expect(() => model.backward(new Float64Array(24))).not.toThrow()
   })

@@ -229,7 +229,7 @@ describe('batches one by one', () => {
     ['too many rows', batches(data, 9), /^fit: batch 0 of epoch 0: 9 rows, but .* at most 8; .*batch: 9/],
     ['nothing', [], /^fit: data gave no batch in epoch 0/],
     ['a function that gives none', () => 5, /^fit: the function must give an iterable of batches .* got 5/],
-    ['an iterator in its second epoch', batches().values(), /no batch in epoch 1; an iterator runs only once/],
+    ['an iterator in its second epoch', batches().values(), /no batch in epoch 1; an iterator runs once/],
   ])('%s: an error that says where', async (_, source, message) => {
     const error = await run(source as Data[], { epochs: 2 }).catch((e: unknown) => e)
     expect(error).toBeInstanceOf(DataError)

@@ -214,7 +214,7 @@ const mistakes: [what: string, layer: () => Layer, message: RegExp][] = [
         plan.backward('add', { sizes: [times(x.size)], reads: [y.gradient, y.gradient], writes: [y.gradient] })
         copyBackward(x, y, plan)
       }),
-    /^sequential\.1 greedy: its backward pass writes the gradient of its own output, which others may still read; write x\.gradient alone$/,
+    /^sequential\.1 greedy: its backward pass writes the gradient of its own output, which others may read; write x\.gradient alone$/,
   ],
   [
     'a layer that overwrites y.gradient without saying so',

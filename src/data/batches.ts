@@ -1,6 +1,6 @@
 // From what people hand in to rows in the model's memory: each value is read once, and checked as what it becomes.
 
-import { DataError, isPlain, quote, show } from '../errors'
+import { DataError, isObject, isPlain, quote, readSafely, show } from '../errors'
 import type { DType } from '../tensor'
 
 /** Any typed array or array of numbers, rows one after the other. */
@@ -38,27 +38,17 @@ export function isTyped(x: unknown): x is TypedNumbers {
   return typeof tag === 'string' && tag !== 'DataView' && !tag.startsWith('Big')
 }
 
-/** Whether all values of an array are integers, whatever they are. */
-function holdsIntegers(x: TypedNumbers): boolean {
-  return /^(Ui|I)nt/.test(x[Symbol.toStringTag])
-}
-
 /** What `read` gives; if a getter or a proxy of the user throws meanwhile, a DataError that says so. */
 export function reading<T>(name: string, read: () => T): T {
-  try {
-    return read()
-  } catch (cause) {
-    if (cause instanceof DataError) throw cause
-    throw new DataError(`${name}: cannot be read: ${show(cause)}`, { cause })
-  }
+  return readSafely(name, 'it', read, DataError)
 }
 
 /** An array of so many values; a DataError where there is no memory for it. */
-export function allocate(name: string, length: number, Kind: new (length: number) => TypedNumbers): TypedNumbers {
+export function allocate<T extends TypedNumbers>(name: string, length: number, Kind: new (length: number) => T): T {
   try {
     return new Kind(length)
   } catch (cause) {
-    throw new DataError(`${name}: no memory for a copy of ${length} numbers`, { cause })
+    throw new DataError(`${name}: no memory for ${length} numbers`, { cause })
   }
 }
 
@@ -68,27 +58,25 @@ export function allocate(name: string, length: number, Kind: new (length: number
  */
 export function readData<D extends Data>(where: string, data: D, name = 'data', more: readonly string[] = []): D {
   return reading(`${where}: ${name}`, () => {
-    const found = data as unknown as Record<string, unknown>
-    const { x, y } = typeof data === 'object' && data !== null ? found : {}
+    const { x, y } = (isObject(data) ? data : {}) as Partial<Data>
     if (!isArrayLike(x) || !isArrayLike(y)) {
       throw new DataError(`${where}: ${name} must be an object { x, y } of arrays, got ${show(data)}`)
     }
-    const read: Record<string, unknown> = { x, y }
     const known = ['x', 'y', ...more, ...DESCRIPTIONS]
+    const read = { x, y } as D
     // An object of a class has what its class needs beside x and y.
-    if (!isPlain(data)) return read as unknown as D
-    for (const key of Object.keys(data)) {
+    for (const key of isPlain(data) ? (Object.keys(data) as (keyof D & string)[]) : []) {
       if (!known.includes(key)) {
         throw new DataError(`${where}: ${name} has ${quote(key)}, which is not read; it may have ${known.join(', ')}`)
       }
-      if (key !== 'x' && key !== 'y') read[key] = found[key]
+      if (!(key in read)) read[key] = data[key]
     }
-    return read as unknown as D
+    return read
   })
 }
 
 function isArrayLike(x: unknown): x is ArrayLike<unknown> {
-  return typeof x === 'object' && x !== null && typeof (x as { length?: unknown }).length === 'number'
+  return isObject(x) && typeof (x as { length?: unknown }).length === 'number'
 }
 
 /** How many rows of `size` numbers `x` holds; a DataError if that is no whole number, or none. */
@@ -97,8 +85,9 @@ export function countRows(name: string, x: ArrayLike<unknown>, size: number, sha
     if (!isArrayLike(x)) throw new DataError(`${name}: want a typed array or an array of numbers, got ${show(x)}`)
     const { length } = x
     const first = length > 0 ? x[0] : 0
-    if (typeof first !== 'number')
+    if (typeof first !== 'number') {
       throw new DataError(`${name}: row 0 holds ${show(first)}; want numbers, rows one after the other`)
+    }
     const rows = length / size
     if (Number.isSafeInteger(rows) && rows > 0) return rows
     throw new DataError(
@@ -106,11 +95,6 @@ export function countRows(name: string, x: ArrayLike<unknown>, size: number, sha
         (rows > 1 ? `, which is ${Math.floor(rows)} rows and ${length % size} numbers` : ''),
     )
   })
-}
-
-/** The least number whose magnitude is infinite in a model of `dtype`. */
-function endOf(dtype: DType): number {
-  return dtype === 'float32' ? 3.4028235677973366e38 : Infinity
 }
 
 /**
@@ -127,19 +111,11 @@ export function readRows(
 ): TypedNumbers {
   const length = countRows(name, x, size, shape) * size
   if (isTyped(x)) {
-    if (probabilities) checkProbabilities(name, x, size)
-    else checkFinite(name, x, size, dtype)
+    checkValues(name, x, size, dtype, probabilities)
     return x
   }
-  const copy = allocate(name, length, dtype === 'float32' ? Float32Array : Float64Array)
-  reading(name, () => {
-    const end = endOf(dtype)
-    for (let i = 0; i < length; i++) {
-      const value: unknown = x[i]
-      if (probabilities ? !isProbability(value) : !isBelow(value, end)) refuse(name, i, size, value, probabilities)
-      copy[i] = value as number
-    }
-  })
+  const copy = allocate<TypedNumbers>(name, length, dtype === 'float32' ? Float32Array : Float64Array)
+  reading(name, () => checkEach(name, x, size, dtype, probabilities, copy))
   return copy
 }
 
@@ -159,66 +135,64 @@ export function readLabels(name: string, labels: Labels, rows: number, classes: 
   })
 }
 
-/** Whether a value is a number below `end` in magnitude, which NaN is not. */
-function isBelow(value: unknown, end: number): value is number {
-  return typeof value === 'number' && value > -end && value < end
+/** Throws a DataError that names the first row with what is not as readRows wants it. */
+export function checkValues(
+  name: string,
+  x: TypedNumbers,
+  size: number,
+  dtype: DType = 'float64',
+  probabilities = false,
+): void {
+  const integers = /^(Ui|I)nt/.test(x[Symbol.toStringTag])
+  if (probabilities || !(integers || allBelow(x, dtype))) checkEach(name, x, size, dtype, probabilities)
 }
 
-function isProbability(value: unknown): boolean {
-  return typeof value === 'number' && value >= 0 && value <= 1
-}
-
-function refuse(name: string, at: number, size: number, value: unknown, probabilities: boolean): never {
-  const row = `${name}: row ${Math.floor(at / size)} holds ${show(value)}`
-  if (probabilities) throw new DataError(`${row}; want targets from 0 to 1`)
-  if (typeof value === 'number' && Number.isFinite(value)) {
-    throw new DataError(
-      `${row}, which is infinite in float32; scale the data, or create the model with dtype: 'float64'`,
-    )
+/** Looks at one value after the other, which goes into `copy`, if given. */
+function checkEach(
+  name: string,
+  x: Numbers,
+  size: number,
+  dtype: DType,
+  probabilities: boolean,
+  copy?: TypedNumbers,
+): void {
+  // In float32 the last that is not rounded to Infinity.
+  const most = probabilities ? 1 : dtype === 'float32' ? 3.4028235677973362e38 : Number.MAX_VALUE
+  const least = probabilities ? 0 : -most
+  const { length } = copy ?? x
+  for (let i = 0; i < length; i++) {
+    const value: unknown = x[i]
+    if (!(typeof value === 'number' && value >= least && value <= most)) {
+      const cure = probabilities
+        ? 'want targets from 0 to 1'
+        : Number.isFinite(value)
+          ? "too large for float32; scale the data, or take dtype: 'float64'"
+          : 'remove or repair that row'
+      throw new DataError(`${name}: row ${Math.floor(i / size)} holds ${show(value)}; ${cure}`)
+    }
+    if (copy) copy[i] = value
   }
-  throw new DataError(`${row}; remove or repair that row`)
 }
 
-/** Throws a DataError that names the first row with what is not finite in a model of `dtype`. */
-export function checkFinite(name: string, x: TypedNumbers, size: number, dtype: DType = 'float64'): void {
-  if (holdsIntegers(x) || allFinite(x, dtype === 'float32' && x.BYTES_PER_ELEMENT === 8)) return
-  const end = endOf(dtype)
-  for (let i = 0; i < x.length; i++) if (!isBelow(x[i], end)) refuse(name, i, size, x[i], false)
-}
-
-/** Whether all are finite, rounded to float32 first if they are to be: four at a time, for speed. */
-function allFinite(x: TypedNumbers, rounded: boolean): boolean {
+/** Whether all are finite, in float32 with room to spare: four at a time, for speed. */
+function allBelow(x: TypedNumbers, dtype: DType): boolean {
+  // So that what is too large for float32 is so for float64 as well.
+  const scale = dtype === 'float32' ? 2 ** 897 : 1
   let s0 = 0
   let s1 = 0
   let s2 = 0
   let s3 = 0
   let i = 0
-  // v - v is 0 for finite numbers only, else NaN, which the sum keeps.
-  if (rounded) {
-    for (; i + 3 < x.length; i += 4) {
-      s0 += Math.fround(x[i]) - Math.fround(x[i])
-      s1 += Math.fround(x[i + 1]) - Math.fround(x[i + 1])
-      s2 += Math.fround(x[i + 2]) - Math.fround(x[i + 2])
-      s3 += Math.fround(x[i + 3]) - Math.fround(x[i + 3])
-    }
-    for (; i < x.length; i++) s0 += Math.fround(x[i]) - Math.fround(x[i])
-  }
+  // v * 0 is 0 for finite numbers only, else NaN, which the sum keeps.
+  const zero = 0
   for (; i + 3 < x.length; i += 4) {
-    s0 += x[i] - x[i]
-    s1 += x[i + 1] - x[i + 1]
-    s2 += x[i + 2] - x[i + 2]
-    s3 += x[i + 3] - x[i + 3]
+    s0 += x[i] * scale * zero
+    s1 += x[i + 1] * scale * zero
+    s2 += x[i + 2] * scale * zero
+    s3 += x[i + 3] * scale * zero
   }
-  for (; i < x.length; i++) s0 += x[i] - x[i]
+  for (; i < x.length; i++) s0 += x[i] * scale * zero
   return s0 + s1 + s2 + s3 === 0
-}
-
-/** Throws a DataError that names the first row with anything but a number from 0 to 1. */
-export function checkProbabilities(name: string, x: TypedNumbers, size: number): void {
-  for (let i = 0; i < x.length; i++) {
-    const value = x[i]
-    if (!isProbability(value)) refuse(name, i, size, value, true)
-  }
 }
 
 /** So long a row is copied faster as a whole than value by value, even the first time, when its view is made. */
@@ -250,7 +224,7 @@ export function copyRows(
   for (let i = 0; i < n; i++) {
     const row = rows ? rows[first + i] : first + i
     // A buffer that is transferred to a worker, or made smaller, while a run goes on.
-    if ((row + 1) * size > x.length) throw new DataError(`x: row ${row} is gone: its memory was taken away meanwhile`)
+    if ((row + 1) * size > x.length) throw new DataError(`x: row ${row} is gone: its memory was taken away`)
     if (views) to.set(views[row], i * size)
     else copyRow(x, row * size, to, i * size, size)
   }

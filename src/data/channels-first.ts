@@ -8,8 +8,8 @@ import { type TypedNumbers, allocate, isTyped } from './batches'
  * Pictures whose channels come last, (N, height, width, channels), as such whose channels come first, as `conv2d` wants
  * them: an array of the same type. `keep` takes the first channels only, all unless given: without alpha, say.
  *
- *     const { data, width, height } = context.getImageData(0, 0, 28, 28)
- *     const x = channelsFirst(data, [height, width, 4], { keep: 3 }) // for input [3, 28, 28]
+ *     const pixels = new Uint8ClampedArray(28 * 28 * 4) // such as context.getImageData(0, 0, 28, 28).data
+ *     const x = channelsFirst(pixels, [28, 28, 4], { keep: 3 }) // for input [3, 28, 28]
  *
  * Throws a DataError unless x is a typed array of whole pictures, a PlanError on sizes that are none.
  */

@@ -1,6 +1,6 @@
 // Training and validation data from one set.
 
-import { DataError, PlanError, checkArguments, checkOptions, finite, flag, integer, show } from '../errors'
+import { DataError, PlanError, checkArguments, checkOptions, flag, integer, show } from '../errors'
 import { type Random, createRandom } from '../random'
 import { type Data, type Labels, allocate, readData, reading } from './batches'
 
@@ -11,41 +11,33 @@ export interface Split {
 }
 
 /**
- * Draws round(fraction · rows) rows for validation, of `labels`, if given, as many of each class; at least one row
- * stays on either side. Throws a PlanError or DataError, beginning with `where`, if that cannot be.
+ * Draws round(fraction · rows) rows for validation, at least one and not all of them; or, of `groups` of rows, if given,
+ * round(fraction · its rows) of each. Throws a PlanError or DataError, beginning with `where`, if that cannot be.
  */
-export function splitRows(where: string, rows: number, fraction: number, random: Random, labels?: Labels): Split {
-  finite(where, 'validation', fraction, 0, 1)
-  if (fraction === 0 || fraction === 1) {
-    throw new PlanError(`${where}: validation must be a share of the rows between 0 and 1, got ${fraction}`)
+export function splitRows(
+  where: string,
+  rows: number,
+  fraction: number,
+  random: Random,
+  groups?: readonly number[][],
+): Split {
+  if (!(typeof fraction === 'number' && fraction > 0 && fraction < 1)) {
+    throw new PlanError(`${where}: validation must be a share of the rows, between 0 and 1, got ${show(fraction)}`)
   }
   if (rows < 2) throw new DataError(`${where}: ${rows} row cannot be split; give more data`)
-  const groups = labels ? rowsByLabel(where, rows, labels) : [Uint32Array.from({ length: rows }, (_, row) => row)]
+  const all = Uint32Array.from({ length: rows }, (_, row) => row)
   const validates = new Uint8Array(rows)
-  let count = 0
-  for (const group of groups) {
-    random.shuffle(group)
+  for (const group of groups ?? [all.slice()]) {
     const wanted = Math.round(fraction * group.length)
-    const taken = groups.length > 1 ? wanted : Math.min(Math.max(wanted, 1), rows - 1)
+    const taken = groups ? wanted : Math.min(Math.max(wanted, 1), rows - 1)
+    random.shuffle(group)
     for (let i = 0; i < taken; i++) validates[group[i]] = 1
-    count += taken
   }
-  if (count === 0 || count === rows) {
-    const side = count ? 'training' : 'validation'
-    throw new DataError(`${where}: no row is left for ${side}: the classes are too small to share; do not stratify`)
-  }
-  const split = { training: new Uint32Array(rows - count), validation: new Uint32Array(count) }
-  let training = 0
-  let validation = 0
-  for (let row = 0; row < rows; row++) {
-    if (validates[row]) split.validation[validation++] = row
-    else split.training[training++] = row
-  }
-  return split
+  return { training: all.filter((row) => !validates[row]), validation: all.filter((row) => validates[row]) }
 }
 
 /** The rows of each label, in ascending order; the labels in the order in which they first occur. */
-function rowsByLabel(where: string, rows: number, labels: Labels): number[][] {
+export function rowsByLabel(where: string, rows: number, labels: Labels): number[][] {
   const groups = new Map<number | bigint, number[]>()
   for (let row = 0; row < rows; row++) {
     const label = labels[row]
@@ -110,7 +102,13 @@ export function splitData<D extends Data>(
   const byLabel = flag(where, 'stratify', stratify ?? false)
   if (byLabel && y.length !== rows) throw new PlanError(`${where}: stratify needs labels, one for each row`)
   const random = createRandom(integer(where, 'seed', seed ?? 0, 0), 3)
-  const split = splitRows(where, rows, validation ?? 0.1, random, byLabel ? y : undefined)
+  const groups = byLabel ? rowsByLabel(where, rows, y) : []
+  // A single class is split as if there were none.
+  const split = splitRows(where, rows, validation ?? 0.1, random, groups.length > 1 ? groups : undefined)
+  for (const [side, { length }] of Object.entries(split) as [string, Uint32Array][]) {
+    if (length) continue
+    throw new DataError(`${where}: no row is left for ${side}: the classes are too small to share; do not stratify`)
+  }
   const pick = (of: Uint32Array) => ({
     ...rest,
     x: rowsOf(where, x, x.length / rows, of),

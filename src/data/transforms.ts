@@ -19,7 +19,7 @@ import {
   show,
 } from '../errors'
 import { decodeSafetensors, encodeSafetensors } from '../io/safetensors'
-import { type Numbers, type TypedNumbers, allocate, checkFinite, readRows } from './batches'
+import { type Numbers, type TypedNumbers, allocate, checkValues, readRows } from './batches'
 import { sizesOf } from './bytes'
 
 /** Fitted preprocessing: plain numbers, which nothing changes any more. */
@@ -165,7 +165,7 @@ function createScaling(
     const y = allocate(where, values.length, Float64Array) as Float64Array
     let i = 0
     each(values, mean.length, size / mean.length, (g, value) => (y[i++] = f(value, g)))
-    checkFinite(`${where}: the result`, y, size)
+    checkValues(`${where}: the result`, y, size)
     return y
   }
   return {
@@ -244,7 +244,7 @@ export function createProjection(
       checkArguments(where, arguments, 1)
       const c = minusMean(readRows(`${where}: x`, x, d, shape))
       const y = kind === 'zca' ? zca(c, false) : scale(project(c), false)
-      checkFinite(`${where}: the result`, y, size)
+      checkValues(`${where}: the result`, y, size)
       return y
     },
     invert(y) {
@@ -252,7 +252,7 @@ export function createProjection(
       checkArguments(where, arguments, 1)
       const values = Float64Array.from(readRows(`${where}: y`, y, size, [size]))
       const x = plusMean(kind === 'zca' ? zca(values, true) : expand(scale(values, true)))
-      checkFinite(`${where}: the result`, x, d)
+      checkValues(`${where}: the result`, x, d)
       return x
     },
     save() {

@@ -25,14 +25,14 @@ export async function createEngine(
       if (cause instanceof PlanError || cause instanceof FileError) throw cause
       const what = `this host compiles no WebAssembly (${String(cause)})`
       const cure =
-        "allow 'wasm-unsafe-eval' in the content security policy, or hand createModel a compiled module as `wasm`, such " +
-        `as that of '${entryOf(dtype)}'`
+        "allow 'wasm-unsafe-eval' in the content security policy, or give createModel a compiled module as `wasm`, such " +
+        `as ${entryOf(dtype)}`
       // A module that was handed in was meant.
       if (backend === 'wasm' || source) throw new PlanError(`createModel: ${what}: ${cure}`, { cause })
       if (!warned) {
         console.warn(
-          `v128: ${what}; models run on the TypeScript kernels: the same bits, but many times slower. To change that, ` +
-            `${cure}; backend: 'js' asks for these kernels.`,
+          `v128: ${what}; models run on the TypeScript kernels, many times slower, to the same bits; ${cure}, or take ` +
+            `backend: 'js'`,
         )
       }
       warned = true

@@ -42,7 +42,7 @@ export function openEngine(
   let parts: { kernels: Kernels; buffer: ArrayBuffer; detach: () => void } | undefined = { kernels, buffer, detach }
   const open = () => {
     if (parts) return parts
-    throw new PlanError('close() has freed the memory of this model: create another one')
+    throw new PlanError('this model was closed; create another')
   }
   return {
     backend,

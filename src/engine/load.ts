@@ -7,9 +7,9 @@ export async function load<T>(dtype: DType, file: { readonly load: () => Promise
     return await file.load()
   } catch (cause) {
     throw new FileError(
-      `createModel: the kernels for ${dtype} do not load: ${String(cause)}. They are a file of their own, which belongs ` +
-        'with the others that the bundler wrote, or that lie in dist/. If it is there, try again; where a script may ' +
-        "import nothing later (a service worker), hand createModel a compiled module as `wasm`, and backend: 'wasm'",
+      `createModel: the kernels for ${dtype} do not load: ${String(cause)}; their file belongs with the others that the ` +
+        'bundler wrote, or in dist/: if it is there, try again; a service worker, which may import nothing later, needs a ' +
+        "compiled module as `wasm`, and backend: 'wasm'",
       { cause },
     )
   }

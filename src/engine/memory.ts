@@ -49,16 +49,16 @@ const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
 function cure(create: (bytes: number) => unknown): string {
   const { count: models, bytes } = liveMemories()
   const others =
-    `${models} ${models === 1 ? 'model lives' : 'models live'} in this thread, with ${mebibytes(bytes)}: close() those ` +
-    'that are not needed, or drop them, and drop every view of their parameters; then their memory is collected'
+    `models living in this thread: ${models}, of ${mebibytes(bytes)}; close() those not needed, or drop them with every ` +
+    'view of their parameters'
   try {
     create(1)
     // So it is the size.
-    return `; a smaller batch or dtype 'float32' needs less${models ? `. ${others}` : ''}`
+    return `; a smaller batch or dtype 'float32' needs less${models ? `; ${others}` : ''}`
   } catch {
     return (
-      `, nor any other. ${others}. A memory of WebAssembly takes 8 to 10 GiB of the addresses of its process, however ` +
-      "small it is, and workers take from the same; one of backend: 'js' takes its own size"
+      `, nor any other; ${others}; each memory of WebAssembly takes 8 to 10 GiB of the addresses that a process has for ` +
+      "all its threads, one of backend: 'js' its own size"
     )
   }
 }

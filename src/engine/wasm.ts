@@ -48,8 +48,7 @@ function idOf(module: WebAssembly.Module): string {
 function notOurs(dtype: DType, cause?: unknown): PlanError {
   const why = cause ? `: ${String(cause)}` : ` for ${dtype}, of this version`
   return new PlanError(
-    `createModel: the wasm given is not v128's kernels${why}; give the module, or the bytes, of ${entryOf(dtype)}, such ` +
-      'as await WebAssembly.compileStreaming(fetch(url))',
+    `createModel: wasm is not v128's kernels${why}; give the compiled module of ${entryOf(dtype)}, or its bytes`,
     { cause },
   )
 }

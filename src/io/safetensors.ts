@@ -2,6 +2,7 @@
 // {"name": {"dtype": "F64", "shape": [...], "data_offsets": [begin, end]}}, then the bytes of the tensors.
 // https://github.com/huggingface/safetensors#format
 
+import { allocate } from '../data/batches'
 import { DataError, FileError, checkArguments, few, isPlain, quote, readSafely, show } from '../errors'
 import { type Tensor, product } from '../tensor'
 
@@ -17,28 +18,35 @@ export interface StoredTensor {
   decode(): Float64Array | Float32Array
 }
 
-/** What a value of a type takes, and how it is read. */
-const TYPES: Readonly<Record<string, { bytes: number; read: (view: DataView, at: number) => number }>> = {
-  F64: { bytes: 8, read: (view, at) => view.getFloat64(at, true) },
-  F32: { bytes: 4, read: (view, at) => view.getFloat32(at, true) },
-  F16: { bytes: 2, read: (view, at) => halfOf(view.getUint16(at, true), 10, 15) },
-  BF16: { bytes: 2, read: (view, at) => halfOf(view.getUint16(at, true), 7, 127) },
-  I64: { bytes: 8, read: (view, at) => Number(view.getBigInt64(at, true)) },
+/** Bytes of a value of a type, and the values in a buffer of them, once those are in the order of the host. */
+const TYPES: Readonly<Record<string, readonly [bytes: number, read: (buffer: ArrayBuffer) => Tensor['data']]>> = {
+  F64: [8, (buffer) => new Float64Array(buffer)],
+  F32: [4, (buffer) => new Float32Array(buffer)],
+  F16: [2, (buffer) => halves(buffer, 10, 15)],
+  BF16: [2, (buffer) => halves(buffer, 7, 127)],
+  I64: [8, (buffer) => Float64Array.from(new BigInt64Array(buffer), Number)],
 }
 const MAX_HEADER = 100_000_000
 const METADATA = '__metadata__'
-/** Files are; where the host is too, floats are copied as bytes, which is ten times as fast. */
+/** As files are. */
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
-/** A number of 16 bits: a sign, an exponent with its bias, and a fraction of so many bits. */
-function halfOf(bits: number, fractionBits: number, bias: number): number {
-  const one = 2 ** fractionBits
-  const fraction = bits % one
-  const exponent = (bits & 0x7fff) >> fractionBits
-  const scale = 2 ** (Math.max(exponent, 1) - bias - fractionBits)
-  const endless = exponent === 0x7fff >> fractionBits
-  const size = endless ? (fraction ? NaN : Infinity) : (fraction + (exponent && one)) * scale
-  return bits >> 15 ? -size : size
+/** Numbers of 16 bits: a sign, an exponent with its bias, and a fraction of so many bits. */
+function halves(buffer: ArrayBuffer, fractionBits: number, bias: number): Float32Array {
+  return Float32Array.from(new Uint16Array(buffer), (bits) => {
+    const one = 2 ** fractionBits
+    const fraction = bits % one
+    const exponent = (bits & 0x7fff) >> fractionBits
+    const scale = 2 ** (Math.max(exponent, 1) - bias - fractionBits)
+    const endless = exponent === 0x7fff >> fractionBits
+    const size = endless ? (fraction ? NaN : Infinity) : (fraction + (exponent && one)) * scale
+    return bits >> 15 ? -size : size
+  })
+}
+
+/** Brings values of `width` bytes from the order of files to that of the host, or back. */
+function reorder(bytes: Uint8Array, width: number): void {
+  for (let at = 0; !LITTLE_ENDIAN && at < bytes.length; at += width) bytes.subarray(at, at + width).reverse()
 }
 
 /**
@@ -52,26 +60,22 @@ export function encodeSafetensors(tensors: Readonly<Record<string, Tensor>>): Ui
   let end = 0
   const entries = list.map(({ name, shape, data }) => {
     const dtype = data.BYTES_PER_ELEMENT === 8 ? 'F64' : 'F32'
-    const begin = end
-    end += data.byteLength
-    return [name, { dtype, shape, data_offsets: [begin, end] }]
+    return [name, { dtype, shape, data_offsets: [end, (end += data.byteLength)] }]
   })
   const header = Object.fromEntries([[METADATA, { format: 'pt' }], ...entries]) as object
-  const json = new TextEncoder().encode(JSON.stringify(header))
+  const json = JSON.stringify(header)
+  const encode = (text: string) => new TextEncoder().encode(text)
   // Padded with spaces, so that the values are aligned.
-  const start = 8 + Math.ceil(json.length / 8) * 8
-  const bytes = allocate(where, start + end)
-  const view = new DataView(bytes.buffer)
-  view.setUint32(0, start - 8, true)
-  bytes.set(json, 8)
-  bytes.fill(0x20, 8 + json.length, start)
+  const text = encode(json + ' '.repeat(-encode(json).length & 7))
+  const start = 8 + text.length
+  const bytes = allocate(where, start + end, Uint8Array)
+  new DataView(bytes.buffer).setUint32(0, text.length, true)
+  bytes.set(text, 8)
   let at = start
   for (const { data } of list) {
-    if (LITTLE_ENDIAN) bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at)
-    else if (data.BYTES_PER_ELEMENT === 8)
-      for (let i = 0; i < data.length; i++) view.setFloat64(at + 8 * i, data[i], true)
-    else for (let i = 0; i < data.length; i++) view.setFloat32(at + 4 * i, data[i], true)
-    at += data.byteLength
+    const part = bytes.subarray(at, (at += data.byteLength))
+    part.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    reorder(part, data.BYTES_PER_ELEMENT)
   }
   return bytes
 }
@@ -94,14 +98,6 @@ function listTensors(where: string, tensors: Readonly<Record<string, Tensor>>) {
     }
     return { name, shape: sizes, data: data! }
   })
-}
-
-function allocate(where: string, length: number): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(length)
-  } catch (cause) {
-    throw new DataError(`${where}: no memory for a file of ${length} bytes`, { cause })
-  }
 }
 
 /**
@@ -135,33 +131,35 @@ export function readSafetensors(bytes: Uint8Array): Map<string, StoredTensor> {
   const spans: [number, number, string][] = []
   for (const [name, entry] of Object.entries(header)) {
     if (name === METADATA) continue
-    if (!isRecord(entry)) throw new FileError(`weights: ${quote(name)} has no description`)
-    const { dtype, shape, data_offsets: offsets } = entry
+    if (!isPlain(entry)) throw fault(name, 'has no description')
+    const { dtype, shape, data_offsets: offsets } = entry as Record<string, unknown>
     if (typeof dtype !== 'string') throw unknownType(name, dtype)
-    if (!isSizes(shape)) throw new FileError(`weights: ${quote(name)} has no valid shape`)
+    if (!isSizes(shape)) throw fault(name, 'has no valid shape')
     if (!isSizes(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-      throw new FileError(`weights: ${quote(name)} has no valid data_offsets`)
+      throw fault(name, 'has no valid data_offsets')
     }
     const [begin, end] = offsets
-    if (end > available) {
-      throw new FileError(`weights: ${quote(name)} ends at byte ${end} of ${available}; the file is truncated`)
-    }
+    if (end > available) throw fault(name, `ends at byte ${end} of ${available}; the file is truncated`)
     const decodable = Object.hasOwn(TYPES, dtype)
-    if (decodable && product(shape) * TYPES[dtype].bytes !== end - begin) {
-      throw new FileError(`weights: ${quote(name)} of shape (${few(shape)}) has ${end - begin} bytes`)
+    if (decodable && product(shape) * TYPES[dtype][0] !== end - begin) {
+      throw fault(name, `of shape (${few(shape)}) has ${end - begin} bytes`)
     }
-    const values = bytes.subarray(start + begin, start + end)
-    tensors.set(name, { dtype, shape, decodable, decode: () => decode(name, dtype, values) })
+    const decode = () => {
+      if (!decodable) throw unknownType(name, dtype)
+      const [width, read] = TYPES[dtype]
+      const values = new Uint8Array(bytes.subarray(start + begin, start + end))
+      reorder(values, width)
+      return read(values.buffer)
+    }
+    tensors.set(name, { dtype, shape, decodable, decode })
     spans.push([begin, end, name])
   }
   // JSON.parse keeps the last of equal names; each description has one list of offsets.
-  const described = text.match(/"data_offsets"\s*:\s*\[/g)?.length ?? 0
-  if (described !== tensors.size) throw new FileError('weights: the header names a tensor twice')
+  const described = text.match(/"data_offsets"\s*:\s*\[/g) ?? []
+  if (described.length !== tensors.size) throw new FileError('weights: the header names a tensor twice')
   let last = 0
   for (const [begin, end, name] of spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
-    if (begin !== last) {
-      throw new FileError(`weights: ${quote(name)} begins at byte ${begin}, but the one before ends at ${last}`)
-    }
+    if (begin !== last) throw fault(name, `begins at byte ${begin}, but the one before ends at ${last}`)
     last = end
   }
   if (last !== available) throw new FileError(`weights: ${available - last} bytes after the last tensor`)
@@ -169,13 +167,14 @@ export function readSafetensors(bytes: Uint8Array): Map<string, StoredTensor> {
 }
 
 /** The header, as text and read, and where the tensors begin. */
-function readHeader(bytes: Uint8Array): { text: string; header: Record<string, unknown>; start: number } {
-  if (bytes.length < 8) throw new FileError(`weights: the file has ${bytes.length} bytes, too few for safetensors`)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+function readHeader(bytes: Uint8Array): { text: string; header: object; start: number } {
+  const available = bytes.length - 8
+  if (available < 0) throw new FileError(`weights: the file has ${bytes.length} bytes, too few for safetensors`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32
-  if (length > MAX_HEADER || length > bytes.length - 8) {
+  if (length > MAX_HEADER || length > available) {
     throw new FileError(
-      `weights: the header claims ${length} bytes, but ${bytes.length - 8} follow; the file is truncated or not safetensors`,
+      `weights: the header claims ${length} bytes, but ${available} follow; the file is truncated or not safetensors`,
     )
   }
   let text: string
@@ -187,34 +186,20 @@ function readHeader(bytes: Uint8Array): { text: string; header: Record<string, u
   } catch (cause) {
     throw new FileError('weights: the header is not JSON; the file is damaged or not safetensors', { cause })
   }
-  if (!isRecord(header)) throw new FileError('weights: the header is not an object')
-  const metadata = Object.hasOwn(header, METADATA) ? header[METADATA] : {}
-  if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
+  if (!isPlain(header)) throw new FileError('weights: the header is not an object')
+  const { [METADATA]: metadata = {} } = header as Record<string, unknown>
+  if (!isPlain(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
     throw new FileError(`weights: '${METADATA}' is no object of texts`)
   }
   return { text, header, start: 8 + length }
 }
 
-function decode(name: string, dtype: string, bytes: Uint8Array): Float64Array | Float32Array {
-  if (!Object.hasOwn(TYPES, dtype)) throw unknownType(name, dtype)
-  const { bytes: width, read } = TYPES[dtype]
-  const size = bytes.length / width
-  const data = width === 8 ? new Float64Array(size) : new Float32Array(size)
-  if (LITTLE_ENDIAN && (dtype === 'F64' || dtype === 'F32')) {
-    new Uint8Array(data.buffer).set(bytes)
-  } else {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    for (let i = 0; i < size; i++) data[i] = read(view, i * width)
-  }
-  return data
+function fault(name: string, what: string): FileError {
+  return new FileError(`weights: ${quote(name)} ${what}`)
 }
 
 function unknownType(name: string, dtype: unknown): FileError {
-  return new FileError(`weights: ${quote(name)} has type ${show(dtype)}; want ${Object.keys(TYPES).join(', ')}`)
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return fault(name, `has type ${show(dtype)}; want ${Object.keys(TYPES).join(', ')}`)
 }
 
 function isSizes(value: unknown): value is number[] {

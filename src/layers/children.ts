@@ -1,7 +1,7 @@
 // What layers made of layers share: the names of their children, and several readers of one value.
 
 import { PlanError, brief, checkNoPromise, hasMembers, quote, readSafely, show } from '../errors'
-import type { Layer, Plan } from '../plan/plan'
+import { type Layer, type Plan, checkLayer, isLayer, kindOf } from '../plan/plan'
 import type { Value } from '../plan/value'
 
 export type NamedLayer = readonly [name: string, layer: Layer]
@@ -29,29 +29,11 @@ export function namedLayers(where: string, args: readonly (Layer | Readonly<Reco
   })
 }
 
-/** Throws a PlanError unless `value` is a layer; `name` is what it is of `where`, or '' where there is but one. */
-export function checkLayer(where: string, name: string, value: unknown): void {
-  readSafely(where, name || 'the layer', () => {
-    checkNoPromise(where, name || 'the layer', value)
-    if (isLayer(value)) return
-    throw new PlanError(`${where}: ${name ? `${name} is not a layer, but` : 'wants a layer, got'} ${kindOf(value)}`)
-  })
-}
-
 /** Throws a PlanError unless `name` can be the name of a layer. */
 export function checkName(where: string, name: unknown): void {
   if (typeof name === 'string' && !name.includes('.') && name.length <= LONGEST) return
   const wanted = `it must be text without a dot, of at most ${LONGEST} characters`
   throw new PlanError(`${where}: ${typeof name === 'string' ? quote(name) : show(name)} is no name: ${wanted}`)
-}
-
-function isLayer(value: unknown): value is Layer {
-  return typeof (value as Layer | null | undefined)?.plan === 'function'
-}
-
-/** What is no layer, for an error. */
-function kindOf(value: unknown): string {
-  return typeof value === 'object' ? show(value) : typeof value
 }
 
 /** A composite's children as plain data. */

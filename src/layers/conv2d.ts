@@ -3,7 +3,7 @@ import type { Initializer } from '../initializers'
 import { convOutput, convScratch } from '../kernels/conv-geometry'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
-import { imageShape, windowHint } from './shapes'
+import { checkFit, imageShape, one, windowHint } from './shapes'
 import { checkInitializer, defaultInitializer, planBias } from './weights'
 
 /** How a convolution slides, and what it has. One number is for both directions; two are [vertical, horizontal]. */
@@ -82,12 +82,8 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       }
       const oh = convOutput(h, kh, sh, ph, dh)
       const ow = convOutput(w, kw, sw, pw, dw)
-      if (oh < 1 || ow < 1) {
-        const spread = dh * dw === 1 ? '' : ` with dilation ${one(dh, dw)}`
-        throw plan.error(
-          `kernel ${kh}x${kw}${spread} does not fit a ${h}x${w} input with pad ${one(ph, pw)}${windowHint(x, plan, kh, kw)}`,
-        )
-      }
+      const spread = dh * dw === 1 ? '' : ` with dilation ${one([dh, dw])}`
+      checkFit(x, plan, [oh, ow], [kh, kw], [ph, pw], spread)
       const cg = c / groups
       const fanIn = cg * kh * kw
       const weight = plan.parameter('weight', [filters, cg, kh, kw], {
@@ -114,8 +110,4 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       return y
     },
   }
-}
-
-function one(vertical: number, horizontal: number): string {
-  return vertical === horizontal ? String(vertical) : `${vertical}x${horizontal}`
 }

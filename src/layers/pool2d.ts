@@ -5,7 +5,7 @@ import { poolOutput, poolScratch } from '../kernels/conv-geometry'
 import { type Size, times } from '../plan/calls'
 import type { Layer, Plan } from '../plan/plan'
 import type { Value } from '../plan/value'
-import { imageShape, windowHint } from './shapes'
+import { checkFit, imageShape } from './shapes'
 
 /** How a pool slides. One number is for both directions; two are [vertical, horizontal]. */
 export interface PoolOptions {
@@ -58,10 +58,7 @@ export function pool2d(
       const [c, h, w] = imageShape(x, p)
       const oh = poolOutput(h, kh, sh, ph, ceil)
       const ow = poolOutput(w, kw, sw, pw, ceil)
-      if (oh < 1 || ow < 1) {
-        const hint = windowHint(x, p, kh, kw)
-        throw p.error(`kernel ${kh}x${kw} does not fit a ${h}x${w} input with pad ${ph}x${pw}${hint}`)
-      }
+      checkFit(x, p, [oh, ow], [kh, kw], [ph, pw])
       return plan(x, p, {
         sizes: [times(c), h, w, oh, ow, kh, kw, sh, sw, ph, pw],
         shape: [c, oh, ow],

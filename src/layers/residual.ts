@@ -1,7 +1,7 @@
 import { checkArguments, checkOptions, few, given } from '../errors'
 import { times } from '../plan/calls'
-import type { Layer } from '../plan/plan'
-import { checkLayer, checkName, planBranches } from './children'
+import { type Layer, checkLayer } from '../plan/plan'
+import { checkName, planBranches } from './children'
 
 /**
  * y = body(x) + shortcut(x) (He et al., 2015); without a shortcut, y = body(x) + x. Parameters are named `body.…` and

@@ -15,8 +15,8 @@ export function imageShape(x: Value, plan: Plan): readonly number[] {
   // Images of one or two channels are less sure to be such: only square ones.
   if (isChannelsLast(shape) && (h === w || c > 2) && isInput(shape, plan)) {
     note(
-      `an input of [${h}, ${w}, ${c}] is taken for ${h} channels of ${w} x ${c}; for images whose channels come last, ` +
-        `(H, W, C), put them first: input [${c}, ${h}, ${w}], and the values of each example likewise`,
+      `an input of [${few(shape)}] is taken for ${h} channels of ${w} x ${c}; if the channels come last, put them first, ` +
+        `in the data too: input [${c}, ${h}, ${w}]`,
     )
   }
   return shape
@@ -27,51 +27,66 @@ export function channelsOf({ shape }: Value, plan: Plan): number {
   if (shape.length !== 2) return shape[0]
   const [a, b] = shape
   throw plan.error(
-    `got an input of shape (${a}, ${b}), which does not say which are the channels; give C channels of length L as ` +
-      `[C, 1, L], so [${a}, 1, ${b}] or, turned round, [${b}, 1, ${a}], or put flatten() before it to take all values ` +
-      `for features`,
+    `got an input of shape (${a}, ${b}), of which either may be channels; give it as [C, 1, L], so [${a}, 1, ${b}] or, ` +
+      `turned round, [${b}, 1, ${a}], or put flatten() before it to make it features`,
   )
 }
 
 /** For an error about an image: if the channels of the input seem to come last, or if it seems to have one dimension. */
 export function windowHint({ shape: [, h, w] }: Value, plan: Plan, kh = 1, kw = 1): string {
-  const input = plan.input.shape
-  if (isChannelsLast(input)) {
-    const [first, second, third] = input
-    return `; the input (${few(input)}) looks like (H, W, C): channels come first, [${third}, ${first}, ${second}]`
+  const { shape } = plan.input
+  const [first, second, third] = shape
+  if (isChannelsLast(shape)) {
+    return `; the input (${few(shape)}) looks like (H, W, C): channels come first, [${third}, ${first}, ${second}]`
   }
-  if (h === 1 && kh > 1) return `; for data of one dimension take a kernel of [1, ${kw}]`
-  if (w === 1 && kw > 1) return `; for data of one dimension take a kernel of [${kh}, 1]`
-  return ''
+  const kernel = h === 1 && kh > 1 ? [1, kw] : w === 1 && kw > 1 ? [kh, 1] : undefined
+  return kernel ? `; for data of one dimension take a kernel of [${few(kernel)}]` : ''
 }
 
 function imageHint(shape: readonly number[], plan: Plan): string {
-  if (!isInput(shape, plan)) return shape.length === 1 ? '; put it before flatten() and dense layers' : ''
+  const { length } = shape
+  if (!isInput(shape, plan)) return length === 1 ? '; put it before flatten() and dense layers' : ''
   const [a, b] = shape
-  if (shape.length === 1) {
+  const images = (channels: string, c: number, h: number, w: number) =>
+    `; images of ${channels} have an input of [${c}, ${h}, ${w}]`
+  const long = 'with kernels such as [1, 7]'
+  if (length === 1) {
     const side = Math.sqrt(a)
     const color = Math.sqrt(a / 3)
-    if (Number.isInteger(side) && a > 1) return `; images of one channel have an input of [1, ${side}, ${side}]`
-    if (Number.isInteger(color) && a > 3) return `; images of three channels have an input of [3, ${color}, ${color}]`
-    return `; ${a} values in a row are an input of [1, 1, ${a}], with kernels such as [1, 7]`
+    if (Number.isInteger(side) && a > 1) return images('one channel', 1, side, side)
+    if (Number.isInteger(color) && a > 3) return images('three channels', 3, color, color)
+    return `; ${a} values in a row are an input of [1, 1, ${a}], ${long}`
   }
-  if (shape.length === 2) {
-    return (
-      `; images of one channel have an input of [1, ${a}, ${b}], ${a} channels of one dimension [${a}, 1, ${b}], ` +
-      `with kernels such as [1, 7]`
-    )
-  }
-  return shape.length === 4 ? `; input is the shape of one example, without the batch: [${few(shape.slice(1))}]` : ''
+  if (length === 2) return `${images('one channel', 1, a, b)}, ${a} channels of one dimension [${a}, 1, ${b}], ${long}`
+  return length === 4 ? `; input is the shape of one example, without the batch: [${few(shape.slice(1))}]` : ''
 }
 
 /** Whether a shape looks like (H, W, C): a last dimension as small as colors, and two that are not. */
-function isChannelsLast(shape: readonly number[]): boolean {
-  const [h, w, c] = shape
-  return shape.length === 3 && c <= 4 && h > 4 && w > 4
+function isChannelsLast({ length, 0: h, 1: w, 2: c }: readonly number[]): boolean {
+  return length === 3 && c <= 4 && h > 4 && w > 4
 }
 
 /** Whether it is the shape that the user gave as that of the input. */
 function isInput(shape: readonly number[], plan: Plan): boolean {
-  const { input } = plan
-  return shape.length === input.shape.length && shape.every((size, axis) => size === input.shape[axis])
+  return shape.join() === plan.input.shape.join()
+}
+
+/** Throws a PlanError where windows do not fit into the image that they are to slide over. */
+export function checkFit(
+  x: Value,
+  plan: Plan,
+  [oh, ow]: readonly [number, number],
+  [kh, kw]: readonly [number, number],
+  pad: readonly [number, number],
+  more = '',
+): void {
+  if (oh >= 1 && ow >= 1) return
+  const [, h, w] = x.shape
+  const hint = windowHint(x, plan, kh, kw)
+  throw plan.error(`kernel ${kh}x${kw}${more} does not fit a ${h}x${w} input with pad ${one(pad)}${hint}`)
+}
+
+/** A pair as people write it: one number where both are alike. */
+export function one([vertical, horizontal]: readonly [number, number]): string {
+  return vertical === horizontal ? String(vertical) : `${vertical}x${horizontal}`
 }

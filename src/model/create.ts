@@ -9,12 +9,12 @@ import { TRAINING, titleOf } from '../plan/calls'
 import { countOf, trainedOf } from '../plan/layout'
 import type { Layer, Loss } from '../plan/plan'
 import { prepare } from '../plan/run'
-import type { Place, Value, Variable } from '../plan/value'
+import type { Parameter, Place, Value, Variable } from '../plan/value'
 import { createRandom } from '../random'
 import type { DType, Tensor } from '../tensor'
 import { type Core, createPass, viewOf } from '../training/core'
-import { createObjective, resetSchedule } from '../training/step'
-import { type Blueprint, type ModelOptions, checkTotal, planModel } from './blueprint'
+import { resetSchedule } from '../training/step'
+import { type Blueprint, type ModelOptions, checkTotal, planModel } from './options'
 import { type Model, modelOf } from './model'
 
 /**
@@ -49,19 +49,23 @@ function kernelsOf({ program, settings }: Blueprint): readonly string[] | undefi
 }
 
 function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): Core<D> {
-  const { dtype, batch, input, output, settings, memory, pointers, inference, parameters, buffers, bytes } = blueprint
+  const { dtype, batch, input, output, settings, memory, pointers, inference, parameters, buffers, bytes, loss } =
+    blueprint
   const { kernels, buffer } = engine
   const view = (pointer: number, length: number) => viewOf(dtype, buffer, pointer, length)
-  const viewOfPlace = (place: Place) => view(place.pointer, place.bytes / bytes)
-  const batchOf = (value: Value): Tensor<D> => ({
-    shape: [batch, ...value.shape],
-    data: view(value.data.pointer, batch * value.size),
+  const batchOf = ({ shape, size, data }: Value): Tensor<D> => ({
+    shape: [batch, ...shape],
+    data: view(data.pointer, batch * size),
   })
-  const tensorsOf = (variables: readonly (Variable & { readonly at?: number })[]) => {
+  const tensorsOf = (variables: readonly Variable[], pointerOf = ({ pointer }: Variable) => pointer) => {
     const tensors: Record<string, Tensor<D>> = {}
-    for (const { name, shape, size, pointer } of variables) {
+    for (const variable of variables) {
+      const { name, shape, size } = variable
       // A name may be that of something that every object has.
-      Object.defineProperty(tensors, name, { value: { shape, data: view(pointer, size) }, enumerable: true })
+      Object.defineProperty(tensors, name, {
+        value: { shape, data: view(pointerOf(variable), size) },
+        enumerable: true,
+      })
     }
     return tensors
   }
@@ -69,40 +73,29 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
   const count = countOf(trained)
   const decaying = trained.filter((p) => p.options.decay)
   const { optimizer, maxNorm } = settings
-  const { loss } = blueprint
+  const rate = optimizer?.learningRate ?? 0
   const classes = loss?.targets === 'labels' ? output.size : 0
   const target = loss?.target.pointer ?? 0
   const scratch: Place = { pointer: pointers.scratch, bytes: memory.scratch }
   const liveBuffers = new Uint8Array(buffer, pointers.buffers, countOf(buffers) * bytes)
   const ownPass = createPass()
+  const { pointer = 0 } = output.gradient ?? {}
   const core: Core<D> = {
-    dtype,
-    batch,
-    inference,
-    settings,
-    loss,
+    ...blueprint,
     engine,
-    program: blueprint.program,
-    run: prepare(blueprint.program, kernels, scratch, viewOfPlace),
-    memory,
-    pointers,
-    input,
-    output,
-    parameters,
-    buffers,
+    run: prepare(blueprint.program, kernels, scratch, (place) => view(place.pointer, place.bytes / bytes)),
     tensors: {
       parameters: tensorsOf(parameters),
       gradients: tensorsOf(
-        parameters.flatMap(({ name, shape, size, bytes, gradient }) =>
-          gradient ? { name, shape, size, bytes, pointer: gradient.pointer } : [],
-        ),
+        parameters.filter((p) => p.gradient),
+        (p) => (p as Parameter).gradient!.pointer,
       ),
       buffers: tensorsOf(buffers),
       input: batchOf(input),
       output: batchOf(output),
     },
     allGradients: view(pointers.gradients, inference ? 0 : count),
-    outputGradient: view(output.gradient?.pointer ?? 0, output.gradient?.pointer ? batch * output.size : 0),
+    outputGradient: view(pointer, pointer && batch * output.size),
     labels: new Int32Array(buffer, target, classes ? batch : 0),
     values: view(target, loss && !classes ? batch * output.size : 0),
     classes,
@@ -115,13 +108,15 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
       slots: (optimizer?.slots ?? []).map((_, i) => pointers.optimizer + i * memory.parameters),
       numbers: new Float64Array(optimizer?.numbers ?? 0),
     },
-    limited: decaying
-      .filter(() => maxNorm !== Infinity)
-      .map(({ shape, size, pointer }) => ({ rows: shape[0], size: size / shape[0], pointer })),
+    limited: (maxNorm < Infinity ? decaying : []).map(({ shape: [rows], size, pointer }) => ({
+      rows,
+      size: size / rows,
+      pointer,
+    })),
     lonelyNorm: lonelyNormOf(blueprint),
-    rate: optimizer?.learningRate ?? 0,
+    rate,
     scheduleState: new Float64Array(0),
-    lastRate: typeof optimizer?.learningRate === 'number' ? optimizer.learningRate : 0,
+    lastRate: typeof rate === 'number' ? rate : 0,
     clock: { epoch: 0, step: 0, epochs: undefined, steps: undefined },
     counters: { steps: 0, passes: 0, epochs: 0 },
     regularises: true,
@@ -132,9 +127,8 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     stepping: false,
     closed: false,
     undo: { liveBuffers, buffers: liveBuffers.slice(), gradients: undefined, all: undefined, step: {} },
-    objective: undefined as never,
+    objective: undefined,
   }
-  Object.assign(core, { objective: createObjective(core) })
   if (optimizer && !count && !inference) {
     note(
       'createModel: no parameter of this network is trained, since all are frozen or it has none: no step changes it',
@@ -153,25 +147,22 @@ function lonelyNormOf({ program }: Blueprint): string | undefined {
 }
 
 /** The first values of constants, parameters and buffers. */
-function fill(core: Core, { constants, bytes }: Blueprint): void {
-  const { engine, dtype, parameters, buffers, tensors, settings } = core
-  for (const { place, values } of constants) {
-    const data = viewOf(dtype, engine.buffer, place.pointer, place.bytes / bytes)
-    data.set(values)
-    checkStored('a number of the loss or of a layer', data, values)
-  }
+function fill({ engine, dtype, tensors, settings }: Core, { constants, bytes, parameters, buffers }: Blueprint): void {
   const random = createRandom(settings.seed)
   for (const { name, options } of parameters) {
     const { data } = tensors.parameters[name]
     options.init.fill(data, options.fanIn, options.fanOut, random)
     checkStored(quote(name), data, data)
   }
-  for (const { name, initial } of buffers) {
-    const { data } = tensors.buffers[name]
-    const values = typeof initial === 'number' ? [initial] : initial
+  const store = (what: string, data: Tensor['data'], values: readonly number[]) => {
     for (let i = 0; i < data.length; i++) data[i] = values[values.length === 1 ? 0 : i]
-    checkStored(quote(name), data, values)
+    checkStored(what, data, values)
   }
+  for (const { place, values } of constants) {
+    const data = viewOf(dtype, engine.buffer, place.pointer, place.bytes / bytes)
+    store('a number of the loss or of a layer', data, values)
+  }
+  for (const { name, initial } of buffers) store(quote(name), tensors.buffers[name].data, [initial].flat() as number[])
 }
 
 /** Throws a PlanError where the precision of the model makes a number infinite, or 0 where it was not. */

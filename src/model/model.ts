@@ -8,7 +8,7 @@ import type { Loss } from '../plan/plan'
 import type { Value } from '../plan/value'
 import type { Schedule } from '../schedules'
 import type { DType, Tensor } from '../tensor'
-import { type Core, needLoss, needNoStep, needOpen, needOptimizer, needTraining, viewOf } from '../training/core'
+import { type Core, needAll, needLoss, needOpen, needOptimizer, needTraining, viewOf } from '../training/core'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../training/evaluate'
 import { type AsyncBatches, type Batches, checkBatch, checkRows, loadBatch } from '../training/feed'
 import { fit } from '../training/fit'
@@ -17,7 +17,7 @@ import type { FitOptions } from '../training/options'
 import { backPropagate, forward, predict } from '../training/pass'
 import { observe, resetSchedule, runPass, settle, takeStep } from '../training/step'
 import type { Ability } from './abilities'
-import type { Blueprint } from './blueprint'
+import type { Blueprint } from './options'
 import { summarise } from './describe'
 import { type LoadResult, loadWeights, saveWeights } from './weights'
 
@@ -142,7 +142,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   }
   /** Throws a PlanError unless it is an integer of at least 0. */
   set passes(passes: number) {
-    open('passes', this.#core).counters.passes = integer('passes', 'the number of training passes', passes, 0)
+    open('passes', this.#core).counters.passes = integer('model', 'passes', passes, 0)
   }
 
   /**
@@ -151,8 +151,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * a number that is not finite.
    */
   forward(x: Numbers, options: { training?: boolean } = {}): Tensor<D> {
-    checkArguments('forward', arguments, 2)
-    const core = open('forward', this.#core)
+    const core = this.#enter('forward', arguments, 2)
     const n = forward(core, x, options)
     return this.#firstRows(this.#outputRows, core.output, core.output.data.pointer, n)
   }
@@ -163,8 +162,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * created with `inputGradient: true`; else reading its `data` throws a PlanError that says so.
    */
   backward(this: Model<'training', D>, dy: Numbers): Tensor<D> {
-    checkArguments('backward', arguments, 1)
-    const core = open('backward', this.#core)
+    const core = this.#enter('backward', arguments, 1)
     const { input } = core
     needTraining('backward', core)
     const rows = backPropagate(core, dy)
@@ -175,8 +173,8 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
       shape: [rows, ...input.shape],
       get data(): never {
         throw new PlanError(
-          'backward: the gradient of the input is not planned, since frozen layers come first and would have to keep ' +
-            'all they compute; createModel(..., { inputGradient: true }) plans it',
+          'backward: the gradient of the input, through frozen layers, was not planned; createModel takes ' +
+            'inputGradient: true',
         )
       },
     }
@@ -198,8 +196,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   step(this: Model<'optimizer' | 'training', D>): void
   step(this: Model<'optimizer' | 'training', D>, evaluate: () => number): number
   step(this: Model<'optimizer' | 'training', D>, evaluate?: () => number): number | void {
-    checkArguments('step', arguments, 1)
-    const core = open('step', this.#core)
+    const core = this.#enter('step', arguments, 1)
     needTraining('step', core)
     const optimizer = needOptimizer('step', core)
     return takeStep(core, optimizer, evaluate)
@@ -214,10 +211,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     // `arguments` would be made anew in each step.
     if (surplus !== undefined) checkArguments('trainStep', [x, y, surplus], 2)
     const core = open('trainStep', this.#core)
-    needTraining('trainStep', core)
-    needLoss('trainStep', core)
-    needOptimizer('trainStep', core)
-    needNoStep('trainStep', core)
+    needAll('trainStep', core)
     const data = checkRows(core, x, y)
     checkBatch('trainStep', core, data.rows)
     loadBatch(core, data, data.rows)
@@ -232,8 +226,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    *     const { data } = model.predict(x, { probabilities: true })
    */
   predict(x: Numbers, options: { probabilities?: boolean } = {}): Tensor<D> {
-    checkArguments('predict', arguments, 2)
-    const core = open('predict', this.#core)
+    const core = this.#enter('predict', arguments, 2)
     return predict(core, x, options)
   }
 
@@ -253,8 +246,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     data: Data | Batches | AsyncBatches,
     options: EvaluateOptions = {},
   ): Evaluation | Promise<Evaluation> {
-    checkArguments('evaluate', arguments, 2, 'evaluate({ x, y }, options) takes the data as one object')
-    const core = open('evaluate', this.#core)
+    const core = this.#enter('evaluate', arguments, 2, 'hand in evaluate({ x, y }, options)')
     needLoss('evaluate', core)
     return evaluate(core, data, options)
   }
@@ -267,13 +259,9 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * they come: throws a DataError that names the first bad row, or the bad batch.
    */
   async fit(this: Model<Ability, D>, data: Data | Batches | AsyncBatches, options: FitOptions = {}): Promise<History> {
-    checkArguments('fit', arguments, 2, 'fit({ x, y }, options) takes the data as one object')
-    const core = open('fit', this.#core)
-    needTraining('fit', core)
-    needLoss('fit', core)
-    needOptimizer('fit', core)
-    needNoStep('fit', core)
-    if (core.fitting) throw new PlanError('fit: this model is being trained already; wait for that fit to end first')
+    const core = this.#enter('fit', arguments, 2, 'hand in fit({ x, y }, options)')
+    needAll('fit', core)
+    if (core.fitting) throw new PlanError('fit: this model is being trained already; wait for that to end')
     core.fitting = true
     resetSchedule(core)
     try {
@@ -290,8 +278,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * itself; a loop of your own calls it once in each epoch.
    */
   observe(loss: number): void {
-    checkArguments('observe', arguments, 1)
-    observe(open('observe', this.#core), loss)
+    observe(this.#enter('observe', arguments, 1), loss)
   }
 
   /**
@@ -299,8 +286,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * finite, unless `allowNonFinite` (false unless given) is true.
    */
   save(options: { allowNonFinite?: boolean } = {}): Uint8Array<ArrayBuffer> {
-    checkArguments('save', arguments, 1)
-    const core = open('save', this.#core)
+    const core = this.#enter('save', arguments, 1)
     settle(core)
     return saveWeights(core, options)
   }
@@ -312,8 +298,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * Numbers that are not finite are refused unless `allowNonFinite` (false unless given) is true.
    */
   load(bytes: Uint8Array, options: { strict?: boolean; allowNonFinite?: boolean } = {}): LoadResult {
-    checkArguments('load', arguments, 2)
-    const core = open('load', this.#core)
+    const core = this.#enter('load', arguments, 2)
     settle(core)
     return loadWeights(core, bytes, options)
   }
@@ -334,6 +319,12 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     if (core.closed) return
     core.closed = true
     core.engine.close()
+  }
+
+  /** The core, once the call may be: there are no more arguments than it takes, and the model is open. */
+  #enter(where: string, args: ArrayLike<unknown>, most: number, cure?: string): Core<D> {
+    checkArguments(where, args, most, cure)
+    return open(where, this.#core)
   }
 
   #firstRows(cache: (Tensor<D> | undefined)[], value: Value, pointer: number, n: number): Tensor<D> {

@@ -40,9 +40,8 @@ function checkPlaces(where: string, network: Layer): void {
     if (first !== undefined) {
       const { kind } = spot.layer
       throw new PlanError(
-        `${where}: one ${kind} layer is in two places, ${endOf(first)} and ${endOf(spot.path)}; each place has weights and ` +
-          `memory of its own, so make another with the same options for one of them (the same object cannot share ` +
-          `weights)`,
+        `${where}: one ${kind} layer is in two places, ${endOf(first)} and ${endOf(spot.path)}, which cannot share ` +
+          `weights; make another with the same options for one of them`,
       )
     }
     places.set(spot.layer, spot.path)
@@ -52,12 +51,12 @@ function checkPlaces(where: string, network: Layer): void {
 
 function checkEnd(where: string, network: Layer, loss: Loss): void {
   const ends = lastLayers({ layer: network, path: network.kind })
-  const faults = ends.map(({ layer }) => faultOf(layer, loss))
+  const [fault, ...others] = ends.map(({ layer }) => faultOf(layer, loss))
   // Of several side by side, some may hold back and others not: only if all do is it certain.
-  if (!faults.length || !faults.every(Boolean)) return
+  if (!fault || !others.every(Boolean)) return
   const names = ends.map(({ layer, path }) => (path === layer.kind ? path : `${endOf(path)} ${layer.kind}`))
-  const all = names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ')
-  throw new PlanError(`${where}: ${names[0]} comes before ${loss.kind}, ${faults[0]}; remove ${all}`)
+  const all = names.slice(0, 3).join(', ') + (names.length > 3 ? ` and ${names.length - 3} more` : '')
+  throw new PlanError(`${where}: ${names[0]} comes before ${loss.kind}, which ${fault}; remove ${all}`)
 }
 
 /**
@@ -92,22 +91,18 @@ const OWN: Readonly<Record<string, string>> = {
 
 /** What is wrong with `layer` right before `loss`, if it is certain. */
 function faultOf({ kind, config }: Layer, loss: Loss): string | undefined {
-  const own = Object.hasOwn(OWN, loss.kind) ? OWN[loss.kind] : undefined
-  if (own === undefined) return undefined
-  if (cutsNegative(kind, config)) {
-    return 'which wants scores of any size: no score would be below 0, nor have a gradient there'
+  if (!Object.hasOwn(OWN, loss.kind)) return undefined
+  const own = OWN[loss.kind]
+  const anySize = 'wants scores of any size'
+  const { alpha } = config as { alpha?: number }
+  if (kind === 'relu' || ((kind === 'leakyRelu' || kind === 'elu') && alpha === 0)) {
+    return `${anySize}: none would be below 0, nor have a gradient there`
   }
   if (kind !== 'softmax' && kind !== 'sigmoid') return undefined
   // A margin of less than 1 has room between 0 and 1.
-  if (!own && ((loss.config as { margin?: number }).margin ?? 1) < 1) return undefined
-  const wants = kind === own ? `takes the ${own} itself` : 'wants scores of any size'
+  if (!own && (loss.config as { margin: number }).margin < 1) return undefined
+  const wants = kind === own ? `takes the ${own} itself` : anySize
   const instead = kind === 'softmax' && own === 'sigmoid' ? '; for one class of several take softmaxCrossEntropy' : ''
-  const probabilities = own && '; for probabilities there is model.predict(x, { probabilities: true })'
-  return `which ${wants}: all scores would lie from 0 to 1, and the loss could not come near 0${instead}${probabilities}`
-}
-
-/** Whether a layer makes 0 of all that is below it. */
-function cutsNegative(kind: string, config: object): boolean {
-  if (kind === 'relu') return true
-  return (kind === 'leakyRelu' || kind === 'elu') && (config as { alpha?: number }).alpha === 0
+  const probabilities = own && '; for probabilities take predict(x, { probabilities: true })'
+  return `${wants}: all would lie from 0 to 1, and the loss could not come near 0${instead}${probabilities}`
 }

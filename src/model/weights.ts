@@ -21,9 +21,7 @@ export function saveWeights(core: Core, options: { allowNonFinite?: boolean }): 
   options = checkOptions('save', options, ['allowNonFinite'])
   const spoilt = flag('save', 'allowNonFinite', options.allowNonFinite ?? false) ? undefined : firstNotFinite(core)
   if (spoilt) {
-    throw new PlanError(
-      `save: ${spoilt}: this model has diverged; save({ allowNonFinite: true }) writes it all the same`,
-    )
+    throw new PlanError(`save: ${spoilt}, as it diverged; save({ allowNonFinite: true }) writes it all the same`)
   }
   return encodeSafetensors(weightsOf(core))
 }
@@ -39,36 +37,34 @@ export function loadWeights(
   const strict = flag('load', 'strict', options.strict ?? true)
   const tensors = readSafetensors(bytes)
   const own = weightsOf(core)
-  const missing: string[] = []
-  const mismatched: string[] = []
-  for (const [name, { shape }] of Object.entries(own)) {
-    const found = tensors.get(name)
-    if (!found) {
-      if (strict) throw new FileError(`weights: the file has no ${quote(name)}; it is of another model`)
-      missing.push(name)
-    } else if (!found.decodable || found.shape.join() !== shape.join()) {
-      // A type that cannot be decoded is said by decode().
-      if (strict) found.decode()
-      const shapes = `(${few(found.shape)}) in the file, (${few(shape)}) here`
-      if (strict) throw new FileError(`weights: ${quote(name)} is ${shapes}; { strict: false } loads what fits`)
-      mismatched.push(name)
-    }
+  const names = Object.keys(own)
+  const missing = names.filter((name) => !tensors.has(name))
+  const fits = (name: string) => {
+    const { decodable, shape } = tensors.get(name)!
+    return decodable && shape.join() === own[name].shape.join()
   }
+  const mismatched = names.filter((name) => tensors.has(name) && !fits(name))
   // PyTorch's batch norm counts its batches; nothing here depends on that.
   const unexpected = [...tensors.keys()].filter(
     (name) => !Object.hasOwn(own, name) && !/(^|\.)num_batches_tracked$/.test(name),
   )
-  if (strict && unexpected.length) {
-    throw new FileError(`weights: the file has ${quote(unexpected[0])}, which this model has not`)
+  if (strict) {
+    for (const name of missing) throw new FileError(`weights: the file has no ${quote(name)}; it is of another model`)
+    for (const name of mismatched) {
+      // A type that cannot be decoded is said by decode().
+      tensors.get(name)!.decode()
+      const shapes = `(${few(tensors.get(name)!.shape)}) in the file, (${few(own[name].shape)}) here`
+      throw new FileError(`weights: ${quote(name)} is ${shapes}; { strict: false } loads what fits`)
+    }
+    for (const name of unexpected) throw new FileError(`weights: the file has ${quote(name)}, which this model has not`)
   }
-  const left = new Set([...missing, ...mismatched])
-  const fitting = Object.entries(own).filter(([name]) => !left.has(name))
-  if (left.size && !fitting.length) {
-    const names = few([...tensors.keys()].slice(0, 3))
-    throw new FileError(`weights: nothing in the file (${names}, ...) has a name and a shape of this model`)
+  const fitting = names.filter((name) => tensors.has(name) && fits(name))
+  if (!fitting.length && names.length) {
+    const found = few([...tensors.keys()].slice(0, 3))
+    throw new FileError(`weights: nothing in the file (${found}, ...) has a name and a shape of this model`)
   }
   // Nothing changes before all is known to fit.
-  const decoded = fitting.map(([name, { data }]) => ({ name, to: data, from: tensors.get(name)!.decode() }))
+  const decoded = fitting.map((name) => ({ name, to: own[name].data, from: tensors.get(name)!.decode() }))
   for (const { name, from } of decoded) checkNumbers(name, from, core, allowNonFinite)
   for (const { to, from } of decoded) to.set(from)
   return { missing, mismatched, unexpected }
@@ -77,14 +73,10 @@ export function loadWeights(
 /** Throws a FileError at a number that is not finite, unless that is allowed, or that float32 cannot hold. */
 function checkNumbers(name: string, data: ArrayLike<number>, { dtype }: Core, allowNonFinite: boolean): void {
   for (let i = 0; i < data.length; i++) {
-    if (!Number.isFinite(data[i])) {
-      if (allowNonFinite) continue
-      throw new FileError(
-        `weights: ${quote(name)} holds ${data[i]} at ${i}; load(bytes, { allowNonFinite: true }) takes it`,
-      )
-    }
-    if (dtype === 'float32' && !Number.isFinite(Math.fround(data[i]))) {
-      throw new FileError(`weights: ${quote(name)} holds ${data[i]} at ${i}, more than float32 can hold`)
-    }
+    const value = data[i]
+    const finite = Number.isFinite(value)
+    if (finite ? dtype === 'float64' || Number.isFinite(Math.fround(value)) : allowNonFinite) continue
+    const cure = finite ? ', too large for float32' : '; { allowNonFinite: true } takes it'
+    throw new FileError(`weights: ${quote(name)} holds ${value} at ${i}${cure}`)
   }
 }

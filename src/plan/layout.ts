@@ -12,7 +12,7 @@
 
 import type { Call } from './calls'
 import type { Program } from './program'
-import { Block, type Buffer, type Parameter, type Place, type Reference, Value, placeOf } from './value'
+import { type Block, type Buffer, type Parameter, type Reference, type Value, blockOf } from './value'
 
 /** What each region of the memory takes, in bytes. */
 export interface Regions {
@@ -84,51 +84,40 @@ export function trainedOf(parameters: readonly Parameter[]): readonly Parameter[
 export function layOut(contents: Contents): { memory: Regions; pointers: Pointers } {
   const { parameters, buffers, bytes, inference, optimizerSlots } = contents
   const trained = trainedOf(parameters)
+  const frozen = parameters.filter((p) => p.frozen)
+  const kept = [...frozen, ...buffers]
   const region = align(countOf(trained) * bytes)
-  const gradients = inference ? 0 : region
-  const gradientsPointer = ALIGN + region
-  let offset = 0
-  for (const parameter of trained) {
-    parameter.pointer = ALIGN + offset
-    if (parameter.gradient) parameter.gradient.pointer = gradientsPointer + offset
-    offset += parameter.size * bytes
+  const sizes = {
+    parameters: region,
+    gradients: inference ? 0 : region,
+    state: align(countOf(kept) * bytes),
+    optimizer: inference ? 0 : optimizerSlots * region,
   }
-  const statePointer = gradientsPointer + gradients
-  let at = statePointer
-  for (const parameter of parameters.filter(({ frozen }) => frozen)) {
-    parameter.pointer = at
-    at += parameter.size * bytes
+  const gradients = ALIGN + region
+  const state = gradients + sizes.gradients
+  const optimizer = state + sizes.state
+  const start = optimizer + sizes.optimizer
+  putBehind(trained, ALIGN)
+  for (const { pointer, gradient } of trained) if (gradient) gradient.pointer = pointer + region
+  putBehind(kept, state)
+  const activations = placeBlocks(livingBlocks(contents), start)
+  const pointers = {
+    parameters: ALIGN,
+    gradients,
+    state,
+    buffers: state + countOf(frozen) * bytes,
+    optimizer,
+    scratch: start + activations,
   }
-  const buffersPointer = at
-  for (const buffer of buffers) {
-    buffer.pointer = at
-    at += buffer.size * bytes
-  }
-  const state = align(at - statePointer)
-  const optimizerPointer = statePointer + state
-  const optimizer = inference ? 0 : optimizerSlots * region
-  const activationsPointer = optimizerPointer + optimizer
-  const activations = placeBlocks(livingBlocks(contents), activationsPointer)
-  const scratchPointer = activationsPointer + activations
   const scratch = align(contents.scratch) + GUARD
-  return {
-    memory: {
-      parameters: region,
-      gradients,
-      state,
-      optimizer,
-      activations,
-      scratch,
-      total: scratchPointer + scratch,
-    },
-    pointers: {
-      parameters: ALIGN,
-      gradients: gradientsPointer,
-      state: statePointer,
-      buffers: buffersPointer,
-      optimizer: optimizerPointer,
-      scratch: scratchPointer,
-    },
+  return { memory: { ...sizes, activations, scratch, total: pointers.scratch + scratch }, pointers }
+}
+
+/** One behind the other. */
+function putBehind(variables: readonly (Parameter | Buffer)[], pointer: number): void {
+  for (const variable of variables) {
+    variable.pointer = pointer
+    pointer += variable.bytes
   }
 }
 
@@ -137,28 +126,28 @@ function livingBlocks({ program, pinned, input, output }: Contents): readonly Bl
   const { forward, weight, loss, backward, inputGradient, wanted } = program
   const blocks = new Set<Block>()
   const mention = (reference: Reference, time: number): void => {
-    const place: Place | undefined = reference && placeOf(reference)
-    if (!(place instanceof Block)) return
-    place.mention(time)
-    blocks.add(place.root)
+    const block = blockOf(reference)
+    if (!block) return
+    block.mention(time)
+    blocks.add(block.root)
   }
-  const mentionAll = (call: Call, time: number): void => {
-    for (const read of call.reads) mention(read, time)
-    for (const write of call.writes) if (wanted(write) !== 'never') mention(write, time)
+  const mentionAll = (call: Call | undefined, time: number): void => {
+    for (const read of call?.reads ?? []) mention(read, time)
+    for (const write of call?.writes ?? []) if (wanted(write) !== 'never') mention(write, time)
   }
   forward.forEach(mentionAll)
   // The loss, or whoever calls backward instead, writes the gradient of the output.
   const middle = forward.length
-  for (const call of [weight, loss]) if (call) mentionAll(call, middle)
+  mentionAll(weight, middle)
+  mentionAll(loss, middle)
   if (wanted(output.gradient) !== 'never') mention(output.gradient, middle)
   backward.forEach((call, i) => mentionAll(call, middle + 1 + i))
   // It is handed out when all is done.
   if (inputGradient) mention(input.gradient, middle + 1 + backward.length)
   for (const block of blocks) if (block.first < middle && block.last > middle) block.last = Infinity
   for (const block of [input.data, output.data, ...pinned]) {
-    block.mention(-Infinity)
-    block.mention(Infinity)
-    blocks.add(block.root)
+    mention(block, -Infinity)
+    mention(block, Infinity)
   }
   return [...blocks]
 }
@@ -174,22 +163,14 @@ function placeBlocks(blocks: readonly Block[], base: number): number {
   let end = base
   for (const block of blocks.toReversed().toSorted((a, b) => b.bytes - a.bytes)) {
     let at = base
-    let index = 0
-    for (let i = 0; i < placed.length; i++) {
-      const other = placed[i]
+    for (const other of placed) {
       if (other.last < block.first || block.last < other.first) continue
       if (at + block.bytes <= other.pointer) break
       at = Math.max(at, align(other.pointer + other.bytes))
     }
     block.pointer = at
     end = Math.max(end, align(at + block.bytes))
-    // Where it belongs in the order of pointers, by halving.
-    for (let high = placed.length; index < high;) {
-      const middle = (index + high) >> 1
-      if (placed[middle].pointer <= at) index = middle + 1
-      else high = middle
-    }
-    placed.splice(index, 0, block)
+    placed.splice(placed.findLastIndex(({ pointer }) => pointer <= at) + 1, 0, block)
   }
   return end - base
 }

@@ -1,17 +1,8 @@
 // What layers and losses ask for while a network is planned. They get places that have no memory yet, and record calls.
 
-import { PlanError, endOf } from '../errors'
+import { PlanError, checkNoPromise, endOf, readSafely, show } from '../errors'
 import { type DType, product } from '../tensor'
-import {
-  type Call,
-  type CallOptions,
-  type Origin,
-  type Output,
-  type Routine,
-  type Size,
-  TRAINING,
-  times,
-} from './calls'
+import { type Call, type CallOptions, type Origin, type Routine, type Size, TRAINING, times } from './calls'
 import type { Kernels } from '../kernels/index'
 import { Block, Buffer, Parameter, type ParameterOptions, type Place, Value, placeOf } from './value'
 import { countOf } from './layout'
@@ -106,6 +97,10 @@ export interface Recorded extends Omit<Recording, 'inputGradient'> {
   readonly constants: readonly { readonly place: Place; readonly values: readonly number[] }[]
 }
 
+/** The same while it is recorded, and before the output is known. */
+type Recorder = { -readonly [K in Exclude<keyof Recorded, 'output'>]: Writable<Recorded[K]> }
+type Writable<T> = T extends readonly (infer E)[] ? Writable<E>[] : T
+
 /** Kernels count with 32 bits. */
 const MOST_VALUES = 2 ** 31 - 1
 
@@ -125,20 +120,11 @@ export class Plan {
   ahead: Ahead = 'end'
 
   readonly #options: PlanOptions
-  readonly #input: Value
-  readonly #forward: Call[] = []
-  readonly #backward: Call[][] = [[]]
-  readonly #outputs: Output[] = []
-  readonly #rows: { layer: Origin; row: Omit<Row, keyof Origin> }[] = []
-  readonly #parameters: Parameter[] = []
-  readonly #buffers: Buffer[] = []
-  readonly #pinned: Block[] = []
-  readonly #constants: { readonly place: Place; readonly values: readonly number[] }[] = []
+  readonly #recorded: Recorder
   readonly #names = new Set<string>()
-  readonly #path: string[] = []
-  readonly #kinds: string[] = []
-  #weight: Call | undefined
-  #loss: Call | undefined
+  /** How deep the layer being planned lies in others, and the kind of the outermost. */
+  #depth = 0
+  #root = ''
   #layer: Origin = { path: '', kind: '' }
   /** The first forward call that the layer being planned records itself, behind those of its children. */
   #own = 0
@@ -152,7 +138,19 @@ export class Plan {
     this.bytes = options.dtype === 'float64' ? 8 : 4
     this.seed = options.seed
     this.algorithm = options.algorithm
-    this.#input = this.value(options.input)
+    this.#recorded = {
+      input: this.value(options.input),
+      forward: [],
+      backward: [[]],
+      weight: undefined,
+      loss: undefined,
+      outputs: [],
+      rows: [],
+      parameters: [],
+      buffers: [],
+      pinned: [],
+      constants: [],
+    }
   }
 
   // ---- places ----
@@ -161,7 +159,7 @@ export class Plan {
   value(shape: readonly number[]): Value {
     const size = product(shape)
     if (!(size > 0 && size <= MOST_VALUES && shape.every(Number.isInteger))) {
-      throw this.error(`an example of shape (${shape.join(', ')}) cannot be; kernels count up to ${MOST_VALUES} values`)
+      throw this.error(`an example of shape (${shape.join(', ')}) cannot be; kernels count to ${MOST_VALUES}`)
     }
     const bytes = this.batch * size * this.bytes
     return new Value(shape, new Block(bytes), this.#options.inference ? undefined : bytes)
@@ -202,30 +200,29 @@ export class Plan {
   /** Memory that nothing else ever uses, such as for targets, which are written from outside. */
   pinned(bytes: number): Place {
     const block = new Block(bytes, true)
-    this.#pinned.push(block)
+    this.#recorded.pinned.push(block)
     return block
   }
 
   /** Values that neither change nor are saved, such as class weights. */
   constant(values: readonly number[]): Place {
     const place = this.pinned(values.length * this.bytes)
-    this.#constants.push({ place, values })
+    this.#recorded.constants.push({ place, values })
     return place
   }
 
   /** A parameter, `name` local to the layer. */
   parameter(name: string, shape: readonly number[], options: ParameterOptions): Parameter {
-    const { path, bytes } = this.#named(name, shape)
-    const parameter = new Parameter(path, shape, bytes, options, this.#frozen, this.#options.inference)
-    this.#parameters.push(parameter)
+    const { inference } = this.#options
+    const parameter = new Parameter(...this.#named(name, shape), options, this.#frozen, inference)
+    this.#recorded.parameters.push(parameter)
     return parameter
   }
 
   /** Something saved with the model but not trained. */
   buffer(name: string, shape: readonly number[], initial: number | readonly number[]): Buffer {
-    const { path, bytes } = this.#named(name, shape)
-    const buffer = new Buffer(path, shape, bytes, initial)
-    this.#buffers.push(buffer)
+    const buffer = new Buffer(...this.#named(name, shape), initial)
+    this.#recorded.buffers.push(buffer)
     return buffer
   }
 
@@ -238,13 +235,12 @@ export class Plan {
 
   /** Records a call of the forward pass. */
   forward(kernel: keyof Kernels | Routine, options: CallOptions): void {
-    this.#record(this.#forward, kernel, options)
+    this.#record(this.#recorded.forward, kernel, options)
   }
 
   /** Records a call of the backward pass: calls of one layer run in their order, layers in reverse. */
   backward(kernel: keyof Kernels | Routine, options: CallOptions): void {
-    if (this.#options.inference) return
-    this.#record(this.#backward[this.#backward.length - 1], kernel, options)
+    if (!this.#options.inference) this.#record(this.#recorded.backward.at(-1)!, kernel, options)
   }
 
   /**
@@ -252,20 +248,20 @@ export class Plan {
    * network's output; where that is not wanted, the place is missing.
    */
   loss(kernel: keyof Kernels | Routine, options: CallOptions): void {
-    this.#loss = { ...options, kernel, layer: this.#layer }
+    this.#recorded.loss = { ...options, kernel, layer: this.#layer }
   }
 
   /** Plans `loss` on the output of the network. */
   planLoss(loss: Loss, y: Value): LossPlan {
     this.#layer = { path: 'loss', kind: loss.kind }
     const planned = loss.plan(y, this)
-    if (!this.#loss) throw new PlanError(`${loss.kind}: its plan records no call that gives the loss; call plan.loss`)
-    return planned
+    if (this.#recorded.loss) return planned
+    throw new PlanError(`${loss.kind}: its plan must call plan.loss`)
   }
 
   /** Records the call that gives what the examples weigh in the mean; their number unless there is one. */
   weight(kernel: keyof Kernels | Routine, options: CallOptions): void {
-    this.#weight = { ...options, kernel, layer: this.#layer }
+    this.#recorded.weight = { ...options, kernel, layer: this.#layer }
   }
 
   /** A number for a layer that draws random numbers, to draw others than those before it. */
@@ -277,38 +273,31 @@ export class Plan {
 
   /** Plans `layer` on `x` as the child `name` of the layer being planned; '' adds nothing to the names within. */
   child(name: string, layer: Layer, x: Value, ahead: Ahead = this.ahead): Value {
-    if (typeof layer?.plan !== 'function') {
-      const what = name || (this.#kinds.length ? "''" : 'network')
-      const found = Array.isArray(layer) ? 'an array; sequential(...) makes one layer of several' : typeof layer
-      throw new PlanError(`${this.#where || 'createModel'}: ${what} is not a layer, but ${found}`)
+    checkLayer(this.#where || 'createModel', name || (this.#depth ? "''" : 'network'), layer)
+    if (this.#depth > DEEPEST) {
+      throw this.error(`layers are nested more than ${DEEPEST} deep; put some of them in one sequential`)
     }
-    if (this.#kinds.length > DEEPEST) {
-      throw this.error(`layers are nested more than ${DEEPEST} deep; put some behind each other, in a sequential`)
-    }
-    const outer = { layer: this.#layer, ahead: this.ahead, frozen: this.#frozen }
-    if (name) this.#path.push(name)
-    this.#kinds.push(layer.kind)
-    const path = this.#path.join('.')
-    this.#layer = { path, kind: layer.kind }
+    const { forward, rows, parameters, outputs } = this.#recorded
+    const { kind } = layer
+    const outer = [this.#layer, this.ahead, this.#frozen] as const
+    const path = this.#pathOf(name)
+    if (!this.#depth++) this.#root = kind
+    this.#layer = { path, kind }
     this.ahead = ahead
     this.#frozen ||= this.#options.frozen.includes(path)
-    const first = { row: this.#rows.length, parameter: this.#parameters.length, call: this.#forward.length }
-    this.#own = first.call
+    const [row, parameter, call] = [rows.length, parameters.length, forward.length]
+    this.#own = call
     const group = this.#group()
     const y = layer.plan(x, this)
     this.#checkOutput(y, x, group)
-    const composite = this.#own > first.call || this.#rows.length > first.row
-    if (this.#rows.length === first.row) this.addRow(layer.kind, y.shape, first.parameter)
-    if (y !== x && (this.#forward.length > this.#own || !composite)) {
-      const after = this.#forward.findLast((call) => doesWrite(call, y.data))
-      this.#outputs.push({ layer: this.#layer, value: y, after })
+    const composite = this.#own > call || rows.length > row
+    if (rows.length === row) this.addRow(kind, y.shape, parameter)
+    if (y !== x && (forward.length > this.#own || !composite)) {
+      outputs.push({ layer: this.#layer, value: y, after: forward.findLast((call) => doesWrite(call, y.data)) })
     }
-    this.#kinds.pop()
-    if (name) this.#path.pop()
-    this.#layer = outer.layer
-    this.ahead = outer.ahead
-    this.#frozen = outer.frozen
-    this.#own = this.#forward.length
+    this.#depth--
+    ;[this.#layer, this.ahead, this.#frozen] = outer
+    this.#own = forward.length
     this.#group()
     return y
   }
@@ -323,10 +312,11 @@ export class Plan {
   }
 
   /** A line of the summary for work of the layer being planned, with the parameters planned since the `first`. */
-  addRow(kind: string, shape: readonly number[], first = this.#parameters.length): void {
-    const flops = this.#forward.slice(this.#own).reduce((sum, call) => sum + (call.flops ?? 0), 0)
+  addRow(kind: string, shape: readonly number[], first = this.#recorded.parameters.length): void {
+    const { forward, rows, parameters } = this.#recorded
+    const flops = forward.slice(this.#own).reduce((sum, call) => sum + (call.flops ?? 0), 0)
     const layer = kind === this.#layer.kind ? this.#layer : { path: this.#layer.path, kind }
-    this.#rows.push({ layer, row: { shape, parameters: countOf(this.#parameters.slice(first)), flops } })
+    rows.push({ layer, row: { shape, parameters: countOf(parameters.slice(first)), flops } })
   }
 
   /** A PlanError that names the layer being planned. */
@@ -336,67 +326,77 @@ export class Plan {
 
   /** What has been recorded: for the model. */
   finish(output: Value): Recorded {
-    return {
-      input: this.#input,
-      output,
-      forward: this.#forward,
-      backward: this.#backward,
-      weight: this.#weight,
-      loss: this.#loss,
-      outputs: this.#outputs,
-      rows: this.#rows,
-      parameters: this.#parameters,
-      buffers: this.#buffers,
-      pinned: this.#pinned,
-      constants: this.#constants,
-    }
+    return { ...this.#recorded, output }
   }
 
   /** The input of the whole model. */
   get input(): Value {
-    return this.#input
+    return this.#recorded.input
   }
 
   /** The layer being planned, as errors name it: `sequential.3 conv2d`. */
   get #where(): string {
-    const path = endOf([this.#kinds[0], ...this.#path].join('.'))
-    return this.#kinds.length > 1 ? `${path} ${this.#kinds[this.#kinds.length - 1]}` : path
+    const { path, kind } = this.#layer
+    const end = endOf(path ? `${this.#root}.${path}` : this.#root)
+    return this.#depth > 1 ? `${end} ${kind}` : end
+  }
+
+  #pathOf(name: string): string {
+    return [this.#layer.path, name].filter(Boolean).join('.')
   }
 
   #record(list: Call[], kernel: keyof Kernels | Routine, options: CallOptions): void {
     // Sizes of scratch are computed with 32 bits, as in the kernels.
     if (options.scratch !== undefined && !(options.scratch >= 0)) throw this.error('it is larger than kernels can be')
     // A frozen layer never draws.
-    if (this.#frozen && options.draws === true) return
-    const draws = this.#frozen ? undefined : options.draws
-    list.push({ ...options, draws, kernel, layer: this.#layer })
+    if (this.#frozen && options.draws) return
+    list.push({ ...options, draws: this.#frozen ? undefined : options.draws, kernel, layer: this.#layer })
   }
 
   /** Begins a new group of backward calls. */
   #group(): number {
-    if (this.#backward[this.#backward.length - 1].length) this.#backward.push([])
-    return this.#backward.length - 1
+    const { backward } = this.#recorded
+    return backward.at(-1)!.length ? backward.push([]) - 1 : backward.length - 1
   }
 
   #checkOutput(y: unknown, x: Value, group: number): asserts y is Value {
     if (!(y instanceof Value)) throw this.error('its plan must return a value: its output')
     const { gradient } = y
     if (!gradient || gradient === x.gradient) return
-    if (this.#backward.slice(group).some((calls) => calls.some((call) => doesWrite(call, gradient)))) {
+    if (this.#recorded.backward.slice(group).some((calls) => calls.some((call) => doesWrite(call, gradient)))) {
       throw this.error(
-        'its backward pass writes the gradient of its own output, which others may still read; write x.gradient alone',
+        'its backward pass writes the gradient of its own output, which others may read; write x.gradient alone',
       )
     }
   }
 
-  #named(name: string, shape: readonly number[]): { path: string; bytes: number } {
-    const path = [...this.#path, name].join('.')
+  #named(name: string, shape: readonly number[]): [name: string, shape: readonly number[], bytes: number] {
+    const path = this.#pathOf(name)
     if (this.#names.has(path)) {
-      throw this.error(`'${path}' is the name of another parameter or buffer already; give one of them another`)
+      throw this.error(`'${path}' is the name of another parameter or buffer already; rename one`)
     }
     this.#names.add(path)
-    return { path, bytes: product(shape) * this.bytes }
+    return [path, shape, product(shape) * this.bytes]
   }
+}
+
+/** Throws a PlanError unless `value` is a layer; `name` is what it is of `where`, or '' where there is but one. */
+export function checkLayer(where: string, name: string, value: unknown): void {
+  readSafely(where, name || 'the layer', () => {
+    checkNoPromise(where, name || 'the layer', value)
+    if (isLayer(value)) return
+    throw new PlanError(`${where}: ${name ? `${name} is not a layer, but` : 'wants a layer, got'} ${kindOf(value)}`)
+  })
+}
+
+export function isLayer(value: unknown): value is Layer {
+  return typeof (value as Layer | null | undefined)?.plan === 'function'
+}
+
+/** What is no layer, for an error. */
+export function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'an array; sequential(...) makes one layer of several'
+  return typeof value === 'object' ? show(value) : typeof value
 }
 
 function doesWrite({ writes }: Call, place: Place): boolean {

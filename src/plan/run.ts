@@ -3,7 +3,7 @@
 
 import { PlanError } from '../errors'
 import type { Kernels } from '../kernels/index'
-import { type Call, type Count, type Size, TRAINING, WEIGHT, nameOf } from './calls'
+import { type Call, TRAINING, WEIGHT, nameOf } from './calls'
 import { type Program, errorOf, isGradient } from './program'
 import { type Place, type Reference, placeOf } from './value'
 
@@ -16,11 +16,11 @@ export interface Prepared {
   readonly forInput: boolean
 }
 
-/** A number of an argument list that changes from pass to pass. */
+/** A place in an argument list whose value changes: what it is in a pass with so many examples, say. */
 interface Changing<T> {
   readonly args: unknown[]
   readonly at: number
-  readonly value: T
+  readonly of: (what: T) => unknown
 }
 
 /** A program over the memory of a model. */
@@ -38,12 +38,15 @@ export interface Executable {
   training: boolean
   draws: boolean
   forInput: boolean
-  readonly counts: readonly Changing<number>[]
-  readonly trainings: readonly Changing<undefined>[]
-  readonly weights: readonly Changing<undefined>[]
-  readonly drawn: readonly Changing<(pass: number) => number>[]
-  /** Writes that are there only for somebody who wants the gradient of the input: what to hand over then, and else. */
-  readonly inputWrites: readonly Changing<{ wanted: unknown; unwanted: unknown }>[]
+  /** What follows from them, from the number of the pass, and from what the examples weigh. */
+  readonly changing: {
+    readonly n: Changing<number>[]
+    readonly training: Changing<boolean>[]
+    readonly pass: Changing<number>[]
+    readonly weight: Changing<number>[]
+    /** Writes that are there only for somebody who wants the gradient of the input. */
+    readonly forInput: Changing<boolean>[]
+  }
 }
 
 /** What kernels take for a place that is not there. */
@@ -59,20 +62,16 @@ export function prepare(
   scratch: Place,
   view: (place: Place) => Float64Array | Float32Array,
 ): Executable {
-  const counts: Changing<number>[] = []
-  const trainings: Changing<undefined>[] = []
-  const weights: Changing<undefined>[] = []
-  const drawn: Changing<(pass: number) => number>[] = []
-  const inputWrites: Changing<{ wanted: unknown; unwanted: unknown }>[] = []
+  const changing: Executable['changing'] = { n: [], training: [], pass: [], weight: [], forInput: [] }
   let mayThrow = false
 
   const prepared = (call: Call, writeNothing = false): Prepared => {
-    const routine = typeof call.kernel === 'function' ? call.kernel : undefined
-    if (routine) mayThrow = true
-    const run = (routine ?? kernels[call.kernel as keyof Kernels]) as Prepared['run'] | undefined
+    const { kernel, sizes, reads, scratch: bytes, writes } = call
+    const routine = typeof kernel === 'function'
+    mayThrow ||= routine
+    const run = (routine ? kernel : kernels[kernel]) as Prepared['run'] | undefined
     if (!run) throw new PlanError(`${call.layer.kind}: there is no kernel '${nameOf(call)}'`)
-    const { sizes, reads, writes } = call
-    const length = sizes.length + reads.length + (call.scratch === undefined ? 0 : 1) + writes.length
+    const length = sizes.length + reads.length + (bytes === undefined ? 0 : 1) + writes.length
     if (!routine && run.length !== length) {
       throw errorOf(call, `takes ${run.length} numbers, but its sizes, reads, scratch and writes are ${length}`)
     }
@@ -80,34 +79,30 @@ export function prepare(
     const args: unknown[] = Array<undefined>(length).fill(undefined)
     let at = 0
     const argument = (reference: Reference): unknown => {
-      if (reference === undefined) return routine ? undefined : NOWHERE
+      if (!reference) return routine ? undefined : NOWHERE
       const place = placeOf(reference)
       const offset = 'within' in reference ? reference.offset : 0
       if (routine) return offset ? view(place).subarray(offset) : view(place)
       return place.pointer + offset * kernels.bytesPerValue()
     }
-    const put = (size: Size): unknown => {
-      if (typeof size === 'function') drawn.push({ args, at, value: size })
-      else if (size === TRAINING) trainings.push({ args, at, value: undefined })
-      else if (size === WEIGHT) weights.push({ args, at, value: undefined })
-      else if (typeof size === 'object') counts.push({ args, at, value: (size as Count).perExample })
-      else return size
-      return 0
+    for (const size of sizes) {
+      if (typeof size === 'function') changing.pass.push({ args, at, of: size })
+      else if (size === TRAINING) changing.training.push({ args, at, of: Number })
+      else if (size === WEIGHT) changing.weight.push({ args, at, of: Number })
+      else if (typeof size === 'object') changing.n.push({ args, at, of: (n) => n * size.perExample })
+      args[at++] = typeof size === 'number' ? size : 0
     }
-    for (; at < sizes.length; at++) args[at] = put(sizes[at])
     for (const read of reads) args[at++] = argument(read)
-    if (call.scratch !== undefined) {
-      args[at++] = routine ? view(scratch).subarray(0, call.scratch / kernels.bytesPerValue()) : scratch.pointer
+    if (bytes !== undefined) {
+      args[at++] = routine ? view(scratch).subarray(0, bytes / kernels.bytesPerValue()) : scratch.pointer
     }
-    const kinds = new Set(writes.filter(isGradient).map((write) => program.wanted(write)))
+    const kinds = new Set(writes.filter(isGradient).map(program.wanted))
     const forInput = !writeNothing && kinds.has('input') && !kinds.has('always')
     for (const write of writes) {
       const wanted = writeNothing ? 'never' : program.wanted(write)
-      args[at] = argument(wanted === 'always' ? write : undefined)
-      if (wanted === 'input') {
-        inputWrites.push({ args, at, value: { wanted: argument(write), unwanted: argument(undefined) } })
-      }
-      at++
+      const [there, nowhere] = [argument(write), argument(undefined)]
+      if (wanted === 'input') changing.forInput.push({ args, at, of: (wants) => (wants ? there : nowhere) })
+      args[at++] = wanted === 'always' ? there : nowhere
     }
     return { call, run, args, forInput }
   }
@@ -119,11 +114,7 @@ export function prepare(
     loss: loss && prepared(loss),
     lossAlone: loss && prepared(loss, true),
     backward: backward.map((call) => prepared(call)),
-    counts,
-    trainings,
-    weights,
-    drawn,
-    inputWrites,
+    changing,
     mayThrow,
     n: 0,
     training: false,
@@ -132,28 +123,24 @@ export function prepare(
   }
 }
 
+function change<T>(list: readonly Changing<T>[], what: T): void {
+  for (let i = 0; i < list.length; i++) list[i].args[list[i].at] = list[i].of(what)
+}
+
 /** Begins a pass over n examples: the `pass`-th that trains, if it trains. */
 export function beginPass(e: Executable, n: number, training: boolean, draws: boolean, pass: number): void {
-  if (n !== e.n) {
-    e.n = n
-    for (let i = 0; i < e.counts.length; i++) e.counts[i].args[e.counts[i].at] = n * e.counts[i].value
-  }
-  if (training !== e.training) {
-    e.training = training
-    for (let i = 0; i < e.trainings.length; i++) e.trainings[i].args[e.trainings[i].at] = training ? 1 : 0
-  }
+  if (n !== e.n) change(e.changing.n, n)
+  if (training !== e.training) change(e.changing.training, training)
+  if (training) change(e.changing.pass, pass)
+  e.n = n
+  e.training = training
   e.draws = training && draws
-  if (training) for (let i = 0; i < e.drawn.length; i++) e.drawn[i].args[e.drawn[i].at] = e.drawn[i].value(pass)
 }
 
 /** Whether the backward passes from here on reach the input of the model. */
 export function wantInput(e: Executable, wanted: boolean): void {
-  if (wanted === e.forInput) return
+  if (wanted !== e.forInput) change(e.changing.forInput, wanted)
   e.forInput = wanted
-  for (let i = 0; i < e.inputWrites.length; i++) {
-    const { args, at, value } = e.inputWrites[i]
-    args[at] = wanted ? value.wanted : value.unwanted
-  }
 }
 
 /** Runs one call, unless the pass has no need of it. */
@@ -172,6 +159,6 @@ export function weigh(e: Executable): number {
 export function runLoss(e: Executable, weight: number, gradient: boolean): number {
   const { run, args } = (gradient ? e.loss : e.lossAlone)!
   // Where no class that counts is there, the loss and its gradients are 0.
-  for (let i = 0; i < e.weights.length; i++) e.weights[i].args[e.weights[i].at] = weight || 1
+  change(e.changing.weight, weight || 1)
   return Reflect.apply(run, undefined, args) as number
 }

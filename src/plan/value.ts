@@ -164,3 +164,9 @@ export function placeOf(reference: Value | Place | Part): Place {
   const whole = 'within' in reference ? reference.within : reference
   return whole instanceof Value ? whole.data : whole
 }
+
+/** The block that is meant, if it is one. */
+export function blockOf(reference: Reference): Block | undefined {
+  const place = reference && placeOf(reference)
+  return place instanceof Block ? place : undefined
+}

@@ -158,14 +158,17 @@ export interface Core<D extends DType = DType> {
     /** The same before a step on a loss of the user's, within which there may be passes. */
     readonly step: { buffers?: Uint8Array; gradients?: Floats<D>; all?: State }
   }
-  /** For optimizers that look at the loss from several places. */
-  readonly objective: {
-    loss: () => number
-    passes: number
-    readonly evaluate: () => number
-    rows: number
-    readonly ofLoaded: () => number
-  }
+  /** For optimizers that look at the loss from several places; made when it is needed. */
+  objective: Objective | undefined
+}
+
+/** What such an optimizer minimises: a loss, with the gradients that go with it. */
+export interface Objective {
+  loss: () => number
+  readonly ofLoaded: () => number
+  /** Passes that trained before the step. */
+  passes: number
+  readonly evaluate: () => number
 }
 
 /** All that training changes, as it was at one moment: see state.ts. */
@@ -190,8 +193,8 @@ export function viewOf<D extends DType>(dtype: D, buffer: ArrayBufferLike, point
 
 // ---- what a model must have ----
 
-export function needOpen(where: string, core: Core): void {
-  if (core.closed) throw new PlanError(`${where}: this model was closed; create another`)
+export function needOpen(where: string, { closed }: Core): void {
+  if (closed) throw new PlanError(`${where}: this model was closed; create another`)
 }
 
 export function needTraining(where: string, core: Core): void {
@@ -201,19 +204,27 @@ export function needTraining(where: string, core: Core): void {
 }
 
 /** Throws where the function that was handed to step takes one itself. */
-export function needNoStep(where: string, core: Core): void {
-  if (core.stepping) {
-    throw new PlanError(`${where}: a step waits for its function, which may run passes, but take no step`)
-  }
+export function needNoStep(where: string, { stepping }: Core): void {
+  if (!stepping) return
+  throw new PlanError(`${where}: a step waits for its function, which may run passes, but take no step`)
 }
 
-export function needLoss(where: string, core: Core): LossPlan {
-  if (!core.loss) throw new PlanError(`${where}: the model was created without a loss; give one to createModel`)
-  return core.loss
+export function needLoss(where: string, { loss }: Core): LossPlan {
+  return loss ?? missing(where, 'a loss')
 }
 
-export function needOptimizer(where: string, core: Core): Optimizer {
-  const { optimizer } = core.settings
-  if (optimizer) return optimizer
-  throw new PlanError(`${where}: the model was created without an optimizer; give one to createModel`)
+export function needOptimizer(where: string, { settings }: Core): Optimizer {
+  return settings.optimizer ?? missing(where, 'an optimizer')
+}
+
+/** All that a step on data wants: what the model must have, and that no other step waits. */
+export function needAll(where: string, core: Core): void {
+  needTraining(where, core)
+  needLoss(where, core)
+  needOptimizer(where, core)
+  needNoStep(where, core)
+}
+
+function missing(where: string, what: string): never {
+  throw new PlanError(`${where}: the model was created without ${what}; give one to createModel`)
 }

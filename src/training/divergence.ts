@@ -2,17 +2,25 @@
 
 import { titleOf } from '../plan/calls'
 import { beginPass, runCall } from '../plan/run'
-import { Value, placeOf } from '../plan/value'
+import { Value } from '../plan/value'
+import type { Tensor } from '../tensor'
 import { type Core, type Pass, viewOf } from './core'
 import type { Divergence } from './history'
 
 /** Explains a pass over the n loaded rows that took no step. */
 export function explain(core: Core, pass: Pass, n: number, epoch: number, step: number): Divergence {
-  const cure = `lower the learning rate (it is ${pass.rate}), scale the inputs, or give createModel a clipNorm`
-  const what = Number.isFinite(pass.loss) ? 'the norm of the gradients is not finite' : `the loss is ${pass.loss}`
-  const found = inputNotFinite(core, n) ?? firstNotFinite(core) ?? outputNotFinite(core, n)
-  const text = `${what} at step ${step}, in epoch ${epoch}: ${found ?? 'all outputs of layers are finite'}; ${cure}`
-  return { epoch, step, loss: pass.loss, text }
+  const { loss, rate } = pass
+  const { size } = core.input
+  const what = Number.isFinite(loss) ? 'the norm of the gradients is not finite' : `the loss is ${loss}`
+  const found =
+    look(core, 'the input', core.tensors.input.data.subarray(0, n * size), size) ??
+    firstNotFinite(core) ??
+    outputNotFinite(core, n) ??
+    'all outputs of layers are finite'
+  const text =
+    `${what} at step ${step}, in epoch ${epoch}: ${found}; lower the learning rate (it is ${rate}), scale the inputs, ` +
+    'or give createModel a clipNorm'
+  return { epoch, step, loss, text }
 }
 
 /** The first parameter or buffer with a value that is not finite, in words; undefined if there is none. */
@@ -20,19 +28,11 @@ export function firstNotFinite(core: Core): string | undefined {
   const { parameters: parameter, buffers: buffer } = core.tensors
   for (const [kind, list] of Object.entries({ parameter, buffer })) {
     for (const [name, { data }] of Object.entries(list)) {
-      const at = indexOfNotFinite(core, data)
-      if (at >= 0) return `the ${kind} '${name}' holds ${data[at]} at ${at}`
+      const found = look(core, `the ${kind} '${name}'`, data)
+      if (found) return found
     }
   }
   return undefined
-}
-
-function inputNotFinite(core: Core, n: number): string | undefined {
-  const { tensors, input } = core
-  const values = tensors.input.data.subarray(0, n * input.size)
-  const at = indexOfNotFinite(core, values)
-  if (at < 0) return undefined
-  return `the input holds ${values[at]} in row ${Math.floor(at / input.size)} of the batch`
 }
 
 /** Runs the loaded rows forward once more, and looks at what each call writes. */
@@ -43,13 +43,13 @@ function outputNotFinite(core: Core, n: number): string | undefined {
   try {
     for (const prepared of run.forward) {
       runCall(run, prepared)
-      for (const write of prepared.call.writes) {
+      const { writes, layer } = prepared.call
+      for (const write of writes) {
         if (!(write instanceof Value)) continue
-        const values = viewOf(dtype, engine.buffer, placeOf(write).pointer, n * write.size)
-        const at = indexOfNotFinite(core, values)
-        if (at < 0) continue
-        const layer = titleOf(prepared.call.layer)
-        return `the output of ${layer} is the first to hold ${values[at]}, in row ${Math.floor(at / write.size)} of the batch`
+        const { data, size } = write
+        const values = viewOf(dtype, engine.buffer, data.pointer, n * size)
+        const found = look(core, `the first bad output of a layer, of ${titleOf(layer)},`, values, size)
+        if (found) return found
       }
     }
     return undefined
@@ -58,7 +58,9 @@ function outputNotFinite(core: Core, n: number): string | undefined {
   }
 }
 
-/** Where the first value that is not finite lies in a view of the model's memory; -1 if there is none. */
-function indexOfNotFinite({ vector }: Core, { length, byteOffset }: Float64Array | Float32Array): number {
-  return vector.kernels.firstNotFinite(length, byteOffset)
+/** What is not finite in a view of the model's memory, in words; its rows are of `size`, if given. */
+function look({ vector }: Core, what: string, data: Tensor['data'], size?: number): string | undefined {
+  const at = vector.kernels.firstNotFinite(data.length, data.byteOffset)
+  if (at < 0) return undefined
+  return `${what} holds ${data[at]} ${size ? `in row ${Math.floor(at / size)} of the batch` : `at ${at}`}`
 }

@@ -12,7 +12,7 @@ import {
   readRows,
   viewRows,
 } from '../data/batches'
-import { DataError, callable, checkNoPromise, readSafely, show } from '../errors'
+import { DataError, callable, checkNoPromise, isObject, isPromise, readSafely, show } from '../errors'
 import type { Core } from './core'
 import { settle } from './step'
 
@@ -64,9 +64,9 @@ export function checkRows(core: Core, x: Numbers, y: Labels | Numbers, name = ''
   const examples = readRows(`${name}x`, x, input.size, input.shape, dtype)
   const rows = examples.length / input.size
   if (classes) return { rows, x: examples, y: readLabels(`${name}y`, y, rows, classes) }
-  const probabilities = loss?.targets === 'probabilities'
-  const targets = readRows(`${name}y`, y as Numbers, output.size, output.shape, dtype, probabilities)
-  const count = targets.length / output.size
+  const { size, shape } = output
+  const targets = readRows(`${name}y`, y as Numbers, size, shape, dtype, loss?.targets === 'probabilities')
+  const count = targets.length / size
   if (count !== rows) throw new DataError(`${name}y: ${count} rows of targets for ${rows} rows of x`)
   return { rows, x: examples, y: targets }
 }
@@ -75,7 +75,7 @@ export function checkRows(core: Core, x: Numbers, y: Labels | Numbers, name = ''
 export function checkBatch(where: string, core: Core, rows: number, name = ''): void {
   if (rows <= core.batch) return
   throw new DataError(
-    `${where}: ${name}${rows} rows, but the model was planned for batches of at most ${core.batch}; ` +
+    `${where}: ${name}${rows} rows, but the model was planned for at most ${core.batch}; ` +
       `hand in fewer, or create it with batch: ${rows}`,
   )
 }
@@ -102,7 +102,7 @@ export function loadBatch(
 /** Whether this is batches rather than data. */
 export function isStream(data: unknown): data is Batches | AsyncBatches {
   if (typeof data === 'function') return true
-  if (typeof data !== 'object' || data === null || ArrayBuffer.isView(data)) return false
+  if (!isObject(data) || ArrayBuffer.isView(data)) return false
   try {
     // An array may hold batches; numbers are a mistake that checkData explains.
     if (Array.isArray(data) && data.length && typeof data[0] !== 'object') return false
@@ -113,28 +113,24 @@ export function isStream(data: unknown): data is Batches | AsyncBatches {
   }
 }
 
-/** Batches of at most `batch` of the first `rows` rows: in the order of `order`, if given. */
-export function arrayFeed(
-  core: Core,
-  data: Checked,
-  batch: number,
-  { rows = data.rows, order, dropLast = false }: { rows?: number; order?: ArrayLike<number>; dropLast?: boolean } = {},
-): Feed {
-  const taken = dropLast ? rows - (rows % batch) : rows
+/** Batches of at most `batch` of all rows: of those in `order` and as it has them, if given. */
+export function arrayFeed(core: Core, data: Checked, batch: number, order?: ArrayLike<number>, dropLast = false): Feed {
+  const all = order?.length ?? data.rows
+  const rows = dropLast ? all - (all % batch) : all
   const views = viewRows(data.x, core.input.size)
   let current = order
   let first = 0
   return {
-    rows: taken,
-    batches: Math.ceil(taken / batch),
+    rows,
+    batches: Math.ceil(rows / batch),
     start(_, shuffled = order) {
       current = shuffled
       first = 0
       return false
     },
-    next: () => first < taken,
+    next: () => first < rows,
     load() {
-      const n = Math.min(batch, taken - first)
+      const n = Math.min(batch, rows - first)
       loadBatch(core, data, n, current, first, views)
       first += n
       return n
@@ -145,31 +141,28 @@ export function arrayFeed(
 
 /** The batches of an iterable, each checked when it comes. */
 export function streamFeed(where: string, core: Core, source: Batches | AsyncBatches, name = ''): Feed {
-  if (typeof source === 'function') callable(where, name || 'data', source, 'a function that gives batches')
+  const isMade = typeof source === 'function'
+  const what = name || 'data'
+  if (isMade) callable(where, what, source, 'a function that gives batches')
   let iterator: Iterator<Data> | AsyncIterator<Data>
   let finished = true
   let epoch = 0
   let index = 0
   let current: Checked
   const take = (result: IteratorResult<Data>): boolean => {
-    if (result === null || typeof result !== 'object') {
-      throw new DataError(
-        `${where}: ${name || 'data'}: its iterator's next() must give { value, done }, got ${show(result)}`,
-      )
+    if (!isObject(result)) {
+      throw new DataError(`${where}: ${what}: its iterator's next() must give { value, done }, got ${show(result)}`)
     }
     const { done, value } = result
     if (done) {
       finished = true
       if (index) return false
-      throw new DataError(
-        `${where}: ${name || 'data'} gave no batch in epoch ${epoch}` +
-          (epoch ? '; an iterator runs only once: hand in a function that makes one for each epoch' : ''),
-      )
+      const cure = epoch ? '; an iterator runs once: hand in a function that makes one for each epoch' : ''
+      throw new DataError(`${where}: ${what} gave no batch in epoch ${epoch}${cure}`)
     }
-    const prefix = `${name && `${name}, `}batch ${index} of epoch ${epoch}: `
+    const prefix = `${name && `${name}, `}batch ${index++} of epoch ${epoch}: `
     current = checkData(where, core, value, prefix)
     checkBatch(where, core, current.rows, prefix)
-    index++
     return true
   }
   return {
@@ -178,24 +171,23 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
     start(number) {
       epoch = number
       index = 0
-      const batches = typeof source === 'function' ? source() : source
-      if (typeof source === 'function' && (typeof batches === 'function' || !isStream(batches))) {
+      const batches = isMade ? source() : source
+      if (isMade && (typeof batches === 'function' || !isStream(batches))) {
         throw new DataError(`${where}: the function must give an iterable of batches { x, y }, got ${show(batches)}`)
       }
       const isAsync = Symbol.asyncIterator in batches
       const open: unknown = isAsync ? batches[Symbol.asyncIterator] : (batches as Iterable<Data>)[Symbol.iterator]
       const made: unknown = typeof open === 'function' ? open.call(batches) : open
       if (typeof (made as Iterator<Data> | undefined)?.next !== 'function') {
-        throw new DataError(`${where}: ${name || 'data'}: its iterator has no next(), got ${show(made)}`)
+        throw new DataError(`${where}: ${what}: its iterator has no next(), got ${show(made)}`)
       }
       iterator = made as Iterator<Data>
       finished = false
       return isAsync
     },
     next() {
-      const result: unknown = iterator.next()
-      const promised = typeof (result as PromiseLike<unknown> | undefined)?.then === 'function'
-      return promised ? (result as Promise<IteratorResult<Data>>).then(take) : take(result as IteratorResult<Data>)
+      const result = iterator.next()
+      return isPromise(result) ? result.then(take) : take(result)
     },
     load() {
       loadBatch(core, current, current.rows)

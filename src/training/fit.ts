@@ -3,7 +3,7 @@
 
 import type { Data } from '../data/batches'
 import { splitRows } from '../data/split'
-import { PlanError } from '../errors'
+import { PlanError, isPromise } from '../errors'
 import { createPauses } from '../pause'
 import { createRandom } from '../random'
 import { type Core, createPass } from './core'
@@ -19,12 +19,12 @@ import {
   isStream,
   streamFeed,
 } from './feed'
-import type { EpochResult, History, Progress } from './history'
+import type { Divergence, EpochResult, History, Progress } from './history'
 import { type Callback, type FitOptions, type FitSettings, checkFitOptions } from './options'
 import { beginEpoch, createRun, report } from './run'
 import { advance, begin, observe } from './step'
 import { accuracyOf, addPass, createTally, lossOf } from './tally'
-import { createWatch } from './watch'
+import { createWatch } from './early-stopping'
 
 /** The streams of random numbers that fit draws from. */
 const ORDER = 1
@@ -39,38 +39,33 @@ interface Feeds {
 
 function feedsOf(core: Core, data: Data | Batches | AsyncBatches, options: FitOptions, settings: FitSettings): Feeds {
   const { validation, batch, shuffle, dropLast } = settings
-  const validatingBy = (given: Data | Batches | AsyncBatches | undefined) =>
-    given === undefined ? undefined : feedOf('fit', core, given, 'validation')
+  const isShare = typeof validation === 'number'
+  const validating = () =>
+    validation === undefined || isShare ? undefined : feedOf('fit', core, validation, 'validation')
   if (isStream(data)) {
-    for (const [name, given] of Object.entries({ shuffle: options.shuffle === true, batch: options.batch, dropLast })) {
+    const ofArrays = {
+      shuffle: options.shuffle,
+      batch: options.batch,
+      dropLast,
+      'a share for validation, instead of data of its own,': isShare,
+    }
+    for (const [name, given] of Object.entries(ofArrays)) {
       if (given) throw new PlanError(`fit: ${name} is for arrays; batches of an iterable are taken as they come`)
     }
-    if (typeof validation === 'number') {
-      throw new PlanError('fit: a share for validation is for arrays; hand in validation data of its own')
-    }
-    return {
-      training: streamFeed('fit', core, data),
-      validating: validatingBy(validation),
-      shuffled: undefined,
-    }
+    return { training: streamFeed('fit', core, data), validating: validating(), shuffled: undefined }
   }
   const checked = checkData('fit', core, data)
   const { rows } = checked
-  const split =
-    typeof validation === 'number'
-      ? // Each run of this model has the same rows for validation.
-        splitRows('fit', rows, validation, createRandom(core.settings.seed, SPLIT))
-      : undefined
+  // Each run of this model has the same rows for validation.
+  const split = isShare ? splitRows('fit', rows, validation, createRandom(core.settings.seed, SPLIT)) : undefined
   const order = split?.training ?? (shuffle ? Uint32Array.from({ length: rows }, (_, i) => i) : undefined)
-  const training = arrayFeed(core, checked, batch, { rows: order?.length, order, dropLast })
-  if (training.batches === 0) {
+  const training = arrayFeed(core, checked, batch, order, dropLast)
+  if (!training.batches) {
     throw new PlanError(`fit: dropLast leaves nothing of ${order?.length ?? rows} rows in batches of ${batch}`)
   }
   return {
     training,
-    validating: split
-      ? arrayFeed(core, checked, core.batch, { rows: split.validation.length, order: split.validation })
-      : validatingBy(validation as Data | Batches | AsyncBatches | undefined),
+    validating: split ? arrayFeed(core, checked, core.batch, split.validation) : validating(),
     shuffled: shuffle ? order : undefined,
   }
 }
@@ -79,10 +74,8 @@ function feedsOf(core: Core, data: Data | Batches | AsyncBatches, options: FitOp
 function checkFullBatch(core: Core, { rows, batches }: Feed): void {
   if (!core.settings.optimizer?.minimize || batches === 1) return
   throw new PlanError(
-    rows
-      ? `fit: this optimizer wants all ${rows} rows in one batch, got ${batches} batches; ` +
-          `create the model with batch: ${rows}, or take another optimizer`
-      : 'fit: this optimizer wants all rows in one batch; hand in arrays, or take another optimizer',
+    `fit: this optimizer wants all rows in one batch, got ${batches || 'an iterable'}; ` +
+      `${rows ? `create the model with batch: ${rows}` : 'hand in arrays'}, or take another optimizer`,
   )
 }
 
@@ -104,19 +97,10 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
 
   const run = createRun()
   const { history } = run
-  const progress: Progress = {
-    epoch: 0,
-    epochs: allEpochs ?? NaN,
-    batch: 0,
-    batches,
-    examples: 0,
-    totalExamples: training.rows,
-    loss: NaN,
-    batchLoss: NaN,
-    accuracy: NaN,
-    learningRate: 0,
-  }
+  const progress = { epochs: allEpochs ?? NaN, batches, totalExamples: training.rows } as Progress
+  report(run, progress, NaN, 0)
   const pauses = createPauses(settings.yieldEvery)
+  const aborted = () => signal?.aborted
   // Its own, for whatever else uses the model in a pause has another.
   const pass = createPass()
   const runPass = async (n: number, trains: boolean) => {
@@ -125,39 +109,44 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
     if (pass.error) throw pass.error.thrown
   }
   const ended = (): boolean => history.stopped !== 'end' || history.steps === steps
+  const die = (diverged: Divergence) => Object.assign(history, { stopped: 'diverged', diverged })
 
-  const trainEpoch = async (): Promise<void> => {
-    while (!ended()) {
-      if (pauses.due()) await pauses.take()
-      if (signal?.aborted || !(await unlessAborted(training.next(), signal)) || signal?.aborted) return
-      const n = training.load()
-      transform?.(core.tensors.input, n, core.counters.passes)
-      Object.assign(core.clock, { epoch: run.epoch, step: history.steps, epochs: allEpochs, steps: allSteps })
-      await runPass(n, true)
-      if (pass.diverged) {
-        history.stopped = 'diverged'
-        history.diverged = explain(core, pass, n, run.epoch, history.steps)
-        return
-      }
-      history.steps++
-      run.batch++
-      addPass(run.tally, n, pass)
-      report(run, progress, pass.loss, core.lastRate)
-      if (await call(settings.onBatch, progress)) history.stopped = 'callback'
-    }
-  }
-  const validate = async (feed: Feed) => {
-    const tally = createTally()
-    feed.start(run.epoch)
+  /** Runs the batches of an epoch, until one gives false. */
+  const runEpoch = async (feed: Feed, runBatch: (n: number) => Promise<boolean>) => {
     try {
-      while (!signal?.aborted && (await unlessAborted(feed.next(), signal))) {
-        const n = feed.load()
-        await runPass(n, false)
-        addPass(tally, n, pass)
+      for (let goesOn = true; goesOn;) {
+        if (pauses.due()) await pauses.take()
+        const found = !aborted() && (await unlessAborted(feed.next(), signal))
+        goesOn = found && !aborted() ? await runBatch(feed.load()) : false
       }
     } finally {
       await closeFeed(feed, signal)
     }
+  }
+  const train = async (n: number) => {
+    const { epoch } = run
+    transform?.(core.tensors.input, n, core.counters.passes)
+    Object.assign(core.clock, { epoch, step: history.steps, epochs: allEpochs, steps: allSteps })
+    await runPass(n, true)
+    if (pass.diverged) {
+      die(explain(core, pass, n, epoch, history.steps))
+      return false
+    }
+    history.steps++
+    run.batch++
+    addPass(run.tally, n, pass)
+    report(run, progress, pass.loss, core.lastRate)
+    if (await call(settings.onBatch, progress)) history.stopped = 'callback'
+    return !ended()
+  }
+  const validate = async (feed: Feed) => {
+    const tally = createTally()
+    feed.start(run.epoch)
+    await runEpoch(feed, async (n) => {
+      await runPass(n, false)
+      addPass(tally, n, pass)
+      return true
+    })
     return { validationLoss: lossOf(tally), validationAccuracy: accuracyOf(tally) }
   }
 
@@ -166,39 +155,28 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
       beginEpoch(run, epoch)
       training.start(epoch, shuffled && orderOf(core, shuffled))
       core.counters.epochs++
-      try {
-        await trainEpoch()
-      } finally {
-        await closeFeed(training, signal)
-      }
-      if (history.stopped === 'diverged') break
-      const spoilt = firstNotFinite(core)
-      if (spoilt && !signal?.aborted) {
-        history.stopped = 'diverged'
-        history.diverged = { epoch, step: history.steps, loss: progress.batchLoss, text: spoilt }
+      await runEpoch(training, train)
+      if (history.diverged) break
+      const text = aborted() ? undefined : firstNotFinite(core)
+      if (text) {
+        die({ epoch, step: history.steps, loss: progress.batchLoss, text })
         break
       }
-      const validated = validating && !signal?.aborted ? await validate(validating) : undefined
-      if (signal?.aborted) {
+      const validated = validating && !aborted() ? await validate(validating) : undefined
+      if (aborted()) {
         history.stopped = 'signal'
         history.aborted = true
         break
       }
-      const result: EpochResult = {
-        epoch,
+      const measures = {
         loss: lossOf(run.tally),
         accuracy: accuracyOf(run.tally),
         learningRate: core.lastRate,
         ...validated,
       }
-      observe(core, validated?.validationLoss ?? result.loss)
-      history.loss.push(result.loss)
-      history.accuracy.push(result.accuracy)
-      history.learningRate.push(result.learningRate)
-      if (validated) {
-        history.validationLoss.push(validated.validationLoss)
-        history.validationAccuracy.push(validated.validationAccuracy)
-      }
+      observe(core, validated?.validationLoss ?? measures.loss)
+      for (const [name, value] of Object.entries(measures)) history[name as keyof typeof measures].push(value)
+      const result: EpochResult = { epoch, ...measures }
       const enough = watch.see(run, result)
       const stop = await call(settings.onEpoch, result)
       if (history.stopped === 'end' && (stop || enough)) history.stopped = stop ? 'callback' : 'earlyStopping'
@@ -217,7 +195,7 @@ function orderOf(core: Core, rows: Uint32Array): Uint32Array {
 
 /** Waits for a promise, but no longer than until the signal: then undefined. */
 async function unlessAborted<T>(value: T | Promise<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
-  if (!signal?.addEventListener || typeof (value as PromiseLike<T> | undefined)?.then !== 'function') return value
+  if (!signal || !isPromise(value)) return value
   let abort = () => {}
   const aborted = new Promise<undefined>((resolve) => {
     abort = () => resolve(undefined)

@@ -3,7 +3,8 @@
 
 import type { Call, Output } from '../plan/calls'
 import { runCall, runLoss, wantInput, weigh } from '../plan/run'
-import { placeOf } from '../plan/value'
+import type { Program } from '../plan/program'
+import { type Value, placeOf } from '../plan/value'
 import type { Tensor } from '../tensor'
 import { type Core, needLoss, viewOf } from './core'
 import { beginForward, rateAt } from './step'
@@ -26,7 +27,9 @@ export function inspect(core: Core, n: number, gradient: boolean, see: See, toIn
   }
   core.counters.passes++
   beginForward(core, n, true)
-  const after = groupBy(program.outputs, (output) => output.after)
+  const outputs = known.get(program) ?? outputsOf(program)
+  known.set(program, outputs)
+  const after = groupBy(outputs, (output) => output.after)
   show(after.get(undefined), 'activations')
   for (const prepared of run.forward) {
     runCall(run, prepared)
@@ -35,7 +38,7 @@ export function inspect(core: Core, n: number, gradient: boolean, see: See, toIn
   if (!gradient) return
   needLoss('inspect', core)
   const last = lastWriters(core)
-  const trained = program.outputs.filter(({ value }) => program.wanted(value.gradient) === 'always')
+  const trained = outputs.filter(({ value }) => program.wanted(value.gradient) === 'always')
   const written = groupBy(trained, ({ value }) => last.get(value.gradient!.root))
   wantInput(run, toInput)
   try {
@@ -48,6 +51,32 @@ export function inspect(core: Core, n: number, gradient: boolean, see: See, toIn
   } finally {
     wantInput(run, false)
   }
+}
+
+/** The same objects each time: who looks several times tells layers apart by them. */
+const known = /* @__PURE__ */ new WeakMap<Program, readonly Output[]>()
+
+/** The outputs of the layers where the program has them: of two calls that were joined, the value between is never there. */
+function outputsOf({ forward, outputs, joins }: Program): readonly Output[] {
+  const found = [...outputs]
+  const replaced = new Map<Call | undefined, Call>()
+  for (const { first, second, call } of joins) replaced.set(first, call).set(second, call)
+  const latest = (call: Call | undefined): Call | undefined => (replaced.has(call) ? latest(replaced.get(call)) : call)
+  for (const { first, second, call } of joins) {
+    const indexOf = ({ layer }: Call) => found.findIndex((output) => output.layer === layer)
+    if (first.kernel === 'batchNormForward') {
+      const { path, kind } = first.layer
+      const { value } = found[indexOf(second)]
+      found[indexOf(second)] = { layer: { path, kind: `${kind} + ${second.layer.kind}` }, value, after: call }
+      found.splice(indexOf(first), 1)
+    } else {
+      const value = first.reads[0] as Value
+      const earlier = forward.slice(0, forward.indexOf(latest(call)!))
+      const after = earlier.findLast(({ writes }) => writes.includes(value))
+      found[indexOf(first)] = { layer: first.layer, value, after, beforeRelu: true }
+    }
+  }
+  return found.map((output) => ({ ...output, after: latest(output.after) }))
 }
 
 /** The call that writes each gradient last: from then on, and before the next call, it is whole. */

@@ -101,10 +101,8 @@ export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
   const steps = options.steps === undefined ? Infinity : integer('fit', 'steps', options.steps, 0)
   const epochs = options.epochs ?? (steps === Infinity ? 1 : Infinity)
   if (epochs !== Infinity) integer('fit', 'epochs', epochs, 0)
-  const batch = integer('fit', 'batch', options.batch ?? core.batch, 1)
-  if (batch > core.batch) {
-    throw new PlanError(`fit: a batch of ${batch} is more than the ${core.batch} that the model was planned for`)
-  }
+  const most = core.batch
+  const batch = integer('fit', 'batch', options.batch ?? most, 1, most, ', for which the model was planned')
   const { yieldEvery = 8 } = options
   if (!(typeof yieldEvery === 'number' && yieldEvery >= 0)) {
     throw new PlanError(`fit: yieldEvery must be a number of milliseconds of at least 0, got ${show(yieldEvery)}`)

@@ -1,10 +1,11 @@
 // Passes that people ask for one by one: forward, backward, and predictions.
 
-import { type Numbers, copyRows, readRows } from '../data/batches'
+import { type Numbers, type TypedNumbers, copyRows, readRows } from '../data/batches'
 import { DataError, PlanError, checkOptions, flag } from '../errors'
 import { probabilitiesOf } from '../metrics'
-import type { DType, Tensor } from '../tensor'
-import { type Core, viewOf } from './core'
+import type { Value } from '../plan/value'
+import type { DType, Floats, Tensor } from '../tensor'
+import type { Core } from './core'
 import { checkBatch } from './feed'
 import { runBackward, runForward, settle, whole } from './step'
 
@@ -12,9 +13,8 @@ import { runBackward, runForward, settle, whole } from './step'
 export function forward(core: Core, x: Numbers, options: { training?: boolean }): number {
   const { training = false } = checkOptions('forward', options, ['training'])
   flag('forward', 'training', training)
-  const { input, dtype, tensors } = core
-  const examples = readRows('x', x, input.size, input.shape, dtype)
-  const n = examples.length / input.size
+  const { input, tensors } = core
+  const [examples, n] = readBatch(core, 'x', x, input)
   checkBatch('forward', core, n)
   settle(core)
   copyRows(examples, input.size, tensors.input.data, n, undefined, 0)
@@ -22,13 +22,18 @@ export function forward(core: Core, x: Numbers, options: { training?: boolean })
   return n
 }
 
+/** The rows, and how many they are. */
+function readBatch({ dtype }: Core, name: string, x: Numbers, { size, shape }: Value): [TypedNumbers, number] {
+  const examples = readRows(name, x, size, shape, dtype)
+  return [examples, examples.length / size]
+}
+
 /** See Model.backward. Returns the number of rows. */
 export function backPropagate(core: Core, dy: Numbers): number {
   settle(core)
-  const { output, dtype, outputGradient, program } = core
-  if (!core.rows) throw new DataError('backward: there was no forward pass yet; call forward first')
-  const gradients = readRows('dy', dy, output.size, output.shape, dtype)
-  const rows = gradients.length / output.size
+  const { output, outputGradient, program } = core
+  if (!core.rows) throw new DataError('backward: there was no forward pass; call forward first')
+  const [gradients, rows] = readBatch(core, 'dy', dy, output)
   if (rows !== core.rows) throw new DataError(`dy: ${rows} rows, but the last forward pass had ${core.rows}`)
   if (outputGradient.length) copyRows(gradients, output.size, outputGradient, rows, undefined, 0)
   whole(core, () => runBackward(core, program.inputGradient))
@@ -39,17 +44,15 @@ export function backPropagate(core: Core, dy: Numbers): number {
 export function predict<D extends DType>(core: Core<D>, x: Numbers, options: { probabilities?: boolean }): Tensor<D> {
   const { probabilities = false } = checkOptions('predict', options, ['probabilities'])
   flag('predict', 'probabilities', probabilities)
-  const { input, output, batch, dtype, tensors, settings } = core
-  const kind = settings.loss?.probabilities
-  if (probabilities && !kind) {
-    const loss = settings.loss ? `${settings.loss.kind} takes no probabilities` : 'the model has no loss'
-    throw new PlanError(`predict: ${loss}; softmaxCrossEntropy and binaryCrossEntropy say how scores become some`)
+  const { input, output, batch, tensors, settings } = core
+  const { loss } = settings
+  if (probabilities && !loss?.probabilities) {
+    const has = 'has no probabilities; softmaxCrossEntropy and binaryCrossEntropy have some'
+    throw new PlanError(`predict: ${loss?.kind ?? 'a model without a loss'} ${has}`)
   }
-  const examples = readRows('x', x, input.size, input.shape, dtype)
-  const rows = examples.length / input.size
+  const [examples, rows] = readBatch(core, 'x', x, input)
   settle(core)
-  const length = rows * output.size
-  const data = viewOf(dtype, new ArrayBuffer(length * (dtype === 'float64' ? 8 : 4)), 0, length)
+  const data = new (tensors.output.data.constructor as new (length: number) => Floats<D>)(rows * output.size)
   for (let first = 0; first < rows; first += batch) {
     const n = Math.min(batch, rows - first)
     const part = examples.subarray(first * input.size, (first + n) * input.size)
@@ -57,6 +60,6 @@ export function predict<D extends DType>(core: Core<D>, x: Numbers, options: { p
     runForward(core, n, false)
     data.set(tensors.output.data.subarray(0, n * output.size), first * output.size)
   }
-  if (probabilities) probabilitiesOf(kind!, data, output.size)
+  if (probabilities) probabilitiesOf(loss!.probabilities!, data, output.size)
   return { shape: [rows, ...output.shape], data }
 }

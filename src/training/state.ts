@@ -6,36 +6,27 @@ import type { Core, State } from './core'
 
 /** A copy of all that training changes; into `reused`, a state of the same model, if given. */
 export function takeState(core: Core, reused?: State): State {
-  const { vector, scheduleState, counters, clock, rate, lastRate, regularises } = core
-  if (!reused) {
-    return {
-      memory: changing(core).slice(),
-      numbers: vector.numbers.slice(),
-      scheduleState: scheduleState.slice(),
-      counters: { ...counters },
-      clock: { ...clock },
-      rate,
-      lastRate,
-      regularises,
-    }
-  }
-  reused.memory.set(changing(core))
-  reused.numbers.set(vector.numbers)
-  Object.assign(reused.counters, counters)
-  Object.assign(reused.clock, clock)
-  return Object.assign(reused, { scheduleState: scheduleState.slice(), rate, lastRate, regularises })
+  const memory = changing(core)
+  const { numbers } = core.vector
+  const state = reused ?? { memory: memory.slice(), numbers: numbers.slice(), counters: {}, clock: {} }
+  state.memory.set(memory)
+  state.numbers.set(numbers)
+  return copyRest(core, state as State)
 }
 
 /** Brings back what takeState took, to the bit. */
 export function restoreState(core: Core, state: State): void {
   changing(core).set(state.memory)
   core.vector.numbers.set(state.numbers)
-  core.scheduleState = state.scheduleState.slice()
-  Object.assign(core.counters, state.counters)
-  Object.assign(core.clock, state.clock)
-  core.rate = state.rate
-  core.lastRate = state.lastRate
-  core.regularises = state.regularises
+  copyRest(state, core)
+}
+
+/** Copies what is neither in the memory nor of the optimizer. */
+function copyRest<T extends Core | State>(from: Core | State, to: T): T {
+  Object.assign(to.counters, from.counters)
+  Object.assign(to.clock, from.clock)
+  const { scheduleState, rate, lastRate, regularises } = from
+  return Object.assign(to, { scheduleState: scheduleState.slice(), rate, lastRate, regularises })
 }
 
 function changing({ engine, pointers, memory }: Core): Uint8Array {

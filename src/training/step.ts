@@ -5,7 +5,7 @@ import { DataError, PlanError, callable, note, show } from '../errors'
 import { countRight, countRightSides } from '../metrics'
 import type { Optimizer } from '../optimizers/optimizer'
 import { beginPass, runCall, runLoss, wantInput, weigh } from '../plan/run'
-import { type Core, type Pass, needNoStep, needOpen } from './core'
+import { type Core, type Objective, type Pass, needNoStep, needOpen } from './core'
 import { restoreState, takeState } from './state'
 
 // ---- a pass, call by call ----
@@ -15,6 +15,7 @@ import { restoreState, takeState } from './state'
  * may be pauses within; whatever needs the model meanwhile settles it first.
  */
 export function begin(core: Core, pass: Pass, n: number, trains: boolean, rate?: number): void {
+  const { counters, run, settings, undo, lonelyNorm } = core
   // The rate comes before anything changes, for a schedule may throw.
   if (trains) pass.rate = rate ?? rateOf(core)
   pass.trains = trains
@@ -24,18 +25,18 @@ export function begin(core: Core, pass: Pass, n: number, trains: boolean, rate?:
   pass.rows = n
   core.pass = pass
   if (trains) {
-    keepForUndo(core)
-    core.counters.passes++
-    if (n === 1 && core.lonelyNorm !== undefined) noteLonely(core.lonelyNorm)
+    // Kernels cannot throw, TypeScript of others can; an optimizer that tries several places changes everything meanwhile.
+    if (run.mayThrow || settings.optimizer?.minimize) undo.all = takeState(core, undo.all)
+    else undo.buffers.set(undo.liveBuffers)
+    counters.passes++
+    if (n === 1 && lonelyNorm) {
+      note(
+        `${lonelyNorm} got a batch of one row, which has no variance: running_var stays as it is, the output is bias ` +
+          `alone; fit's dropLast: true leaves it out`,
+      )
+    }
   }
   beginForward(core, n, trains)
-}
-
-function noteLonely(layer: string): void {
-  note(
-    `${layer} got a batch of one row: a single value for each feature, which says nothing of their variance, so ` +
-      `running_var stays as it is (and the output is bias alone); fit's dropLast: true leaves such a batch out`,
-  )
 }
 
 /** Runs the next call of the pass in work. False once all is done. */
@@ -46,8 +47,7 @@ export function advance(core: Core): boolean {
   try {
     return proceed(core, pass)
   } catch (error) {
-    pass.rows = 0
-    if (pass.trains) undo(core)
+    end(core, pass, !pass.trains)
     throw error
   }
 }
@@ -71,81 +71,72 @@ export function runPass(core: Core, n: number, trains: boolean, rate?: number): 
 }
 
 function proceed(core: Core, pass: Pass): boolean {
-  const { run } = core
-  const { at, rows: n, trains } = pass
-  const optimizer = trains ? core.settings.optimizer : undefined
+  const { run, settings } = core
+  const { forward, backward } = run
+  const optimizer = pass.trains ? settings.optimizer : undefined
   if (optimizer?.minimize && core.vector.count) {
     // It runs as many passes as it likes; the one that begin counted is the first.
     core.counters.passes--
-    minimizeLoaded(core, pass, optimizer, n)
+    const loss = minimizeOn(core, optimizer, pass.rate)
+    record(core, pass, weigh(run), loss, 0)
+    end(core, pass, Number.isFinite(loss))
     return false
   }
-  const forward = run.forward.length
-  if (at < forward) {
-    runCall(run, run.forward[at])
-  } else if (at === forward) {
-    measureLoss(core, pass, n, trains)
-    if (trains && !Number.isFinite(pass.loss)) return diverge(core, pass)
-  } else if (at <= forward + run.backward.length) {
-    runCall(run, run.backward[at - forward - 1])
-  }
-  if (at === (trains ? forward + run.backward.length + 1 : forward)) {
-    pass.rows = 0
-    if (optimizer && !applyGradients(core, optimizer, pass.rate)) return diverge(core, pass)
-    return false
-  }
-  pass.at++
-  return true
+  // Forward below 0, at 0 the loss, then backward, at last the step.
+  const at = pass.at++ - forward.length
+  let fine = true
+  if (at < 0) runCall(run, forward[pass.at - 1])
+  else if (at === 0) {
+    const weight = weigh(run)
+    record(core, pass, weight, runLoss(run, weight, pass.trains), decayLoss(core))
+    fine = !pass.trains || Number.isFinite(pass.loss)
+  } else if (at <= backward.length) runCall(run, backward[at - 1])
+  else fine = applyGradients(core, optimizer!, pass.rate)
+  if (fine && at < (pass.trains ? backward.length + 1 : 0)) return true
+  end(core, pass, fine)
+  return false
 }
 
-function measureLoss(core: Core, pass: Pass, n: number, gradient: boolean): void {
-  const weight = weigh(core.run)
-  const mean = runLoss(core.run, weight, gradient)
-  pass.decay = decayLoss(core)
-  pass.loss = mean + pass.decay
+/** Puts down the mean loss of a pass, and what regularisation adds to it. */
+function record(core: Core, pass: Pass, weight: number, mean: number, decay: number): void {
+  const { loss, classes, tensors, labels, values, output } = core
   pass.weight = weight
+  pass.decay = decay
+  pass.loss = mean + decay
   // Rows of no weight may still have a loss, by label smoothing.
   pass.sum = mean * (weight || 1)
-  pass.right = rightOf(core, n)
+  const scores = tensors.output.data
+  pass.right = classes
+    ? countRight(scores, labels, core.rows, classes)
+    : loss?.targets === 'probabilities'
+      ? countRightSides(scores, values, core.rows, output.size)
+      : NaN
 }
 
-/** Ends a pass whose loss, or whose gradients, are not finite: no step is taken. */
-function diverge(core: Core, pass: Pass): false {
+/** Ends a pass; one that trains and is not `fine`, its loss or its gradients not finite, has not been. */
+function end(core: Core, pass: Pass, fine: boolean): void {
   pass.rows = 0
-  pass.diverged = true
-  undo(core)
-  return false
+  pass.diverged = !fine
+  if (!fine) undo(core)
 }
 
 // ---- undoing ----
 
-/** Kernels cannot throw, TypeScript of others can; an optimizer that tries several places changes everything meanwhile. */
-function keepsAll(core: Core): boolean {
-  return core.run.mayThrow || core.settings.optimizer?.minimize !== undefined
-}
-
-function keepForUndo(core: Core): void {
-  const { undo } = core
-  if (keepsAll(core)) undo.all = takeState(core, undo.all)
-  else undo.buffers.set(undo.liveBuffers)
-}
-
 function undo(core: Core): void {
   const { undo } = core
-  if (undo.all && keepsAll(core)) {
-    restoreState(core, undo.all)
-  } else {
-    core.counters.passes--
-    undo.liveBuffers.set(undo.buffers)
-  }
+  if (undo.all) return restoreState(core, undo.all)
+  core.counters.passes--
+  undo.liveBuffers.set(undo.buffers)
 }
 
 /** Runs passes; should one throw, the model is as it was before them. */
 export function whole<T>(core: Core, passes: () => T): T {
-  if (!core.run.mayThrow) return passes()
-  const back = keepGradients(core, core.undo)
+  return core.run.mayThrow ? orBack(keepGradients(core, core.undo), passes) : passes()
+}
+
+function orBack<T>(back: () => void, run: () => T): T {
   try {
-    return passes()
+    return run()
   } catch (error) {
     back()
     throw error
@@ -191,11 +182,6 @@ export function lossOfLoaded(core: Core, n: number, gradient: boolean, toInput =
   } finally {
     wantInput(run, false)
   }
-}
-
-function rightOf({ loss, classes, tensors, labels, values, output }: Core, n: number): number {
-  if (classes) return countRight(tensors.output.data, labels, n, classes)
-  return loss?.targets === 'probabilities' ? countRightSides(tensors.output.data, values, n, output.size) : NaN
 }
 
 /** What l2 and l1 add to the loss. */
@@ -244,9 +230,11 @@ export function applyGradients(core: Core, optimizer: Optimizer, rate: number): 
 }
 
 /** What an optimizer that looks at the loss from several places minimises; made once for a model. */
-export function createObjective(core: Core): Core['objective'] {
-  const objective = {
-    loss: () => NaN,
+function createObjective(core: Core): Objective {
+  const ofLoaded = (): number => lossOfLoaded(core, core.rows, true)
+  const objective: Objective = {
+    loss: ofLoaded,
+    ofLoaded,
     passes: 0,
     /** All evaluations of one step are one pass, with the same masks of dropout. */
     evaluate: (): number => {
@@ -256,17 +244,15 @@ export function createObjective(core: Core): Core['objective'] {
       addDecay(core)
       return value
     },
-    rows: 0,
-    ofLoaded: (): number => lossOfLoaded(core, objective.rows, true),
   }
   return objective
 }
 
-/** A step of such an optimizer on `loss`; none if that is not finite to begin with. */
-function minimizeOn(core: Core, optimizer: Optimizer, rate: number, loss: () => number): number {
-  const { objective } = core
+/** A step of such an optimizer on `loss`, that of the loaded rows unless given; none if it is not finite to begin with. */
+function minimizeOn(core: Core, optimizer: Optimizer, rate: number, loss?: () => number): number {
+  const objective = (core.objective ??= createObjective(core))
   const { loss: outer, passes } = objective
-  objective.loss = loss
+  objective.loss = loss ?? objective.ofLoaded
   objective.passes = core.counters.passes
   try {
     const value = optimizer.minimize!(core.vector, rate, objective.evaluate)
@@ -277,18 +263,6 @@ function minimizeOn(core: Core, optimizer: Optimizer, rate: number, loss: () => 
     objective.loss = outer
     objective.passes = passes
   }
-}
-
-function minimizeLoaded(core: Core, pass: Pass, optimizer: Optimizer, n: number): void {
-  core.objective.rows = n
-  const loss = minimizeOn(core, optimizer, pass.rate, core.objective.ofLoaded)
-  pass.rows = 0
-  pass.weight = weigh(core.run)
-  pass.loss = loss
-  pass.decay = 0
-  pass.sum = loss * (pass.weight || 1)
-  pass.right = rightOf(core, n)
-  if (!Number.isFinite(loss)) diverge(core, pass)
 }
 
 /**
@@ -305,17 +279,12 @@ function stepOn(core: Core, optimizer: Optimizer, evaluate: () => number): numbe
   }
   core.stepping = true
   try {
-    if (optimizer.minimize && core.vector.count) {
-      const value = minimizeOn(core, optimizer, rate, measured)
-      if (!Number.isFinite(value)) back()
+    return orBack(back, () => {
+      const minimizes = optimizer.minimize && core.vector.count
+      const value = minimizes ? minimizeOn(core, optimizer, rate, measured) : measured()
+      if (!Number.isFinite(value) || !(minimizes || applyGradients(core, optimizer, rate))) back()
       return value
-    }
-    const value = measured()
-    if (!Number.isFinite(value) || !applyGradients(core, optimizer, rate)) back()
-    return value
-  } catch (error) {
-    back()
-    throw error
+    })
   } finally {
     core.stepping = false
   }
@@ -351,8 +320,8 @@ export function takeStep(core: Core, optimizer: Optimizer, evaluate: (() => numb
   }
   if (!evaluate && !optimizer.update) {
     throw new PlanError(
-      `step: ${optimizer.kind} looks at the loss from several places; call trainStep(x, y) or fit, ` +
-        `or hand in a function that fills gradients and returns the loss: step(() => loss)`,
+      `step: ${optimizer.kind} looks at the loss from several places; hand in a function that fills gradients and ` +
+        'returns the loss, or call trainStep(x, y) or fit',
     )
   }
   needNoStep('step', core)

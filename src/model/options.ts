@@ -140,7 +140,7 @@ export function planModel<D extends DType>(
   const wasm = given(options.wasm)
   checkNoPromise(where, 'wasm', wasm)
   if (wasm !== undefined && typeof wasm !== 'object') {
-    throw new PlanError(`${where}: wasm must be the bytes of v128's kernels, or a module of them, got ${show(wasm)}`)
+    throw new PlanError(`${where}: wasm must be v128's kernels, bytes or a module, got ${show(wasm)}`)
   }
   const settings = readSafely(where, 'options', () => checkSettings(where, options))
   const { loss, optimizer } = settings
@@ -154,41 +154,27 @@ export function planModel<D extends DType>(
   // Now: a shape that does not fit is the plainer mistake.
   checkNetwork(where, network, loss)
   const recorded = plan.finish(output)
-  const { parameters } = recorded
-  for (const name of frozen) {
-    if (parameters.some((p) => p.name.startsWith(`${name}.`))) continue
-    const names = [...new Set(parameters.map((p) => p.name.replace(/\..*/, '')))]
-    throw new PlanError(`${where}: frozen: no parameter lies in a layer named ${show(name)}; there are ${few(names)}`)
+  const names = recorded.parameters.map((p) => p.name)
+  for (const layer of frozen) {
+    if (names.some((name) => name.startsWith(`${layer}.`))) continue
+    const layers = [...new Set(names.map((name) => name.replace(/\..*/, '')))]
+    throw new PlanError(`${where}: frozen: no parameter lies in a layer named ${show(layer)}; there are ${few(layers)}`)
   }
   const program = programOf({ ...recorded, inputGradient: inference ? false : inputGradient })
-  const { forward, backward, weight } = program
-  const calls = [...forward, ...backward, ...[weight, program.loss].filter((call) => call !== undefined)]
-  const contents: Contents = {
+  const calls = [...program.forward, ...program.backward, program.weight, program.loss]
+  const contents = {
     ...recorded,
     program,
     bytes: plan.bytes,
     inference,
     optimizerSlots: optimizer?.slots.length ?? 0,
-    scratch: calls.reduce((most, call) => Math.max(most, call.scratch ?? 0), 0),
+    scratch: Math.max(...calls.map((call) => call?.scratch ?? 0)),
   }
-  const { memory, pointers } = layOut(contents)
   const rows = recorded.rows.map(({ layer, row }): Row => {
     const joined = program.joined.get(layer)
     return { path: layer.path, kind: joined ?? layer.kind, ...row, ...(joined && { flops: 0 }) }
   })
-  return {
-    ...contents,
-    dtype,
-    batch,
-    backend,
-    wasm,
-    settings,
-    loss: plannedLoss,
-    memory,
-    pointers,
-    rows,
-    constants: recorded.constants,
-  }
+  return { ...contents, ...layOut(contents), dtype, batch, backend, wasm, settings, loss: plannedLoss, rows }
 }
 
 function checkInput(where: string, shape: unknown): readonly number[] {
@@ -217,9 +203,13 @@ function checkSettings(where: string, options: ModelOptions): Settings {
   if (optimizer !== undefined && typeof optimizer.update !== 'function' && typeof optimizer.minimize !== 'function') {
     throw new PlanError(`${where}: optimizer must be one such as adam({ learningRate: 1e-3 }), got ${show(optimizer)}`)
   }
+  const limits: string[] = []
   // A limit of at least 0; none where it is not given.
-  const limit = (name: 'maxNorm' | 'clipValue' | 'clipNorm') =>
-    options[name] === undefined ? Infinity : finite(where, name, options[name], 0)
+  const limit = (name: 'maxNorm' | 'clipValue' | 'clipNorm') => {
+    if (options[name] === undefined) return Infinity
+    limits.push(name)
+    return finite(where, name, options[name], 0)
+  }
   const settings = {
     seed: integer(where, 'seed', options.seed ?? 0, 0),
     l2: finite(where, 'l2', options.l2 ?? 0, 0),
@@ -230,10 +220,9 @@ function checkSettings(where: string, options: ModelOptions): Settings {
     loss,
     optimizer,
   }
-  const limits = (['maxNorm', 'clipValue', 'clipNorm'] as const).filter((name) => settings[name] !== Infinity)
   if (optimizer?.minimize && limits.length) {
     throw new PlanError(
-      `${where}: ${limits[0]} does not go with ${optimizer.kind}, which searches along the gradient of the loss as it is`,
+      `${where}: ${limits[0]} does not go with ${optimizer.kind}, which follows the gradient of the loss as it is`,
     )
   }
   return settings
@@ -246,7 +235,7 @@ export function checkTotal({ memory, batch, dtype }: { memory: Regions; batch: n
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`
   const cure = activations + scratch > total / 2 ? `a smaller batch (now ${batch})` : 'fewer parameters'
   throw new PlanError(
-    `createModel: this model needs ${gib(total)} (activations ${gib(activations)}), more than the 4 GiB ` +
-      `that WebAssembly can address; ${cure}${dtype === 'float64' ? " or dtype 'float32'" : ''} would help`,
+    `createModel: this model needs ${gib(total)} (activations ${gib(activations)}), more than the 4 GiB that ` +
+      `WebAssembly can address; take ${cure}${dtype === 'float64' ? " or dtype: 'float32'" : ''}`,
   )
 }
