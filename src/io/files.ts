@@ -14,7 +14,9 @@ import { FileError, checkArguments, show } from '../errors'
  *     model.load(await loadFile('model.safetensors'))
  *
  * On disk, a file that was there keeps its permissions, and a symbolic link is followed. What a killed process left beside
- * it, a file `.v128-….tmp`, is removed by the next call for that folder.
+ * it, a file `.v128-….tmp`, is removed by the next call for that folder. Browsers that are killed may lose the file that
+ * they replace; there it is written twice, and `loadFile` finds the other one. They bring it to the disk at once in a
+ * worker, in a page when they see fit.
  *
  * Throws a FileError that says what to do, and leaves the old file as it is, where the disk or the quota is full, a folder
  * does not exist, permission is missing, the name is that of a folder, another thread changes the bytes meanwhile, or the

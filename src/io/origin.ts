@@ -184,16 +184,19 @@ async function writeTemporary(folder: Listed, prefix: string, bytes: Uint8Array<
 }
 
 async function write(file: Movable, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  if (file.move && file.createSyncAccessHandle && flushing)
-    return writeFlushed(await file.createSyncAccessHandle(), bytes)
-  if (file.move && typeof (file as Partial<Movable>).createWritable === 'function') {
-    return writeStream(await file.createWritable(), bytes)
+  if (file.move && file.createSyncAccessHandle && flushing) {
+    writeFlushed(await file.createSyncAccessHandle(), bytes)
+  } else if (file.move && typeof (file as Partial<Movable>).createWritable === 'function') {
+    await writeStream(await file.createWritable(), bytes)
+  } else {
+    const [what, cure] =
+      typeof document === 'undefined'
+        ? ['this browser cannot', 'take a newer one']
+        : ['a page of this browser cannot', 'call saveFile in a worker, or take a newer browser']
+    throw new Failure({ what: `${what} write a file whole or not at all`, cure })
   }
-  const [what, cure] =
-    typeof document === 'undefined'
-      ? ['this browser cannot', 'take a newer one']
-      : ['a page of this browser cannot', 'call saveFile in a worker, or take a newer browser']
-  throw new Failure({ what: `${what} write a file whole or not at all`, cure })
+  // WebKitGTK says nothing where the disk is full.
+  if ((await file.getFile()).size !== bytes.length) throw new Failure(PROBLEMS.QuotaExceededError)
 }
 
 async function writeStream(stream: FileSystemWritableFileStream, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
