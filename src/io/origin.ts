@@ -170,11 +170,13 @@ async function removeOwn(folder: Listed, prefix: string, but?: string): Promise<
 async function writeTemporary(folder: Listed, prefix: string, bytes: Uint8Array<ArrayBuffer>): Promise<Movable> {
   const make = () => folder.getFileHandle(prefix + crypto.randomUUID(), { create: true })
   const file = await make()
+  // Another save of this worker may find out meanwhile.
+  const tried = flushing
   try {
     await write(file, bytes)
     return file
   } catch (error) {
-    if (!flushing || !isNamed(error, 'NotSupportedError')) throw error
+    if (!tried || !isNamed(error, 'NotSupportedError')) throw error
     flushing = false
     // Another file: that one takes nothing any more.
     const next = await make()

@@ -19,6 +19,10 @@ async function errorOf(action) {
 export async function save(folder) {
   const faults = []
   const expect = (what, good) => good || faults.push(what)
+  // The first calls of all, at once.
+  const pair = ['one', 'two'].map((name) => folder + name)
+  await Promise.all(pair.map((path, i) => saveFile(path, content(i, 1000))))
+  for (const [i, path] of pair.entries()) expect(path, same(await loadFile(path), content(i, 1000)))
   const name = `${folder}model.safetensors`
   await saveFile(name, content(1, 300_000))
   expect('the first', same(await loadFile(name), content(1, 300_000)))
