@@ -71,6 +71,15 @@ test.runIf(linux)('no permission: for the folder, for the file', () => {
   }
 })
 
+test.runIf(linux)('a process whose own folder is gone', () => {
+  for (const command of ['save', 'load']) {
+    expect(inChild([command, 'a', '10'], `cd ${newFolder()}; rmdir "$PWD";`)).toEqual({
+      name: 'FileError',
+      message: `${command}File: "a": the folder does not exist (ENOENT); make it first, with mkdir, or correct the name`,
+    })
+  }
+})
+
 test.runIf(linux)('no permission to read', () => {
   const file = join(newFolder(), 'a')
   fs.writeFileSync(file, 'old')

@@ -16,10 +16,7 @@ const FOLDER = process.platform === 'win32' ? /[/\\]$/ : /\/$/
 
 export const host: FileHost = {
   at(where, name) {
-    // Now, for the program may go to another folder before it is written.
-    const path = resolve(name)
-    // Not `path`: where `link` leads to another folder, `link/..` is the one above that.
-    const exact = process.platform === 'win32' || isAbsolute(name) ? name : `${process.cwd()}/${name}`
+    const [path, exact] = pathsOf(where, name)
     const run = async <T>(action: () => Promise<T>): Promise<T> => {
       try {
         if (FOLDER.test(name)) throw new Failure('EISDIR')
@@ -35,6 +32,19 @@ export const host: FileHost = {
       load: () => run(() => loadFromDisk(exact)),
     }
   },
+}
+
+/** The path of a file, as it is now: the process may go to another folder. By which it is known, and by which it is found. */
+function pathsOf(where: string, name: string): [path: string, exact: string] {
+  try {
+    const path = resolve(name)
+    if (process.platform === 'win32') return [path, path]
+    // Where `link` leads to another folder, `link/..` is the one above that, of which resolve() knows nothing.
+    return [path, isAbsolute(name) ? name : `${process.cwd()}/${name}`]
+  } catch (error) {
+    // The folder of the process has been removed.
+    throw fileError(where, name, problemOf('saveFile', error), error)
+  }
 }
 
 /** A failure that we find, under the name that the system has for it, or with words of its own. */
