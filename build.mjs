@@ -96,7 +96,7 @@ const OPTIMIZERS = 'adam|momentum|nesterov|rmsprop'
  */
 const PARTS = {
   dense: `${CORE}|dense|${ACTIVATIONS}|${LOSSES}|${OPTIMIZERS}`,
-  cnn: `${CORE}|dense|relu|softmaxCrossEntropy|conv2d|batchNorm|maxPool2d|adam|momentum`,
+  cnn: `${CORE}|dense|relu|softmaxCrossEntropy|conv2d|batchNorm(For|Back)ward|maxPool2(dBack|x)|adam|momentum`,
 }
 
 /** The module without all kernels but those whose names begin so, and without the functions that only others call. */
@@ -113,6 +113,13 @@ function partOf(wasm, beginnings) {
   module.dispose()
   return bytes
 }
+
+const { outputFiles } = await build({
+  entryPoints: ['src/engine/streams.ts'],
+  format: 'esm',
+  write: false,
+})
+const { toStreams } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)
 
 /** Bytes as text; src/engine/text.ts, which decodes it, says how. */
 function encode(bytes) {
@@ -137,7 +144,7 @@ function encode(bytes) {
 for (const short of Object.values(precisions)) {
   const wasm = readFileSync(`dist/kernels.${short}.wasm`)
   const write = (name, bytes) => {
-    const { frequent, text } = encode(bytes)
+    const { frequent, text } = encode(toStreams(bytes))
     writeFileSync(`dist/wasm.${name}.js`, `export default {\n  frequent: '${frequent}',\n  text: '${text}',\n}\n`)
   }
   write(short, wasm)

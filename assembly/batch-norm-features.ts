@@ -6,7 +6,9 @@
 
 import { BATCH_NORM_APART, BATCH_NORM_STRIP, SUM_STEPS } from '../src/kernels/blocking'
 import { LANES, SIZE } from './float'
-import { MOST_FEATURE_SHIFT, SAMPLE_ROWS, gradientRows, keepStatistics, moments, storeMoments } from './norm'
+import {
+  MOST_FEATURE_SHIFT, SAMPLE_ROWS, gradientRows, keepStatistics, moments, storeMoments, takeRunning,
+} from './norm'
 
 /** Rows of features that are summed together, so that what belongs to a feature is loaded once for all of them. */
 const ROWS: i32 = 4
@@ -280,12 +282,15 @@ function normalizeStrip(
   }
 }
 
-/** batchNormForward() of features, floor instead of relu. */
-export function normalizeFeatures(
-  n: i32, stride: usize, training: i32, unbiased: i32, floor: Float, epsilon: Float, momentum: Float, rest: Float,
+/** batchNormForward() of c features: hw = 1. */
+export function batchNormFeaturesForward(
+  n: i32, c: i32, training: i32, unbiased: i32, relu: i32, epsilon: Float, momentum: Float, rest: Float,
   x: usize, gamma: usize, beta: usize, runningMean: usize, runningVar: usize, scratch: usize,
   mean: usize, invStd: usize, y: usize,
 ): void {
+  const stride = <usize>c * SIZE
+  const floor: Float = relu ? 0 : -Infinity
+  if (!training) takeRunning(c, epsilon, runningMean, runningVar, mean, invStd)
   for (let at: usize = 0; at < stride; at += STRIP) {
     const width = min(STRIP, stride - at)
     const strip = x + at
@@ -372,12 +377,13 @@ function gradientColumns(
   }
 }
 
-/** batchNormBackward() of features. */
-export function featureGradients(
-  n: i32, stride: usize, training: i32, relu: i32,
+/** batchNormBackward() of c features: hw = 1. */
+export function batchNormFeaturesBackward(
+  n: i32, c: i32, training: i32, relu: i32,
   x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize, dy: usize, scratch: usize,
   dgamma: usize, dbeta: usize, dx: usize,
 ): void {
+  const stride = <usize>c * SIZE
   const m = <Float>n
   const sums = scratch + SUMS_AT
   const products = scratch + SECONDS_AT

@@ -1,10 +1,9 @@
-// Batch normalisation (Ioffe & Szegedy, 2015) of x (n x c x hw), each channel over its m = n * hw values; hw = 1 for
-// (N, D), which batch-norm-features.ts does. With `relu`, y = max(0, ...) in the same pass, and backward takes the sign of y from x
-// again.
+// Batch normalisation (Ioffe & Szegedy, 2015) of x (n x c x hw), each channel over its m = n * hw values. Features, for
+// which hw is 1, are in batch-norm-features.ts. With `relu`, y = max(0, ...) in the same pass, and backward takes the sign
+// of y from x again.
 
-import { featureGradients, normalizeFeatures } from './batch-norm-features'
 import { SIZE } from './float'
-import { gradientRows, inverseDeviation, keepStatistics, moments, normalizeRows, sumGradients } from './norm'
+import { gradientRows, keepStatistics, moments, normalizeRows, sumGradients, takeRunning } from './norm'
 
 /**
  * y = gamma * (x - mean) / sqrt(variance + epsilon) + beta.
@@ -19,19 +18,7 @@ export function batchNormForward(
 ): void {
   const stride = <usize>(c * hw) * SIZE
   const floor: Float = relu ? 0 : -Infinity
-  if (!training) {
-    for (let at: usize = 0; at < <usize>c * SIZE; at += SIZE) {
-      store<Float>(mean + at, load<Float>(runningMean + at))
-      store<Float>(invStd + at, inverseDeviation(load<Float>(runningVar + at), epsilon))
-    }
-  }
-  if (hw == 1) {
-    normalizeFeatures(
-      n, stride, training, unbiased, floor, epsilon, momentum, rest, x, gamma, beta, runningMean, runningVar, scratch,
-      mean, invStd, y,
-    )
-    return
-  }
+  if (!training) takeRunning(c, epsilon, runningMean, runningVar, mean, invStd)
   for (let channel = 0; channel < c; ++channel) {
     if (training) {
       moments(n, hw, stride, x, scratch)
@@ -64,10 +51,6 @@ export function batchNormBackward(
 ): void {
   const stride = <usize>(c * hw) * SIZE
   const m: Float = <Float>(n * hw)
-  if (hw == 1) {
-    featureGradients(n, stride, training, relu, x, gamma, beta, mean, invStd, dy, scratch, dgamma, dbeta, dx)
-    return
-  }
   for (let channel = 0; channel < c; ++channel) {
     const at = <usize>channel * SIZE
     const average = load<Float>(mean + at)

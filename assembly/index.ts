@@ -11,6 +11,7 @@ export {
   tanhForward,
 } from './activations'
 export { batchNormBackward, batchNormForward } from './batch-norm'
+export { batchNormFeaturesBackward, batchNormFeaturesForward } from './batch-norm-features'
 export { conv2dBackwardInput, conv2dBackwardWeight, conv2dForward } from './conv2d'
 export { denseBackwardInput, denseBackwardWeight, denseForward } from './dense'
 export { dropout, scaled } from './dropout'
@@ -42,6 +43,7 @@ export {
   globalAvgPool2dForward,
   maxPool2dBackward,
   maxPool2dForward,
+  maxPool2x2Forward,
 } from './pool'
 export { dot, sumOfMagnitudes, sumOfSquares } from './reduce'
 export { addSigns, clamp } from './regularisation'

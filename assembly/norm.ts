@@ -202,6 +202,16 @@ export function keepStatistics(
   store<Float>(invStd, inverseDeviationOf(epsilon, out))
 }
 
+/** mean and invStd of c channels, from their running statistics. */
+export function takeRunning(
+  c: i32, epsilon: Float, runningMean: usize, runningVar: usize, mean: usize, invStd: usize,
+): void {
+  for (let at: usize = 0; at < <usize>c * SIZE; at += SIZE) {
+    store<Float>(mean + at, load<Float>(runningMean + at))
+    store<Float>(invStd + at, inverseDeviation(load<Float>(runningVar + at), epsilon))
+  }
+}
+
 /** y = max(floor, (x - mean) * scale + beta) for the rows of one channel; stride in bytes. */
 export function normalizeRows(
   n: i32, hw: i32, floor: Float, mean: Float, scale: Float, beta: Float, stride: usize, x: usize, y: usize,

@@ -4,21 +4,11 @@
 // Windows that overlap are bound by their comparisons and sums, row by row and then down the columns: 3.6 ms for the
 // maxima of 3x3 with stride 1, 1.4 ms for their means; 44 ms and 25 ms with one window at a time.
 
-import { poolRow, poolWide } from '../src/kernels/conv-geometry'
+import { arePairs, poolRow, poolWide } from '../src/kernels/conv-geometry'
 import { fill } from './elementwise'
 import { LANES, SIZE } from './float'
 import { addPlaces, evens, gather, odds, splatPlace, storePlaces, zipHigh, zipLow } from './lanes'
 import { Values, total } from './reduce'
-
-/**
- * Whether windows are 2 x 2 side by side, all of them whole: no row needs scratch. At the odd tail of a row comes a
- * last group that ends where the row does, and writes some results twice.
- */
-function arePairs(
-  h: i32, w: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32,
-): bool {
-  return ((kh ^ 2) | (kw ^ 2) | (sh ^ 2) | (sw ^ 2) | ph | pw) == 0 && ow >= 4 && 2 * oh <= h && 2 * ow <= w
-}
 
 @inline
 /** The largest of four, of equals the first; not for NaN. */
@@ -203,69 +193,51 @@ export function maxPool2dForward(
   const size = h * w
   const plane = <usize>size * SIZE
   const outputs = oh * ow
-  const pairs = arePairs(h, w, oh, ow, kh, kw, sh, sw, ph, pw)
   const wide = poolWide(ow, <i32>SIZE)
   const length = poolRow(w, ow, kw, sw, pw, <i32>SIZE)
   const ring = 16 * (wide / LANES)
   const values = scratch + <usize>length * SIZE
   const places = values + <usize>kh * ring
   const zero = v128.splat<Float>(0)
-  if (!pairs) fill(length, -Infinity, scratch)
+  fill(length, -Infinity, scratch)
   for (; planes > 0; --planes) {
     // NaN if a value of the plane is; or if infinities of both signs are, which costs time only.
     let sum = zero
-    if (pairs) {
-      const steps = i32x4(0, 2, 4, 6)
-      for (let i = 0; i < oh; ++i) {
-        const row = i * ow
-        for (let j = 0; j < ow; j += 4) {
-          const column = min(j, ow - 4)
-          const place = 2 * (i * w + column)
-          const from = x + <usize>place * SIZE
-          const to = row + column
-          sum = v128.add<Float>(
-            sum,
-            maxOfPairs(w, i32x4.add(i32x4.splat(place), steps), relu, from, index + 4 * to, y + <usize>to * SIZE),
-          )
-        }
+    let done = 0
+    for (let i = 0; i < oh; ++i) {
+      const top = max(0, i * sh - ph)
+      const bottom = min(h, i * sh - ph + kh)
+      for (done = max(done, top); done < bottom; ++done) {
+        const line = <usize>(done % kh) * ring
+        sum = v128.add<Float>(sum, copyAndSum(w, x + <usize>(done * w) * SIZE, scratch + <usize>pw * SIZE))
+        maxOfRow(wide, kw, sw, pw, done * w, scratch, values + line, places + line)
       }
-    } else {
-      let done = 0
-      for (let i = 0; i < oh; ++i) {
-        const top = max(0, i * sh - ph)
-        const bottom = min(h, i * sh - ph + kh)
-        for (done = max(done, top); done < bottom; ++done) {
-          const line = <usize>(done % kh) * ring
-          sum = v128.add<Float>(sum, copyAndSum(w, x + <usize>(done * w) * SIZE, scratch + <usize>pw * SIZE))
-          maxOfRow(wide, kw, sw, pw, done * w, scratch, values + line, places + line)
+      const begin = <usize>(top % kh) * ring
+      const end = <usize>kh * ring
+      for (let j = 0; j < ow; j += LANES) {
+        const column = <usize>j * SIZE
+        let line = begin
+        let best = v128.load(values + column + line)
+        let at = v128.load(places + column + line)
+        for (let row = top + 1; row < bottom; ++row) {
+          line += ring
+          if (line == end) line = 0
+          const value = v128.load(values + column + line)
+          at = i32x4.max_s(at, v128.and(v128.load(places + column + line), v128.gt<Float>(value, best)))
+          best = v128.pmax<Float>(best, value)
         }
-        const begin = <usize>(top % kh) * ring
-        const end = <usize>kh * ring
-        for (let j = 0; j < ow; j += LANES) {
-          const column = <usize>j * SIZE
-          let line = begin
-          let best = v128.load(values + column + line)
-          let at = v128.load(places + column + line)
-          for (let row = top + 1; row < bottom; ++row) {
-            line += ring
-            if (line == end) line = 0
-            const value = v128.load(values + column + line)
-            at = i32x4.max_s(at, v128.and(v128.load(places + column + line), v128.gt<Float>(value, best)))
-            best = v128.pmax<Float>(best, value)
-          }
-          if (relu) {
-            at = v128.or(at, v128.not(v128.gt<Float>(best, zero)))
-            best = v128.pmax<Float>(best, zero)
-          }
-          const to = i * ow + j
-          const left = ow - j
-          if (left >= LANES) {
-            v128.store(y + <usize>to * SIZE, best)
-            storePlaces(at, index + 4 * to)
-          } else {
-            storeFirst(left, best, y + <usize>to * SIZE)
-            storeFirstWords(left, at, index + 4 * to)
-          }
+        if (relu) {
+          at = v128.or(at, v128.not(v128.gt<Float>(best, zero)))
+          best = v128.pmax<Float>(best, zero)
+        }
+        const to = i * ow + j
+        const left = ow - j
+        if (left >= LANES) {
+          v128.store(y + <usize>to * SIZE, best)
+          storePlaces(at, index + 4 * to)
+        } else {
+          storeFirst(left, best, y + <usize>to * SIZE)
+          storeFirstWords(left, at, index + 4 * to)
         }
       }
     }
@@ -273,6 +245,37 @@ export function maxPool2dForward(
       maxOfPlane(h, w, oh, ow, kh, kw, sh, sw, ph, pw, relu, x, index, y)
     }
     x += plane
+    index += 4 * outputs
+    y += <usize>outputs * SIZE
+  }
+}
+
+/** maxPool2dForward() where arePairs(): windows of 2 x 2 side by side, which need no scratch. */
+export function maxPool2x2Forward(
+  planes: i32, h: i32, w: i32, oh: i32, ow: i32, relu: i32, x: usize, index: usize, y: usize,
+): void {
+  const outputs = oh * ow
+  for (; planes > 0; --planes) {
+    // NaN if a value of the plane is; or if infinities of both signs are, which costs time only.
+    let sum = v128.splat<Float>(0)
+    const steps = i32x4(0, 2, 4, 6)
+    for (let i = 0; i < oh; ++i) {
+      const row = i * ow
+      for (let j = 0; j < ow; j += 4) {
+        const column = min(j, ow - 4)
+        const place = 2 * (i * w + column)
+        const from = x + <usize>place * SIZE
+        const to = row + column
+        sum = v128.add<Float>(
+          sum,
+          maxOfPairs(w, i32x4.add(i32x4.splat(place), steps), relu, from, index + 4 * to, y + <usize>to * SIZE),
+        )
+      }
+    }
+    if (v128.any_true(v128.ne<Float>(sum, sum))) {
+      maxOfPlane(h, w, oh, ow, 2, 2, 2, 2, 0, 0, relu, x, index, y)
+    }
+    x += <usize>(h * w) * SIZE
     index += 4 * outputs
     y += <usize>outputs * SIZE
   }

@@ -3,7 +3,7 @@
 
 import type { Kernels } from '../src/kernels/index'
 import { BINARY_SCRATCH, EXP_SCRATCH, GEMM_SCRATCH, NORM_SCRATCH, SOFTMAX_SCRATCH } from '../src/kernels/blocking'
-import { convOutput, convScratch, poolOutput, poolScratch } from '../src/kernels/conv-geometry'
+import { arePairs, convOutput, convScratch, poolOutput, poolScratch } from '../src/kernels/conv-geometry'
 import { createRandom } from '../src/random'
 
 /** Hands out memory for the arguments of a call, and says what is in it. */
@@ -142,16 +142,15 @@ export function denseCases(n: number, inputs: number, outputs: number): KernelCa
 export function batchNormCases(n: number, c: number, hw: number, training: number, relu: number): KernelCase[] {
   const size = n * c * hw
   const name = `${n}x${c}x${hw}${training ? '' : ' running'}${relu ? ' + relu' : ''}`
+  const [kernel, sizes] = hw === 1 ? (['batchNormFeatures', [n, c]] as const) : (['batchNorm', [n, c, hw]] as const)
   return [
     {
-      kernel: 'batchNormForward',
+      kernel: `${kernel}Forward`,
       name,
       // x twice, since the statistics come first.
       traffic: (training ? 3 : 2) * size,
       args: (a) => [
-        n,
-        c,
-        hw,
+        ...sizes,
         training,
         relu,
         relu,
@@ -170,13 +169,11 @@ export function batchNormCases(n: number, c: number, hw: number, training: numbe
       ],
     },
     {
-      kernel: 'batchNormBackward',
+      kernel: `${kernel}Backward`,
       name,
       traffic: 5 * size,
       args: (a) => [
-        n,
-        c,
-        hw,
+        ...sizes,
         training,
         relu,
         a.values(size),
@@ -265,6 +262,17 @@ export function poolCases(...[planes, h, w, kernel, options = {}]: Pool): Kernel
       places: y,
       args: (a) => [...sizes, relu, a.values(x), scratch(a), a.integersOut(y), a.values(y)],
     },
+    ...(arePairs(h, w, oh, ow, kh, kw, sh, sw, ph, pw)
+      ? [
+          {
+            kernel: 'maxPool2x2Forward' as const,
+            name,
+            traffic: x + y,
+            places: y,
+            args: (a: Arguments) => [planes, h, w, oh, ow, relu, a.values(x), a.integersOut(y), a.values(y)],
+          },
+        ]
+      : []),
     {
       kernel: 'maxPool2dBackward',
       name,

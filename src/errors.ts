@@ -50,7 +50,8 @@ export function checkArguments(where: string, args: ArrayLike<unknown>, most: nu
 export function checkOptions<T extends object>(where: string, options: T, allowed: readonly string[]): T {
   return readSafely(where, 'options', () => {
     if (!hasMembers(options)) {
-      throw new PlanError(`${where}: options must be an object with ${list(allowed)}, got ${show(options)}`)
+      const cure = typeof options === 'number' ? `; in form: { ${allowed[0]}: ${show(options)} }` : ''
+      throw new PlanError(`${where}: options must be an object with ${list(allowed)}, got ${show(options)}${cure}`)
     }
     for (const key of Object.keys(options)) {
       if (!allowed.includes(key)) throw unknownOption(where, key, `allowed: ${list(allowed)}`)
@@ -140,6 +141,9 @@ export function integer(
 export function pair(where: string, name: string, value: unknown, min: number, max = MAX_WINDOW): [number, number] {
   return readSafely(where, name, () => {
     const both = (Array.isArray(value) ? Array.from(value) : [value, value]) as unknown[]
+    if (value === 'same') {
+      throw new PlanError(`${where}: ${name} must be one or two integers, not 'same'; (kernel - 1) / 2 keeps the size`)
+    }
     if (both.length !== 2) throw new PlanError(`${where}: ${name} must be one or two integers, got ${show(value)}`)
     return both.map((size) => integer(where, name, size, min, max)) as [number, number]
   })
@@ -338,6 +342,11 @@ function shorten(text: string, room: number): string {
     if (short.length <= room - 3) beginning = short
   }
   return short
+}
+
+/** So many of something: `1 row`, `2 rows`. */
+export function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`
 }
 
 function list(names: readonly string[]): string {

@@ -1,4 +1,4 @@
-import { PlanError, given, readSafely, show } from './errors'
+import { PlanError, given, isObject, readSafely, show } from './errors'
 
 /** Pauses of a long computation, in which other events run: a page stays alive, a signal gets through. */
 export interface Pauses {
@@ -66,6 +66,8 @@ export function checkSignal(where: string, signal: unknown): AbortSignal | undef
     ) {
       return value
     }
-    throw new PlanError(`${where}: signal must be that of an AbortController, got ${show(signal)}`)
+    throw new PlanError(
+      `${where}: signal must be that of an AbortController, got ${show(signal)}${isObject(value) && 'signal' in value ? '; hand in controller.signal' : ''}`,
+    )
   })
 }

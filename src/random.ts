@@ -117,13 +117,15 @@ export function createDraws(seed: number, stream: number): Draws {
     normal,
     integer: (n) => below(checkInteger('random.integer', 'n', n, 1, 4294967296)),
     shuffle(values) {
-      checkList(values)
-      for (let i = values.length - 1; i > 0; i--) {
-        const j = below(i + 1)
-        const value = values[i]
-        values[i] = values[j]
-        values[j] = value
-      }
+      readSafely('random.shuffle', 'the list', () => {
+        checkList(values)
+        for (let i = values.length - 1; i > 0; i--) {
+          const j = below(i + 1)
+          const value = values[i]
+          values[i] = values[j]
+          values[j] = value
+        }
+      })
       return values
     },
   }
@@ -131,11 +133,8 @@ export function createDraws(seed: number, stream: number): Draws {
 
 /** Throws unless values can be exchanged in it. */
 function checkList(values: unknown): void {
-  readSafely('random.shuffle', 'the list', () => {
-    if (ArrayBuffer.isView(values) && 'length' in values) return
-    const length: unknown = typeof values === 'object' && values !== null && 'length' in values && values.length
-    const isList = typeof length === 'number' && Number.isInteger(length) && length >= 0 && length <= 4294967296
-    if (isList && !Object.isFrozen(values)) return
-    throw new PlanError(`random.shuffle: wants an array or a typed array, not frozen, got ${show(values)}`)
-  })
+  if (ArrayBuffer.isView(values) && 'length' in values) return
+  // Of an array without values at its end its length says nothing of how much there is.
+  if (Array.isArray(values) && !Object.isFrozen(values) && (!values.length || values.length - 1 in values)) return
+  throw new PlanError(`random.shuffle: wants an array or a typed array, not frozen, got ${show(values)}`)
 }

@@ -196,7 +196,7 @@ function untilEnd(
     if (end === undefined || end === Infinity) {
       const why = end
         ? 'the run has no end'
-        : 'the length of the run is not known, as for batches of an iterable, or outside fit'
+        : 'the length of the run is not known, as with epochs: Infinity, for batches of an iterable, or outside fit'
       throw new PlanError(`${where}: ${why}; give total, in ${per}s`)
     }
     return t < end ? rate(t, end) : final

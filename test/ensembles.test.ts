@@ -93,7 +93,7 @@ describe('ensemble', () => {
     )
     expect(() => ensemble([...members, two]).predict([0])).toThrow(DataError)
     expect(() => ensemble([...members, two]).predict([0])).toThrow(/member 2 gives \(1, 2\), member 0 \(2, 3\)/)
-    expect(() => ensemble(members).evaluate({ x: [0], y: [0] })).toThrow(/1 labels for 2 rows/)
+    expect(() => ensemble(members).evaluate({ x: [0], y: [0] })).toThrow(/1 label for 2 rows/)
     expect(() => ensemble(members).evaluate({ x: [0], y: [0, 3] })).toThrow(/label of row 1 is 3/)
   })
 })
@@ -222,7 +222,7 @@ describe('ensemble, by the loss of its members', () => {
     expect(() => untyped(binary)).toThrow(/^ensemble: wants an array of models/)
     expect(() => untyped([binary], {}, 1)).toThrow(/^ensemble: takes 2 arguments/)
     expect(() => ensemble([{ predict: () => 5 } as never]).predict(x)).toThrow(/^ensemble: member 0 must predict/)
-    expect(() => ensemble([binary]).evaluate({ x, y: [1] })).toThrow(/^y: 1 rows of targets for 20 rows of x/)
+    expect(() => ensemble([binary]).evaluate({ x, y: [1] })).toThrow(/^y: 1 row of targets for 20 rows of x/)
     expect(() => ensemble([binary]).evaluate({ x, y: yes(1).fill(2) })).toThrow(
       /row 0 holds 2; want targets from 0 to 1/,
     )
@@ -258,6 +258,88 @@ test.each(['float64', 'float32'] as const)(
     expect(bits(model)).toEqual(now)
   },
 )
+
+describe('weights that were put aside take what a model takes', () => {
+  test('probabilities, topK and confusion; nothing else', async () => {
+    const model = await create(5)
+    const average = averageWeights(model)
+    for (const kept of [snapshot(model), average]) {
+      expect(kept.predict(x, { probabilities: true })).toEqual(model.predict(x, { probabilities: true }))
+      expect(kept.evaluate({ x, y }, { topK: 2, confusion: true })).toEqual(
+        model.evaluate({ x, y }, { topK: 2, confusion: true }),
+      )
+      const untyped = kept as unknown as Record<string, (...args: unknown[]) => unknown>
+      expect(() => untyped.predict(x, { nonsense: 1 })).toThrow(/^predict: unknown option 'nonsense'/)
+      expect(() => untyped.predict(x, {}, 1)).toThrow(/^predict: takes 2 arguments/)
+      expect(() => untyped.evaluate({ x, y }, {}, 1)).toThrow(/^evaluate: takes 2 arguments/)
+      expect(() => untyped.evaluate(x, y)).toThrow(/^evaluate: data must be one object/)
+      const before = bits(model)
+      expect(() => untyped.swap(5)).toThrow(/^swap: takes no arguments, got 5/)
+      expect(bits(model)).toEqual(before)
+    }
+  })
+
+  test('batches that come at once, and none that come later, which other weights would judge', async () => {
+    const model = await create(5)
+    const kept = snapshot(model)
+    const result = kept.evaluate({ x, y })
+    await model.fit({ x, y }, { epochs: 2 })
+    const rows = (first: number, last: number) => ({ x: x.subarray(4 * first, 4 * last), y: y.subarray(first, last) })
+    const batches = [rows(0, 8), rows(8, 16), rows(16, 20)]
+    expect(kept.evaluate(batches).loss).toBeCloseTo(result.loss, 13)
+    expect(kept.evaluate(() => batches).loss).toBeCloseTo(result.loss, 13)
+    let taken = 0
+    async function* later() {
+      taken++
+      yield* batches
+    }
+    const wanted = /^evaluate: weights that were put aside cannot wait for batches; swap\(\), await/
+    for (const data of [later(), later]) {
+      expect(() => kept.evaluate(data as never)).toThrow(wanted)
+      expect(() => kept.evaluate(data as never)).toThrow(PlanError)
+    }
+    expect(() => kept.evaluate(class {} as never)).toThrow(/^evaluate: data must be a function/)
+    expect(taken).toBe(0)
+    expect(kept.evaluate({ x, y })).toEqual(result)
+  })
+
+  test('ensembles say what they cannot do', async () => {
+    const model = await create(5)
+    const one = ensemble([model])
+    expect(one.predict(x, { probabilities: true })).toEqual(one.predict(x))
+    const untyped = one as unknown as Record<string, (...args: unknown[]) => unknown>
+    expect(() => untyped.predict(x, { nonsense: 1 })).toThrow(/^ensemble.predict: unknown option 'nonsense'/)
+    expect(() => one.predict(x, { probabilities: false })).toThrow(/its combine is 'probabilities'.* cannot be false/)
+    const votes = ensemble([model], { combine: 'votes' })
+    expect(() => votes.predict(x, { probabilities: true })).toThrow(/its combine is 'votes'.* cannot be true/)
+    expect(() => untyped.evaluate({ x, y }, { topK: 2 })).toThrow(/^ensemble.evaluate: takes one argument, got another/)
+  })
+
+  test.each<[string, unknown, RegExp]>([
+    ['{}', {}, /^ensemble: member 1 must predict \{ shape: .*, got \{\}/],
+    ['nothing', undefined, /^ensemble: member 1 must predict .*, got undefined/],
+    ['a promise', Promise.resolve(), /^ensemble: member 1 must predict .*, got a promise/],
+    ['NaN', { shape: [1, 2], data: [1, NaN] }, /^ensemble: member 1 gives NaN at 1; answers must be finite numbers/],
+    ['a text', { shape: [1, 2], data: ['1', 2] }, /^ensemble: member 1 gives "1" at 0/],
+    ['a bigint', { shape: [1, 2], data: [1n, 2] }, /^ensemble: member 1 gives 1n at 0/],
+    ['too few values', { shape: [1, 2], data: [1] }, /^ensemble: member 1 must predict .*, got \{/],
+  ])('a member that answers with %s is named', (_, answer, message) => {
+    const bad = { predict: () => answer } as never
+    const all = ensemble([fixed([1, 2], 2), bad])
+    for (const ask of [() => all.predict([0]), () => all.evaluate({ x: [0], y: [0] })]) {
+      expect(ask).toThrow(DataError)
+      expect(ask).toThrow(message)
+    }
+  })
+
+  test('one value a row is no score of a class, values or not', () => {
+    const values = ensemble([fixed([1, 2], 1)], { combine: 'values' })
+    expect([...values.predict([0]).data]).toEqual([1, 2])
+    expect(() => values.evaluate({ x: [0], y: [0, 1] })).toThrow(
+      /^ensemble: members give one value for each row.*models of one output with binaryCrossEntropy\(\)$/,
+    )
+  })
+})
 
 describe('averageWeights', () => {
   test.each([

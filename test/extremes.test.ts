@@ -157,27 +157,15 @@ describe.each(DTYPES)('%s', (dtype) => {
       ]
       const [runningMean, runningVar, y, dx] = [fill(0), fill(0), put(x), put(x)]
       const tmp = scratch(NORM_SCRATCH)
-      kernels.batchNormForward(
-        n,
-        c,
-        hw,
-        1,
-        0,
-        0,
-        1e-30,
-        0.5,
-        0.5,
-        xs,
-        ones,
-        zeros,
-        runningMean,
-        runningVar,
-        tmp,
-        mean,
-        inverse,
-        y,
-      )
-      kernels.batchNormBackward(n, c, hw, 1, 0, xs, ones, zeros, mean, inverse, put(dy), tmp, dgamma, dbeta, dx)
+      const places = [xs, ones, zeros, runningMean, runningVar, tmp, mean, inverse, y] as const
+      const gradients = [xs, ones, zeros, mean, inverse, put(dy), tmp, dgamma, dbeta, dx] as const
+      if (hw === 1) {
+        kernels.batchNormFeaturesForward(n, c, 1, 0, 0, 1e-30, 0.5, 0.5, ...places)
+        kernels.batchNormFeaturesBackward(n, c, 1, 0, ...gradients)
+      } else {
+        kernels.batchNormForward(n, c, hw, 1, 0, 0, 1e-30, 0.5, 0.5, ...places)
+        kernels.batchNormBackward(n, c, hw, 1, 0, ...gradients)
+      }
       return [...at(y, size), ...at(dx, size), ...at(dgamma, c)]
     })
     // What is normalised has no scale: channel 1 is as if its values were ordinary.

@@ -170,8 +170,15 @@ describe.each(DTYPES)('%s', (dtype) => {
         const out = [0, 1, 2, 3, 4].map(() => put(filled(c, 0)))
         const means = put(filled(c, NaN))
         const tmp = scratch(NORM_SCRATCH)
-        kernels.batchNormForward(n, c, hw, 1, 0, 0, 1e-30, 0, 1, xs, ones, zeros, out[0], out[1], tmp, means, out[2], y)
-        kernels.batchNormBackward(n, c, hw, 1, 0, xs, ones, zeros, means, out[2], put(dy), tmp, out[3], out[4], 0)
+        const places = [tmp, means, out[2], y] as const
+        const gradients = [xs, ones, zeros, means, out[2], put(dy), tmp, out[3], out[4], 0] as const
+        if (hw === 1) {
+          kernels.batchNormFeaturesForward(n, c, 1, 0, 0, 1e-30, 0, 1, xs, ones, zeros, out[0], out[1], ...places)
+          kernels.batchNormFeaturesBackward(n, c, 1, 0, ...gradients)
+        } else {
+          kernels.batchNormForward(n, c, hw, 1, 0, 0, 1e-30, 0, 1, xs, ones, zeros, out[0], out[1], ...places)
+          kernels.batchNormBackward(n, c, hw, 1, 0, ...gradients)
+        }
         return out.flatMap((pointer) => Array.from(at(pointer, c)))
       })
       for (let channel = 0; channel < c; channel++) {

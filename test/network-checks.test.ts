@@ -5,6 +5,7 @@ import {
   type Layer,
   type Loss,
   PlanError,
+  avgPool2d,
   batchNorm,
   binaryCrossEntropy,
   concat,
@@ -22,6 +23,8 @@ import {
   maxPool2d,
   maxout,
   meanSquaredError,
+  normalize,
+  padChannels,
   relu,
   residual,
   sequential,
@@ -111,6 +114,42 @@ group('a network that ends in the wrong layer', () => {
       /remove sequential\.a\.c\.0 softmax/,
     ],
     [
+      'softmax, then scaled',
+      () => sequential(dense(3), softmax(), normalize({ mean: 0.5, std: 0.5 })),
+      ce(),
+      /\.1 softmax comes before .*: all would lie from 0 to 1 before normalize, and the loss .*; remove sequential\.1 softmax$/,
+    ],
+    [
+      'relu, then scaled',
+      () => sequential(dense(3), relu(), normalize({ mean: 0, std: 0.1 })),
+      ce(),
+      /remove sequential\.1 relu$/,
+    ],
+    [
+      'relu, then more channels',
+      () => sequential(dense(3), relu(), padChannels({ after: 1 })),
+      ce(),
+      /none would be below 0, nor have a gradient there; remove sequential\.1 relu$/,
+    ],
+    [
+      'softmax, then more channels',
+      () => sequential(dense(3), softmax(), padChannels({ after: 1 })),
+      ce(),
+      /1 softmax$/,
+    ],
+    [
+      'added to itself',
+      () => sequential(dense(3), softmax(), residual(sequential(dense(3), softmax()))),
+      ce(),
+      /remove sequential\.2\.body\.1 softmax, sequential\.1 softmax$/,
+    ],
+    [
+      'both sides of a sum',
+      () => residual(sequential(dense(3), relu()), sequential(dense(3), relu())),
+      ce(),
+      /remove residual\.body\.1 relu, residual\.shortcut\.1 relu$/,
+    ],
+    [
       'in all branches',
       () => concat({ a: sequential(dense(2), relu()), b: sequential(dense(2), softmax()) }),
       ce(),
@@ -146,6 +185,10 @@ group('a network that ends in the wrong layer', () => {
     ['a margin that fits between 0 and 1', () => sequential(dense(3), sigmoid()), hinge({ margin: 0.5 })],
     ['one branch of two', () => concat(sequential(dense(2), relu()), dense(2)), ce()],
     ['a branch that is the input', () => concat(sequential(dense(2), relu()), sequential()), ce()],
+    ['a softmax beside what it is added to', () => sequential(dense(3), residual(softmax())), ce()],
+    ['a softmax that is scaled up', () => sequential(dense(3), softmax(), normalize({ mean: 0, std: 0.01 })), ce()],
+    ['a relu that is shifted below 0', () => sequential(dense(3), relu(), normalize({ mean: 1, std: 1 })), ce()],
+    ['scores with more channels', () => sequential(dense(3), padChannels({ after: 1 })), ce()],
     ['a relu inside a sum', () => sequential(dense(3), residual(relu())), ce()],
     [
       'a layer of the user that is called softmax, with no loss of ours',
@@ -159,6 +202,27 @@ group('a network that ends in the wrong layer', () => {
   test('leaves alone a relu before a mean, as SqueezeNet has it', () => {
     const network = sequential(conv2d(3, { kernel: 1 }), relu(), globalAvgPool2d())
     expect(messageOf(network, ce(), [2, 4, 4])).toBe('')
+  })
+
+  test.each<[string, Layer, RegExp]>([
+    [
+      'maxPool2d',
+      sequential(conv2d(3, { kernel: 1 }), softmax(), maxPool2d(4), flatten()),
+      /remove sequential\.1 softmax$/,
+    ],
+    ['a mean', sequential(conv2d(3, { kernel: 1 }), sigmoid(), globalAvgPool2d()), /remove sequential\.1 sigmoid$/],
+    [
+      'avgPool2d',
+      sequential(conv2d(3, { kernel: 1 }), softmax(), avgPool2d(4), flatten()),
+      /remove sequential\.1 soft/,
+    ],
+    [
+      'maxPool2d, of a relu',
+      sequential(conv2d(3, { kernel: 1 }), relu(), maxPool2d(4), flatten()),
+      /remove sequential\.1 relu$/,
+    ],
+  ])('and of images, before %s', (_, network, message) => {
+    expect(messageOf(network, ce(), [2, 4, 4])).toMatch(message)
   })
 
   test.each(Object.entries(architectures))('leaves alone %s, whose layers are all different objects', (_, make) => {

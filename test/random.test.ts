@@ -1,7 +1,7 @@
 // The random stream: pinned, since every seed's weights and shuffles come from it, and random enough.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createRandom } from '../src/entries/index'
+import { PlanError, createRandom } from '../src/entries/index'
 
 const draw = (seed: number, stream?: number) => Array.from({ length: 4 }, createRandom(seed, stream).next)
 const COUNT = 100_000
@@ -110,6 +110,28 @@ describe('distributions', () => {
 })
 
 describe('shuffle', () => {
+  const hostile = (trap: object) => new Proxy([1, 2, 3], trap)
+  const fail = () => {
+    throw new Error('no')
+  }
+  test.each<[string, unknown, RegExp]>([
+    ['a length alone, which was endless', { length: 2 ** 32 }, /^random\.shuffle: wants an array or a typed array/],
+    ['an array without values', Array(4294967295), /^random\.shuffle: wants an array or a typed array/],
+    ['a proxy that gives nothing', hostile({ get: fail }), /^random\.shuffle: the list cannot be read: Error\("no"\)/],
+    ['a proxy that takes nothing', hostile({ set: fail }), /^random\.shuffle: the list cannot be read/],
+    ['a proxy of no prototype', hostile({ getPrototypeOf: fail, has: fail }), /^random\.shuffle: the list cannot/],
+    ['an array that is frozen', Object.freeze([1, 2]), /^random\.shuffle: .* not frozen/],
+    [
+      'a getter that throws',
+      Object.defineProperty([1, 2, 3], 1, { get: fail }),
+      /^random\.shuffle: the list cannot be read: Error/,
+    ],
+  ])('refuses %s', (_, list, message) => {
+    const { shuffle } = createRandom(1)
+    expect(() => shuffle(list as number[])).toThrow(PlanError)
+    expect(() => shuffle(list as number[])).toThrow(message)
+  })
+
   test('is a permutation, in place, of arrays and typed arrays', () => {
     fc.assert(
       fc.property(fc.array(fc.integer()), fc.nat(), (values, seed) => {

@@ -281,7 +281,8 @@ describe('hostile files', () => {
   const files: [name: string, bytes: unknown, message: RegExp][] = [
     ['nothing', undefined, /want a Uint8Array/],
     ['text', 'weights', /want a Uint8Array/],
-    ['an ArrayBuffer', new ArrayBuffer(16), /want a Uint8Array/],
+    ['an ArrayBuffer of zeros', new ArrayBuffer(16), /header is not JSON/],
+    ['a SharedArrayBuffer', new SharedArrayBuffer(16), /want a Uint8Array/],
     ['floats', new Float64Array(16), /want a Uint8Array/],
     ['an empty file', new Uint8Array(0), /has 0 bytes, too few/],
     ['zeros', new Uint8Array(64), /header is not JSON/],

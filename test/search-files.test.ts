@@ -1,6 +1,15 @@
 // The file of a search: whose it is, who may write to it, and what of it is damaged; with real processes.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
@@ -289,6 +298,53 @@ describe('one search at a time', () => {
     await slow
     await search({ ...options, file: link })
     expect(indices(file)).toHaveLength(40)
+  })
+
+  test('a link to a file that is not there yet is that file', async () => {
+    const file = newFile()
+    const link = join(folder, 'early')
+    symlinkSync(file, link)
+    let end: (score: number) => void
+    const ended = new Promise<number>((resolve) => (end = resolve))
+    const slow = search({ ...options, file: link, run: () => ended, trials: 1 })
+    expect(existsSync(file)).toBe(true)
+    expect(await refusal(file)).toContain('this process is searching with this file already')
+    end!(1)
+    await slow
+    expect(indices(file)).toEqual([0])
+  })
+
+  test('a file of several names is refused, for each could be searched with', async () => {
+    const file = newFile()
+    await search({ ...options, file, trials: 2 })
+    const other = join(folder, 'hard')
+    linkSync(file, other)
+    for (const name of [file, other]) {
+      expect(await refusal(name, { trials: 2 })).toBe(
+        `search: ${name}: it has other names (hard links), by which another process may write to it; give another file`,
+      )
+    }
+    expect(indices(file)).toEqual([0, 1])
+  })
+
+  test('what run does to its trial reaches neither the results nor the file', async () => {
+    const file = newFile()
+    const lists = { a: uniform(0, 1), b: choice([[1, [2]], [3]]) }
+    const spoil = (trial: { index: number; seed: number; parameters: { a: number; b: readonly unknown[] } }) => {
+      const { a } = trial.parameters
+      ;(trial.parameters.b as unknown[]).push('spoilt')
+      Object.assign(trial.parameters, { a: -1 })
+      Object.assign(trial, { index: 77, seed: 77 })
+      return a
+    }
+    const told = { space: lists, trials: 6, seed: 3 }
+    const honest = await search({ ...told, run: ({ parameters }) => parameters.a })
+    const spoilt = await search({ ...told, run: spoil, file })
+    const plain = ({ trials }: typeof honest) => trials.map(({ seconds: _, ...rest }) => rest)
+    expect(plain(spoilt)).toEqual(plain(honest))
+    expect(indices(file).toSorted()).toEqual([0, 1, 2, 3, 4, 5])
+    // And goes on from there.
+    expect(plain(await search({ ...told, run: spoil, file, trials: 6 }))).toEqual(plain(honest))
   })
 
   test('a file that is removed meanwhile is not made anew by half', async () => {

@@ -2,6 +2,7 @@
 import { afterEach, describe as group, expect, test, vi } from 'vitest'
 import {
   type Layer,
+  N,
   PlanError,
   avgPool2d,
   batchNorm,
@@ -13,6 +14,7 @@ import {
   flatten,
   globalAvgPool2d,
   groupNorm,
+  he,
   layerNorm,
   maxPool2d,
   maxout,
@@ -21,7 +23,9 @@ import {
   relu,
   sequential,
   softmax,
+  zeros,
 } from '../src/entries/index'
+import { convOutput, convScratch } from '../src/kernels/conv-geometry'
 
 const messageOf = (network: Layer, input: readonly number[]): string => {
   try {
@@ -177,5 +181,65 @@ group('images whose channels come last, where nothing fails', () => {
     const warn = notes()
     describe(sequential(conv2d(26, { kernel: [1, 6] }), conv2d(2, { kernel: 1 })), { input: [3, 26, 8] })
     expect(warn).not.toHaveBeenCalled()
+  })
+})
+
+group('a stride that leaves the image at once', () => {
+  test('takes no more memory than one that just does', () => {
+    for (const make of [
+      (stride: number) => conv2d(1, { kernel: 1, stride }),
+      (stride: number) => maxPool2d(1, { stride }),
+      (stride: number) => avgPool2d(1, { stride }),
+    ]) {
+      const [near, far] = [3, 2 ** 20].map((stride) => describe(make(stride), { input: [1, 3, 3] }))
+      expect(far.memory).toEqual(near.memory)
+      expect(far.memory.scratch).toBeLessThan(1e6)
+      expect(far.output).toEqual([1, 1, 1])
+      expect((make(2 ** 20).config as { stride: unknown }).stride).toEqual([2 ** 20, 2 ** 20])
+    }
+  })
+
+  /** conv2d with the stride that it is told, whatever the image. */
+  const asTold = (filters: number, k: number, s: number, p: number): Layer => ({
+    kind: 'conv2d',
+    config: {},
+    plan(x, plan) {
+      const [c, h, w] = x.shape
+      const init = { init: he(), fanIn: c * k * k, fanOut: filters * k * k, decay: true }
+      const weight = plan.parameter('weight', [filters, c, k, k], init)
+      const bias = plan.parameter('bias', [filters], { ...init, init: zeros() })
+      const y = plan.value([filters, convOutput(h, k, s, p, 1), convOutput(w, k, s, p, 1)])
+      const sizes = [N, c, h, w, filters, k, k, s, s, p, p, 1, 1, 1]
+      const scratch = convScratch(c, h, w, filters, k, k, s, s, p, p, 1, 1, 1, plan.bytes)
+      plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y] })
+      const writes = [weight.gradient, bias.gradient]
+      plan.backward('conv2dBackwardWeight', { sizes, reads: [x, y.gradient], scratch, writes })
+      plan.backward('conv2dBackwardInput', { sizes, reads: [y.gradient, weight], scratch, writes: [x.gradient] })
+      return y
+    },
+  })
+
+  test.each(['wasm', 'js'] as const)('gives the bits that it gave, on %s', async (backend) => {
+    for (const [size, k, p] of [
+      [5, 3, 1],
+      [3, 3, 0],
+      [1, 1, 0],
+      [4, 2, 2],
+    ]) {
+      const outcomes = []
+      for (const s of [size + 2 * p, size + 2 * p + 1, 23]) {
+        for (const layer of [asTold(4, k, s, p), conv2d(4, { kernel: k, stride: s, pad: p, init: he() })]) {
+          if (s < 2) continue
+          const network = sequential(layer, flatten())
+          const model = await createModel(network, { input: [3, size, size], batch: 2, backend, seed: 3 })
+          const { data } = model.forward(Float64Array.from({ length: 6 * size * size }, (_, i) => Math.sin(i)))
+          const kept = [...data]
+          const dx = [...model.backward(Float64Array.from({ length: kept.length }, (_, i) => Math.cos(i))).data]
+          outcomes.push({ kept, dx, gradients: Object.values(model.gradients).map((one) => [...one.data]) })
+        }
+      }
+      for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0])
+      expect(outcomes[0].kept).toHaveLength(8)
+    }
   })
 })

@@ -284,6 +284,11 @@ describe('activationStatistics', () => {
       /the label of row 0 is 7/,
     ],
     [
+      'a range of nothing',
+      async () => activationStatistics(await make(dense(3)), data.x, data.y, { range: [0, 1] }),
+      /^activationStatistics: range is that of histograms, of which there are none without bins$/,
+    ],
+    [
       'a range that is no list',
       async () => activationStatistics(await make(dense(3)), data.x, data.y, { range: '01' as never }),
       /^activationStatistics: range must be \[low, high\], low below high, got "01"/,

@@ -1,6 +1,6 @@
 // From what people hand in to rows in the model's memory: each value is read once, and checked as what it becomes.
 
-import { DataError, isObject, isPlain, quote, readSafely, show } from '../errors'
+import { DataError, count, few, isObject, isPlain, quote, readSafely, show } from '../errors'
 import type { DType } from '../tensor'
 
 /** Any typed array or array of numbers, rows one after the other. */
@@ -60,7 +60,9 @@ export function readData<D extends Data>(where: string, data: D, name = 'data', 
   return reading(`${where}: ${name}`, () => {
     const { x, y } = (isObject(data) ? data : {}) as Partial<Data>
     if (!isArrayLike(x) || !isArrayLike(y)) {
-      throw new DataError(`${where}: ${name} must be an object { x, y } of arrays, got ${show(data)}`)
+      const keys = isPlain(data) ? Object.keys(data) : []
+      const got = keys.length ? `one with ${few(keys)}` : show(data)
+      throw new DataError(`${where}: ${name} must be an object { x, y } of arrays, got ${got}`)
     }
     const known = ['x', 'y', ...more, ...DESCRIPTIONS]
     const read = { x, y } as D
@@ -92,7 +94,7 @@ export function countRows(name: string, x: ArrayLike<unknown>, size: number, sha
     if (Number.isSafeInteger(rows) && rows > 0) return rows
     throw new DataError(
       `${name}: want rows of ${size} numbers (shape ${shape.join(' x ')}), got ${length} numbers` +
-        (rows > 1 ? `, which is ${Math.floor(rows)} rows and ${length % size} numbers` : ''),
+        (rows > 1 ? `, which is ${count(Math.floor(rows), 'row')} and ${count(length % size, 'number')}` : ''),
     )
   })
 }
@@ -124,7 +126,10 @@ export function readLabels(name: string, labels: Labels, rows: number, classes: 
   return reading(name, () => {
     if (!isArrayLike(labels)) throw new DataError(`${name}: want labels, got ${show(labels)}`)
     const { length } = labels
-    if (length !== rows) throw new DataError(`${name}: ${length} labels for ${rows} rows of x`)
+    if (length !== rows) {
+      const cure = length === rows * classes ? '; labels are class numbers, one a row, not one-hot' : ''
+      throw new DataError(`${name}: ${count(length, 'label')} for ${count(rows, 'row')} of x${cure}`)
+    }
     const typed = isTyped(labels)
     const to = typed ? labels : allocate(name, rows, Int32Array)
     for (let row = 0; row < rows; row++) {
@@ -133,6 +138,14 @@ export function readLabels(name: string, labels: Labels, rows: number, classes: 
     }
     return to
   })
+}
+
+/** Throws a DataError unless targets of `size` values a row are as many rows as those of x. */
+export function checkTargetRows(name: string, length: number, size: number, rows: number): void {
+  const found = length / size
+  if (found === rows) return
+  const each = size > 1 ? `; the network gives ${size} values a row` : ''
+  throw new DataError(`${name}: ${count(found, 'row')} of targets for ${count(rows, 'row')} of x${each}`)
 }
 
 /** Throws a DataError that names the first row with what is not as readRows wants it. */
@@ -167,7 +180,9 @@ function checkEach(
         ? 'want targets from 0 to 1'
         : Number.isFinite(value)
           ? "too large for float32; scale the data, or take dtype: 'float64'"
-          : 'remove or repair that row'
+          : typeof value === 'number'
+            ? 'remove or repair that row'
+            : 'want numbers'
       throw new DataError(`${name}: row ${Math.floor(i / size)} holds ${show(value)}; ${cure}`)
     }
     if (copy) copy[i] = value
@@ -262,5 +277,7 @@ export function checkLabel(labels: ArrayLike<number | bigint>, row: number, clas
   const given = labels[row]
   const label = typeof given === 'bigint' ? Number(given) : given
   if (Number.isInteger(label) && label >= 0 && label < classes) return label
-  throw new DataError(`${name}: the label of row ${row} is ${show(given)}; want an integer from 0 to ${classes - 1}`)
+  throw new DataError(
+    `${name}: the label of row ${row} is ${show(given)}; want a class number, for ${count(classes, 'score')} an integer from 0 to ${classes - 1}`,
+  )
 }

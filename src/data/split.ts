@@ -1,6 +1,6 @@
 // Training and validation data from one set.
 
-import { DataError, PlanError, checkArguments, checkOptions, flag, integer, show } from '../errors'
+import { DataError, PlanError, checkArguments, checkOptions, count, flag, integer, show } from '../errors'
 import { type Random, createRandom } from '../random'
 import { type Data, type Labels, allocate, readData, reading } from './batches'
 
@@ -24,7 +24,7 @@ export function splitRows(
   if (!(typeof fraction === 'number' && fraction > 0 && fraction < 1)) {
     throw new PlanError(`${where}: validation must be a share of the rows, between 0 and 1, got ${show(fraction)}`)
   }
-  if (rows < 2) throw new DataError(`${where}: ${rows} row cannot be split; give more data`)
+  if (rows < 2) throw new DataError(`${where}: ${count(rows, 'row')} cannot be split; give more data`)
   const all = Uint32Array.from({ length: rows }, (_, row) => row)
   const validates = new Uint8Array(rows)
   for (const group of groups ?? [all.slice()]) {

@@ -5,6 +5,7 @@ import type { Kernels } from '../kernels/index'
 import { type Engine, type WasmSource, openEngine } from './engine'
 import { load } from './load'
 import { allocate } from './memory'
+import { fromStreams } from './streams'
 import { decode } from './text'
 
 const PAGE = 65536
@@ -25,7 +26,7 @@ async function compile(dtype: DType, names: readonly string[] | undefined): Prom
   const { default: source } = await load(dtype, file)
   let module = compiled.get(file)
   if (!module) {
-    const given = 'text' in source ? decode(source) : source
+    const given = 'text' in source ? fromStreams(decode(source)) : source
     // Not `instanceof WebAssembly.Module`: a module may come from another realm.
     module = isBytes(given) ? WebAssembly.compile(given) : Promise.resolve(given)
     compiled.set(file, module)

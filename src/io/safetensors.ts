@@ -105,7 +105,7 @@ function listTensors(where: string, tensors: Readonly<Record<string, Tensor>>) {
  * Float32Array. Throws a FileError where the file is truncated, inconsistent, or holds another type; readSafetensors
  * takes what there is.
  */
-export function decodeSafetensors(bytes: Uint8Array): Map<string, Tensor> {
+export function decodeSafetensors(bytes: Uint8Array | ArrayBuffer): Map<string, Tensor> {
   checkArguments('decodeSafetensors', arguments, 1)
   const stored = [...readSafetensors(bytes)]
   return new Map(stored.map(([name, tensor]) => [name, { shape: tensor.shape, data: tensor.decode() }]))
@@ -120,11 +120,9 @@ export function decodeSafetensors(bytes: Uint8Array): Map<string, Tensor> {
  *       if (tensor.decodable) console.log(name, tensor.shape, tensor.decode()[0])
  *     }
  */
-export function readSafetensors(bytes: Uint8Array): Map<string, StoredTensor> {
+export function readSafetensors(file: Uint8Array | ArrayBuffer): Map<string, StoredTensor> {
   checkArguments('readSafetensors', arguments, 1)
-  if (!(ArrayBuffer.isView(bytes) && bytes.BYTES_PER_ELEMENT === 1)) {
-    throw new FileError(`weights: want a Uint8Array, the bytes of the file, got ${show(bytes)}`)
-  }
+  const bytes = bytesOf(file)
   const { text, header, start } = readHeader(bytes)
   const available = bytes.length - start
   const tensors = new Map<string, StoredTensor>()
@@ -164,6 +162,23 @@ export function readSafetensors(bytes: Uint8Array): Map<string, StoredTensor> {
   }
   if (last !== available) throw new FileError(`weights: ${available - last} bytes after the last tensor`)
   return tensors
+}
+
+/** Whether it is an ArrayBuffer, of whichever realm: only of one can its size be asked. */
+function isBuffer(value: unknown): value is ArrayBuffer {
+  try {
+    Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!.get!.call(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function bytesOf(file: unknown): Uint8Array {
+  if (ArrayBuffer.isView(file) && (file as Uint8Array).BYTES_PER_ELEMENT === 1) return file as Uint8Array
+  if (isBuffer(file)) return file.byteLength ? new Uint8Array(file) : new Uint8Array(0)
+  const cure = typeof file === 'string' ? '; read the file first' : ''
+  throw new FileError(`weights: want a Uint8Array, the bytes of the file, got ${show(file)}${cure}`)
 }
 
 /** The header, as text and read, and where the tensors begin. */

@@ -1,11 +1,11 @@
-// Twin of assembly/batch-norm.ts.
+// Twin of assembly/batch-norm.ts, and of batch-norm-features.ts, which differs in speed only.
 import { F, SHIFT, type Heap } from './float'
 import { gradientRow, inverseDeviation, inverseDeviationOf, moments, normalizeRow, sumGradients } from './norm'
 
 export const batchNormKernels = (heap: Heap) => {
   const { f, out } = heap
 
-  return {
+  const kernels = {
     batchNormForward(
       n: number, c: number, hw: number, training: number, unbiased: number, relu: number,
       epsilon: number, momentum: number, rest: number,
@@ -92,5 +92,28 @@ export const batchNormKernels = (heap: Heap) => {
         }
       }
     },
+
+    batchNormFeaturesForward(
+      n: number, c: number, training: number, unbiased: number, relu: number,
+      epsilon: number, momentum: number, rest: number,
+      x: number, gamma: number, beta: number, runningMean: number, runningVar: number, scratch: number,
+      mean: number, invStd: number, y: number,
+    ): void {
+      kernels.batchNormForward(
+        n, c, 1, training, unbiased, relu, epsilon, momentum, rest, x, gamma, beta, runningMean, runningVar, scratch,
+        mean, invStd, y,
+      )
+    },
+
+    batchNormFeaturesBackward(
+      n: number, c: number, training: number, relu: number,
+      x: number, gamma: number, beta: number, mean: number, invStd: number, dy: number, scratch: number,
+      dgamma: number, dbeta: number, dx: number,
+    ): void {
+      kernels.batchNormBackward(
+        n, c, 1, training, relu, x, gamma, beta, mean, invStd, dy, scratch, dgamma, dbeta, dx,
+      )
+    },
   }
+  return kernels
 }

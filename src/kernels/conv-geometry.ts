@@ -18,6 +18,16 @@ export function poolOutput(size: i32, k: i32, stride: i32, pad: i32, ceil: bool)
   return ceil && whole > 0 && left && end < size + pad ? whole + 1 : whole
 }
 
+/**
+ * Whether windows are 2 x 2 side by side, all of them whole: no row needs scratch. At the odd tail of a row comes a
+ * last group that ends where the row does, and writes some results twice.
+ */
+export function arePairs(
+  h: i32, w: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32,
+): bool {
+  return kh == 2 && kw == 2 && sh == 2 && sw == 2 && ph + pw == 0 && ow >= 4 && 2 * oh <= h && 2 * ow <= w
+}
+
 /** Values in a row of windows, in whole vectors. */
 export function poolWide(ow: i32, bytes: i32): i32 {
   const lanes: i32 = floorDivide(16, bytes)

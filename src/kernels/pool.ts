@@ -28,7 +28,7 @@ export const poolKernels = (heap: Heap) => {
     return F(sum + block)
   }
 
-  return {
+  const kernels = {
     maxPool2dForward(
       planes: number, h: number, w: number, oh: number, ow: number, kh: number, kw: number, sh: number, sw: number,
       ph: number, pw: number, relu: number, x: number, _scratch: number, index: number, y: number,
@@ -59,6 +59,12 @@ export const poolKernels = (heap: Heap) => {
         }
         x += h * w
       }
+    },
+
+    maxPool2x2Forward(
+      planes: number, h: number, w: number, oh: number, ow: number, relu: number, x: number, index: number, y: number,
+    ): void {
+      kernels.maxPool2dForward(planes, h, w, oh, ow, 2, 2, 2, 2, 0, 0, relu, x, 0, index, y)
     },
 
     maxPool2dBackward(planes: number, size: number, outputs: number, dy: number, index: number, dx: number): void {
@@ -151,4 +157,5 @@ export const poolKernels = (heap: Heap) => {
       }
     },
   }
+  return kernels
 }

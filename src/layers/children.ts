@@ -20,13 +20,26 @@ export function namedLayers(where: string, args: readonly (Layer | Readonly<Reco
     if (!Array.isArray(named) && !hasMembers(named)) {
       throw new PlanError(`${where}: wants layers, or an object from name to layer, got ${kindOf(named)}`)
     }
-    const entries = Object.entries(named) as [string, Layer][]
+    // By places, for holes count as well.
+    const entries = (
+      Array.isArray(named) ? Array.from(named, (layer, i) => [String(i), layer]) : Object.entries(named)
+    ) as [string, Layer][]
     for (const [name, layer] of entries) {
-      checkName(where, name)
+      if (!Array.isArray(named)) checkKey(where, name)
       checkLayer(where, brief(name) || "''", layer)
     }
     return entries
   })
+}
+
+/** Throws a PlanError unless `name` can be the key of a layer in an object, where it keeps its place. */
+function checkKey(where: string, name: string): void {
+  checkName(where, name)
+  if (!/^(0|[1-9]\d*)$/.test(name)) return
+  throw new PlanError(
+    `${where}: JavaScript moves the key ${quote(name)}, a number, before the others; give names with letters, or ` +
+      `${where}(a, b, ...), which names by place`,
+  )
 }
 
 /** Throws a PlanError unless `name` can be the name of a layer. */

@@ -3,7 +3,7 @@ import type { Initializer } from '../initializers'
 import { convOutput, convScratch } from '../kernels/conv-geometry'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/plan'
-import { checkFit, imageShape, one, windowHint } from './shapes'
+import { checkFit, imageShape, one, strideWithin, windowHint } from './shapes'
 import { checkInitializer, defaultInitializer, planBias } from './weights'
 
 /** How a convolution slides, and what it has. One number is for both directions; two are [vertical, horizontal]. */
@@ -52,7 +52,7 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
     'algorithm',
   ])
   const [kh, kw] = pair('conv2d', 'kernel', options.kernel, 1)
-  const [sh, sw] = pair('conv2d', 'stride', options.stride ?? 1, 1)
+  const stride = pair('conv2d', 'stride', options.stride ?? 1, 1)
   const [ph, pw] = pair('conv2d', 'pad', options.pad ?? 0, 0)
   const [dh, dw] = pair('conv2d', 'dilation', options.dilation ?? 1, 1)
   const groups = integer('conv2d', 'groups', options.groups ?? 1, 1, MAX_SIZE)
@@ -65,7 +65,7 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
     config: {
       filters,
       kernel: [kh, kw],
-      stride: [sh, sw],
+      stride,
       pad: [ph, pw],
       dilation: [dh, dw],
       groups,
@@ -80,6 +80,7 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
           `${groups} groups do not divide ${c} channels and ${filters} filters evenly${windowHint(x, plan)}`,
         )
       }
+      const [sh, sw] = [strideWithin(stride[0], h, ph), strideWithin(stride[1], w, pw)]
       const oh = convOutput(h, kh, sh, ph, dh)
       const ow = convOutput(w, kw, sw, pw, dw)
       const spread = dh * dw === 1 ? '' : ` with dilation ${one([dh, dw])}`

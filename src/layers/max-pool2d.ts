@@ -1,7 +1,11 @@
 import { checkArguments, checkOptions } from '../errors'
 import type { Size } from '../plan/calls'
 import type { Layer } from '../plan/plan'
+import { arePairs } from '../kernels/conv-geometry'
 import { POOL_OPTIONS, type PoolOptions, pool2d } from './pool2d'
+
+/** kh, kw, sh, sw, ph, pw. */
+type Six = [number, number, number, number, number, number]
 
 /**
  * The largest value of each window: (N, C, H, W) to (N, C, OH, OW). The stride is that of the kernel unless given; pad
@@ -16,9 +20,14 @@ export function maxPool2d(kernel: number | readonly [number, number], options: P
   return pool2d('maxPool2d', kernel, options, {}, (x, plan, { sizes, shape, scratch, flops }) => {
     const y = plan.value(shape)
     const index = plan.saved(4 * plan.batch * y.size)
-    const [planes, h, w, oh, ow] = sizes as [Size, number, number, number, number]
+    const [planes, h, w, oh, ow, ...windows] = sizes as [Size, number, number, number, number, ...Six]
     // The last size: whether the pool takes the ReLU of what it reads as well, which the plan finds out.
-    plan.forward('maxPool2dForward', { sizes: [...sizes, 0], reads: [x], scratch, writes: [index, y], flops })
+    const call = { reads: [x], writes: [index, y], flops }
+    if (arePairs(h, w, oh, ow, ...windows)) {
+      plan.forward('maxPool2x2Forward', { sizes: [planes, h, w, oh, ow, 0], ...call })
+    } else {
+      plan.forward('maxPool2dForward', { sizes: [...sizes, 0], scratch, ...call })
+    }
     plan.backward('maxPool2dBackward', {
       sizes: [planes, h * w, oh * ow],
       reads: [y.gradient, index],

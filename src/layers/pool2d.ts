@@ -5,7 +5,7 @@ import { poolOutput, poolScratch } from '../kernels/conv-geometry'
 import { type Size, times } from '../plan/calls'
 import type { Layer, Plan } from '../plan/plan'
 import type { Value } from '../plan/value'
-import { checkFit, imageShape } from './shapes'
+import { checkFit, imageShape, strideWithin } from './shapes'
 
 /** How a pool slides. One number is for both directions; two are [vertical, horizontal]. */
 export interface PoolOptions {
@@ -44,7 +44,7 @@ export function pool2d(
   plan: (x: Value, plan: Plan, windows: Windows) => Value,
 ): Layer {
   const [kh, kw] = pair(kind, 'kernel', kernel, 1)
-  const [sh, sw] = pair(kind, 'stride', options.stride ?? [kh, kw], 1)
+  const stride = pair(kind, 'stride', options.stride ?? [kh, kw], 1)
   const [ph, pw] = pair(kind, 'pad', options.pad ?? 0, 0)
   const ceil = flag(kind, 'ceil', options.ceil ?? false)
   if (2 * ph > kh || 2 * pw > kw) {
@@ -53,9 +53,10 @@ export function pool2d(
   return {
     kind,
     initBefore: 'next',
-    config: { kernel: [kh, kw], stride: [sh, sw], pad: [ph, pw], ceil, ...extra },
+    config: { kernel: [kh, kw], stride, pad: [ph, pw], ceil, ...extra },
     plan(x, p) {
       const [c, h, w] = imageShape(x, p)
+      const [sh, sw] = [strideWithin(stride[0], h, ph), strideWithin(stride[1], w, pw)]
       const oh = poolOutput(h, kh, sh, ph, ceil)
       const ow = poolOutput(w, kw, sw, pw, ceil)
       checkFit(x, p, [oh, ow], [kh, kw], [ph, pw])

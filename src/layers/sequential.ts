@@ -4,7 +4,8 @@ import { aheadOf } from './weights'
 
 /**
  * One layer after the other. Parameters are named by place (`0.weight`), or, from an object, by its keys
- * (`conv1.weight`); a key of '' adds nothing to the names within.
+ * (`conv1.weight`); a key of '' adds nothing to the names within, and no key may be a number: JavaScript moves
+ * those to the front.
  */
 export function sequential(...layers: Layer[]): Layer
 export function sequential(layers: Readonly<Record<string, Layer>>): Layer

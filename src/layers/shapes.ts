@@ -16,7 +16,7 @@ export function imageShape(x: Value, plan: Plan): readonly number[] {
   if (isChannelsLast(shape) && (h === w || c > 2) && isInput(shape, plan)) {
     note(
       `an input of [${few(shape)}] is taken for ${h} channels of ${w} x ${c}; if the channels come last, put them first, ` +
-        `in the data too: input [${c}, ${h}, ${w}]`,
+        `in the data too: input [${few(channelsFirst(shape))}]`,
     )
   }
   return shape
@@ -35,9 +35,8 @@ export function channelsOf({ shape }: Value, plan: Plan): number {
 /** For an error about an image: if the channels of the input seem to come last, or if it seems to have one dimension. */
 export function windowHint({ shape: [, h, w] }: Value, plan: Plan, kh = 1, kw = 1): string {
   const { shape } = plan.input
-  const [first, second, third] = shape
   if (isChannelsLast(shape)) {
-    return `; the input (${few(shape)}) looks like (H, W, C): channels come first, [${third}, ${first}, ${second}]`
+    return `; the input (${few(shape)}) looks like (H, W, C): channels come first, [${few(channelsFirst(shape))}]`
   }
   const kernel = h === 1 && kh > 1 ? [1, kw] : w === 1 && kw > 1 ? [kh, 1] : undefined
   return kernel ? `; for data of one dimension take a kernel of [${few(kernel)}]` : ''
@@ -61,9 +60,14 @@ function imageHint(shape: readonly number[], plan: Plan): string {
   return length === 4 ? `; input is the shape of one example, without the batch: [${few(shape.slice(1))}]` : ''
 }
 
-/** Whether a shape looks like (H, W, C): a last dimension as small as colors, and two that are not. */
+/** Whether a shape looks like (H, W, C), or (L, 1, C): a last dimension as small as colors, and others that are not. */
 function isChannelsLast({ length, 0: h, 1: w, 2: c }: readonly number[]): boolean {
-  return length === 3 && c <= 4 && h > 4 && w > 4
+  return length === 3 && c <= 4 && h > 4 && (w > 4 || (w === 1 && c > 1))
+}
+
+/** What it is to be then; of one dimension [C, 1, L]. */
+function channelsFirst([h, w, c]: readonly number[]): readonly number[] {
+  return w === 1 ? [c, w, h] : [c, h, w]
 }
 
 /** Whether it is the shape that the user gave as that of the input. */
@@ -84,6 +88,15 @@ export function checkFit(
   const [, h, w] = x.shape
   const hint = windowHint(x, plan, kh, kw)
   throw plan.error(`kernel ${kh}x${kw}${more} does not fit a ${h}x${w} input with pad ${one(pad)}${hint}`)
+}
+
+/**
+ * The stride that kernels are told, of windows on a side of `size` with its pads: one that leaves the padded image at
+ * once gives a single window however large it is, but the scratch grows with its square.
+ */
+export function strideWithin(stride: number, size: number, pad: number): number {
+  // 1 may mean another algorithm, of other bits.
+  return Math.min(stride, Math.max(size + 2 * pad, 2))
 }
 
 /** A pair as people write it: one number where both are alike. */

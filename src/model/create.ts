@@ -3,7 +3,7 @@
 import type { AbilitiesOf } from './abilities'
 import { createEngine } from '../engine/create'
 import type { Engine } from '../engine/engine'
-import { PlanError, checkArguments, note, quote } from '../errors'
+import { PlanError, checkArguments, note, quote, show } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
 import { TRAINING, titleOf } from '../plan/calls'
 import { countOf, trainedOf } from '../plan/layout'
@@ -126,6 +126,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     fitting: false,
     stepping: false,
     closed: false,
+    onClose: new Set(),
     undo: { liveBuffers, buffers: liveBuffers.slice(), gradients: undefined, all: undefined, step: {} },
     objective: undefined,
   }
@@ -141,7 +142,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
 
 function lonelyNormOf({ program }: Blueprint): string | undefined {
   const norm = program.forward.find(
-    ({ kernel, sizes }) => kernel === 'batchNormForward' && sizes[2] === 1 && sizes.includes(TRAINING),
+    ({ kernel, sizes }) => kernel === 'batchNormFeaturesForward' && sizes.includes(TRAINING),
   )
   return norm && titleOf(norm.layer)
 }
@@ -151,7 +152,12 @@ function fill({ engine, dtype, tensors, settings }: Core, { constants, bytes, pa
   const random = createRandom(settings.seed)
   for (const { name, options } of parameters) {
     const { data } = tensors.parameters[name]
-    options.init.fill(data, options.fanIn, options.fanOut, random)
+    try {
+      options.init.fill(data, options.fanIn, options.fanOut, random)
+    } catch (cause) {
+      if (cause instanceof PlanError) throw cause
+      throw new PlanError(`createModel: the initializer of ${quote(name)} threw ${show(cause)}`, { cause })
+    }
     checkStored(quote(name), data, data)
   }
   const store = (what: string, data: Tensor['data'], values: readonly number[]) => {

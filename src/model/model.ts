@@ -1,16 +1,26 @@
 // What people hold in their hands: a network with its memory, behind a few methods. What they do is in src/training/.
 
 import type { Data, Labels, Numbers } from '../data/batches'
-import { PlanError, checkArguments, checkNoPromise, integer, show } from '../errors'
+import { PlanError, checkArguments, checkNoPromise, integer, note, show } from '../errors'
 import { rateOf as checkRate } from '../optimizers/optimizer'
 import type { Regions } from '../plan/layout'
 import type { Loss } from '../plan/plan'
 import type { Value } from '../plan/value'
 import type { Schedule } from '../schedules'
 import type { DType, Tensor } from '../tensor'
-import { type Core, needAll, needLoss, needOpen, needOptimizer, needTraining, viewOf } from '../training/core'
+import {
+  type Core,
+  closeCore,
+  needAll,
+  needFree,
+  needLoss,
+  needOpen,
+  needOptimizer,
+  needTraining,
+  viewOf,
+} from '../training/core'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../training/evaluate'
-import { type AsyncBatches, type Batches, checkBatch, checkRows, loadBatch } from '../training/feed'
+import { type AsyncBatches, type Batches, checkBatch, checkOneObject, checkRows, loadBatch } from '../training/feed'
 import { fit } from '../training/fit'
 import type { History } from '../training/history'
 import type { FitOptions } from '../training/options'
@@ -84,32 +94,32 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   }
   /** What computes: WebAssembly, or its TypeScript twin. */
   get backend(): 'wasm' | 'js' {
-    return this.#core.engine.backend
+    return open('backend', this.#core).engine.backend
   }
   /** The numbers that it computes with. */
   get dtype(): D {
-    return this.#core.dtype
+    return open('dtype', this.#core).dtype
   }
   /** The most rows of a pass. */
   get batch(): number {
-    return this.#core.batch
+    return open('batch', this.#core).batch
   }
   /** The loss that it was created with. */
   get loss(): Loss | undefined {
-    return this.#core.settings.loss
+    return open('loss', this.#core).settings.loss
   }
   /** The one that it was created with. */
   get seed(): number {
-    return this.#core.settings.seed
+    return open('seed', this.#core).settings.seed
   }
   /** What each region of the memory takes, in bytes. */
   get memory(): Readonly<Regions> {
-    return this.#core.memory
+    return open('memory', this.#core).memory
   }
 
   /** The epoch that a learning-rate schedule sees; fit keeps it, a loop of your own may set it. */
   get epoch(): number {
-    return this.#core.clock.epoch
+    return open('epoch', this.#core).clock.epoch
   }
   /** Throws a PlanError unless it is an integer of at least 0. */
   set epoch(epoch: number) {
@@ -118,7 +128,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
 
   /** The learning rate of the last step; before the first, and once it was set, that of the next, if it is a number. */
   get learningRate(): number {
-    return this.#core.lastRate
+    return open('learningRate', this.#core).lastRate
   }
   /**
    * From the next step on, while fit runs too: a number of at least 0, or a schedule. Throws a PlanError on anything else.
@@ -138,7 +148,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * of pass n + 1 once more.
    */
   get passes(): number {
-    return this.#core.counters.passes
+    return open('passes', this.#core).counters.passes
   }
   /** Throws a PlanError unless it is an integer of at least 0. */
   set passes(passes: number) {
@@ -184,7 +194,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * Applies l2, l1, clipValue, clipNorm, the optimizer and maxNorm, then zeroes `gradients` for the next backward pass.
    * With `evaluate` it first calls that to fill them: a function that runs forward and backward passes, or writes
    * `gradients` (zero when it is called) itself, and returns the loss. Returns that loss, with l2 and l1; should it not
-   * be finite, no step is taken. Some optimizers, such as lbfgs, look at the loss from several places: they call
+   * be finite, or a gradient, no step is taken; without `evaluate`, bad gradients are a DataError. Some optimizers, such as lbfgs, look at the loss from several places: they call
    * `evaluate` once for each, and cannot do without.
    *
    *     model.step(() => {
@@ -204,18 +214,21 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
 
   /**
    * One step on n rows, n at most the batch: forward, loss, backward, step. Returns the loss before the step; should it
-   * not be finite, no step is taken, and the model is as it was.
+   * not be finite, or a gradient, no step is taken, and the model is as it was; of the gradient, the console is told.
    */
   trainStep(this: Model<Ability, D>, x: Numbers, y: Labels | Numbers): number
   trainStep(this: Model<Ability, D>, x: Numbers, y: Labels | Numbers, surplus?: unknown): number {
     // `arguments` would be made anew in each step.
     if (surplus !== undefined) checkArguments('trainStep', [x, y, surplus], 2)
     const core = open('trainStep', this.#core)
+    needFree('trainStep', core)
     needAll('trainStep', core)
     const data = checkRows(core, x, y)
     checkBatch('trainStep', core, data.rows)
     loadBatch(core, data, data.rows)
-    return runPass(core, data.rows, true).loss
+    const { loss, trouble } = runPass(core, data.rows, true)
+    if (trouble) note(`trainStep: ${trouble}; no step was taken`)
+    return loss
   }
 
   /**
@@ -248,6 +261,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   ): Evaluation | Promise<Evaluation> {
     const core = this.#enter('evaluate', arguments, 2, 'hand in evaluate({ x, y }, options)')
     needLoss('evaluate', core)
+    checkOneObject('evaluate', data)
     return evaluate(core, data, options)
   }
 
@@ -268,7 +282,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
       return await fit(core, data, options)
     } finally {
       core.fitting = false
-      if (!core.closed) settle(core)
+      if (!core.closed) settle('fit', core)
       Object.assign(core.clock, { epochs: undefined, steps: undefined })
     }
   }
@@ -287,7 +301,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    */
   save(options: { allowNonFinite?: boolean } = {}): Uint8Array<ArrayBuffer> {
     const core = this.#enter('save', arguments, 1)
-    settle(core)
+    settle('save', core)
     return saveWeights(core, options)
   }
 
@@ -297,34 +311,35 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * fits and returns what did not, as for a new head on a body trained before; then it throws only if nothing fits.
    * Numbers that are not finite are refused unless `allowNonFinite` (false unless given) is true.
    */
-  load(bytes: Uint8Array, options: { strict?: boolean; allowNonFinite?: boolean } = {}): LoadResult {
+  load(bytes: Uint8Array | ArrayBuffer, options: { strict?: boolean; allowNonFinite?: boolean } = {}): LoadResult {
     const core = this.#enter('load', arguments, 2)
-    settle(core)
+    settle('load', core)
     return loadWeights(core, bytes, options)
   }
 
   /** A table: each layer with its output shape, parameters and FLOPs for one example, and the memory. */
   summary(): string {
     checkArguments('summary', arguments, 0)
-    return summarise(this.#blueprint, this.backend)
+    return summarise(this.#blueprint, open('summary', this.#core).engine.backend)
   }
 
   /**
    * Frees the memory of the model at once; dropping it frees it as well, but later. Whatever uses the model, or a view of
-   * it, after that throws or finds nothing; a fit that runs ends with an error. A second call does nothing.
+   * it, after that throws or finds nothing; a fit that runs, or waits, ends with an error. A second call does nothing.
    */
   close(): void {
     checkArguments('close', arguments, 0)
-    const core = this.#core
-    if (core.closed) return
-    core.closed = true
-    core.engine.close()
+    closeCore(this.#core)
+    this.#outputRows.length = 0
+    this.#inputGradientRows.length = 0
   }
 
   /** The core, once the call may be: there are no more arguments than it takes, and the model is open. */
   #enter(where: string, args: ArrayLike<unknown>, most: number, cure?: string): Core<D> {
     checkArguments(where, args, most, cure)
-    return open(where, this.#core)
+    const core = open(where, this.#core)
+    needFree(where, core)
+    return core
   }
 
   #firstRows(cache: (Tensor<D> | undefined)[], value: Value, pointer: number, n: number): Tensor<D> {

@@ -51,7 +51,7 @@ function checkPlaces(where: string, network: Layer): void {
 
 function checkEnd(where: string, network: Layer, loss: Loss): void {
   const ends = lastLayers({ layer: network, path: network.kind })
-  const [fault, ...others] = ends.map(({ layer }) => faultOf(layer, loss))
+  const [fault, ...others] = ends.map((end) => faultOf(end, loss))
   // Of several side by side, some may hold back and others not: only if all do is it certain.
   if (!fault || !others.every(Boolean)) return
   const names = ends.map(({ layer, path }) => (path === layer.kind ? path : `${endOf(path)} ${layer.kind}`))
@@ -59,27 +59,46 @@ function checkEnd(where: string, network: Layer, loss: Loss): void {
   throw new PlanError(`${where}: ${names[0]} comes before ${loss.kind}, which ${fault}; remove ${all}`)
 }
 
+/** A layer whose values reach the loss, and which of the layers behind it shift, scale or average them. */
+interface End extends Spot {
+  readonly by: readonly Layer[]
+}
+
+/** Layers behind which values are of the same kind: none is larger, none smaller. */
+const PASSING = ['flatten', 'dropout', 'padChannels', 'maxPool2d']
+
 /**
  * The layers whose values, as they are, reach the loss: behind layers that pass on what they get, and at the end of
- * each branch of those that stand side by side. A layer missing of the input stands for the input itself.
+ * each branch of those that stand side by side or are added up. A layer missing of the input stands for the input itself.
  */
-function lastLayers(network: Spot): Spot[] {
-  const found: Spot[] = []
-  const waiting: (Spot | undefined)[] = [network]
-  while (waiting.length) {
-    const spot = waiting.pop()
+function lastLayers(network: Spot): End[] {
+  const found: End[] = []
+  const waiting: { spot: Spot | undefined; by: readonly Layer[] }[] = [{ spot: network, by: [] }]
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const { spot, by } = next
     // The input itself: nobody knows what is in it.
     if (!spot) return []
     const { layer, before } = spot
-    if (layer.kind === 'flatten' || layer.kind === 'dropout') waiting.push(before)
-    else if (layer.kind === 'concat') waiting.push(...childrenOf(spot).map((child) => ({ ...child, before })))
-    else if (layer.kind === 'sequential' || layer.kind === 'freeze') {
+    const children = childrenOf(spot)
+    if (/^normalize$|vgPool2d$/.test(layer.kind)) waiting.push({ spot: before, by: [layer, ...by] })
+    else if (PASSING.includes(layer.kind)) waiting.push({ spot: before, by })
+    else if (layer.kind === 'concat' || layer.kind === 'residual') {
+      for (const child of children) waiting.push({ spot: { ...child, before }, by })
+      // Without a shortcut the input is added.
+      if (layer.kind === 'residual' && children.length === 1) waiting.push({ spot: before, by })
+    } else if (layer.kind === 'sequential' || layer.kind === 'freeze') {
       let last = before
-      for (const child of childrenOf(spot)) last = { ...child, before: last }
-      waiting.push(last)
-    } else found.push(spot)
+      for (const child of children) last = { ...child, before: last }
+      waiting.push({ spot: last, by })
+    } else found.push({ ...spot, by })
   }
   return found.toReversed()
+}
+
+/** The config of normalize. */
+interface Scaling {
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
 }
 
 /** What of the scores each loss takes itself, if anything. */
@@ -89,20 +108,31 @@ const OWN: Readonly<Record<string, string>> = {
   hinge: '',
 }
 
-/** What is wrong with `layer` right before `loss`, if it is certain. */
-function faultOf({ kind, config }: Layer, loss: Loss): string | undefined {
+/** What is wrong with a layer right before `loss`, if it is certain. */
+function faultOf({ layer: { kind, config }, by }: End, loss: Loss): string | undefined {
   if (!Object.hasOwn(OWN, loss.kind)) return undefined
   const own = OWN[loss.kind]
   const anySize = 'wants scores of any size'
   const { alpha } = config as { alpha?: number }
+  const normalized = by.flatMap((layer) => (layer.kind === 'normalize' ? [layer.config as Scaling] : []))
   if (kind === 'relu' || ((kind === 'leakyRelu' || kind === 'elu') && alpha === 0)) {
+    // A mean of many is 0 for few examples; a shifted 0 is a score like others.
+    if (
+      by.some((layer) => /vgPool2d$/.test(layer.kind)) ||
+      normalized.some(({ mean }) => [mean].flat().some((m) => m > 0))
+    ) {
+      return undefined
+    }
     return `${anySize}: none would be below 0, nor have a gradient there`
   }
   if (kind !== 'softmax' && kind !== 'sigmoid') return undefined
   // A margin of less than 1 has room between 0 and 1.
   if (!own && (loss.config as { margin: number }).margin < 1) return undefined
+  // Scores that differ by more than 2 bring the loss near 0.
+  if (normalized.some(({ std }) => [std].flat().some((one) => one < 0.5))) return undefined
+  const then = normalized.length ? ' before normalize' : ''
   const wants = kind === own ? `takes the ${own} itself` : anySize
   const instead = kind === 'softmax' && own === 'sigmoid' ? '; for one class of several take softmaxCrossEntropy' : ''
   const probabilities = own && '; for probabilities take predict(x, { probabilities: true })'
-  return `${wants}: all would lie from 0 to 1, and the loss could not come near 0${instead}${probabilities}`
+  return `${wants}: all would lie from 0 to 1${then}, and the loss could not come near 0${instead}${probabilities}`
 }

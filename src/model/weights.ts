@@ -29,7 +29,7 @@ export function saveWeights(core: Core, options: { allowNonFinite?: boolean }): 
 /** See Model.load. */
 export function loadWeights(
   core: Core,
-  bytes: Uint8Array,
+  bytes: Uint8Array | ArrayBuffer,
   options: { strict?: boolean; allowNonFinite?: boolean },
 ): LoadResult {
   options = checkOptions('load', options, ['strict', 'allowNonFinite'])
@@ -48,8 +48,10 @@ export function loadWeights(
   const unexpected = [...tensors.keys()].filter(
     (name) => !Object.hasOwn(own, name) && !/(^|\.)num_batches_tracked$/.test(name),
   )
+  const found = tensors.size ? `it has ${few([...tensors.keys()])}` : 'it is empty'
   if (strict) {
-    for (const name of missing) throw new FileError(`weights: the file has no ${quote(name)}; it is of another model`)
+    for (const name of missing)
+      throw new FileError(`weights: the file has no ${quote(name)}; it is of another model: ${found}`)
     for (const name of mismatched) {
       // A type that cannot be decoded is said by decode().
       tensors.get(name)!.decode()
@@ -60,8 +62,9 @@ export function loadWeights(
   }
   const fitting = names.filter((name) => tensors.has(name) && fits(name))
   if (!fitting.length && names.length) {
-    const found = few([...tensors.keys()].slice(0, 3))
-    throw new FileError(`weights: nothing in the file (${found}, ...) has a name and a shape of this model`)
+    throw new FileError(
+      `weights: nothing in the file has a name and a shape of this model: ${found}, here are ${few(names)}`,
+    )
   }
   // Nothing changes before all is known to fit.
   const decoded = fitting.map((name) => ({ name, to: own[name].data, from: tensors.get(name)!.decode() }))

@@ -58,6 +58,7 @@ function adamOf(kind: string, options: AdamOptions, weightDecay: number): Optimi
     learningRate: rateOf(kind, options),
     slots: ['m', 'v'],
     uses: ['adam'],
+    squares: true,
     update({ kernels, count, decayed, dx, slots, x }, rate, t) {
       const first = biasCorrection ? rate / (1 - integerPower(beta1, t)) : rate
       const second = biasCorrection ? 1 / (1 - integerPower(beta2, t)) : 1

@@ -36,6 +36,11 @@ export interface Optimizer {
   readonly numbers?: number
   /** The names of the kernels that it calls. A model loads all there are unless given. */
   readonly uses?: readonly (keyof Kernels)[]
+  /**
+   * Whether it remembers squares of gradients. A gradient whose square overflows would stop it for ever without a word, so
+   * such a step is not taken. False unless given.
+   */
+  readonly squares?: boolean
   /** Step t = 1, 2, ... with the gradients dx. */
   update?(parameters: Parameters, rate: number, t: number): void
   /**

@@ -22,6 +22,7 @@ export function rmsprop(options: WithRate & { decay?: number; epsilon?: number; 
     learningRate: rateOf('rmsprop', options),
     slots: ['cache'],
     uses: ['rmsprop'],
+    squares: true,
     update: ({ kernels, count, dx, slots, x }, rate) =>
       kernels.rmsprop(count, rate, decay, 1 - decay, inside, outside, dx, slots[0], x),
   }

@@ -1,6 +1,6 @@
 // Neighbours that one kernel can do.
 
-import type { Call, Origin } from './calls'
+import { type Call, type Origin, nameOf } from './calls'
 import { type Value, blockOf } from './value'
 
 /** Two neighbours whose work one call does. */
@@ -11,7 +11,14 @@ export interface Join {
 }
 
 /** Where the flag for a ReLU stands among the sizes of the kernels that can do one as well. */
-const RELU_FLAG: Readonly<Record<string, number>> = { batchNormForward: 5, batchNormBackward: 4, maxPool2dForward: 11 }
+const RELU_FLAG: Readonly<Record<string, number>> = {
+  batchNormForward: 5,
+  batchNormBackward: 4,
+  batchNormFeaturesForward: 4,
+  batchNormFeaturesBackward: 3,
+  maxPool2dForward: 11,
+  maxPool2x2Forward: 5,
+}
 
 /**
  * Joins a ReLU with what is beside it: batch norm takes the ReLU behind it in the same pass over memory, and max-pooling
@@ -26,11 +33,11 @@ export function fuse(recorded: readonly Call[], pruned: readonly Call[], output:
 
   for (let i = 0; i + 1 < forward.length; i++) {
     const [first, second] = [forward[i], forward[i + 1]]
-    const isNorm = first.kernel === 'batchNormForward'
+    const isNorm = nameOf(first).startsWith('batchNorm')
     const [main, relu] = isNorm ? [first, second] : [second, first]
     // The kernels of ReLU take NaN for no ceiling.
     if (relu.kernel !== 'reluForward' || !Number.isNaN(relu.sizes[1])) continue
-    if (!(isNorm || main.kernel === 'maxPool2dForward') || main.sizes[flagOf(main)] !== 0) continue
+    if (!(isNorm || nameOf(main).startsWith('maxPool2')) || main.sizes[flagOf(main)] !== 0) continue
     const block = blockOf(second.reads[0])
     if (!block || block !== blockOf(first.writes.at(-1)) || block === output.data) continue
     const y = blockOf(relu.writes[0])

@@ -1,10 +1,40 @@
 // What layers and losses ask for while a network is planned. They get places that have no memory yet, and record calls.
 
-import { PlanError, checkNoPromise, endOf, readSafely, show } from '../errors'
+import {
+  DataError,
+  FileError,
+  MAX_SIZE,
+  PlanError,
+  brief,
+  callable,
+  checkNoPromise,
+  checkOptions,
+  endOf,
+  few,
+  finite,
+  flag,
+  integer,
+  isObject,
+  numbers,
+  quote,
+  readSafely,
+  show,
+} from '../errors'
+import type { Initializer } from '../initializers'
 import { type DType, product } from '../tensor'
-import { type Call, type CallOptions, type Origin, type Routine, type Size, TRAINING, times } from './calls'
+import {
+  type Call,
+  type CallOptions,
+  type Count,
+  type Origin,
+  type Routine,
+  type Size,
+  TRAINING,
+  WEIGHT,
+  times,
+} from './calls'
 import type { Kernels } from '../kernels/index'
-import { Block, Buffer, Parameter, type ParameterOptions, type Place, Value, placeOf } from './value'
+import { Block, Buffer, Parameter, type ParameterOptions, type Part, type Place, Value, placeOf } from './value'
 import { countOf } from './layout'
 import type { Recording } from './program'
 
@@ -101,6 +131,19 @@ export interface Recorded extends Omit<Recording, 'inputGradient'> {
 type Recorder = { -readonly [K in Exclude<keyof Recorded, 'output'>]: Writable<Recorded[K]> }
 type Writable<T> = T extends readonly (infer E)[] ? Writable<E>[] : T
 
+/** What a call has, first what is not of CallOptions. */
+const CALL = /* @__PURE__ */ new Set([
+  'kernel',
+  'layer',
+  'sizes',
+  'reads',
+  'updates',
+  'scratch',
+  'writes',
+  'flops',
+  'draws',
+])
+
 /** Kernels count with 32 bits. */
 const MOST_VALUES = 2 ** 31 - 1
 
@@ -157,9 +200,9 @@ export class Plan {
 
   /** What the layer being planned computes: `batch` examples of `shape`. */
   value(shape: readonly number[]): Value {
-    const size = product(shape)
-    if (!(size > 0 && size <= MOST_VALUES && shape.every(Number.isInteger))) {
-      throw this.error(`an example of shape (${shape.join(', ')}) cannot be; kernels count to ${MOST_VALUES}`)
+    const size = this.#sizeOf(shape)
+    if (size > MOST_VALUES) {
+      throw this.error(`an example of shape (${few(shape)}) cannot be; kernels count to ${MOST_VALUES}`)
     }
     const bytes = this.batch * size * this.bytes
     return new Value(shape, new Block(bytes), this.#options.inference ? undefined : bytes)
@@ -167,6 +210,9 @@ export class Plan {
 
   /** The same memory, values and gradient, under another shape. */
   reshaped(x: Value, shape: readonly number[]): Value {
+    if (!(x instanceof Value) || this.#sizeOf(shape) !== x.size) {
+      throw this.error(`reshaped wants a value and a shape of as many numbers, got ${show(shape)}`)
+    }
     return new Value(shape, x.data, x.gradient)
   }
 
@@ -175,6 +221,8 @@ export class Plan {
    * of x is their sum, in their order.
    */
   fork(x: Value, readers: number): Value[] {
+    if (!(x instanceof Value)) throw this.error(`fork wants a value, got ${show(x)}`)
+    integer(this.#where, 'readers of fork', readers, 0, MAX_SIZE)
     const { gradient } = x
     if (!gradient || readers === 1) return Array.from({ length: readers }, () => this.reshaped(x, x.shape))
     const forks = Array.from({ length: readers }, () => new Value(x.shape, x.data, gradient.bytes))
@@ -189,23 +237,25 @@ export class Plan {
 
   /** Makes the gradient of `x` the gradient of `y`, where a layer passes it on unchanged. */
   shareGradient(x: Value, y: Value): void {
+    if (!(x instanceof Value && y instanceof Value)) throw this.error('shareGradient wants two values')
     if (x.gradient && y.gradient) x.gradient.shareWith(y.gradient)
   }
 
   /** Memory of `bytes` for what is no value: what forward leaves for backward, such as the places of maxima. */
   saved(bytes: number): Place {
-    return new Block(bytes)
+    return new Block(finite(this.#where, 'bytes', bytes, 0))
   }
 
   /** Memory that nothing else ever uses, such as for targets, which are written from outside. */
   pinned(bytes: number): Place {
-    const block = new Block(bytes, true)
+    const block = new Block(finite(this.#where, 'bytes', bytes, 0), true)
     this.#recorded.pinned.push(block)
     return block
   }
 
   /** Values that neither change nor are saved, such as class weights. */
   constant(values: readonly number[]): Place {
+    values = this.#numbers('a constant', values)
     const place = this.pinned(values.length * this.bytes)
     this.#recorded.constants.push({ place, values })
     return place
@@ -214,14 +264,28 @@ export class Plan {
   /** A parameter, `name` local to the layer. */
   parameter(name: string, shape: readonly number[], options: ParameterOptions): Parameter {
     const { inference } = this.#options
-    const parameter = new Parameter(...this.#named(name, shape), options, this.#frozen, inference)
+    const where = `${this.#where}: parameter ${quote(name)}`
+    const { init, fanIn, fanOut, decay } = checkOptions(where, options, ['init', 'fanIn', 'fanOut', 'decay'])
+    if (typeof (init as Initializer | undefined)?.fill !== 'function') {
+      throw new PlanError(`${where}: init must be an initializer such as he(), got ${show(init)}`)
+    }
+    finite(where, 'fanIn', fanIn, 0)
+    finite(where, 'fanOut', fanOut, 0)
+    flag(where, 'decay', decay)
+    const checked = { init, fanIn, fanOut, decay }
+    const parameter = new Parameter(...this.#named(name, shape), checked, this.#frozen, inference)
     this.#recorded.parameters.push(parameter)
     return parameter
   }
 
   /** Something saved with the model but not trained. */
   buffer(name: string, shape: readonly number[], initial: number | readonly number[]): Buffer {
-    const buffer = new Buffer(...this.#named(name, shape), initial)
+    const known = this.#named(name, shape)
+    const [values] = [typeof initial === 'number' ? initial : this.#numbers(quote(name), initial)]
+    const buffer = new Buffer(...known, values)
+    if (typeof values !== 'number' && values.length !== 1 && values.length !== buffer.size) {
+      throw this.error(`${quote(name)} begins with ${values.length} numbers, but holds ${buffer.size}`)
+    }
     this.#recorded.buffers.push(buffer)
     return buffer
   }
@@ -248,20 +312,28 @@ export class Plan {
    * network's output; where that is not wanted, the place is missing.
    */
   loss(kernel: keyof Kernels | Routine, options: CallOptions): void {
-    this.#recorded.loss = { ...options, kernel, layer: this.#layer }
+    this.#recorded.loss = this.#call(kernel, options)
   }
 
   /** Plans `loss` on the output of the network. */
   planLoss(loss: Loss, y: Value): LossPlan {
     this.#layer = { path: 'loss', kind: loss.kind }
-    const planned = loss.plan(y, this)
-    if (this.#recorded.loss) return planned
-    throw new PlanError(`${loss.kind}: its plan must call plan.loss`)
+    const planned = this.#ask(loss, y)
+    if (!this.#recorded.loss) throw this.error('its plan must call plan.loss')
+    return readSafely(this.#where, 'what its plan gives', () => {
+      const { targets, target } = Object(planned) as LossPlan
+      const bytes = targets === 'labels' ? 4 * this.batch : this.batch * y.size * this.bytes
+      if (['labels', 'values', 'probabilities'].includes(targets) && target?.bytes >= bytes) return planned
+      throw this.error(
+        `its plan must return { targets: 'labels', 'values' or 'probabilities', target: plan.pinned(bytes) }, ` +
+          `of ${bytes} bytes or more, got ${show(planned)}`,
+      )
+    })
   }
 
   /** Records the call that gives what the examples weigh in the mean; their number unless there is one. */
   weight(kernel: keyof Kernels | Routine, options: CallOptions): void {
-    this.#recorded.weight = { ...options, kernel, layer: this.#layer }
+    this.#recorded.weight = this.#call(kernel, options)
   }
 
   /** A number for a layer that draws random numbers, to draw others than those before it. */
@@ -273,7 +345,7 @@ export class Plan {
 
   /** Plans `layer` on `x` as the child `name` of the layer being planned; '' adds nothing to the names within. */
   child(name: string, layer: Layer, x: Value, ahead: Ahead = this.ahead): Value {
-    checkLayer(this.#where || 'createModel', name || (this.#depth ? "''" : 'network'), layer)
+    checkLayer(this.#depth ? this.#where : 'createModel', name || (this.#depth ? "''" : 'network'), layer)
     if (this.#depth > DEEPEST) {
       throw this.error(`layers are nested more than ${DEEPEST} deep; put some of them in one sequential`)
     }
@@ -288,7 +360,7 @@ export class Plan {
     const [row, parameter, call] = [rows.length, parameters.length, forward.length]
     this.#own = call
     const group = this.#group()
-    const y = layer.plan(x, this)
+    const y = this.#ask(layer, x)
     this.#checkOutput(y, x, group)
     const composite = this.#own > call || rows.length > row
     if (rows.length === row) this.addRow(kind, y.shape, parameter)
@@ -337,6 +409,8 @@ export class Plan {
   /** The layer being planned, as errors name it: `sequential.3 conv2d`. */
   get #where(): string {
     const { path, kind } = this.#layer
+    // Before the first layer there is the input, behind the last the loss.
+    if (!this.#depth) return kind || 'input'
     const end = endOf(path ? `${this.#root}.${path}` : this.#root)
     return this.#depth > 1 ? `${end} ${kind}` : end
   }
@@ -346,11 +420,60 @@ export class Plan {
   }
 
   #record(list: Call[], kernel: keyof Kernels | Routine, options: CallOptions): void {
-    // Sizes of scratch are computed with 32 bits, as in the kernels.
-    if (options.scratch !== undefined && !(options.scratch >= 0)) throw this.error('it is larger than kernels can be')
+    const call = this.#call(kernel, options)
     // A frozen layer never draws.
-    if (this.#frozen && options.draws) return
-    list.push({ ...options, draws: this.#frozen ? undefined : options.draws, kernel, layer: this.#layer })
+    if (this.#frozen && call.draws) return
+    list.push({ ...call, draws: this.#frozen ? undefined : call.draws })
+  }
+
+  /** A call, once it is known to be one. */
+  #call(kernel: keyof Kernels | Routine, options: CallOptions): Call {
+    if (typeof kernel !== 'string') callable(this.#where, 'a call', kernel, 'of a kernel, by its name, or a function')
+    // Thousands of calls are planned: their names are made for errors alone.
+    const where = () =>
+      `${this.#where}: the call of ${brief(typeof kernel === 'string' ? kernel : kernel.name || 'a function')}`
+    const call: Call = { ...options, kernel, layer: this.#layer }
+    for (const name in call) if (!CALL.has(name)) checkOptions(where(), options, [...CALL].slice(2))
+    const all = (name: 'sizes' | 'reads' | 'writes', fits: (value: unknown) => boolean, wanted: string) => {
+      const list: readonly unknown[] = call[name]
+      if (!Array.isArray(list)) throw new PlanError(`${where()}: ${name} must be an array, got ${show(list)}`)
+      for (const one of list) {
+        if (!fits(one)) throw new PlanError(`${where()}: its ${name} must be ${wanted}, got ${show(one)}`)
+      }
+    }
+    all('sizes', isSize, 'numbers, times(n), N or the like')
+    all('reads', isReference, 'values, places or undefined')
+    all('writes', isReference, 'values, places or undefined')
+    // Sizes of scratch are computed with 32 bits, as in the kernels.
+    if (call.scratch !== undefined && !(call.scratch >= 0)) throw this.error('it is larger than kernels can be')
+    return call
+  }
+
+  /** What a layer or a loss plans; if that throws what is no error of ours, a PlanError that names it. */
+  #ask<T>(of: { plan(x: Value, plan: Plan): T }, x: Value): T {
+    const where = this.#where
+    try {
+      return of.plan(x, this)
+    } catch (cause) {
+      if (cause instanceof PlanError || cause instanceof DataError || cause instanceof FileError) throw cause
+      throw new PlanError(`${where}: its plan threw ${show(cause)}`, { cause })
+    }
+  }
+
+  #sizeOf(shape: readonly number[]): number {
+    let size = Array.isArray(shape) && shape.length ? 1 : NaN
+    for (let i = 0; size > 0 && i < shape.length; i++) size *= Number.isSafeInteger(shape[i]) ? shape[i] : NaN
+    if (size > 0 && shape.every((one) => one > 0)) return size
+    // Which says what is wrong.
+    return product(this.#numbers('a shape', shape, (name, size) => integer(this.#where, name, size, 1)))
+  }
+
+  #numbers(
+    name: string,
+    list: readonly number[],
+    check = (one: string, value: unknown) => finite(this.#where, one, value),
+  ): number[] {
+    return numbers(this.#where, name, list, 'an array of numbers', check)
   }
 
   /** Begins a new group of backward calls. */
@@ -361,7 +484,11 @@ export class Plan {
 
   #checkOutput(y: unknown, x: Value, group: number): asserts y is Value {
     if (!(y instanceof Value)) throw this.error('its plan must return a value: its output')
-    const { gradient } = y
+    const { data, gradient } = y
+    const { input, forward } = this.#recorded
+    if (data !== x.data && data !== input.data && !forward.findLast((call) => doesWrite(call, data))) {
+      throw this.error('no call writes the value that its plan returns; name it among the writes of a plan.forward')
+    }
     if (!gradient || gradient === x.gradient) return
     if (this.#recorded.backward.slice(group).some((calls) => calls.some((call) => doesWrite(call, gradient)))) {
       throw this.error(
@@ -371,12 +498,13 @@ export class Plan {
   }
 
   #named(name: string, shape: readonly number[]): [name: string, shape: readonly number[], bytes: number] {
+    if (typeof name !== 'string') throw this.error(`the name of a parameter or buffer must be text, got ${show(name)}`)
     const path = this.#pathOf(name)
     if (this.#names.has(path)) {
       throw this.error(`'${path}' is the name of another parameter or buffer already; rename one`)
     }
     this.#names.add(path)
-    return [path, shape, product(shape) * this.bytes]
+    return [path, shape, this.#sizeOf(shape) * this.bytes]
   }
 }
 
@@ -396,7 +524,22 @@ export function isLayer(value: unknown): value is Layer {
 /** What is no layer, for an error. */
 export function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'an array; sequential(...) makes one layer of several'
-  return typeof value === 'object' ? show(value) : typeof value
+  if (typeof value !== 'function') return typeof value === 'object' ? show(value) : typeof value
+  const name: unknown = value.name
+  return `a function; call it: ${typeof name === 'string' ? brief(name) : ''}()`
+}
+
+function isSize(value: unknown): boolean {
+  if (value === TRAINING || value === WEIGHT || typeof value === 'number' || typeof value === 'function') return true
+  return typeof (value as Partial<Count> | null | undefined)?.perExample === 'number'
+}
+
+function isReference(value: unknown): boolean {
+  if (value === undefined || value instanceof Value) return true
+  if (!isObject(value)) return false
+  const { within, offset, bytes } = value as Partial<Part & Place>
+  if (within === undefined) return typeof bytes === 'number'
+  return typeof offset === 'number' && offset >= 0 && isReference(within) && !('within' in within)
 }
 
 function doesWrite({ writes }: Call, place: Place): boolean {

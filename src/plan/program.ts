@@ -4,7 +4,7 @@
 import { PlanError } from '../errors'
 import { type Call, type Origin, type Output, nameOf, titleOf } from './calls'
 import { type Join, fuse } from './fusion'
-import { type Block, Parameter, type Reference, type Value, blockOf, placeOf } from './value'
+import { type Block, Parameter, type Reference, Value, blockOf, placeOf } from './value'
 
 /** Who wants what a backward call writes: every training step, or only somebody who asks for the gradient of the input. */
 export type Wanted = 'always' | 'input' | 'never'
@@ -100,20 +100,33 @@ export function isGradient(reference: Reference): boolean {
 /** Throws a PlanError where a call reads what no call before it writes. */
 function checkOrder({ forward, loss, input, output }: Recording, backward: readonly Call[]): void {
   const written = new Set<Block | undefined>([input.data.root])
+  const calledOn = loss ? [...forward, loss] : forward
   const check = (calls: readonly Call[], pass: string): void => {
     for (const call of calls) {
       for (const block of call.reads.map(blockOf)) {
         if (!block || block.pinned || written.has(block.root)) continue
+        const reader = block.gradientOf && calledOn.findLast(({ reads }) => reads.some((read) => isOf(read, block)))
+        if (reader) {
+          throw new PlanError(
+            `${titleOf(reader.layer)}: no call of its backward pass writes the gradient of what it reads, which ` +
+              `${titleOf(call.layer)} needs; record one with that gradient, such as x.gradient, among its writes`,
+          )
+        }
         const what = block.gradientOf ? 'a gradient' : 'a value'
         throw errorOf(call, `reads ${what} in its ${pass} pass that no call before it writes`)
       }
       for (const write of call.writes) written.add(blockOf(write)?.root)
     }
   }
-  check(loss ? [...forward, loss] : forward, 'forward')
+  check(calledOn, 'forward')
   // Without a loss, whoever calls backward writes it.
-  written.add(output.gradient?.root)
+  if (!loss) written.add(output.gradient?.root)
   check(backward, 'backward')
+}
+
+/** Whether it is a value whose gradient lies in this block. */
+function isOf(read: Reference, block: Block): boolean {
+  return read instanceof Value && read.gradient?.root === block.root
 }
 
 export function errorOf(call: Call, message: string): PlanError {

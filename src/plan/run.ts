@@ -1,7 +1,7 @@
 // The one loop that runs calls. Each has its arguments in an array that was filled once, so that a call makes nothing;
 // the few numbers that change from pass to pass are put where they belong before the pass begins.
 
-import { PlanError } from '../errors'
+import { DataError, PlanError, show } from '../errors'
 import type { Kernels } from '../kernels/index'
 import { type Call, TRAINING, WEIGHT, nameOf } from './calls'
 import { type Program, errorOf, isGradient } from './program'
@@ -26,6 +26,10 @@ interface Changing<T> {
 /** A program over the memory of a model. */
 export interface Executable {
   readonly forward: readonly Prepared[]
+  /** A pass that trains, without the step: forward, the loss, backward. */
+  readonly training: readonly Prepared[]
+  /** One that does not: forward, and the loss without a gradient. */
+  readonly evaluation: readonly Prepared[]
   readonly weight: Prepared | undefined
   readonly loss: Prepared | undefined
   /** The loss without a gradient. */
@@ -35,9 +39,12 @@ export interface Executable {
   readonly mayThrow: boolean
   /** The numbers of the pass in work, or of the last one. */
   n: number
-  training: boolean
+  trains: boolean
   draws: boolean
   forInput: boolean
+  /** The function in TypeScript that runs, within which the model can do nothing else: a call, or another in words. */
+  inside: Call | string | undefined
+  closed: boolean
   /** What follows from them, from the number of the pass, and from what the examples weigh. */
   readonly changing: {
     readonly n: Changing<number>[]
@@ -107,19 +114,27 @@ export function prepare(
     return { call, run, args, forInput }
   }
 
-  const { forward, weight, loss, backward } = program
+  const forward = program.forward.map((call) => prepared(call))
+  const weight = program.weight && prepared(program.weight)
+  const loss = program.loss && prepared(program.loss)
+  const lossAlone = program.loss && prepared(program.loss, true)
+  const backward = program.backward.map((call) => prepared(call))
   return {
-    forward: forward.map((call) => prepared(call)),
-    weight: weight && prepared(weight),
-    loss: loss && prepared(loss),
-    lossAlone: loss && prepared(loss, true),
-    backward: backward.map((call) => prepared(call)),
+    forward,
+    training: loss ? [...forward, loss, ...backward] : forward,
+    evaluation: lossAlone ? [...forward, lossAlone] : forward,
+    weight,
+    loss,
+    lossAlone,
+    backward,
     changing,
     mayThrow,
     n: 0,
-    training: false,
+    trains: false,
     draws: false,
     forInput: false,
+    inside: undefined,
+    closed: false,
   }
 }
 
@@ -130,10 +145,10 @@ function change<T>(list: readonly Changing<T>[], what: T): void {
 /** Begins a pass over n examples: the `pass`-th that trains, if it trains. */
 export function beginPass(e: Executable, n: number, training: boolean, draws: boolean, pass: number): void {
   if (n !== e.n) change(e.changing.n, n)
-  if (training !== e.training) change(e.changing.training, training)
+  if (training !== e.trains) change(e.changing.training, training)
   if (training) change(e.changing.pass, pass)
   e.n = n
-  e.training = training
+  e.trains = training
   e.draws = training && draws
 }
 
@@ -144,21 +159,46 @@ export function wantInput(e: Executable, wanted: boolean): void {
 }
 
 /** Runs one call, unless the pass has no need of it. */
-export function runCall(e: Executable, { call, run, args, forInput }: Prepared): void {
+export function runCall(e: Executable, prepared: Prepared): void {
+  const { call, forInput } = prepared
   if (call.draws !== undefined && call.draws !== e.draws) return
   if (forInput && !e.forInput) return
-  Reflect.apply(run, undefined, args)
+  apply(e, prepared)
+}
+
+/** Runs one call; a function of TypeScript so that whoever asks can see that it runs. */
+function apply(e: Executable, { call, run, args }: Prepared): unknown {
+  if (typeof call.kernel === 'string') return Reflect.apply(run, undefined, args)
+  const { inside } = e
+  e.inside = call
+  try {
+    return Reflect.apply(run, undefined, args)
+  } finally {
+    e.inside = inside
+    // Whatever it threw, if it did, was on memory that is gone.
+    needMemory(e, call)
+  }
+}
+
+function needMemory(e: Executable, call: Call): void {
+  if (e.closed) throw errorOf(call, 'closed the model that it is part of; close it when the call is over')
+}
+
+/** What a call gives, which one of the user's may not: null would count as 0, and '1' would be put in front of others. */
+function numberOf(e: Executable, prepared: Prepared, what: string): number {
+  const value = apply(e, prepared)
+  if (typeof value === 'number') return value
+  throw new DataError(`${prepared.call.layer.kind}: ${what} must be a number, got ${show(value)}`)
 }
 
 /** What the examples in use weigh in a mean. */
 export function weigh(e: Executable): number {
-  return e.weight ? (Reflect.apply(e.weight.run, undefined, e.weight.args) as number) : e.n
+  return e.weight ? numberOf(e, e.weight, 'the weight of the examples') : e.n
 }
 
 /** The mean loss of the examples in use; with `gradient`, writes that of the output. */
 export function runLoss(e: Executable, weight: number, gradient: boolean): number {
-  const { run, args } = (gradient ? e.loss : e.lossAlone)!
   // Where no class that counts is there, the loss and its gradients are 0.
   change(e.changing.weight, weight || 1)
-  return Reflect.apply(run, undefined, args) as number
+  return numberOf(e, (gradient ? e.loss : e.lossAlone)!, 'the loss')
 }

@@ -1,7 +1,7 @@
 // The file of a search: JSON lines, the first for what is searched, then one for each trial that has ended.
 
 import * as fs from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { FileError } from '../errors'
 import { lock } from './lock'
 import { clip, reasonOf, textOf } from './texts'
@@ -42,10 +42,12 @@ export function openJournal<Line extends { index: number }>(
   return attempt('cannot be opened', () => {
     const stat = fs.statSync(file, { throwIfNoEntry: false })
     if (stat && !stat.isFile()) throw notOurs(file, stat.isDirectory() ? 'it is a folder' : 'it is no regular file')
+    if (stat && stat.nlink > 1) {
+      throw notOurs(file, 'it has other names (hard links), by which another process may write to it')
+    }
     // Before there is a lock beside it: what is not ours is left alone.
     if (stat) checkStart(file)
-    else fs.mkdirSync(dirname(file), { recursive: true })
-    const place = stat ? fs.realpathSync(file) : join(fs.realpathSync(dirname(file)), basename(file))
+    const place = stat ? fs.realpathSync(file) : placeOf(file)
     const held = lock(`${place}.v128-lock`)
     if (!('free' in held)) {
       const who = held.pid === process.pid ? 'this process' : `process ${held.pid}`
@@ -65,6 +67,16 @@ export function openJournal<Line extends { index: number }>(
       throw error
     }
   })
+}
+
+/** Where a file that is not there will be, in a folder that is made; one place for all links to it. */
+function placeOf(file: string): string {
+  for (let links = 0; links < 40 && fs.lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink(); links++) {
+    file = resolve(dirname(file), fs.readlinkSync(file))
+  }
+  const folder = dirname(file)
+  fs.mkdirSync(folder, { recursive: true })
+  return join(fs.realpathSync(folder), basename(file))
 }
 
 /** Adds a line. Does not make the file anew, without its first line, where somebody removed it meanwhile. */

@@ -35,7 +35,8 @@ export function ownThread(run: Run): TrialWorker {
     async open() {
       if (pauses.due()) await pauses.take()
     },
-    run: async (trial, report) => run(trial, report),
+    // A copy, as a worker thread gets: what happens to it is nobody else's business.
+    run: async (trial, report) => run(structuredClone(trial), report),
     close: async () => pauses.close(),
   }
 }

@@ -6,7 +6,7 @@ import { MAX_SIZE, checkArguments, checkOptions, integer } from '../errors'
 import { type Model, coreOf } from '../model/model'
 import { createRandom } from '../random'
 import type { Tensor } from '../tensor'
-import { checkData } from '../training/feed'
+import { checkData, checkOneObject } from '../training/feed'
 import type { Check } from './check'
 import { checkFeatures, checkInputs, checkRows, checkTargets, columnsOf, mostFrequent } from './data-checks'
 import { checkLabels } from './label-checks'
@@ -105,6 +105,7 @@ export function babysit(
   const where = 'babysit'
   checkArguments(where, arguments, 3)
   checkModel(where, model)
+  checkOneObject(where, data)
   const read = checkOptions(where, options, ['examples', 'steps', 'seed'])
   const steps = integer(where, 'steps', read.steps ?? 300, 1, 1e6)
   const wanted = integer(where, 'examples', read.examples ?? 20, 1, MAX_SIZE)

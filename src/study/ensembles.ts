@@ -1,7 +1,17 @@
 // Several models, or several states of one, that answer together.
 
-import { type Labels, type Numbers, readData, readLabels, readRows } from '../data/batches'
-import { DataError, PlanError, checkArguments, checkNoPromise, checkOptions, oneOf, readSafely, show } from '../errors'
+import { type Labels, type Numbers, checkTargetRows, readData, readLabels, readRows } from '../data/batches'
+import {
+  DataError,
+  PlanError,
+  checkArguments,
+  checkNoPromise,
+  checkOptions,
+  flag,
+  oneOf,
+  readSafely,
+  show,
+} from '../errors'
 import { exp, log, log1p } from '../kernels/math'
 import { probabilitiesOf } from '../metrics'
 import type { Loss } from '../plan/plan'
@@ -17,6 +27,8 @@ export interface Predictor {
 }
 
 export interface Ensemble extends Predictor {
+  /** See ensemble. `probabilities` may only say what `combine` is: true for 'probabilities', false for the others. */
+  predict(x: Numbers, options?: { probabilities?: boolean }): Tensor
   /** See ensemble. */
   evaluate(data: { readonly x: Numbers; readonly y: Labels | Numbers }): Pick<Evaluation, 'loss' | 'accuracy'>
 }
@@ -69,7 +81,7 @@ export function ensemble(
     throw new PlanError(`ensemble: ${kind} has no classes to vote for; take combine: 'values'`)
   }
 
-  const ask = (x: Numbers): Answers => {
+  const ask = (x: Numbers, forClasses = combine !== 'values'): Answers => {
     const answers = all.map(({ predictor }, i) => readAnswer(predictor.predict(x), i))
     const [{ shape }] = answers
     answers.forEach((answer, i) => {
@@ -78,26 +90,33 @@ export function ensemble(
       throw new DataError(`ensemble: member ${i} gives ${shapes}; members must answer the same question`)
     })
     const size = answers[0].data.length / shape[0]
-    if (link === 'softmax' && combine !== 'values' && size < 2) {
+    if (link === 'softmax' && forClasses && size < 2) {
       throw new DataError(
         `ensemble: members give one value for each row, of which a softmax is always 1; create models of one output ` +
-          `with binaryCrossEntropy(), or take combine: 'values'`,
+          `with binaryCrossEntropy()${combine === 'values' ? '' : ", or take combine: 'values'"}`,
       )
     }
     return { shape, size, scores: answers.map(({ data }, i) => ({ data, isProbability: all[i].isProbability })) }
   }
 
+  const isProbable = combine === 'probabilities'
   const own: Ensemble = {
     loss,
-    predict(x) {
-      checkArguments('ensemble.predict', arguments, 1)
+    predict(x, options = {}) {
+      checkArguments('ensemble.predict', arguments, 2)
+      const { probabilities } = checkOptions('ensemble.predict', options, ['probabilities'])
+      if (probabilities !== undefined && flag('ensemble.predict', 'probabilities', probabilities) !== isProbable) {
+        throw new PlanError(
+          `ensemble.predict: its combine is '${combine}', so that probabilities cannot be ${probabilities}`,
+        )
+      }
       const answers = ask(x)
       return { shape: answers.shape, data: meanOf(answers, combine, link) }
     },
     evaluate(data) {
       checkArguments('ensemble.evaluate', arguments, 1)
       const { x, y } = readData('ensemble.evaluate', data)
-      const answers = ask(x)
+      const answers = ask(x, true)
       const mean = meanOf(answers, combine, link)
       const isClass = link === 'softmax' || kind === 'hinge'
       const targets = isClass
@@ -161,7 +180,15 @@ function readAnswer(answer: Tensor, i: number): Tensor<'float64'> {
       data &&
       product(shape) === data.length
     ) {
-      return { shape: Array.from(shape as number[]), data: Float64Array.from(data) }
+      const copy = new Float64Array(data.length)
+      for (let at = 0; at < copy.length; at++) {
+        const value: unknown = data[at]
+        if (typeof value !== 'number' || !Number.isFinite(value)) {
+          throw new DataError(`ensemble: member ${i} gives ${show(value)} at ${at}; answers must be finite numbers`)
+        }
+        copy[at] = value
+      }
+      return { shape: Array.from(shape as number[]), data: copy }
     }
     throw new DataError(`ensemble: member ${i} must predict { shape: [rows, ...], data }, got ${show(answer)}`)
   })
@@ -205,8 +232,7 @@ function votesOf({ data, isProbability }: Answer, size: number, link: Link): Flo
 
 function readTargets(y: Labels | Numbers, { shape, size }: Answers, link: Link): ArrayLike<number> {
   const targets = readRows('y', y as Numbers, size, shape.slice(1), 'float64', link !== undefined)
-  const rows = targets.length / size
-  if (rows !== shape[0]) throw new DataError(`y: ${rows} rows of targets for ${shape[0]} rows of x`)
+  checkTargetRows('y', targets.length, size, shape[0])
   return targets
 }
 

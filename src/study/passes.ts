@@ -54,7 +54,7 @@ export type Disturb = (values: Tensor['data'], kind: string) => void
  */
 export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T): T {
   const core = coreOf('this', model)
-  settle(core)
+  settle('this study', core)
   const state = takeState(core)
   const next = core.counters.passes
   const passes: Passes = {
@@ -137,7 +137,7 @@ export function sizesOf(model: Model<never>) {
 /** Throws a PlanError unless `model` is a model that has what is needed. */
 export function checkModel(where: string, model: Model<never>, ...needs: ('loss' | 'training' | 'optimizer')[]): void {
   const core = coreOf(where, model)
-  settle(core)
+  settle(where, core)
   if (needs.includes('loss')) needLoss(where, core)
   if (needs.includes('training')) needTraining(where, core)
   if (needs.includes('optimizer')) needOptimizer(where, core)

@@ -51,7 +51,7 @@ export interface ActivationStatistics {
 export interface StatisticsOptions {
   /** Asks for histograms of so many bins, at most 10,000. 0 unless given: none. */
   bins?: number
-  /** Where they begin and end; three standard deviations on either side of the mean unless given. */
+  /** Where they begin and end, only with `bins`; three standard deviations on either side of the mean unless given. */
   range?: readonly [low: number, high: number]
 }
 
@@ -115,8 +115,11 @@ function checkHistogram(where: string, options: StatisticsOptions) {
   if (read.range === undefined) return { bins, range: undefined }
   const edge = (name: string, value: unknown) => finite(where, `each end of range, ${name},`, value)
   const range = numbers(where, 'range', read.range, '[low, high], low below high', edge)
-  if (range.length === 2 && range[0] < range[1]) return { bins, range }
-  throw new PlanError(`${where}: range must be [low, high], low below high, got ${show(range)}`)
+  if (!(range.length === 2 && range[0] < range[1])) {
+    throw new PlanError(`${where}: range must be [low, high], low below high, got ${show(range)}`)
+  }
+  if (!bins) throw new PlanError(`${where}: range is that of histograms, of which there are none without bins`)
+  return { bins, range }
 }
 
 /** What activationStatistics gives, of the n loaded rows. */

@@ -1,11 +1,11 @@
 // States of a model's weights that were put aside: a snapshot, or an average over a run.
 
 import type { Data, Numbers } from '../data/batches'
-import { checkArguments, checkOptions, finite } from '../errors'
+import { PlanError, callable, checkArguments, checkOptions, finite, readSafely } from '../errors'
 import { type Model, coreOf } from '../model/model'
 import type { Floats, Tensor } from '../tensor'
 import type { EvaluateOptions, Evaluation } from '../training/evaluate'
-import type { Batches } from '../training/feed'
+import { type Batches, isStream } from '../training/feed'
 import { liveWeights } from '../training/state'
 import { settle } from '../training/step'
 import type { Predictor } from './ensembles'
@@ -13,8 +13,11 @@ import type { Predictor } from './ensembles'
 /** A state of a model's weights that was put aside. */
 export interface Weights extends Predictor {
   /** As Model.predict and Model.evaluate, with these weights instead of the model's own, which come back after it. */
-  predict(x: Numbers): Tensor
-  /** As Model.evaluate, with these weights. */
+  predict(x: Numbers, options?: { probabilities?: boolean }): Tensor
+  /**
+   * As Model.evaluate, with these weights. Not of batches that come with time: meanwhile others would meet a model with
+   * these weights. For them swap, await the model's own evaluate, and swap back.
+   */
   evaluate(data: Data | Batches, options?: EvaluateOptions): Evaluation
   /** Exchanges these weights with those of the model; a second call brings everything back. Allocates nothing. */
   swap(): void
@@ -47,15 +50,17 @@ export function snapshot(model: Model<never>): Weights {
 
 function settledWeights(where: string, model: Model<never>): readonly Floats[] {
   const core = coreOf(where, model)
-  settle(core)
+  settle(where, core)
   return liveWeights(core)
 }
 
 function putAside(model: Model<never>, live: readonly Floats[], kept: readonly Floats[]): Weights {
-  const swap = () => {
+  // Not `arguments`, which would be made anew in each call.
+  const swap = (surplus?: unknown) => {
+    if (surplus !== undefined) checkArguments('swap', [surplus], 0)
     const core = coreOf('swap', model)
     // Never in the middle of a step, in which fit may pause.
-    settle(core)
+    settle('swap', core)
     // The values between the layers are those of other weights, of which no backward pass may go on.
     core.rows = 0
     for (let i = 0; i < live.length; i++) {
@@ -79,10 +84,31 @@ function putAside(model: Model<never>, live: readonly Floats[], kept: readonly F
   return {
     swap,
     loss: model.loss,
-    predict: (x) => swapped(() => model.predict(x)),
-    // Which says so, if there is no loss.
-    evaluate: (data, options) => swapped(() => (model as Model<'loss'>).evaluate(data, options)),
+    predict(x, options) {
+      checkArguments('predict', arguments, 2)
+      return swapped(() => model.predict(x, options))
+    },
+    evaluate(data, options) {
+      checkArguments('evaluate', arguments, 2, 'hand in evaluate({ x, y }, options)')
+      const batches = withoutWaiting(data)
+      // Which says so, if there is no loss.
+      return swapped(() => (model as Model<'loss'>).evaluate(batches, options))
+    },
   }
+}
+
+/** Throws a PlanError where batches come with time: the weights are there for as long as a call lasts. */
+function withoutWaiting(data: Data | Batches): Data | Batches {
+  if (typeof data === 'function') {
+    const make = callable('evaluate', 'data', data, 'a function that gives batches')
+    return () => withoutWaiting(make()) as Iterable<Data>
+  }
+  if (isStream(data) && readSafely('evaluate', 'data', () => Symbol.asyncIterator in data)) {
+    throw new PlanError(
+      'evaluate: weights that were put aside cannot wait for batches; swap(), await model.evaluate(batches), swap()',
+    )
+  }
+  return data
 }
 
 export interface AveragedWeights extends Weights {
@@ -112,7 +138,7 @@ export function averageWeights(model: Model<never>, options: { decay?: number } 
   return {
     ...putAside(model, live, average),
     update() {
-      settle(coreOf('averageWeights', model))
+      settle('averageWeights', coreOf('averageWeights', model))
       updates++
       const share = Math.min(decay, (updates - 1) / updates)
       for (let i = 0; i < live.length; i++) {

@@ -4,6 +4,7 @@
 import { PlanError } from '../errors'
 import type { Engine } from '../engine/engine'
 import type { Optimizer, Parameters } from '../optimizers/optimizer'
+import { titleOf } from '../plan/calls'
 import type { Pointers, Regions } from '../plan/layout'
 import type { Loss, LossPlan } from '../plan/plan'
 import type { Program } from '../plan/program'
@@ -49,7 +50,7 @@ export interface Pass {
   /** Rows that it is over; 0 once it is done. */
   rows: number
   trains: boolean
-  /** Calls done: forward, the loss, backward, the step of the optimizer. */
+  /** Calls of its list that are done; the step of the optimizer comes behind them. */
   at: number
   rate: number
   /** The mean loss of the rows, with what regularisation adds. */
@@ -62,8 +63,10 @@ export interface Pass {
   weight: number
   /** Right answers among the rows; NaN where targets are values. */
   right: number
-  /** Whether there was no step, since the loss or the norm of the gradients was not finite. */
+  /** Whether there was no step, since the loss was not finite, or for the gradients. */
   diverged: boolean
+  /** What was wrong with the gradients, in words. */
+  trouble: string | undefined
   /** What was thrown while something else ran this pass to its end, for whoever began it. */
   error: { readonly thrown: unknown } | undefined
 }
@@ -80,6 +83,7 @@ export function createPass(): Pass {
     weight: 0,
     right: NaN,
     diverged: false,
+    trouble: undefined,
     error: undefined,
   }
 }
@@ -146,6 +150,8 @@ export interface Core<D extends DType = DType> {
   /** Whether a step waits for the loss of the user's. */
   stepping: boolean
   closed: boolean
+  /** What wakes those who wait for something else than the model. */
+  readonly onClose: Set<() => void>
   /** What brings the model back to where it was before the pass in work. */
   readonly undo: {
     readonly liveBuffers: Uint8Array
@@ -166,6 +172,10 @@ export interface Core<D extends DType = DType> {
 export interface Objective {
   loss: () => number
   readonly ofLoaded: () => number
+  /** Evaluations in the step. */
+  evaluations: number
+  /** What was wrong with the gradients of the first. */
+  trouble: string | undefined
   /** Passes that trained before the step. */
   passes: number
   readonly evaluate: () => number
@@ -195,6 +205,34 @@ export function viewOf<D extends DType>(dtype: D, buffer: ArrayBufferLike, point
 
 export function needOpen(where: string, { closed }: Core): void {
   if (closed) throw new PlanError(`${where}: this model was closed; create another`)
+}
+
+/** What of a core refers to its memory, beside the engine. */
+const PARTS = ['run', 'tensors', 'allGradients', 'outputGradient', 'labels', 'values', 'vector', 'undo'] as const
+
+/** Frees the memory: nothing refers to it any more, and what asks for a part of it gets an error. */
+export function closeCore(core: Core): void {
+  if (core.closed) return
+  core.closed = true
+  core.run.closed = true
+  core.engine.close()
+  const get = (): never => {
+    throw new PlanError('this model was closed; create another')
+  }
+  for (const part of PARTS) Object.defineProperty(core, part, { get })
+  core.objective = undefined
+  for (const wake of core.onClose) wake()
+}
+
+/** Throws where the model is in the middle of a call, and a function in TypeScript that it runs wants more of it. */
+export function needFree(where: string, { run }: Core): void {
+  const { inside } = run
+  if (inside === undefined) return
+  const what = typeof inside === 'string' ? inside : `a call of ${titleOf(inside.layer)}`
+  throw new PlanError(
+    `${where}: the model is in the middle of ${what}, which may not use it, for it would lose what it works on; ` +
+      'take another model there',
+  )
 }
 
 export function needTraining(where: string, core: Core): void {

@@ -9,18 +9,33 @@ import type { Divergence } from './history'
 
 /** Explains a pass over the n loaded rows that took no step. */
 export function explain(core: Core, pass: Pass, n: number, epoch: number, step: number): Divergence {
-  const { loss, rate } = pass
-  const { size } = core.input
-  const what = Number.isFinite(loss) ? 'the norm of the gradients is not finite' : `the loss is ${loss}`
-  const found =
-    look(core, 'the input', core.tensors.input.data.subarray(0, n * size), size) ??
-    firstNotFinite(core) ??
-    outputNotFinite(core, n) ??
-    'all outputs of layers are finite'
-  const text =
-    `${what} at step ${step}, in epoch ${epoch}: ${found}; lower the learning rate (it is ${rate}), scale the inputs, ` +
-    'or give createModel a clipNorm'
-  return { epoch, step, loss, text }
+  const { loss, rate, trouble } = pass
+  const { input, tensors, values, output } = core
+  const at = `at step ${step}, in epoch ${epoch}`
+  const slower = `lower the learning rate (it is ${rate})`
+  if (trouble) {
+    const cure = trouble.includes(';') ? '' : `; ${slower}, or scale inputs and targets`
+    return { epoch, step, loss, text: `no step was taken ${at}: ${trouble}${cure}` }
+  }
+  const targets = values.subarray(0, n * output.size)
+  const bad =
+    look(core, 'the input', tensors.input.data.subarray(0, n * input.size), input.size) ??
+    look(core, 'the target y', targets, output.size)
+  const found = bad ?? firstNotFinite(core) ?? outputNotFinite(core, pass, n) ?? overflowOfLoss(core, targets, n)
+  const cure = bad ? 'mend the data' : `${slower}, scale inputs and targets, or give createModel a clipNorm`
+  return { epoch, step, loss, text: `the loss is ${loss} ${at}: ${found}; ${cure}` }
+}
+
+/** Where all outputs of layers are finite: what the loss is of, in words. */
+function overflowOfLoss({ tensors, output, settings }: Core, targets: Tensor['data'], n: number): string {
+  const largest = (values: Iterable<number>) => {
+    let most = 0
+    for (const value of values) most = Math.max(most, Math.abs(value))
+    return most
+  }
+  const scores = `outputs reach ${largest(tensors.output.data.subarray(0, n * output.size))}`
+  const wanted = targets.length ? `, targets reach ${largest(targets)}` : ''
+  return `all outputs of layers are finite, so it is ${settings.loss?.kind ?? 'the loss'} that overflows: ${scores}${wanted}`
 }
 
 /** The first parameter or buffer with a value that is not finite, in words; undefined if there is none. */
@@ -36,10 +51,10 @@ export function firstNotFinite(core: Core): string | undefined {
 }
 
 /** Runs the loaded rows forward once more, and looks at what each call writes. */
-function outputNotFinite(core: Core, n: number): string | undefined {
+function outputNotFinite(core: Core, { trains }: Pass, n: number): string | undefined {
   const { run, undo, counters, engine, dtype } = core
   undo.buffers.set(undo.liveBuffers)
-  beginPass(run, n, true, core.regularises, counters.passes + 1)
+  beginPass(run, n, trains, core.regularises, counters.passes + Number(trains))
   try {
     for (const prepared of run.forward) {
       runCall(run, prepared)

@@ -3,11 +3,12 @@
 import type { Data } from '../data/batches'
 import { PlanError, checkOptions, flag, integer } from '../errors'
 import type { Tensor } from '../tensor'
-import type { Core } from './core'
-import { type AsyncBatches, type Batches, feedOf } from './feed'
+import { type Core, needOpen } from './core'
+import { type AsyncBatches, type Batches, feedOf, transformBatch } from './feed'
 import { checkTransform } from './options'
 import { runPass } from './step'
 import { accuracyOf, addPass, addScores, createTally, lossOf } from './tally'
+import { unlessEnded } from './wait'
 
 /** What evaluate is asked for. */
 export interface EvaluateOptions {
@@ -50,7 +51,7 @@ export function evaluate(
   const confusion = wantsConfusion ? Array.from({ length: classes }, () => Array<number>(classes).fill(0)) : undefined
   const pass = () => {
     const n = feed.load()
-    transform?.(core.tensors.input, n)
+    transformBatch('evaluate', core, transform, n)
     addPass(tally, n, runPass(core, n, false))
     addScores(tally, core, n, topK, confusion)
   }
@@ -62,10 +63,11 @@ export function evaluate(
   })
   const wait = async () => {
     try {
-      while (await feed.next()) pass()
+      while (await unlessEnded(core, feed.next())) pass()
     } finally {
-      await feed.close()
+      await unlessEnded(core, feed.close())
     }
+    needOpen('evaluate', core)
     return result()
   }
   if (feed.start(0)) return wait()

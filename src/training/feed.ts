@@ -5,6 +5,7 @@ import {
   type Labels,
   type Numbers,
   type TypedNumbers,
+  checkTargetRows,
   copyLabels,
   copyRows,
   readData,
@@ -12,8 +13,9 @@ import {
   readRows,
   viewRows,
 } from '../data/batches'
-import { DataError, callable, checkNoPromise, isObject, isPromise, readSafely, show } from '../errors'
-import type { Core } from './core'
+import { DataError, PlanError, callable, checkNoPromise, isObject, isPromise, readSafely, show } from '../errors'
+import type { Tensor } from '../tensor'
+import { type Core, needOpen } from './core'
 import { settle } from './step'
 
 /** Batches { x, y } of any size up to that of the model; a function is called for each epoch. */
@@ -35,6 +37,9 @@ export interface Feed {
   /** Ends an epoch, also in its middle. */
   close(): unknown
 }
+
+/** Changes the first n rows of a batch in place, before the pass of that number. */
+export type Transform = (input: Tensor, n: number, pass: number) => void
 
 /** Data that has been read once and checked: rows of x, and their targets. */
 export interface Checked {
@@ -66,8 +71,7 @@ export function checkRows(core: Core, x: Numbers, y: Labels | Numbers, name = ''
   if (classes) return { rows, x: examples, y: readLabels(`${name}y`, y, rows, classes) }
   const { size, shape } = output
   const targets = readRows(`${name}y`, y as Numbers, size, shape, dtype, loss?.targets === 'probabilities')
-  const count = targets.length / size
-  if (count !== rows) throw new DataError(`${name}y: ${count} rows of targets for ${rows} rows of x`)
+  checkTargetRows(`${name}y`, targets.length, size, rows)
   return { rows, x: examples, y: targets }
 }
 
@@ -92,11 +96,34 @@ export function loadBatch(
   first = 0,
   views?: readonly TypedNumbers[],
 ): void {
-  settle(core)
+  settle('the batch', core)
   const { classes, labels, values, input, output, tensors } = core
   if (classes) copyLabels(y, classes, labels, n, rows, first)
   else copyRows(y, output.size, values, n, rows, first)
   copyRows(x, input.size, tensors.input.data, n, rows, first, views)
+}
+
+/** Lets a function of the user's change the n loaded rows, within which the model can do nothing else. */
+export function transformBatch(where: string, core: Core, transform: Transform | undefined, n: number): void {
+  if (!transform) return
+  const { run, counters, tensors } = core
+  const { inside } = run
+  run.inside = `the transform of ${where}`
+  let result: unknown
+  try {
+    result = transform(tensors.input, n, counters.passes)
+  } finally {
+    run.inside = inside
+    // Should it have closed the model, whatever it threw was on memory that is gone.
+    needOpen(where, core)
+  }
+  if (!isPromise(result)) return
+  // Nobody waits for it, so nobody would see it fail.
+  result.then(undefined, () => {})
+  throw new PlanError(
+    `${where}: transform gave a promise, but the batch is used at once; change it before transform returns, or hand in ` +
+      'an async iterable of batches',
+  )
 }
 
 /** Whether this is batches rather than data. */

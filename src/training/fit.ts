@@ -3,10 +3,10 @@
 
 import type { Data } from '../data/batches'
 import { splitRows } from '../data/split'
-import { PlanError, isPromise } from '../errors'
+import { PlanError } from '../errors'
 import { createPauses } from '../pause'
 import { createRandom } from '../random'
-import { type Core, createPass } from './core'
+import { type Core, createPass, needOpen } from './core'
 import { explain, firstNotFinite } from './divergence'
 import {
   type AsyncBatches,
@@ -18,6 +18,7 @@ import {
   feedOf,
   isStream,
   streamFeed,
+  transformBatch,
 } from './feed'
 import type { Divergence, EpochResult, History, Progress } from './history'
 import { type Callback, type FitOptions, type FitSettings, checkFitOptions } from './options'
@@ -25,6 +26,7 @@ import { beginEpoch, createRun, report } from './run'
 import { advance, begin, observe } from './step'
 import { accuracyOf, addPass, createTally, lossOf } from './tally'
 import { createWatch } from './early-stopping'
+import { unlessEnded } from './wait'
 
 /** The streams of random numbers that fit draws from. */
 const ORDER = 1
@@ -116,16 +118,17 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
     try {
       for (let goesOn = true; goesOn;) {
         if (pauses.due()) await pauses.take()
-        const found = !aborted() && (await unlessAborted(feed.next(), signal))
+        const found = !aborted() && (await unlessEnded(core, feed.next(), signal))
+        needOpen('fit', core)
         goesOn = found && !aborted() ? await runBatch(feed.load()) : false
       }
     } finally {
-      await closeFeed(feed, signal)
+      await closeFeed(core, feed, signal)
     }
   }
   const train = async (n: number) => {
     const { epoch } = run
-    transform?.(core.tensors.input, n, core.counters.passes)
+    transformBatch('fit', core, transform, n)
     Object.assign(core.clock, { epoch, step: history.steps, epochs: allEpochs, steps: allSteps })
     await runPass(n, true)
     if (pass.diverged) {
@@ -136,7 +139,7 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
     run.batch++
     addPass(run.tally, n, pass)
     report(run, progress, pass.loss, core.lastRate)
-    if (await call(settings.onBatch, progress)) history.stopped = 'callback'
+    if (await call(core, settings.onBatch, progress, signal)) history.stopped = 'callback'
     return !ended()
   }
   const validate = async (feed: Feed) => {
@@ -178,7 +181,7 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
       for (const [name, value] of Object.entries(measures)) history[name as keyof typeof measures].push(value)
       const result: EpochResult = { epoch, ...measures }
       const enough = watch.see(run, result)
-      const stop = await call(settings.onEpoch, result)
+      const stop = await call(core, settings.onEpoch, result, signal)
       if (history.stopped === 'end' && (stop || enough)) history.stopped = stop ? 'callback' : 'earlyStopping'
     }
     watch.finish(run)
@@ -193,31 +196,22 @@ function orderOf(core: Core, rows: Uint32Array): Uint32Array {
   return createRandom(core.settings.seed, ORDER, core.counters.epochs).shuffle(rows.slice())
 }
 
-/** Waits for a promise, but no longer than until the signal: then undefined. */
-async function unlessAborted<T>(value: T | Promise<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
-  if (!signal || !isPromise(value)) return value
-  let abort = () => {}
-  const aborted = new Promise<undefined>((resolve) => {
-    abort = () => resolve(undefined)
-    signal.addEventListener('abort', abort)
-  })
-  try {
-    return await Promise.race([value, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
-}
-
 /** Ends an epoch of a feed. A source that may never answer, since it was left waiting, is not waited for. */
-async function closeFeed(feed: Feed, signal: AbortSignal | undefined): Promise<void> {
-  const closing = (async () => feed.close())()
-  if (!signal?.aborted) await closing
-  else closing.catch(() => {})
+async function closeFeed(core: Core, feed: Feed, signal: AbortSignal | undefined): Promise<void> {
+  await unlessEnded(core, (async () => feed.close())(), signal)
 }
 
 /** Calls each in turn. Whether one of them gave false. */
-async function call<T>(callbacks: readonly Callback<T>[], value: T): Promise<boolean> {
+async function call<T>(
+  core: Core,
+  callbacks: readonly Callback<T>[],
+  value: T,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   let stop = false
-  for (const callback of callbacks) if ((await callback(value)) === false) stop = true
+  for (const callback of callbacks) {
+    if ((await unlessEnded(core, callback(value), signal)) === false) stop = true
+    needOpen('fit', core)
+  }
   return stop
 }

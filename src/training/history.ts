@@ -46,7 +46,7 @@ export interface Divergence {
   readonly epoch: number
   /** The step of the run that was not taken, 0, 1, ... */
   readonly step: number
-  /** The loss there: NaN or infinite, unless it was the gradients that were not finite. */
+  /** The loss there: NaN or infinite, unless it was the gradients that were too large or not finite. */
   readonly loss: number
   /** What is not finite, the first thing on its way through the network, and what to do. */
   readonly text: string

@@ -1,7 +1,7 @@
 // A look at the values between the layers, and at their gradients, while they are there: what comes later may take their
 // memory.
 
-import type { Call, Output } from '../plan/calls'
+import { type Call, type Output, nameOf } from '../plan/calls'
 import { runCall, runLoss, wantInput, weigh } from '../plan/run'
 import type { Program } from '../plan/program'
 import { type Value, placeOf } from '../plan/value'
@@ -64,7 +64,7 @@ function outputsOf({ forward, outputs, joins }: Program): readonly Output[] {
   const latest = (call: Call | undefined): Call | undefined => (replaced.has(call) ? latest(replaced.get(call)) : call)
   for (const { first, second, call } of joins) {
     const indexOf = ({ layer }: Call) => found.findIndex((output) => output.layer === layer)
-    if (first.kernel === 'batchNormForward') {
+    if (nameOf(first).startsWith('batchNorm')) {
       const { path, kind } = first.layer
       const { value } = found[indexOf(second)]
       found[indexOf(second)] = { layer: { path, kind: `${kind} + ${second.layer.kind}` }, value, after: call }

@@ -5,7 +5,7 @@ import { DataError, PlanError, checkOptions, flag } from '../errors'
 import { probabilitiesOf } from '../metrics'
 import type { Value } from '../plan/value'
 import type { DType, Floats, Tensor } from '../tensor'
-import type { Core } from './core'
+import { type Core, needOpen } from './core'
 import { checkBatch } from './feed'
 import { runBackward, runForward, settle, whole } from './step'
 
@@ -16,7 +16,7 @@ export function forward(core: Core, x: Numbers, options: { training?: boolean })
   const { input, tensors } = core
   const [examples, n] = readBatch(core, 'x', x, input)
   checkBatch('forward', core, n)
-  settle(core)
+  settle('forward', core)
   copyRows(examples, input.size, tensors.input.data, n, undefined, 0)
   whole(core, () => runForward(core, n, training))
   return n
@@ -30,11 +30,13 @@ function readBatch({ dtype }: Core, name: string, x: Numbers, { size, shape }: V
 
 /** See Model.backward. Returns the number of rows. */
 export function backPropagate(core: Core, dy: Numbers): number {
-  settle(core)
+  settle('backward', core)
   const { output, outputGradient, program } = core
   if (!core.rows) throw new DataError('backward: there was no forward pass; call forward first')
   const [gradients, rows] = readBatch(core, 'dy', dy, output)
   if (rows !== core.rows) throw new DataError(`dy: ${rows} rows, but the last forward pass had ${core.rows}`)
+  // Reading dy may have closed the model.
+  needOpen('backward', core)
   if (outputGradient.length) copyRows(gradients, output.size, outputGradient, rows, undefined, 0)
   whole(core, () => runBackward(core, program.inputGradient))
   return rows
@@ -51,7 +53,7 @@ export function predict<D extends DType>(core: Core<D>, x: Numbers, options: { p
     throw new PlanError(`predict: ${loss?.kind ?? 'a model without a loss'} ${has}`)
   }
   const [examples, rows] = readBatch(core, 'x', x, input)
-  settle(core)
+  settle('predict', core)
   const data = new (tensors.output.data.constructor as new (length: number) => Floats<D>)(rows * output.size)
   for (let first = 0; first < rows; first += batch) {
     const n = Math.min(batch, rows - first)

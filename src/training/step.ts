@@ -5,7 +5,8 @@ import { DataError, PlanError, callable, note, show } from '../errors'
 import { countRight, countRightSides } from '../metrics'
 import type { Optimizer } from '../optimizers/optimizer'
 import { beginPass, runCall, runLoss, wantInput, weigh } from '../plan/run'
-import { type Core, type Objective, type Pass, needNoStep, needOpen } from './core'
+import { type Core, type Objective, type Pass, needFree, needNoStep, needOpen } from './core'
+import { MOST_TO_SQUARE, badGradient, largeGradient } from './gradients'
 import { restoreState, takeState } from './state'
 
 // ---- a pass, call by call ----
@@ -18,32 +19,39 @@ export function begin(core: Core, pass: Pass, n: number, trains: boolean, rate?:
   const { counters, run, settings, undo, lonelyNorm } = core
   // The rate comes before anything changes, for a schedule may throw.
   if (trains) pass.rate = rate ?? rateOf(core)
-  pass.trains = trains
-  pass.diverged = false
-  pass.error = undefined
-  pass.at = 0
-  pass.rows = n
-  core.pass = pass
+  // So does what the user is told: a console may throw as well.
+  if (trains && n === 1 && lonelyNorm) {
+    note(
+      `${lonelyNorm} got a batch of one row, which has no variance: running_var stays as it is, the output is bias ` +
+        `alone; fit's dropLast: true leaves it out`,
+    )
+  }
   if (trains) {
     // Kernels cannot throw, TypeScript of others can; an optimizer that tries several places changes everything meanwhile.
     if (run.mayThrow || settings.optimizer?.minimize) undo.all = takeState(core, undo.all)
     else undo.buffers.set(undo.liveBuffers)
     counters.passes++
-    if (n === 1 && lonelyNorm) {
-      note(
-        `${lonelyNorm} got a batch of one row, which has no variance: running_var stays as it is, the output is bias ` +
-          `alone; fit's dropLast: true leaves it out`,
-      )
-    }
   }
-  beginForward(core, n, trains)
+  pass.trains = trains
+  pass.diverged = false
+  pass.trouble = undefined
+  pass.error = undefined
+  pass.at = 0
+  pass.rows = n
+  core.pass = pass
+  try {
+    beginForward(core, n, trains)
+  } catch (error) {
+    end(core, pass, !trains)
+    throw error
+  }
 }
 
 /** Runs the next call of the pass in work. False once all is done. */
 export function advance(core: Core): boolean {
   const { pass } = core
   if (!pass.rows) return false
-  needOpen('fit', core)
+  needOpen(pass === core.ownPass ? 'this pass' : 'fit', core)
   try {
     return proceed(core, pass)
   } catch (error) {
@@ -53,8 +61,9 @@ export function advance(core: Core): boolean {
 }
 
 /** Runs the pass in work to its end. What it throws is thrown where the pass was begun. */
-export function settle(core: Core): void {
-  needOpen('this', core)
+export function settle(where: string, core: Core): void {
+  needOpen(where, core)
+  needFree(where, core)
   const { pass } = core
   try {
     while (advance(core));
@@ -72,28 +81,31 @@ export function runPass(core: Core, n: number, trains: boolean, rate?: number): 
 
 function proceed(core: Core, pass: Pass): boolean {
   const { run, settings } = core
-  const { forward, backward } = run
   const optimizer = pass.trains ? settings.optimizer : undefined
   if (optimizer?.minimize && core.vector.count) {
     // It runs as many passes as it likes; the one that begin counted is the first.
     core.counters.passes--
     const loss = minimizeOn(core, optimizer, pass.rate)
     record(core, pass, weigh(run), loss, 0)
-    end(core, pass, Number.isFinite(loss))
+    pass.trouble = core.objective!.trouble
+    end(core, pass, Number.isFinite(loss) && !pass.trouble)
     return false
   }
-  // Forward below 0, at 0 the loss, then backward, at last the step.
-  const at = pass.at++ - forward.length
-  let fine = true
-  if (at < 0) runCall(run, forward[pass.at - 1])
-  else if (at === 0) {
-    const weight = weigh(run)
-    record(core, pass, weight, runLoss(run, weight, pass.trains), decayLoss(core))
-    fine = !pass.trains || Number.isFinite(pass.loss)
-  } else if (at <= backward.length) runCall(run, backward[at - 1])
-  else fine = applyGradients(core, optimizer!, pass.rate)
-  if (fine && at < (pass.trains ? backward.length + 1 : 0)) return true
-  end(core, pass, fine)
+  const calls = pass.trains ? run.training : run.evaluation
+  if (pass.at === calls.length) {
+    if (optimizer) pass.trouble = applyGradients(core, optimizer, pass.rate)
+    end(core, pass, !pass.trouble)
+    return false
+  }
+  const next = calls[pass.at++]
+  if (next !== run.loss && next !== run.lossAlone) {
+    runCall(run, next)
+    return true
+  }
+  const weight = weigh(run)
+  record(core, pass, weight, runLoss(run, weight, pass.trains), decayLoss(core))
+  if (!pass.trains || Number.isFinite(pass.loss)) return true
+  end(core, pass, false)
   return false
 }
 
@@ -123,6 +135,7 @@ function end(core: Core, pass: Pass, fine: boolean): void {
 // ---- undoing ----
 
 function undo(core: Core): void {
+  if (core.closed) return
   const { undo } = core
   if (undo.all) return restoreState(core, undo.all)
   core.counters.passes--
@@ -131,14 +144,14 @@ function undo(core: Core): void {
 
 /** Runs passes; should one throw, the model is as it was before them. */
 export function whole<T>(core: Core, passes: () => T): T {
-  return core.run.mayThrow ? orBack(keepGradients(core, core.undo), passes) : passes()
+  return core.run.mayThrow ? orBack(core, keepGradients(core, core.undo), passes) : passes()
 }
 
-function orBack<T>(back: () => void, run: () => T): T {
+function orBack<T>(core: Core, back: () => void, run: () => T): T {
   try {
     return run()
   } catch (error) {
-    back()
+    if (!core.closed) back()
     throw error
   }
 }
@@ -206,19 +219,16 @@ export function addDecay(core: Core): void {
 
 // ---- the step of the optimizer ----
 
-/** Whether the step was taken: not where the norm of the gradients, which clipNorm wants, is not finite. */
-export function applyGradients(core: Core, optimizer: Optimizer, rate: number): boolean {
-  const { clipNorm, clipValue, maxNorm } = core.settings
+/** Takes a step, unless the gradients are at fault: then they are zero, and what was wrong with them is returned. */
+export function applyGradients(core: Core, optimizer: Optimizer, rate: number): string | undefined {
+  const { clipValue, maxNorm } = core.settings
   const { kernels, count, dx } = core.vector
   addDecay(core)
   if (clipValue !== Infinity) kernels.clamp(count, clipValue, dx)
-  if (clipNorm !== Infinity) {
-    const norm = kernels.norm(count, dx)
-    if (!Number.isFinite(norm)) {
-      core.allGradients.fill(0)
-      return false
-    }
-    if (norm > clipNorm) kernels.limitRowNorms(1, count, clipNorm, dx)
+  const trouble = clipAndCheck(core, optimizer)
+  if (trouble) {
+    core.allGradients.fill(0)
+    return trouble
   }
   if (count) optimizer.update?.(core.vector, rate, core.counters.steps + 1)
   for (let i = 0; i < core.limited.length && core.regularises; i++) {
@@ -226,7 +236,21 @@ export function applyGradients(core: Core, optimizer: Optimizer, rate: number): 
     kernels.limitRowNorms(rows, size, maxNorm, pointer)
   }
   endStep(core, rate)
-  return true
+  return undefined
+}
+
+/** Applies clipNorm. What is wrong with the gradients, in words, or undefined. */
+function clipAndCheck(core: Core, optimizer: Optimizer): string | undefined {
+  const { settings, vector, dtype } = core
+  const { clipNorm } = settings
+  const { kernels, count, dx } = vector
+  const norm = kernels.norm(count, dx)
+  // The norm of finite numbers may be infinite all the same.
+  const trouble = norm < Infinity ? undefined : badGradient(core)
+  if (trouble) return trouble
+  if (norm > clipNorm) kernels.limitRowNorms(1, count, clipNorm, dx)
+  const most = MOST_TO_SQUARE[dtype]
+  return optimizer.squares && Math.min(norm, clipNorm) > most ? largeGradient(core, optimizer, most) : undefined
 }
 
 /** What an optimizer that looks at the loss from several places minimises; made once for a model. */
@@ -236,12 +260,16 @@ function createObjective(core: Core): Objective {
     loss: ofLoaded,
     ofLoaded,
     passes: 0,
+    evaluations: 0,
+    trouble: undefined,
     /** All evaluations of one step are one pass, with the same masks of dropout. */
     evaluate: (): number => {
       core.allGradients.fill(0)
       core.counters.passes = objective.passes
       const value = objective.loss()
       addDecay(core)
+      // Elsewhere it looks for another place by itself.
+      if (!objective.evaluations++ && Number.isFinite(value)) objective.trouble = badGradient(core)
       return value
     },
   }
@@ -251,17 +279,20 @@ function createObjective(core: Core): Objective {
 /** A step of such an optimizer on `loss`, that of the loaded rows unless given; none if it is not finite to begin with. */
 function minimizeOn(core: Core, optimizer: Optimizer, rate: number, loss?: () => number): number {
   const objective = (core.objective ??= createObjective(core))
-  const { loss: outer, passes } = objective
+  const { loss: outer, passes, evaluations } = objective
   objective.loss = loss ?? objective.ofLoaded
+  objective.evaluations = 0
+  objective.trouble = undefined
   objective.passes = core.counters.passes
   try {
     const value = optimizer.minimize!(core.vector, rate, objective.evaluate)
-    if (Number.isFinite(value)) endStep(core, rate)
+    if (Number.isFinite(value) && !objective.trouble) endStep(core, rate)
     return value
   } finally {
     // A study may take steps while this one waits for the loss of the user's.
     objective.loss = outer
     objective.passes = passes
+    objective.evaluations = evaluations
   }
 }
 
@@ -273,16 +304,24 @@ function stepOn(core: Core, optimizer: Optimizer, evaluate: () => number): numbe
   const rate = rateOf(core)
   const back = optimizer.minimize ? keepAll(core) : keepGradients(core, core.undo.step)
   const measured = (): number => {
-    const value = evaluate()
+    let value: number
+    try {
+      value = evaluate()
+    } finally {
+      needOpen('step', core)
+    }
     if (typeof value === 'number') return value + decayLoss(core)
     throw new DataError(`step: the function must return the loss, a number, got ${show(value)}`)
   }
   core.stepping = true
   try {
-    return orBack(back, () => {
+    return orBack(core, back, () => {
       const minimizes = optimizer.minimize && core.vector.count
       const value = minimizes ? minimizeOn(core, optimizer, rate, measured) : measured()
-      if (!Number.isFinite(value) || !(minimizes || applyGradients(core, optimizer, rate))) back()
+      const finite = Number.isFinite(value)
+      const trouble = minimizes ? core.objective!.trouble : finite ? applyGradients(core, optimizer, rate) : undefined
+      if (!finite || trouble) back()
+      if (trouble) note(`step: ${trouble}; no step was taken`)
       return value
     })
   } finally {
@@ -325,11 +364,10 @@ export function takeStep(core: Core, optimizer: Optimizer, evaluate: (() => numb
     )
   }
   needNoStep('step', core)
-  settle(core)
+  settle('step', core)
   if (evaluate) return stepOn(core, optimizer, evaluate)
-  if (!applyGradients(core, optimizer, rateOf(core))) {
-    throw new DataError('step: the norm of the gradients is not finite; they are zero now, and no step was taken')
-  }
+  const trouble = applyGradients(core, optimizer, rateOf(core))
+  if (trouble) throw new DataError(`step: ${trouble}; the gradients are zero now, and no step was taken`)
 }
 
 function endStep(core: Core, rate: number): void {
@@ -345,10 +383,21 @@ export function rateOf(core: Core): number {
 }
 
 /** The learning rate at some time. Throws a PlanError where a schedule gives none. */
-export function rateAt({ rate, scheduleState }: Core, clock: Core['clock']): number {
+export function rateAt(core: Core, clock: Core['clock']): number {
+  const { rate, scheduleState, run } = core
   if (typeof rate === 'number') return rate
-  const value =
-    rate.per === 'step' ? rate(clock.step, clock.steps, scheduleState) : rate(clock.epoch, clock.epochs, scheduleState)
+  const { inside } = run
+  run.inside = 'asking the schedule of its learning rate'
+  let value: number
+  try {
+    value =
+      rate.per === 'step'
+        ? rate(clock.step, clock.steps, scheduleState)
+        : rate(clock.epoch, clock.epochs, scheduleState)
+  } finally {
+    run.inside = inside
+    needOpen('learningRate', core)
+  }
   if (value >= 0 && value < Infinity) return value
   throw new PlanError(`learningRate: the schedule gives ${show(value)} at step ${clock.step} of epoch ${clock.epoch}`)
 }
@@ -360,6 +409,15 @@ export function resetSchedule(core: Core): void {
 }
 
 /** Shows the loss of an epoch that has ended to a schedule that watches it. */
-export function observe({ rate, clock, scheduleState }: Core, loss: number): void {
-  if (typeof rate === 'function') rate.observe?.(clock.epoch, loss, scheduleState)
+export function observe(core: Core, loss: number): void {
+  const { rate, clock, scheduleState, run } = core
+  if (typeof rate !== 'function') return
+  const { inside } = run
+  run.inside = 'showing its schedule the loss'
+  try {
+    rate.observe?.(clock.epoch, loss, scheduleState)
+  } finally {
+    run.inside = inside
+    needOpen('observe', core)
+  }
 }
