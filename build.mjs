@@ -195,7 +195,7 @@ for (const short of Object.values(precisions)) {
 }
 /** What `package.json` exports; each loads only what it needs, and what several need is loaded once. */
 const entryPoints = Object.fromEntries(
-  ['index', 'architectures', 'data', 'preprocessing', 'node'].map((name) => [name, `src/entries/${name}.ts`]),
+  ['index', 'architectures', 'data', 'preprocessing', 'files', 'node'].map((name) => [name, `src/entries/${name}.ts`]),
 )
 const entries = {
   ...common,
@@ -206,13 +206,27 @@ const entries = {
   outdir: 'dist',
   external: ['node:*', '*.wasm', '*.wasm?module'],
 }
+/** Where the entry v128/files finds files, by what is made of it. */
+const FILES = { files: 'files-disk', 'files.browser': 'files-origin' }
 // With what the examples share with it.
 await build({
   ...entries,
-  entryPoints: { ...entryPoints, svg: 'src/svg.ts' },
+  entryPoints: {
+    ...entryPoints,
+    'files-disk': 'src/io/disk.ts',
+    'files-origin': 'src/io/origin.ts',
+    svg: 'src/svg.ts',
+  },
+  external: [...entries.external, '#files'],
   chunkNames: '[name]-[hash]',
   sourcemap: true,
 })
+// One build for both, so that there is one class of FileError for what a page or a program imports.
+const files = readFileSync('dist/files.js', 'utf8')
+if (files.split('"#files"').length !== 2) throw new Error('dist/files.js does not import #files')
+for (const [entry, place] of Object.entries(FILES)) {
+  writeFileSync(`dist/${entry}.js`, files.replace('"#files"', `"./${place}.js"`))
+}
 for (const host of Object.keys(HOSTS)) {
   await build({ ...entries, entryNames: `[name].${host}`, chunkNames: `[name]-[hash].${host}`, conditions: [host] })
 }

@@ -4,7 +4,7 @@
 //
 //     test accuracy 99.06 % after 3 epochs in 65.8 s
 
-import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -25,6 +25,7 @@ import {
   softmaxCrossEntropy,
 } from 'v128'
 import { lenet5 } from 'v128/architectures'
+import { saveFile } from 'v128/files'
 import { drawCurves } from './chart.js'
 import { loadMnist } from './mnist-data.js'
 
@@ -141,8 +142,10 @@ async function main() {
     seconds,
     imagesPerSecond,
   }
-  write(join(folder, 'history.json'), `${JSON.stringify(record, undefined, 2)}\n`)
-  write(join(folder, 'model.safetensors'), model.save())
+  // Each is there whole or not at all, also if the machine stops meanwhile.
+  const encode = (/** @type {string} */ text) => new TextEncoder().encode(text)
+  await saveFile(join(folder, 'history.json'), encode(`${JSON.stringify(record, undefined, 2)}\n`))
+  await saveFile(join(folder, 'model.safetensors'), model.save())
   const picture = drawCurves({
     title: `MNIST: ${figures}`,
     subtitle: `${setting}, ${count(imagesPerSecond)} images per second`,
@@ -150,7 +153,7 @@ async function main() {
     training: curve,
     test: recorder.tests,
   })
-  write(join(folder, 'curves.svg'), picture)
+  await saveFile(join(folder, 'curves.svg'), encode(picture))
   console.log(`\n${join(folder, '/')} holds history.json, model.safetensors and curves.svg`)
   console.log(figures)
 }
@@ -494,18 +497,6 @@ function makeFolders(path) {
   const parent = dirname(path)
   if (parent !== path) makeFolders(parent)
   mkdirSync(path)
-}
-
-/**
- * @param {string} path
- * @param {string | Uint8Array} content
- */
-function write(path, content) {
-  try {
-    writeFileSync(path, content)
-  } catch (cause) {
-    throw new Error(`cannot write ${path}: ${/** @type {Error} */ (cause).message}`, { cause })
-  }
 }
 
 /** An argument for an error message, on one line and short. @param {string} value */

@@ -228,11 +228,11 @@ const MEMBERS = 8
 const DEPTH = 2
 
 /**
- * A value for an error message: at most 80 characters, at once, whatever it is. It looks at a few members only, and
+ * A value for an error message: about `width` characters at most, at once, whatever it is. It looks at a few members only, and
  * calls nothing of the value's own: no getter, no toJSON, no toString. What JSON can write, and is short, is as JSON has it.
  */
-export function show(value: unknown): string {
-  return write(value, WIDTH, 0)
+export function show(value: unknown, width = WIDTH): string {
+  return write(value, width, 0)
 }
 
 /** A name that a user gave, for an error message, in quotes: short, whatever its length and its characters. */

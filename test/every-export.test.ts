@@ -1,8 +1,12 @@
 // Every function that the library exports, and every public method of a model, checks all that it is given: an option
 // that it does not know and an argument too many are errors of ours. An export without a row fails.
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
 import * as architectures from '../src/entries/architectures'
 import * as data from '../src/entries/data'
+import * as files from '../src/entries/files'
 import * as core from '../src/entries/index'
 import * as node from '../src/entries/node'
 import * as preprocessing from '../src/entries/preprocessing'
@@ -145,6 +149,17 @@ const preprocessingRows: Rows = {
   zca: () => ({ args: [x, { ...images, epsilon: 1e-3 }], options: 1 }),
 }
 
+const folder = mkdtempSync(join(tmpdir(), 'v128-exports-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const file = join(folder, 'file')
+const filesRows: Rows = {
+  saveFile: () => ({ args: [file, new Uint8Array(1)] }),
+  loadFile: async () => {
+    await files.saveFile(file, new Uint8Array(1))
+    return { args: [file] }
+  },
+}
+
 const nodeRows: Rows = {
   panda: () => ({
     args: [classifier2, { x, y }, { validation: { x, y }, learningRate: 0.1, epochs: 1 }],
@@ -189,6 +204,7 @@ const entries: [name: string, exports: object, rows: Rows][] = [
   ['v128/architectures', architectures, architectureRows],
   ['v128/data', data, dataRows],
   ['v128/preprocessing', preprocessing, preprocessingRows],
+  ['v128/files', files, filesRows],
   ['v128/node', node, nodeRows],
 ]
 

@@ -142,7 +142,7 @@ describe('npm start', () => {
     const out = join(folder, 'taken')
     mkdirSync(join(out, 'history.json'), { recursive: true })
     const { code, stderr } = await run(['--epochs', '1', '--limit', '64', '--out', out])
-    expect(stderr).toMatch(/^mnist: cannot write [^\n]*history\.json: [^\n]*\n$/)
+    expect(stderr).toMatch(/^mnist: saveFile: [^\n]*history\.json": this is a folder [^\n]*\n$/)
     expect(code).toBe(1)
   })
 

@@ -37,13 +37,16 @@ const RANKS = [
 /** What package.json maps, and who may import it. */
 const MAPPED: Record<string, RegExp> = {
   '#host': /^engine\/(wasm|js)$/,
+  '#files': /^io\/files$/,
   '#kernels': /^kernels\/index$/,
   // Not mapped: bundled into the entry v128/preprocessing.
   'ml-matrix': /^data\/decompositions$/,
-  // Of Node: only in the entry v128/node.
-  'node:fs': /^search\/(journal|lock)$/,
-  'node:os': /^search\/(lock|settings)$/,
-  'node:path': /^search\/journal$/,
+  // Of Node: only in the entry v128/node, and in v128/files where there is a disk.
+  'node:crypto': /^io\/processes$/,
+  'node:fs': /^(search\/(journal|lock)|io\/(disk|processes))$/,
+  'node:fs/promises': /^io\/disk$/,
+  'node:os': /^(search\/(lock|settings)|io\/processes)$/,
+  'node:path': /^(search\/journal|io\/disk)$/,
   'node:url': /^search\/settings$/,
   'node:worker_threads': /^search\/workers$/,
 }

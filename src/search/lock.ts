@@ -6,6 +6,7 @@
 
 import { appendFileSync, closeSync, constants, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { isAlive, startOf } from '../io/processes'
 
 /** Who wants a lock. */
 export interface Claim {
@@ -29,7 +30,7 @@ export function lock(path: string): { free(): void } | Claim {
     const claims = claimsOf(path)
     const place = claims.findIndex(({ token }) => token === own.token)
     if (place < 0) continue
-    const owner = claims.slice(0, place).find(isAlive)
+    const owner = claims.slice(0, place).find(counts)
     if (!owner) return { free: () => free(path, own.token) }
     withdraw(path, own.token)
     return owner
@@ -81,29 +82,6 @@ function claimsOf(path: string): Claim[] {
 }
 
 /** Whether the process of a claim lives. Of another machine nothing can be known: its claims do not count. */
-function isAlive({ pid, started, host }: Claim): boolean {
-  // A number below 1 is that of many processes.
-  if (host !== hostname() || !(pid > 0)) return false
-  try {
-    // Sends nothing: asks whether one could.
-    process.kill(pid, 0)
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'EPERM') return false
-  }
-  const now = startOf(pid)
-  return now !== '' && (started === undefined || now === undefined || started === now)
-}
-
-/** When a process began, in ticks of the system's clock; '' if it has ended, undefined where that cannot be known. */
-function startOf(pid: number): string | undefined {
-  let text: string
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  } catch {
-    return undefined
-  }
-  // The name of its program, in brackets, may hold spaces and brackets.
-  const [state, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  // A zombie has ended, but nobody has asked yet how.
-  return state === 'Z' || state === 'X' ? '' : rest[18]
+function counts({ pid, started, host }: Claim): boolean {
+  return host === hostname() && isAlive(pid, started)
 }

@@ -22,7 +22,13 @@ const firefox = find('firefox-esr')
 const xvfb = find('xvfb-run')
 const webkit = existsSync(MINI_BROWSER) && xvfb
 
-/** `program` is undefined where the browser is not installed; `version` reads what it says of itself. */
+/** What WebKitGTK has, but switches off: the files of an origin. */
+const FEATURES = ['StorageAPI', 'FileSystem', 'AccessHandle', 'FileSystemWritableStream']
+
+/**
+ * `program` is undefined where the browser is not installed; `version` reads what it says of itself. `storing` is the same
+ * browser with files of the origin, where it has none unless it is told to; `lacks` what it does not do then.
+ */
 export const browsers = [
   {
     name: 'Chromium',
@@ -49,12 +55,16 @@ export const browsers = [
     program: webkit,
     needs: 'webkit2gtk-driver, xvfb and xauth of Debian',
     version: async () => (await run(xvfb, ['-a', MINI_BROWSER, '--version'])).match(/[\d.]+/)[0],
-    start: (url, profile) =>
-      start(xvfb, ['-a', MINI_BROWSER, '--private', url], {
-        env: { ...process.env, HOME: profile, WEBKIT_DISABLE_COMPOSITING_MODE: '1' },
-      }),
+    start: (url, profile) => startWebKit(profile, '--private', url),
+    storing: (url, profile) => startWebKit(profile, `--features=${FEATURES.map((name) => `+${name}`)}`, url),
+    lacks: /^worker of an older WebKit: /,
   },
 ]
+
+function startWebKit(profile, ...args) {
+  const env = { ...process.env, HOME: profile, WEBKIT_DISABLE_COMPOSITING_MODE: '1' }
+  return start(xvfb, ['-a', MINI_BROWSER, ...args], { env })
+}
 
 const TYPES = {
   '.html': 'text/html; charset=utf-8',

@@ -1,6 +1,6 @@
 // The runtimes that are no browsers: Node, Deno, Bun, workerd and edge-runtime, all but the running Node from npm.
 
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { delay, run, start } from './processes.mjs'
@@ -20,18 +20,29 @@ const edgeRuntime = present('edge-runtime/package.json')
 /** What installs them. */
 export const NPM = 'npm ci --prefix test/runtimes --ignore-scripts'
 
+/** What is wrong with files in a host that has a disk: saved by one process, loaded by another. */
+async function filesOnDisk(folder, command, options) {
+  mkdirSync(join(folder, 'files'), { recursive: true })
+  const place = mkdtempSync(join(folder, 'files/'))
+  const faults = []
+  for (const step of ['save', 'load']) faults.push(...JSON.parse(await command(step, place, options)))
+  return faults
+}
+
 /** Node prints the results of main.mjs in the project. */
 const node = (line, program) => ({
   name: `Node ${line}`,
   program,
   needs: NPM,
+  files: ({ app, folder }) => filesOnDisk(folder, (...args) => run(program, ['files-main.mjs', ...args], { cwd: app })),
   version: async () => (await run(program, ['--version'])).trim().slice(1),
   run: async ({ app }) => ({ '': JSON.parse(await run(program, ['main.mjs'], { cwd: app })) }),
 })
 
 /**
  * `program` is undefined where the runtime is not installed. `run(project)` resolves to the results by place: '' or how
- * the package came there; `consume(project)` to what the consumer for this runtime says.
+ * the package came there; after it, `files(project)` to what is wrong with v128/files; `consume(project)` to what the
+ * consumer for this runtime says.
  */
 export const hosts = [
   node(process.versions.node.split('.')[0], process.execPath),
@@ -49,12 +60,30 @@ export const hosts = [
       writeFileSync(join(folder, 'digest.mjs'), program.replace("from 'v128'", "from 'npm:v128'"))
       return { 'npm:': JSON.parse(await runDeno(project, join(folder, 'main.mjs'))) }
     },
+    async files(project) {
+      const folder = join(project.folder, 'deno-files')
+      mkdirSync(folder)
+      cpSync(join(project.app, 'files-main.mjs'), join(folder, 'files-main.mjs'))
+      const program = readFileSync(join(project.app, 'files.mjs'), 'utf8')
+      writeFileSync(join(folder, 'files.mjs'), program.replace(/from 'v128/g, "from 'npm:v128"))
+      // May use the folder and nothing else; then, anything.
+      const least = (step, place) =>
+        runDeno(
+          project,
+          join(folder, 'files-main.mjs'),
+          [step, place],
+          [`--allow-read=${place}`, `--allow-write=${place}`],
+        )
+      const all = (step, place) => runDeno(project, join(folder, 'files-main.mjs'), [step, place], ['--allow-all'])
+      return [...(await filesOnDisk(project.folder, least)), ...(await filesOnDisk(project.folder, all))]
+    },
     consume: (project) => runDeno(project, join(project.folder, 'deno/main.ts')),
   },
   {
     name: 'Bun',
     program: bun,
     needs: NPM,
+    files: ({ app, folder }) => filesOnDisk(folder, (...args) => run(bun, ['files-main.mjs', ...args], { cwd: app })),
     version: async () => (await run(bun, ['--version'])).trim(),
     run: async ({ app }) => ({ '': JSON.parse(await run(bun, ['main.mjs'], { cwd: app })) }),
   },
@@ -77,6 +106,7 @@ export const hosts = [
         'default entry': fallback,
       }
     },
+    files: async ({ folder }) => refusals(JSON.parse(await askWorkerd(join(folder, 'workerd-bundle'), '/files'))),
     async consume({ folder }) {
       const worker = join(folder, 'worker')
       const { build } = JSON.parse(readFileSync(join(worker, 'package.json'), 'utf8')).scripts
@@ -98,18 +128,30 @@ export const hosts = [
       }
       const results = {}
       for (const [place, script] of Object.entries(scripts)) {
-        const file = join(folder, 'edge.js')
+        const file = join(folder, `edge ${place}.js`)
         writeFileSync(file, script)
-        const args = [join(here, 'edge-host.mjs'), file, join(app, 'node_modules/v128/dist')]
-        results[place] = JSON.parse(await run(process.execPath, args))
+        results[place] = JSON.parse(await askEdge(app, file, '/'))
       }
       return results
+    },
+    async files({ app, folder }) {
+      const ask = async (place) => JSON.parse(await askEdge(app, join(folder, `edge ${place}.js`), '/files'))
+      return [...refusals(await ask('default entry')), ...refusals(await ask('export condition'))]
     },
   },
 ]
 
-/** Without a permission, and with a cache and a registry of its own. */
-async function runDeno(project, file) {
+const askEdge = (app, file, path) =>
+  run(process.execPath, [join(here, 'edge-host.mjs'), file, join(app, 'node_modules/v128/dist'), path])
+
+/** What is wrong with what saveFile and loadFile say in a host that has no files. */
+export function refusals(texts) {
+  const right = /^(save|load)File: "a": (this host has no files|there are no files here: .*); /
+  return texts.length === 2 ? texts.filter((text) => !right.test(text)) : [`says ${texts.length} times`]
+}
+
+/** Without a permission that is not among `flags`, and with a cache and a registry of its own. */
+async function runDeno(project, file, args = [], flags = []) {
   const registry = await createRegistry(project)
   const env = {
     ...process.env,
@@ -118,7 +160,7 @@ async function runDeno(project, file) {
     NPM_CONFIG_REGISTRY: registry.url,
   }
   try {
-    return await run(deno, ['run', file], { env })
+    return await run(deno, ['run', ...flags, file, ...args], { env })
   } finally {
     registry.close()
   }

@@ -69,16 +69,17 @@ export async function createSite({ app, folder, name }, skip) {
   // Browsers resolve no bare names, and workers no import maps.
   const plain = join(site, 'unbundled')
   mkdirSync(plain)
-  const pages = ['page', 'frames', 'example'].flatMap((page) => [`${page}.html`, `${page}.mjs`])
-  for (const file of [...pages, 'page-worker.mjs', 'digest.mjs', 'mnist.mjs']) {
+  const pages = ['page', 'frames', 'example', 'files-page'].flatMap((page) => [`${page}.html`, `${page}.mjs`])
+  for (const file of [...pages, 'page-worker.mjs', 'files-worker.mjs', 'digest.mjs', 'files.mjs', 'mnist.mjs']) {
     const text = readFileSync(join(app, file), 'utf8')
-    writeFileSync(join(plain, file), text.replace("from 'v128'", `from '/${name}/dist/index.js'`))
+    const files = text.replace("from 'v128/files'", `from '/${name}/dist/files.browser.js'`)
+    writeFileSync(join(plain, file), files.replace("from 'v128'", `from '/${name}/dist/index.js'`))
   }
   cpSync(plain, join(site, 'csp'), { recursive: true })
 
   const { build: esbuild } = await import('esbuild')
   await esbuild({
-    entryPoints: ['page.mjs', 'page-worker.mjs'].map((file) => join(app, file)),
+    entryPoints: ['page', 'page-worker', 'files-page', 'files-worker'].map((file) => join(app, `${file}.mjs`)),
     outdir: join(site, 'esbuild'),
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -87,7 +88,7 @@ export async function createSite({ app, folder, name }, skip) {
     format: 'esm',
     logLevel: 'warning',
   })
-  cpSync(join(app, 'page.html'), join(site, 'esbuild/page.html'))
+  for (const page of ['page.html', 'files-page.html']) cpSync(join(app, page), join(site, 'esbuild', page))
 
   try {
     await webpack({ entry: join(app, 'page.mjs'), output: { path: join(site, 'webpack'), filename: 'page.mjs' } })

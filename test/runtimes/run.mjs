@@ -14,7 +14,7 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { browsers, visit } from './browsers.mjs'
-import { NPM, hosts } from './hosts.mjs'
+import { NPM, hosts, refusals } from './hosts.mjs'
 import { run } from './processes.mjs'
 import { createProject, createSite, isMissing, lintPackage } from './project.mjs'
 
@@ -125,6 +125,14 @@ function checkFrames(browser, { idle, ...runs }) {
   }
 }
 
+/** What is wrong with v128/files; what a browser is known to lack is printed. */
+function checkFiles(runtime, faults, lacks) {
+  const known = faults.filter((fault) => lacks?.test(fault))
+  for (const fault of known) console.log(`${runtime}, v128/files lacks: ${fault}`)
+  for (const fault of faults) if (!known.includes(fault)) fail(`${runtime}, v128/files: ${fault}`)
+  console.log(`${runtime}, v128/files: ${faults.length - known.length} faults`)
+}
+
 for (const host of hosts.filter(wanted)) {
   if (!host.program) {
     skip(host.name, host.needs)
@@ -135,10 +143,24 @@ for (const host of hosts.filter(wanted)) {
     for (const [where, results] of Object.entries(await host.run(project))) {
       record(host.name, version, where, results, host.name === 'workerd' && where === 'default entry')
     }
+    checkFiles(host.name, await host.files(project))
     if (host.consume) consumed(host.name === 'Deno' ? 'deno' : 'worker', host.name, await host.consume(project))
   } catch (error) {
     fail(`${host.name}: ${error.message}`)
   }
+}
+
+/** Files of pages: saved, and there when the page is loaded again. */
+async function checkStorage(browser) {
+  const storing = browser.storing ? { ...browser, start: browser.storing } : browser
+  for (const folder of ['unbundled', 'esbuild']) {
+    const pages = ['save', 'load'].map((step) => `/${folder}/files-page.html?${step}`)
+    const faults = (await visit(storing, site, pages, project.folder)).flatMap((text) => JSON.parse(text))
+    checkFiles(`${browser.name}, ${folder}`, faults, browser.lacks)
+  }
+  if (!browser.storing) return
+  const [texts] = await visit(browser, site, ['/unbundled/files-page.html?refuse'], project.folder)
+  checkFiles(`${browser.name}, as it is`, refusals(JSON.parse(texts)))
 }
 
 const present = browsers.filter(wanted).filter((browser) => browser.program || skip(browser.name, browser.needs))
@@ -159,6 +181,7 @@ for (const browser of present) {
     consumed('page', browser.name, consumer)
     checkExample(browser.name, JSON.parse(example))
     checkFrames(browser.name, JSON.parse(frames))
+    await checkStorage(browser)
   } catch (error) {
     fail(`${browser.name}: ${error.message}`)
   }

@@ -1,11 +1,13 @@
 // workerd: the modules come by the export condition of v128.
 import { trainAll } from './digest.mjs'
+import { refuse } from './files.mjs'
 
 /** The clock of workerd goes on at input and output only. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 1))
 
 export default {
-  async fetch() {
+  async fetch({ url }) {
+    if (url.endsWith('/files')) return Response.json(await refuse())
     return Response.json(await trainAll({ settle }))
   },
 }
