@@ -126,16 +126,16 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
   [
     'a layer not called',
     () => plan(relu, [4]),
-    /^createModel: network is not a layer, but a function; call it: relu\(\)$/,
+    /^createModel: network is not a layer, but function; call it: relu\(\)$/,
   ],
   ['a number in sequential', () => sequential(dense(3), 7), /^sequential: 1 is not a layer, but number/],
   [
     'a function in sequential',
     () => sequential(dense(3), relu),
-    /^sequential: 1 is not a layer, but a function; call it: relu\(\)$/,
+    /^sequential: 1 is not a layer, but function; call it: relu\(\)$/,
   ],
-  ['a function alone in sequential', () => sequential(relu), /got a function; call it: relu\(\)$/],
-  ['a function without a name', () => sequential(dense(3), [() => 1][0]), /but a function; call it: \(\)$/],
+  ['a function alone in sequential', () => sequential(relu), /got function; call it: relu\(\)$/],
+  ['a function without a name', () => sequential(dense(3), [() => 1][0]), /but function; call it: \(\)$/],
   [
     'a hole in sequential',
     () => sequential(Object.assign([dense(4)], { 2: dense(3) })),

@@ -156,7 +156,7 @@ describe('readLabels', () => {
       [[0, -1n], /row 1 is -1n/],
       [[0, 2n ** 64n], /row 1 is 18446744073709551616n/],
       [Float64Array.of(0, NaN), /row 1 is NaN/],
-      [[0], /^y: 1 labels for 2 rows of x/],
+      [[0], /^y: 1 label for 2 rows of x/],
       [7, /^y: want labels, got 7/],
       [null, /^y: want labels, got null/],
     ]

@@ -65,17 +65,17 @@ test.each<[string, () => unknown, RegExp]>([
   [
     'a label out of range',
     async () => (await classifier()).evaluate({ x: x.subarray(0, 4), y: [3] }),
-    /^y: the label of row 0 is 3; want a class number, for 3 scores an integer from 0 to 2$/,
+    /^y: the label of row 0 is 3; want an integer from 0 to 2, a class of the 3 scores$/,
   ],
   [
     'a label of text',
     async () => (await classifier()).evaluate({ x: x.subarray(0, 4), y: ['cat'] as never }),
-    /^y: the label of row 0 is "cat"; want a class number/,
+    /^y: the label of row 0 is "cat"; want an integer from 0 to/,
   ],
   [
     'text in x',
     async () => (await classifier()).predict([1, 2, 3, '1.5'] as never),
-    /^x: row 0 holds "1\.5"; want numbers$/,
+    /^x: row 0 holds "1\.5"; remove or repair that row: want numbers$/,
   ],
   ['NaN in x', async () => (await classifier()).predict([1, 2, 3, NaN]), /holds NaN; remove or repair that row$/],
   [
@@ -91,7 +91,7 @@ test.each<[string, () => unknown, RegExp]>([
   [
     'xs and ys',
     async () => (await classifier()).fit({ xs: x, ys: labels } as never),
-    /^fit: data must be an object \{ x, y \} of arrays, got one with xs, ys$/,
+    /^fit: data must be an object \{ x, y \} of arrays, got \{ xs, ys \}$/,
   ],
   [
     'a curve without an end',
@@ -137,12 +137,12 @@ test.each<[string, () => unknown, RegExp]>([
       const file = encodeSafetensors({ 'net.weight': { shape: [1], data: new Float64Array(1) } })
       ;(await classifier()).load(file, { strict: false })
     },
-    /^weights: nothing in the file has a name and a shape of this model: it has net\.weight, here are weight, bias$/,
+    /^weights: nothing in the file \(net\.weight, \.\.\.\) has a name and a shape of this model, which has weight, bias$/,
   ],
   [
     'load of nothing',
     async () => (await classifier()).load(encodeSafetensors({}), { strict: false }),
-    /of this model: it is empty, here are weight, bias$/,
+    /nothing in the file \(it is empty\) has a name and a shape of this model, which has weight, bias$/,
   ],
   [
     'an input larger than kernels',

@@ -61,7 +61,7 @@ export function readData<D extends Data>(where: string, data: D, name = 'data', 
     const { x, y } = (isObject(data) ? data : {}) as Partial<Data>
     if (!isArrayLike(x) || !isArrayLike(y)) {
       const keys = isPlain(data) ? Object.keys(data) : []
-      const got = keys.length ? `one with ${few(keys)}` : show(data)
+      const got = keys.length ? `{ ${few(keys)} }` : show(data)
       throw new DataError(`${where}: ${name} must be an object { x, y } of arrays, got ${got}`)
     }
     const known = ['x', 'y', ...more, ...DESCRIPTIONS]
@@ -182,7 +182,7 @@ function checkEach(
           ? "too large for float32; scale the data, or take dtype: 'float64'"
           : typeof value === 'number'
             ? 'remove or repair that row'
-            : 'want numbers'
+            : 'remove or repair that row: want numbers'
       throw new DataError(`${name}: row ${Math.floor(i / size)} holds ${show(value)}; ${cure}`)
     }
     if (copy) copy[i] = value
@@ -278,6 +278,6 @@ export function checkLabel(labels: ArrayLike<number | bigint>, row: number, clas
   const label = typeof given === 'bigint' ? Number(given) : given
   if (Number.isInteger(label) && label >= 0 && label < classes) return label
   throw new DataError(
-    `${name}: the label of row ${row} is ${show(given)}; want a class number, for ${count(classes, 'score')} an integer from 0 to ${classes - 1}`,
+    `${name}: the label of row ${row} is ${show(given)}; want an integer from 0 to ${classes - 1}, a class of the ${count(classes, 'score')}`,
   )
 }

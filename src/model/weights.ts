@@ -48,10 +48,10 @@ export function loadWeights(
   const unexpected = [...tensors.keys()].filter(
     (name) => !Object.hasOwn(own, name) && !/(^|\.)num_batches_tracked$/.test(name),
   )
-  const found = tensors.size ? `it has ${few([...tensors.keys()])}` : 'it is empty'
+  const found = tensors.size ? few([...tensors.keys()]) : 'none'
   if (strict) {
     for (const name of missing)
-      throw new FileError(`weights: the file has no ${quote(name)}; it is of another model: ${found}`)
+      throw new FileError(`weights: the file has no ${quote(name)}; it is of another model: it has ${found}`)
     for (const name of mismatched) {
       // A type that cannot be decoded is said by decode().
       tensors.get(name)!.decode()
@@ -63,7 +63,7 @@ export function loadWeights(
   const fitting = names.filter((name) => tensors.has(name) && fits(name))
   if (!fitting.length && names.length) {
     throw new FileError(
-      `weights: nothing in the file has a name and a shape of this model: ${found}, here are ${few(names)}`,
+      `weights: nothing in the file (${tensors.size ? `${few([...tensors.keys()].slice(0, 3))}, ...` : 'it is empty'}) has a name and a shape of this model, which has ${few(names)}`,
     )
   }
   // Nothing changes before all is known to fit.

@@ -38,7 +38,7 @@ export interface Optimizer {
   readonly uses?: readonly (keyof Kernels)[]
   /**
    * Whether it remembers squares of gradients. A gradient whose square overflows would stop it for ever without a word, so
-   * such a step is not taken. False unless given.
+   * such a step is not taken.
    */
   readonly squares?: boolean
   /** Step t = 1, 2, ... with the gradients dx. */

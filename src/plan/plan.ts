@@ -526,7 +526,7 @@ export function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'an array; sequential(...) makes one layer of several'
   if (typeof value !== 'function') return typeof value === 'object' ? show(value) : typeof value
   const name: unknown = value.name
-  return `a function; call it: ${typeof name === 'string' ? brief(name) : ''}()`
+  return `function; call it: ${typeof name === 'string' ? brief(name) : ''}()`
 }
 
 function isSize(value: unknown): boolean {

@@ -12,7 +12,10 @@ import type { Predictor } from './ensembles'
 
 /** A state of a model's weights that was put aside. */
 export interface Weights extends Predictor {
-  /** As Model.predict and Model.evaluate, with these weights instead of the model's own, which come back after it. */
+  /**
+   * As Model.predict, with these weights instead of the model's own, which come back after it; `probabilities`, false
+   * unless given, through softmax or the sigmoid.
+   */
   predict(x: Numbers, options?: { probabilities?: boolean }): Tensor
   /**
    * As Model.evaluate, with these weights. Not of batches that come with time: meanwhile others would meet a model with

@@ -125,7 +125,7 @@ export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
     epochs,
     steps,
     batch,
-    shuffle: flag('fit', 'shuffle', options.shuffle === undefined ? true : (options.shuffle ?? false)),
+    shuffle: flag('fit', 'shuffle', options.shuffle ?? true) && options.shuffle !== null,
     dropLast: flag('fit', 'dropLast', options.dropLast ?? false),
     validation,
     transform: checkTransform('fit', options.transform),
