@@ -225,7 +225,7 @@ describe('batches one by one', () => {
     ['a label that is none', bad(1, { x: [1, 2], y: [3] }), /^batch 1 of epoch 0: y: the label of row 0 is 3/],
     ['a NaN', bad(0, { x: [1, NaN], y: [0] }), /^batch 0 of epoch 0: x: row 0 holds NaN/],
     ['half a row', bad(0, { x: [1], y: [0] }), /^batch 0 of epoch 0: x: want rows of 2 numbers/],
-    ['labels missing', bad(0, { x: [1, 2, 3, 4], y: [0] }), /^batch 0 of epoch 0: y: 1 labels for 2 rows/],
+    ['labels missing', bad(0, { x: [1, 2, 3, 4], y: [0] }), /^batch 0 of epoch 0: y: 1 label for 2 rows/],
     ['too many rows', batches(data, 9), /^fit: batch 0 of epoch 0: 9 rows, but .* at most 8; .*batch: 9/],
     ['nothing', [], /^fit: data gave no batch in epoch 0/],
     ['a function that gives none', () => 5, /^fit: the function must give an iterable of batches .* got 5/],
