@@ -8,7 +8,6 @@ import {
   type Layer,
   type Loss,
   type Model,
-  type ModelOptions,
   type Optimizer,
   PlanError,
   adam,
@@ -42,7 +41,7 @@ import {
   warmup,
   zeros,
 } from '../src/entries/index'
-import { bits, randomData } from './models'
+import { bits, classifier, learnable } from './models'
 
 // ---- data ----
 
@@ -484,22 +483,9 @@ describe('says nothing bad of what is healthy:', () => {
 // ---- the rest ----
 
 describe('babysit', () => {
-  const make = (network: Layer, options: Partial<ModelOptions> = {}) =>
-    createModel(network, {
-      input: [4],
-      batch: 16,
-      loss: softmaxCrossEntropy(),
-      optimizer: adam({ learningRate: 0.01 }),
-      seed: 1,
-      ...options,
-    }) as Promise<Model>
-  /** Labels that follow from the data. */
-  const { x } = randomData(64, 4, 3)
-  const y = Int32Array.from({ length: 64 }, (_, i) => {
-    const row = x.subarray(4 * i, 4 * i + 3)
-    return row.indexOf(Math.max(...row))
-  })
-  const data: Data = { x, y }
+  const make = (...told: Parameters<typeof classifier>) => classifier(...told) as Promise<Model>
+  const data = learnable(64)
+  const { x, y } = data
   const healthy = () => sequential(dense(32), batchNorm(), relu(), dropout({ keep: 0.8 }), dense(3))
 
   test.each(['float64', 'float32'] as const)('reports in a fixed order, in %s', async (dtype) => {

@@ -1,5 +1,13 @@
 // What tests of models share.
-import { type Model, createRandom } from '../src/entries/index'
+import {
+  type Layer,
+  type Model,
+  type ModelOptions,
+  adam,
+  createModel,
+  createRandom,
+  softmaxCrossEntropy,
+} from '../src/entries/index'
 import { coreOf } from '../src/model/model'
 import { viewOf } from '../src/training/core'
 import { runBackward, runForward } from '../src/training/step'
@@ -11,6 +19,28 @@ export function randomData(n: number, size: number, classes: number, seed = 5) {
     x: Float64Array.from({ length: n * size }, () => random.normal()),
     y: Int32Array.from({ length: n }, () => random.integer(classes)),
   }
+}
+
+/** n random rows, and labels that follow from them: which of the first values of a row is the largest. */
+export function learnable(n: number, size = 4, classes = 3) {
+  const { x } = randomData(n, size, classes)
+  const y = Int32Array.from({ length: n }, (_, i) => {
+    const row = x.subarray(size * i, size * i + classes)
+    return row.indexOf(Math.max(...row))
+  })
+  return { x, y }
+}
+
+/** A model of rows of 4 values that classifies, unless told otherwise. */
+export function classifier(network: Layer, options: Partial<ModelOptions> = {}) {
+  return createModel(network, {
+    input: [4],
+    batch: 16,
+    loss: softmaxCrossEntropy(),
+    optimizer: adam({ learningRate: 0.01 }),
+    seed: 1,
+    ...options,
+  })
 }
 
 /** All bits of a model, by name. */

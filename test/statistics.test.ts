@@ -1,17 +1,12 @@
 // activationStatistics: right numbers, and the model left as it was.
 import { describe, expect, test } from 'vitest'
 import {
-  type Data,
-  type Layer,
   type Model,
-  type ModelOptions,
   activationStatistics,
-  adam,
   batchNorm,
   concat,
   constant,
   conv2d,
-  createModel,
   dense,
   flatten,
   freeze,
@@ -20,30 +15,9 @@ import {
   residual,
   sequential,
   sigmoid,
-  softmaxCrossEntropy,
   tanh,
 } from '../src/entries/index'
-import { randomData } from './models'
-
-const make = (network: Layer, options: Partial<ModelOptions> = {}) =>
-  createModel(network, {
-    input: [4],
-    batch: 16,
-    loss: softmaxCrossEntropy(),
-    optimizer: adam({ learningRate: 0.01 }),
-    seed: 1,
-    ...options,
-  })
-
-/** Labels that follow from the data. */
-function learnable(rows: number, size = 4, classes = 3): Data {
-  const { x } = randomData(rows, size, classes)
-  const y = Int32Array.from({ length: rows }, (_, i) => {
-    const row = x.subarray(size * i, size * i + classes)
-    return row.indexOf(Math.max(...row))
-  })
-  return { x, y }
-}
+import { learnable, classifier as make, randomData } from './models'
 
 const momentsOf = (values: ArrayLike<number>) => {
   const all = Array.from(values)
