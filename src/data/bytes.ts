@@ -21,8 +21,8 @@ export function viewBytes(where: string, value: Bytes): Uint8Array {
   throw new FileError(`${where}: want the bytes of the file, a Uint8Array, got ${show(value)}`)
 }
 
-/** Whether a value is an ArrayBuffer: one alone has its byteLength. */
-function isBuffer(value: unknown): value is ArrayBuffer {
+/** Whether a value is an ArrayBuffer, of whichever realm: one alone has its byteLength. */
+export function isBuffer(value: unknown): value is ArrayBuffer {
   try {
     Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!.get!.call(value)
     return true

@@ -3,6 +3,7 @@
 // https://github.com/huggingface/safetensors#format
 
 import { allocate } from '../data/batches'
+import { isBuffer } from '../data/bytes'
 import { DataError, FileError, checkArguments, few, isPlain, quote, readSafely, show } from '../errors'
 import { type Tensor, product } from '../tensor'
 
@@ -162,16 +163,6 @@ export function readSafetensors(file: Uint8Array | ArrayBuffer): Map<string, Sto
   }
   if (last !== available) throw new FileError(`weights: ${available - last} bytes after the last tensor`)
   return tensors
-}
-
-/** Whether it is an ArrayBuffer, of whichever realm: only of one can its size be asked. */
-function isBuffer(value: unknown): value is ArrayBuffer {
-  try {
-    Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!.get!.call(value)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function bytesOf(file: unknown): Uint8Array {
