@@ -13,7 +13,7 @@ import type { Parameter, Place, Value, Variable } from '../plan/value'
 import { createRandom } from '../random'
 import type { DType, Tensor } from '../tensor'
 import { type Core, createPass, viewOf } from '../training/core'
-import { resetSchedule } from '../training/step'
+import { resetSchedule } from '../training/rate'
 import { type Blueprint, type ModelOptions, checkTotal, planModel } from './options'
 import { type Model, modelOf } from './model'
 

@@ -2,7 +2,6 @@
 
 import type { Data, Labels, Numbers } from '../data/batches'
 import { DataError, PlanError, checkArguments, checkNoPromise, integer, note, show } from '../errors'
-import { rateOf as checkRate } from '../optimizers/optimizer'
 import type { Regions } from '../plan/layout'
 import type { Loss } from '../plan/plan'
 import type { Value } from '../plan/value'
@@ -25,7 +24,8 @@ import { fit } from '../training/fit'
 import type { History } from '../training/history'
 import type { FitOptions } from '../training/options'
 import { backPropagate, forward, predict } from '../training/pass'
-import { observe, resetSchedule, runPass, settle, takeStep } from '../training/step'
+import { observe, setRate } from '../training/rate'
+import { runPass, settle, takeStep } from '../training/step'
 import type { Ability } from './abilities'
 import type { Blueprint } from './options'
 import { summarise } from './describe'
@@ -136,11 +136,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    *     slider.oninput = () => { model.learningRate = Number(slider.value) }
    */
   set learningRate(rate: number | Schedule) {
-    const core = open('learningRate', this.#core)
-    needOptimizer('learningRate', core)
-    core.rate = checkRate('model', { learningRate: rate })
-    if (typeof rate === 'number') core.lastRate = rate
-    resetSchedule(core)
+    setRate(open('learningRate', this.#core), rate)
   }
 
   /**
@@ -193,9 +189,9 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   /**
    * Applies l2, l1, clipValue, clipNorm, the optimizer and maxNorm, then zeroes `gradients` for the next backward pass.
    * With `evaluate` it first calls that to fill them: a function that runs forward and backward passes, or writes
-   * `gradients` (zero when it is called) itself, and returns the loss. Returns that loss, with l2 and l1; should it not
-   * be finite, or a gradient, no step is taken; without `evaluate`, bad gradients are a DataError. Some optimizers, such as lbfgs, look at the loss from several places: they call
-   * `evaluate` once for each, and cannot do without.
+   * `gradients` (zero when it is called) itself, and returns the loss. Returns that, with l2 and l1. Where it or a
+   * gradient is not finite, no step is taken; without `evaluate`, that is a DataError. Some optimizers, such as lbfgs,
+   * look at the loss from several places: they call `evaluate` for each, and cannot do without.
    *
    *     model.step(() => {
    *       const dy = Float64Array.from(model.forward(x).data, (y, i) => y - target[i])

@@ -166,6 +166,11 @@ export function runCall(e: Executable, prepared: Prepared): void {
   apply(e, prepared)
 }
 
+/** Runs calls, one after the other. */
+export function runAll(e: Executable, calls: readonly Prepared[]): void {
+  for (let i = 0; i < calls.length; i++) runCall(e, calls[i])
+}
+
 /** Runs one call; a function of TypeScript so that whoever asks can see that it runs. */
 function apply(e: Executable, { call, run, args }: Prepared): unknown {
   if (typeof call.kernel === 'string') return Reflect.apply(run, undefined, args)

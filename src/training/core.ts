@@ -235,6 +235,31 @@ export function needFree(where: string, { run }: Core): void {
   )
 }
 
+/**
+ * Calls a function of the user's, within which the model can do nothing else; `what` says in errors what that is. Makes no
+ * closure: it is called in each step.
+ */
+export function within<A, B, C, T>(
+  where: string,
+  core: Core,
+  what: string,
+  call: (a: A, b: B, c: C) => T,
+  a: A,
+  b: B,
+  c: C,
+): T {
+  const { run } = core
+  const { inside } = run
+  run.inside = what
+  try {
+    return call(a, b, c)
+  } finally {
+    run.inside = inside
+    // Should it have closed the model, whatever it threw was on memory that is gone.
+    needOpen(where, core)
+  }
+}
+
 export function needTraining(where: string, core: Core): void {
   if (core.inference) {
     throw new PlanError(`${where}: the model was created with inference: true; create it without, to train`)

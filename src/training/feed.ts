@@ -15,7 +15,7 @@ import {
 } from '../data/batches'
 import { DataError, PlanError, callable, checkNoPromise, isObject, isPromise, readSafely, show } from '../errors'
 import type { Tensor } from '../tensor'
-import { type Core, needOpen } from './core'
+import { type Core, within } from './core'
 import { settle } from './step'
 
 /** Batches { x, y } of any size up to that of the model; a function is called for each epoch. */
@@ -106,17 +106,8 @@ export function loadBatch(
 /** Lets a function of the user's change the n loaded rows, within which the model can do nothing else. */
 export function transformBatch(where: string, core: Core, transform: Transform | undefined, n: number): void {
   if (!transform) return
-  const { run, counters, tensors } = core
-  const { inside } = run
-  run.inside = `the transform of ${where}`
-  let result: unknown
-  try {
-    result = transform(tensors.input, n, counters.passes)
-  } finally {
-    run.inside = inside
-    // Should it have closed the model, whatever it threw was on memory that is gone.
-    needOpen(where, core)
-  }
+  const { counters, tensors } = core
+  const result: unknown = within(where, core, `the transform of ${where}`, transform, tensors.input, n, counters.passes)
   if (!isPromise(result)) return
   // Nobody waits for it, so nobody would see it fail.
   result.then(undefined, () => {})

@@ -7,7 +7,8 @@ import type { Program } from '../plan/program'
 import { type Value, placeOf } from '../plan/value'
 import type { Tensor } from '../tensor'
 import { type Core, needLoss, viewOf } from './core'
-import { beginForward, rateAt } from './step'
+import { rateAt } from './rate'
+import { beginForward } from './step'
 
 /** Shown of an output of a layer: its values, or the gradient of the loss by them; a live view of the n examples. */
 export type See = (output: Output, what: 'activations' | 'gradients', values: Tensor['data']) => void

@@ -4,9 +4,10 @@
 import { DataError, PlanError, callable, note, show } from '../errors'
 import { countRight, countRightSides } from '../metrics'
 import type { Optimizer } from '../optimizers/optimizer'
-import { beginPass, runCall, runLoss, wantInput, weigh } from '../plan/run'
+import { beginPass, runAll, runCall, runLoss, wantInput, weigh } from '../plan/run'
 import { type Core, type Objective, type Pass, needFree, needNoStep, needOpen } from './core'
 import { MOST_TO_SQUARE, badGradient, largeGradient } from './gradients'
+import { rateOf } from './rate'
 import { restoreState, takeState } from './state'
 
 // ---- a pass, call by call ----
@@ -169,7 +170,7 @@ export function runForward(core: Core, n: number, training: boolean): void {
   if (training) core.counters.passes++
   beginForward(core, n, training)
   const { run } = core
-  for (let i = 0; i < run.forward.length; i++) runCall(run, run.forward[i])
+  runAll(run, run.forward)
 }
 
 /** Back-propagates the gradient of the output; with `toInput` as far as the input. Adds to the gradients of parameters. */
@@ -177,7 +178,7 @@ export function runBackward(core: Core, toInput: boolean): void {
   const { run } = core
   wantInput(run, toInput)
   try {
-    for (let i = 0; i < run.backward.length; i++) runCall(run, run.backward[i])
+    runAll(run, run.backward)
   } finally {
     wantInput(run, false)
   }
@@ -190,7 +191,7 @@ export function lossOfLoaded(core: Core, n: number, gradient: boolean, toInput =
   wantInput(run, toInput)
   try {
     const value = runLoss(run, weigh(run), gradient) + decayLoss(core)
-    for (let i = 0; gradient && i < run.backward.length; i++) runCall(run, run.backward[i])
+    if (gradient) runAll(run, run.backward)
     return value
   } finally {
     wantInput(run, false)
@@ -375,49 +376,4 @@ function endStep(core: Core, rate: number): void {
   core.clock.step++
   core.lastRate = rate
   core.allGradients.fill(0)
-}
-
-/** The learning rate of the next step. */
-export function rateOf(core: Core): number {
-  return rateAt(core, core.clock)
-}
-
-/** The learning rate at some time. Throws a PlanError where a schedule gives none. */
-export function rateAt(core: Core, clock: Core['clock']): number {
-  const { rate, scheduleState, run } = core
-  if (typeof rate === 'number') return rate
-  const { inside } = run
-  run.inside = 'asking the schedule of its learning rate'
-  let value: number
-  try {
-    value =
-      rate.per === 'step'
-        ? rate(clock.step, clock.steps, scheduleState)
-        : rate(clock.epoch, clock.epochs, scheduleState)
-  } finally {
-    run.inside = inside
-    needOpen('learningRate', core)
-  }
-  if (value >= 0 && value < Infinity) return value
-  throw new PlanError(`learningRate: the schedule gives ${show(value)} at step ${clock.step} of epoch ${clock.epoch}`)
-}
-
-/** Begins what a schedule remembers of a run. */
-export function resetSchedule(core: Core): void {
-  const { rate } = core
-  core.scheduleState = Float64Array.from(typeof rate === 'function' ? (rate.initialState ?? []) : [])
-}
-
-/** Shows the loss of an epoch that has ended to a schedule that watches it. */
-export function observe(core: Core, loss: number): void {
-  const { rate, clock, scheduleState, run } = core
-  if (typeof rate !== 'function') return
-  const { inside } = run
-  run.inside = 'showing its schedule the loss'
-  try {
-    rate.observe?.(clock.epoch, loss, scheduleState)
-  } finally {
-    run.inside = inside
-    needOpen('observe', core)
-  }
 }

@@ -1,0 +1,53 @@
+// The learning rate, as a schedule has it.
+
+import { PlanError, show } from '../errors'
+import { rateOf as checkRate } from '../optimizers/optimizer'
+import type { Schedule } from '../schedules'
+import { type Core, needOptimizer, within } from './core'
+
+/** The learning rate of the next step. */
+export function rateOf(core: Core): number {
+  return rateAt(core, core.clock)
+}
+
+/** The learning rate at some time. Throws a PlanError where a schedule gives none. */
+export function rateAt(core: Core, clock: Core['clock']): number {
+  const { rate, scheduleState } = core
+  if (typeof rate === 'number') return rate
+  const isStep = rate.per === 'step'
+  const time = isStep ? clock.step : clock.epoch
+  const length = isStep ? clock.steps : clock.epochs
+  const value = within(
+    'learningRate',
+    core,
+    'asking the schedule of its learning rate',
+    rate,
+    time,
+    length,
+    scheduleState,
+  )
+  if (value >= 0 && value < Infinity) return value
+  throw new PlanError(`learningRate: the schedule gives ${show(value)} at step ${clock.step} of epoch ${clock.epoch}`)
+}
+
+/** See Model.learningRate. */
+export function setRate(core: Core, rate: number | Schedule): void {
+  needOptimizer('learningRate', core)
+  core.rate = checkRate('model', { learningRate: rate })
+  if (typeof rate === 'number') core.lastRate = rate
+  resetSchedule(core)
+}
+
+/** Begins what a schedule remembers of a run. */
+export function resetSchedule(core: Core): void {
+  const { rate } = core
+  core.scheduleState = Float64Array.from(typeof rate === 'function' ? (rate.initialState ?? []) : [])
+}
+
+/** Shows the loss of an epoch that has ended to a schedule that watches it. */
+export function observe(core: Core, loss: number): void {
+  const { rate, clock, scheduleState } = core
+  if (typeof rate !== 'function' || !rate.observe) return
+  const see = (...seen: Parameters<typeof rate.observe>) => rate.observe!(...seen)
+  within('observe', core, 'showing its schedule the loss', see, clock.epoch, loss, scheduleState)
+}
