@@ -1,7 +1,8 @@
 // What layers made of layers share: the names of their children, and several readers of one value.
 
 import { PlanError, brief, checkNoPromise, hasMembers, quote, readSafely, show } from '../errors'
-import { type Layer, type Plan, checkLayer, isLayer, kindOf } from '../plan/plan'
+import { checkLayer, isLayer, noLayer } from '../plan/checks'
+import type { Layer, Plan } from '../plan/plan'
 import type { Value } from '../plan/value'
 
 export type NamedLayer = readonly [name: string, layer: Layer]
@@ -18,7 +19,7 @@ export function namedLayers(where: string, args: readonly (Layer | Readonly<Reco
     const named: unknown = args.length === 1 && !isLayer(args[0]) ? args[0] : args
     checkNoPromise(where, '0', named)
     if (!Array.isArray(named) && !hasMembers(named)) {
-      throw new PlanError(`${where}: wants layers, or an object from name to layer, got ${kindOf(named)}`)
+      throw new PlanError(`${where}: wants layers, or an object from name to layer, got ${noLayer(named)}`)
     }
     // By places, for holes count as well.
     const entries = (

@@ -1,6 +1,7 @@
 import { checkArguments, checkOptions, few, given } from '../errors'
 import { times } from '../plan/calls'
-import { type Layer, checkLayer } from '../plan/plan'
+import { checkLayer } from '../plan/checks'
+import type { Layer } from '../plan/plan'
 import { checkName, planBranches } from './children'
 
 /**

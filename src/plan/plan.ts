@@ -7,14 +7,12 @@ import {
   PlanError,
   brief,
   callable,
-  checkNoPromise,
   checkOptions,
   endOf,
   few,
   finite,
   flag,
   integer,
-  isObject,
   numbers,
   quote,
   readSafely,
@@ -22,19 +20,10 @@ import {
 } from '../errors'
 import type { Initializer } from '../initializers'
 import { type DType, product } from '../tensor'
-import {
-  type Call,
-  type CallOptions,
-  type Count,
-  type Origin,
-  type Routine,
-  type Size,
-  TRAINING,
-  WEIGHT,
-  times,
-} from './calls'
+import { type Call, type CallOptions, type Origin, type Routine, type Size, TRAINING, times } from './calls'
 import type { Kernels } from '../kernels/index'
-import { Block, Buffer, Parameter, type ParameterOptions, type Part, type Place, Value, placeOf } from './value'
+import { checkLayer, isReference, isSize } from './checks'
+import { Block, Buffer, Parameter, type ParameterOptions, type Place, Value, placeOf } from './value'
 import { countOf } from './layout'
 import type { Recording } from './program'
 
@@ -281,7 +270,7 @@ export class Plan {
   /** Something saved with the model but not trained. */
   buffer(name: string, shape: readonly number[], initial: number | readonly number[]): Buffer {
     const known = this.#named(name, shape)
-    const [values] = [typeof initial === 'number' ? initial : this.#numbers(quote(name), initial)]
+    const values = typeof initial === 'number' ? initial : this.#numbers(quote(name), initial)
     const buffer = new Buffer(...known, values)
     if (typeof values !== 'number' && values.length !== 1 && values.length !== buffer.size) {
       throw this.error(`${quote(name)} begins with ${values.length} numbers, but holds ${buffer.size}`)
@@ -506,40 +495,6 @@ export class Plan {
     this.#names.add(path)
     return [path, shape, this.#sizeOf(shape) * this.bytes]
   }
-}
-
-/** Throws a PlanError unless `value` is a layer; `name` is what it is of `where`, or '' where there is but one. */
-export function checkLayer(where: string, name: string, value: unknown): void {
-  readSafely(where, name || 'the layer', () => {
-    checkNoPromise(where, name || 'the layer', value)
-    if (isLayer(value)) return
-    throw new PlanError(`${where}: ${name ? `${name} is not a layer, but` : 'wants a layer, got'} ${kindOf(value)}`)
-  })
-}
-
-export function isLayer(value: unknown): value is Layer {
-  return typeof (value as Layer | null | undefined)?.plan === 'function'
-}
-
-/** What is no layer, for an error. */
-export function kindOf(value: unknown): string {
-  if (Array.isArray(value)) return 'an array; sequential(...) makes one layer of several'
-  if (typeof value !== 'function') return typeof value === 'object' ? show(value) : typeof value
-  const name: unknown = value.name
-  return `function; call it: ${typeof name === 'string' ? brief(name) : ''}()`
-}
-
-function isSize(value: unknown): boolean {
-  if (value === TRAINING || value === WEIGHT || typeof value === 'number' || typeof value === 'function') return true
-  return typeof (value as Partial<Count> | null | undefined)?.perExample === 'number'
-}
-
-function isReference(value: unknown): boolean {
-  if (value === undefined || value instanceof Value) return true
-  if (!isObject(value)) return false
-  const { within, offset, bytes } = value as Partial<Part & Place>
-  if (within === undefined) return typeof bytes === 'number'
-  return typeof offset === 'number' && offset >= 0 && isReference(within) && !('within' in within)
 }
 
 function doesWrite({ writes }: Call, place: Place): boolean {

@@ -59,7 +59,10 @@ export function programOf(recording: Recording): Program {
   return { ...fuse(recording.forward, backward, recording.output), weight, loss, outputs, inputGradient, wanted }
 }
 
-/** Which blocks depend on something that is trained, which on the input, and whether one on the input alone by a frozen part. */
+/**
+ * Which blocks depend on something that is trained, which on the input, and whether one on the input alone by a frozen
+ * part.
+ */
 function dependencies({ forward, input }: Recording) {
   const trained = new Set<unknown>()
   const touched = new Set<unknown>([input.data])
