@@ -1,6 +1,6 @@
 // Batch normalisation (Ioffe & Szegedy, 2015) of x (n x c x hw), each channel over its m = n * hw values. Features, for
-// which hw is 1, are in batch-norm-features.ts. With `relu`, y = max(0, ...) in the same pass, and backward takes the sign
-// of y from x again.
+// which hw is 1, are in batch-norm-features.ts. With `relu`, y = max(0, ...) in the same pass, and backward takes the
+// sign of y from x again.
 
 import { SIZE } from './float'
 import { gradientRows, keepStatistics, moments, normalizeRows, sumGradients, takeRunning } from './norm'

@@ -228,8 +228,9 @@ const MEMBERS = 8
 const DEPTH = 2
 
 /**
- * A value for an error message: about `width` characters at most, at once, whatever it is. It looks at a few members only, and
- * calls nothing of the value's own: no getter, no toJSON, no toString. What JSON can write, and is short, is as JSON has it.
+ * A value for an error message: about `width` characters at most, 80 unless given, at once, whatever it is. It looks at a
+ * few members only, and calls nothing of the value's own: no getter, no toJSON, no toString. What JSON can write, and is
+ * short, is as JSON has it.
  */
 export function show(value: unknown, width = WIDTH): string {
   return write(value, width, 0)

@@ -7,8 +7,8 @@ import { createWasmEngine, entryOf } from './wasm'
 let warned = false
 
 /**
- * Memory of `bytes` bytes and the kernels over it: at least those with these `names`, and all unless given. 'auto' takes WebAssembly where it compiles and runs, else the
- * TypeScript twin, which gives the same bits, and says so once.
+ * Memory of `bytes` bytes and the kernels over it: at least those with these `names`, and all unless given. 'auto' takes
+ * WebAssembly where it compiles and runs, else the TypeScript twin, which gives the same bits, and says so once.
  */
 export async function createEngine(
   dtype: DType,

@@ -9,7 +9,10 @@ export interface ByteText {
   readonly text: string
 }
 
-/** Without what some kind of string would escape (" $ ' \ `), and without <, which begins a tag where a page holds the script. */
+/**
+ * Without what some kind of string would escape (" $ ' \ `), and without <, which begins a tag where a page holds the
+ * script.
+ */
 const ALPHABET = [...' !#%&()*+,-./0123456789:;=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_abcdefghijklmnopqrstuvwxyz{|}~']
 
 export function decode({ frequent, text }: ByteText): Uint8Array<ArrayBuffer> {

@@ -71,7 +71,9 @@ export interface ModelOptions<
    * with frozen layers: there that takes the memory of a network that is trained as a whole, so it must be asked for.
    */
   inputGradient?: boolean
-  /** Of convolutions: 'direct' never takes Winograd's, which is faster but less precise (see conv2d). 'auto' unless given. */
+  /**
+   * Of convolutions: 'direct' never takes Winograd's, which is faster but less precise (see conv2d). 'auto' unless given.
+   */
   algorithm?: 'auto' | 'direct'
 }
 
