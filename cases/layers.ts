@@ -2,7 +2,7 @@
 // gradient check, the comparison of the engines over whole training steps, and the names and shapes of parameters.
 // Each row of goldenLayers says which layer PyTorch's numbers in test/fixtures are of.
 
-import type { Layer } from '../src/plan/plan'
+import type { Layer } from '../src/plan/layer'
 import {
   avgPool2d,
   batchNorm,

@@ -2,7 +2,7 @@
 // engines over training steps, and the mean over a data set. Each row of goldenLosses says which loss PyTorch's numbers
 // in test/fixtures are of.
 
-import type { Loss } from '../src/plan/plan'
+import type { Loss } from '../src/plan/layer'
 import { binaryCrossEntropy, createRandom, hinge, meanSquaredError, softmaxCrossEntropy } from '../src/entries/index'
 
 export interface LossCase {

@@ -1,7 +1,7 @@
 import { PlanError, checkArguments, checkOptions, few, finite, given, note, numbers } from './errors'
 import { BINARY_SCRATCH, SOFTMAX_SCRATCH } from './kernels/blocking'
 import { N, WEIGHT, times } from './plan/calls'
-import type { Loss } from './plan/plan'
+import type { Loss } from './plan/layer'
 import type { Value } from './plan/value'
 
 /**

@@ -8,7 +8,7 @@ import { globalAvgPool2d } from '../layers/global-avg-pool2d'
 import { maxPool2d } from '../layers/max-pool2d'
 import { relu } from '../layers/relu'
 import { sequential } from '../layers/sequential'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { type KeepOptions, optionsOf } from './options'
 
 const conv = (filters: number, kernel: number, stride = 1) =>

@@ -7,7 +7,7 @@ import { globalAvgPool2d } from '../layers/global-avg-pool2d'
 import { relu } from '../layers/relu'
 import { residual } from '../layers/residual'
 import { sequential } from '../layers/sequential'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { type KeepOptions, type WidthOptions, optionsOf, widen } from './options'
 
 /** The convolution and its batch norm; depthwise with as many groups as filters. */

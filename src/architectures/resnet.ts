@@ -8,7 +8,7 @@ import { padChannels } from '../layers/pad-channels'
 import { relu } from '../layers/relu'
 import { residual } from '../layers/residual'
 import { sequential } from '../layers/sequential'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { type ClassesOptions, optionsOf } from './options'
 
 /** The layers of a block's body, for a stride. */

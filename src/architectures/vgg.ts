@@ -7,7 +7,7 @@ import { flatten } from '../layers/flatten'
 import { maxPool2d } from '../layers/max-pool2d'
 import { relu } from '../layers/relu'
 import { sequential } from '../layers/sequential'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { type KeepOptions, optionsOf } from './options'
 
 /** Of vgg11 and vgg16. */

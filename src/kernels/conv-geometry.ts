@@ -189,7 +189,7 @@ export function winogradSize(k: i32, oh: i32, ow: i32): i32 {
  *       64x1x28x28 to 32      5.1 / 6.1  9.9 / 11   7.4 / 9.5      2.6 / 3.4  6.4 / 6.0  3.9 / 5.0   (left direct)
  *
  * The error, relative to the largest value, is below 1e-13 in float64, and in float32 below 1e-5 for 3 x 3
- * and 2e-5 for 5 x 5 (test/convolution.test.ts).
+ * and 2e-5 for 5 x 5 (test/layers/convolution.test.ts).
  */
 export function usesWinograd(
   c: i32, f: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,

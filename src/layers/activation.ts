@@ -3,7 +3,7 @@
 import { EXP_SCRATCH } from '../kernels/blocking'
 import type { Kernels } from '../kernels/index'
 import { times } from '../plan/calls'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 
 /**
  * A layer that works value by value, of any shape, and whose backward pass needs nothing but y: `forward` is a kernel

@@ -1,5 +1,5 @@
 import { checkArguments, checkOptions, flag } from '../errors'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { POOL_OPTIONS, type PoolOptions, pool2d } from './pool2d'
 
 /**

@@ -2,7 +2,7 @@ import { checkArguments, checkOptions, epsilonOf, finite, oneOf } from '../error
 import { constant, zeros } from '../initializers'
 import { NORM_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { channelsOf } from './shapes'
 
 /**

@@ -2,7 +2,8 @@
 
 import { PlanError, brief, checkNoPromise, hasMembers, quote, readSafely, show } from '../errors'
 import { checkLayer, isLayer, noLayer } from '../plan/checks'
-import type { Layer, Plan } from '../plan/plan'
+import type { Plan } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import type { Value } from '../plan/value'
 
 export type NamedLayer = readonly [name: string, layer: Layer]

@@ -1,6 +1,6 @@
 import { PlanError, few } from '../errors'
 import { N } from '../plan/calls'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { configOf, namedLayers, planBranches } from './children'
 import { channelsOf } from './shapes'
 

@@ -2,7 +2,7 @@ import { MAX_SIZE, checkArguments, checkOptions, flag, integer, oneOf, pair } fr
 import type { Initializer } from '../initializers'
 import { convOutput, convScratch } from '../kernels/conv-geometry'
 import { N } from '../plan/calls'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { checkFit, imageShape, one, strideWithin, windowHint } from './shapes'
 import { checkInitializer, defaultInitializer, planBias } from './weights'
 

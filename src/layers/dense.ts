@@ -2,7 +2,7 @@ import { MAX_SIZE, checkArguments, checkOptions, few, flag, integer } from '../e
 import type { Initializer } from '../initializers'
 import { GEMM_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { checkInitializer, defaultInitializer, planBias } from './weights'
 
 /**

@@ -1,6 +1,6 @@
 import { PlanError, checkArguments, checkOptions, oneOf, show } from '../errors'
 import { times } from '../plan/calls'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { mix } from '../random'
 
 /**

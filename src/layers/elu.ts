@@ -1,5 +1,5 @@
 import { checkArguments, checkOptions, finite } from '../errors'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { activation } from './activation'
 
 /**

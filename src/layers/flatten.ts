@@ -1,5 +1,5 @@
 import { checkArguments } from '../errors'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 
 /** (N, ...) to (N, D): the same memory under another shape, so it costs nothing. */
 export function flatten(): Layer {

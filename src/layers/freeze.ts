@@ -1,6 +1,6 @@
 import { checkArguments } from '../errors'
 import { checkLayer } from '../plan/checks'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 
 /**
  * A layer that is not trained: its parameters keep their names, but get no gradients, no optimizer slots and no l2, and

@@ -1,6 +1,6 @@
 import { checkArguments } from '../errors'
 import { times } from '../plan/calls'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { imageShape } from './shapes'
 
 /** The mean of each channel: (N, C, H, W) to (N, C). */

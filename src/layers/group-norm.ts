@@ -2,7 +2,8 @@ import { MAX_SIZE, checkArguments, checkOptions, epsilonOf, integer } from '../e
 import { constant, zeros } from '../initializers'
 import { NORM_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
-import type { Layer, Plan } from '../plan/plan'
+import type { Plan } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import type { Value } from '../plan/value'
 import { channelsOf } from './shapes'
 

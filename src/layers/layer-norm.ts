@@ -1,5 +1,5 @@
 import { checkArguments, checkOptions, epsilonOf } from '../errors'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { planGroupNorm } from './group-norm'
 import { channelsOf } from './shapes'
 

@@ -1,6 +1,6 @@
 import { checkArguments, checkOptions } from '../errors'
 import type { Size } from '../plan/calls'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { arePairs } from '../kernels/conv-geometry'
 import { POOL_OPTIONS, type PoolOptions, pool2d } from './pool2d'
 

@@ -1,6 +1,6 @@
 import { MAX_SIZE, checkArguments, checkOptions, integer } from '../errors'
 import { times } from '../plan/calls'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { channelsOf } from './shapes'
 
 /**

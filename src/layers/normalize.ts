@@ -1,6 +1,6 @@
 import { PlanError, checkArguments, checkOptions, few, finite, numbers } from '../errors'
 import { N } from '../plan/calls'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { channelsOf, windowHint } from './shapes'
 
 /**

@@ -3,7 +3,8 @@
 import { PlanError, flag, pair } from '../errors'
 import { poolOutput, poolScratch } from '../kernels/conv-geometry'
 import { type Size, times } from '../plan/calls'
-import type { Layer, Plan } from '../plan/plan'
+import type { Plan } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import type { Value } from '../plan/value'
 import { checkFit, imageShape, strideWithin } from './shapes'
 

@@ -1,7 +1,7 @@
 import { checkArguments, checkOptions, few, given } from '../errors'
 import { times } from '../plan/calls'
 import { checkLayer } from '../plan/checks'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { checkName, planBranches } from './children'
 
 /**

@@ -1,4 +1,4 @@
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { configOf, namedLayers } from './children'
 import { aheadOf } from './weights'
 

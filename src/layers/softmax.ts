@@ -1,7 +1,7 @@
 import { checkArguments } from '../errors'
 import { SOFTMAX_SCRATCH } from '../kernels/blocking'
 import { N } from '../plan/calls'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { channelsOf } from './shapes'
 
 /**

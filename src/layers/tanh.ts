@@ -1,5 +1,5 @@
 import { checkArguments } from '../errors'
-import type { Layer } from '../plan/plan'
+import type { Layer } from '../plan/layer'
 import { activation } from './activation'
 
 /** y = tanh x, of any shape. The gradient, 1 - y², is 0 where y has become 1 or -1, from |x| = 19.1 on. */

@@ -2,7 +2,8 @@
 
 import { PlanError, checkNoPromise, readSafely, show } from '../errors'
 import { type Initializer, he, xavier, zeros } from '../initializers'
-import type { Ahead, Layer, Plan } from '../plan/plan'
+import type { Plan } from '../plan/plan'
+import type { Ahead, Layer } from '../plan/layer'
 import type { Parameter } from '../plan/value'
 
 /** `init`, or undefined where it is left out; else, unless it is an initializer, a PlanError. */

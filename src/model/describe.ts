@@ -3,7 +3,7 @@
 import { checkArguments } from '../errors'
 import { titleOf } from '../plan/calls'
 import { type Regions, countOf } from '../plan/layout'
-import type { Layer, Row } from '../plan/plan'
+import type { Layer, Row } from '../plan/layer'
 import { type Blueprint, type ModelOptions, planModel } from './options'
 
 /** What a model will be: see describe. */

@@ -3,7 +3,7 @@
 import type { Data, Labels, Numbers } from '../data/batches'
 import { DataError, PlanError, checkArguments, checkNoPromise, integer, note, show } from '../errors'
 import type { Regions } from '../plan/layout'
-import type { Loss } from '../plan/plan'
+import type { Loss } from '../plan/layer'
 import type { Value } from '../plan/value'
 import type { Schedule } from '../schedules'
 import type { DType, Tensor } from '../tensor'

@@ -1,7 +1,7 @@
 // What can be told from the description of a network alone, before anything is planned: that it cannot learn.
 
 import { PlanError, endOf, readSafely } from '../errors'
-import type { Layer, Loss } from '../plan/plan'
+import type { Layer, Loss } from '../plan/layer'
 
 /**
  * Throws a PlanError where one layer object stands in two places of a network, which would silently be two layers, and

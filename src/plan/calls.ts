@@ -3,7 +3,7 @@
 import { checkArguments, endOf, integer } from '../errors'
 import { EXP_SCRATCH, GEMM_SCRATCH } from '../kernels/blocking'
 import type { Kernels } from '../kernels/index'
-import type { Reference, Value } from './value'
+import { type Place, type Reference, type Value, placeOf } from './value'
 
 /** A number of examples times something: how large a call is depends on the batch in use. */
 export interface Count {
@@ -100,4 +100,9 @@ export interface Output {
 /** The kernel as errors name it. */
 export function nameOf({ kernel }: Call): string {
   return typeof kernel === 'string' ? kernel : kernel.name || 'routine'
+}
+
+/** Whether a call writes a place. */
+export function doesWrite({ writes }: Call, place: Place): boolean {
+  return writes.some((write) => write !== undefined && placeOf(write) === place)
 }

@@ -5,87 +5,23 @@ import {
   FileError,
   MAX_SIZE,
   PlanError,
-  brief,
-  callable,
-  checkOptions,
   endOf,
   few,
   finite,
-  flag,
   integer,
   numbers,
   quote,
   readSafely,
   show,
 } from '../errors'
-import type { Initializer } from '../initializers'
 import { type DType, product } from '../tensor'
-import { type Call, type CallOptions, type Origin, type Routine, type Size, TRAINING, times } from './calls'
+import { type Call, type CallOptions, type Origin, type Routine, type Size, TRAINING, doesWrite, times } from './calls'
 import type { Kernels } from '../kernels/index'
-import { checkLayer, isReference, isSize } from './checks'
-import { Block, Buffer, Parameter, type ParameterOptions, type Place, Value, placeOf } from './value'
+import { checkLayer, checkedCall, checkedParameter } from './checks'
+import { Block, Buffer, Parameter, type ParameterOptions, type Place, Value } from './value'
+import type { Ahead, Layer, Loss, LossPlan, Row } from './layer'
 import { countOf } from './layout'
 import type { Recording } from './program'
-
-/** What comes after a layer, for its first weights: a ReLU or the like, something else, or the end of the network. */
-export type Ahead = 'relu' | 'other' | 'end'
-
-/** A layer is a description: plain data, and how to plan it. */
-export interface Layer {
-  /** The name of the function that made it. */
-  readonly kind: string
-  /** What that function was given, as JSON has it. */
-  readonly config: object
-  /**
-   * How weights before this layer are initialised unless told: 'he', for activations that pass about half of what they
-   * get; 'next', as the layer after it says, for layers that keep the scale. Else, and by default, by Xavier.
-   */
-  readonly initBefore?: 'he' | 'next'
-  /** The layers that it is made of, by name. */
-  readonly children?: readonly (readonly [name: string, layer: Layer])[]
-  /**
-   * Reserves what the layer needs on its input x, records its calls, and returns its output. Throws a PlanError if x
-   * does not fit.
-   */
-  plan(x: Value, plan: Plan): Value
-}
-
-/** A planned loss. */
-export interface LossPlan {
-  /**
-   * 'labels': one class index for each example; 'values': as many numbers as the output has; 'probabilities': the same,
-   * from 0 to 1.
-   */
-  readonly targets: 'labels' | 'values' | 'probabilities'
-  /** Where the targets lie: i32 labels, or values of the model's dtype. */
-  readonly target: Place
-}
-
-/** A loss is a description, as a layer is: plain data, and how to plan it. */
-export interface Loss {
-  /** The name of the function that made it. */
-  readonly kind: string
-  /** What that function was given. */
-  readonly config: object
-  /** How scores become probabilities, for losses whose scores are of such a kind. None unless given. */
-  readonly probabilities?: 'softmax' | 'sigmoid'
-  /** Plans it on x, the output of the network: records one call with plan.loss. */
-  plan(x: Value, plan: Plan): LossPlan
-}
-
-/** A line of the summary. */
-export interface Row {
-  /** The name of the layer in the model, such as features.0. */
-  readonly path: string
-  /** The function that made it; '+ relu' where the layer before does its work as well. */
-  readonly kind: string
-  /** Of its output, for one example. */
-  readonly shape: readonly number[]
-  /** How many values it learns or, frozen, has learnt. */
-  readonly parameters: number
-  /** Multiplications and additions of the forward pass for one example, counted apart. */
-  readonly flops: number
-}
 
 /** How a network is planned. */
 export interface PlanOptions {
@@ -119,19 +55,6 @@ export interface Recorded extends Omit<Recording, 'inputGradient'> {
 /** The same while it is recorded, and before the output is known. */
 type Recorder = { -readonly [K in Exclude<keyof Recorded, 'output'>]: Writable<Recorded[K]> }
 type Writable<T> = T extends readonly (infer E)[] ? Writable<E>[] : T
-
-/** What a call has, first what is not of CallOptions. */
-const CALL = /* @__PURE__ */ new Set([
-  'kernel',
-  'layer',
-  'sizes',
-  'reads',
-  'updates',
-  'scratch',
-  'writes',
-  'flops',
-  'draws',
-])
 
 /** Kernels count with 32 bits. */
 const MOST_VALUES = 2 ** 31 - 1
@@ -253,15 +176,7 @@ export class Plan {
   /** A parameter, `name` local to the layer. */
   parameter(name: string, shape: readonly number[], options: ParameterOptions): Parameter {
     const { inference } = this.#options
-    const where = `${this.#where}: parameter ${quote(name)}`
-    const { init, fanIn, fanOut, decay } = checkOptions(where, options, ['init', 'fanIn', 'fanOut', 'decay'])
-    if (typeof (init as Initializer | undefined)?.fill !== 'function') {
-      throw new PlanError(`${where}: init must be an initializer such as he(), got ${show(init)}`)
-    }
-    finite(where, 'fanIn', fanIn, 0)
-    finite(where, 'fanOut', fanOut, 0)
-    flag(where, 'decay', decay)
-    const checked = { init, fanIn, fanOut, decay }
+    const checked = checkedParameter(`${this.#where}: parameter ${quote(name)}`, options)
     const parameter = new Parameter(...this.#named(name, shape), checked, this.#frozen, inference)
     this.#recorded.parameters.push(parameter)
     return parameter
@@ -415,27 +330,8 @@ export class Plan {
     list.push({ ...call, draws: this.#frozen ? undefined : call.draws })
   }
 
-  /** A call, once it is known to be one. */
   #call(kernel: keyof Kernels | Routine, options: CallOptions): Call {
-    if (typeof kernel !== 'string') callable(this.#where, 'a call', kernel, 'of a kernel, by its name, or a function')
-    // Thousands of calls are planned: their names are made for errors alone.
-    const where = () =>
-      `${this.#where}: the call of ${brief(typeof kernel === 'string' ? kernel : kernel.name || 'a function')}`
-    const call: Call = { ...options, kernel, layer: this.#layer }
-    for (const name in call) if (!CALL.has(name)) checkOptions(where(), options, [...CALL].slice(2))
-    const all = (name: 'sizes' | 'reads' | 'writes', fits: (value: unknown) => boolean, wanted: string) => {
-      const list: readonly unknown[] = call[name]
-      if (!Array.isArray(list)) throw new PlanError(`${where()}: ${name} must be an array, got ${show(list)}`)
-      for (const one of list) {
-        if (!fits(one)) throw new PlanError(`${where()}: its ${name} must be ${wanted}, got ${show(one)}`)
-      }
-    }
-    all('sizes', isSize, 'numbers, times(n), N or the like')
-    all('reads', isReference, 'values, places or undefined')
-    all('writes', isReference, 'values, places or undefined')
-    // Sizes of scratch are computed with 32 bits, as in the kernels.
-    if (call.scratch !== undefined && !(call.scratch >= 0)) throw this.error('it is larger than kernels can be')
-    return call
+    return checkedCall(this.#where, this.#layer, kernel, options)
   }
 
   /** What a layer or a loss plans; if that throws what is no error of ours, a PlanError that names it. */
@@ -495,8 +391,4 @@ export class Plan {
     this.#names.add(path)
     return [path, shape, this.#sizeOf(shape) * this.bytes]
   }
-}
-
-function doesWrite({ writes }: Call, place: Place): boolean {
-  return writes.some((write) => write !== undefined && placeOf(write) === place)
 }

@@ -14,7 +14,7 @@ import {
 } from '../errors'
 import { exp, log, log1p } from '../kernels/math'
 import { probabilitiesOf } from '../metrics'
-import type { Loss } from '../plan/plan'
+import type { Loss } from '../plan/layer'
 import { type Tensor, product } from '../tensor'
 import type { Evaluation } from '../training/evaluate'
 

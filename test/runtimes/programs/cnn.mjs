@@ -1,5 +1,5 @@
 // A page that trains the CNN of the README in float32 on bars that lie or stand, and says how well it does. What it
-// downloads for that is what `test/sizes.json` and `npm run test:runtimes` hold to a budget.
+// downloads for that is what `test/package/sizes.json` and `npm run test:runtimes` hold to a budget.
 
 import {
   adam,

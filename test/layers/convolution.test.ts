@@ -1,0 +1,91 @@
+// Convolutions against the plain definition, in float64, whatever the algorithm: sizes at which Winograd's runs, and
+// others. The error is relative to the largest value.
+import { createModel } from '../../src/model/create'
+import { expect, test } from 'vitest'
+import { type Conv2dOptions, conv2d, createRandom } from '../../src/entries/index'
+
+type Shape = [n: number, c: number, h: number, w: number]
+
+/** y, dx, dw of the sum over dy y, by six loops. */
+function definition(
+  x: Float64Array,
+  weight: Float64Array,
+  dy: Float64Array,
+  [n, c, h, w]: Shape,
+  f: number,
+  k: number,
+  pad: number,
+) {
+  const [oh, ow] = [h + 2 * pad - k + 1, w + 2 * pad - k + 1]
+  const y = new Float64Array(n * f * oh * ow)
+  const dx = new Float64Array(x.length)
+  const dw = new Float64Array(weight.length)
+  for (let image = 0; image < n; image++)
+    for (let filter = 0; filter < f; filter++)
+      for (let channel = 0; channel < c; channel++)
+        for (let i = 0; i < k; i++)
+          for (let j = 0; j < k; j++) {
+            const at = ((filter * c + channel) * k + i) * k + j
+            for (let row = Math.max(0, pad - i); row < Math.min(oh, h + pad - i); row++)
+              for (let column = Math.max(0, pad - j); column < Math.min(ow, w + pad - j); column++) {
+                const from = ((image * c + channel) * h + row + i - pad) * w + column + j - pad
+                const to = ((image * f + filter) * oh + row) * ow + column
+                y[to] += weight[at] * x[from]
+                dx[from] += weight[at] * dy[to]
+                dw[at] += dy[to] * x[from]
+              }
+          }
+  return { y, dx, dw }
+}
+
+function error(actual: ArrayLike<number>, expected: Float64Array): number {
+  let [largest, difference] = [0, 0]
+  expected.forEach((value, i) => {
+    largest = Math.max(largest, Math.abs(value))
+    difference = Math.max(difference, Math.abs(value - actual[i]))
+  })
+  return difference / largest
+}
+
+const cases: [Shape, number, Conv2dOptions & { kernel: number; pad: number }][] = [
+  [[4, 16, 14, 14], 32, { kernel: 3, pad: 1 }],
+  [[2, 64, 28, 28], 64, { kernel: 3, pad: 1 }],
+  [[3, 8, 9, 17], 10, { kernel: 3, pad: 0 }],
+  [[1, 9, 60, 7], 8, { kernel: 3, pad: 2 }],
+  [[2, 64, 25, 25], 32, { kernel: 3, pad: 1 }],
+  [[2, 3, 32, 32], 16, { kernel: 5, pad: 2 }],
+  [[3, 7, 13, 11], 20, { kernel: 5, pad: 0 }],
+  [[1, 64, 27, 27], 48, { kernel: 5, pad: 2 }],
+  [[2, 12, 6, 5], 7, { kernel: 1, pad: 0 }],
+]
+
+test.each(
+  cases.flatMap(([shape, f, options]) =>
+    (['float64', 'float32'] as const).map(
+      (dtype) =>
+        [
+          `${shape.join('x')} to ${f}, ${options.kernel}x${options.kernel} pad ${options.pad}`,
+          dtype,
+          shape,
+          f,
+          options,
+        ] as const,
+    ),
+  ),
+)('%s, %s', async (_, dtype, shape, f, options) => {
+  const [n, ...input] = shape
+  const random = createRandom(11)
+  const model = await createModel(conv2d(f, { ...options, bias: false }), { input, batch: n, dtype })
+  // Float32 values, so that both precisions see the same numbers.
+  const draw = (length: number) => Float64Array.from({ length }, () => Math.fround(random.normal()))
+  const x = draw(model.input.data.length)
+  const weight = draw(model.parameters.weight.data.length)
+  const dy = draw(model.output.data.length)
+  model.parameters.weight.data.set(weight)
+  const expected = definition(x, weight, dy, [...shape], f, options.kernel, options.pad)
+  // The weight gradient of 5x5 in float32 comes to 1.3e-5.
+  const tolerance = dtype === 'float64' ? 1e-13 : options.kernel === 5 ? 2e-5 : 1e-5
+  expect(error(model.forward(x).data, expected.y)).toBeLessThan(tolerance)
+  expect(error(model.backward(dy).data, expected.dx)).toBeLessThan(tolerance)
+  expect(error(model.gradients.weight.data, expected.dw)).toBeLessThan(tolerance)
+})

@@ -1,0 +1,251 @@
+// The rules of the repository: which way imports go, twins for kernels, what the package holds.
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { dirname, join, posix } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createTwin as createFloat32 } from '#twin/f32'
+import { createTwin as createFloat64 } from '#twin/f64'
+import { describe, expect, test } from 'vitest'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
+const read = (path: string) => readFileSync(join(root, path), 'utf8')
+const list = (folder: string) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .map((name) => posix.join(folder, name.replaceAll('\\', '/')))
+    .filter((name) => name.endsWith('.ts'))
+
+const base = (folder: string) => list(folder).map((path) => posix.basename(path))
+
+const files = list('src').filter((name) => !name.endsWith('.d.ts'))
+
+// ---- imports ----
+
+/** Low to high: a file imports its own rank and those below. Paths in src/, of a file or a folder. */
+const RANKS = [
+  ['errors', 'tensor', 'random', 'metrics', 'pause', 'svg', 'kernels/'],
+  ['engine/'],
+  ['schedules', 'initializers', 'optimizers/'],
+  ['plan/'],
+  ['layers/', 'losses'],
+  ['data/', 'io/'],
+  ['training/'],
+  ['model/'],
+  ['study/'],
+  ['search/', 'architectures/'],
+  ['entries/'],
+]
+
+/** What package.json maps, and who may import it. */
+const MAPPED: Record<string, RegExp> = {
+  '#host': /^engine\/(wasm|js)$/,
+  '#files': /^io\/files$/,
+  '#kernels': /^kernels\/index$/,
+  // Not mapped: bundled into the entry v128/preprocessing.
+  'ml-matrix': /^data\/decompositions$/,
+  // Of Node: only in the entry v128/node, and in v128/files where there is a disk.
+  'node:crypto': /^io\/processes$/,
+  'node:fs': /^(search\/(journal|lock)|io\/(disk|processes))$/,
+  'node:fs/promises': /^io\/disk$/,
+  'node:os': /^(search\/(lock|settings)|io\/processes)$/,
+  'node:path': /^(search\/journal|io\/disk)$/,
+  'node:url': /^search\/settings$/,
+  'node:worker_threads': /^search\/workers$/,
+}
+
+interface Import {
+  from: string
+  to: string
+  /** `import type` or `export type` alone: `import { type A }` still loads the file. */
+  typeOnly: boolean
+}
+
+const name = (path: string) => path.replace(/^src\//, '').replace(/\.ts$/, '')
+const rank = (file: string) =>
+  RANKS.findIndex((row) => row.some((r) => file === r || (r.endsWith('/') && file.startsWith(r))))
+
+function importsOf(path: string): Import[] {
+  const code = read(path)
+  const statements = code.matchAll(/^\s*(?:import|export)\s+(type\s+)?(?:[^'"`;=()]*?\sfrom\s+)?['"]([^'"]+)['"]/gm)
+  const calls = code.matchAll(/(typeof\s+)?\bimport\(\s*(?:\/\*.*?\*\/\s*)?['"]([^'"]+)['"]\s*\)/g)
+  return [...statements, ...calls].map(([, type, to]) => ({
+    from: name(path),
+    to: to.startsWith('.') ? name(posix.join(posix.dirname(path), to)) : to,
+    typeOnly: type !== undefined,
+  }))
+}
+
+const imports = files.flatMap(importsOf)
+const local = imports.filter(({ to }) => !(to in MAPPED))
+const show = ({ from, to }: Import) => `${from} -> ${to}`
+
+describe('imports', () => {
+  test('are found', () => {
+    expect(imports.length).toBeGreaterThan(files.length)
+    const kinds = [...new Set(imports.map(({ typeOnly }) => typeOnly))]
+    expect(kinds.length).toBe(2)
+    for (const path of files) {
+      const expected = read(path).match(/^(import|export|\}) .*from '|\bimport\((\/\*.*?\*\/ )?'/gm) ?? []
+      expect(importsOf(path).length, path).toBe(expected.length)
+    }
+  })
+
+  test('are of files in src, or mapped by package.json', () => {
+    for (const entry of imports) {
+      if (entry.to in MAPPED) expect(entry.from, show(entry)).toMatch(MAPPED[entry.to])
+      else expect(files, show(entry)).toContain(`src/${entry.to}.ts`)
+    }
+  })
+
+  test('every file has a rank', () => {
+    expect(files.filter((path) => rank(name(path)) < 0)).toEqual([])
+  })
+
+  test('go downward', () => {
+    // Types too: they are erased, so they cannot make a cycle of loading, but they bind files all the same.
+    expect(local.filter(({ from, to }) => rank(from) < rank(to)).map(show)).toEqual([])
+  })
+
+  test('kernels load kernels only, and errors nothing', () => {
+    const outside = local.filter(({ from, to }) => from.startsWith('kernels/') && !to.startsWith('kernels/'))
+    expect(outside.map(show)).toEqual([])
+    expect(imports.filter(({ from }) => from === 'errors')).toEqual([])
+  })
+
+  test('nothing in src loads an entry', () => {
+    expect(local.filter(({ to }) => to.startsWith('entries/')).map(show)).toEqual([])
+  })
+
+  test('search is in the entry v128/node alone', () => {
+    const users = local.filter(({ from, to }) => to.startsWith('search/') && !from.startsWith('search/'))
+    expect(new Set(users.map(({ from }) => from))).toEqual(new Set(['entries/node']))
+  })
+
+  test('make no cycle', () => {
+    const values = local.filter(({ typeOnly }) => !typeOnly)
+    const cycles: string[] = []
+    const done = new Set<string>()
+    const visit = (file: string, path: string[]): void => {
+      if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(' -> '))
+      if (done.has(file) || path.includes(file)) return
+      for (const { to } of values.filter(({ from }) => from === file)) visit(to, [...path, file])
+      done.add(file)
+    }
+    for (const path of files) visit(name(path), [])
+    expect(cycles).toEqual([])
+  })
+})
+
+// ---- kernels ----
+
+describe('kernels', () => {
+  // Geometry, blocking and mathematics are shared by both sides: portable TypeScript, and its declarations.
+  const shared = ['blocking.ts', 'conv-geometry.ts', 'math.ts', 'portable.d.ts']
+  const exported = Array.from(read('assembly/index.ts').matchAll(/^export \{([^}]*)\}/gm), ([, names]) =>
+    names.split(','),
+  )
+    .flatMap((names) => names.map((n) => n.trim()).filter(Boolean))
+    .toSorted()
+
+  test('every file in assembly has its twin in src/kernels', () => {
+    expect(
+      base('src/kernels')
+        .filter((file) => !shared.includes(file))
+        .toSorted(),
+    ).toEqual(
+      base('assembly')
+        // Vectors, and features side by side in them, which only one side has.
+        .filter((file) => file !== 'lanes.ts' && file !== 'batch-norm-features.ts')
+        .toSorted(),
+    )
+    expect(base('src/kernels')).toEqual(expect.arrayContaining(shared))
+  })
+
+  test.each([
+    ['f64', createFloat64],
+    ['f32', createFloat32],
+  ])('every kernel has its twin: %s', (short, createTwin) => {
+    expect(exported.length).toBeGreaterThan(10)
+    expect(Object.keys(createTwin(new ArrayBuffer(64))).toSorted()).toEqual(exported)
+    const { exports } = new WebAssembly.Instance(module(short), { env: { memory: new WebAssembly.Memory(pages) } })
+    expect(Object.keys(exports).toSorted()).toEqual(exported)
+  })
+})
+
+// ---- what is built ----
+
+const pages = { initial: 1, maximum: 1 }
+const wasm = (short: string) => readFileSync(join(root, `dist/kernels.${short}.wasm`))
+const module = (short: string) => new WebAssembly.Module(wasm(short))
+
+/** The ids of the sections of a module: after 8 bytes of preamble, id, length in LEB128, contents. */
+function sections(bytes: Uint8Array): number[] {
+  const ids: number[] = []
+  let at = 8
+  while (at < bytes.length) {
+    ids.push(bytes[at++])
+    let length = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++]
+      length += (byte & 127) * 2 ** shift
+      if (byte < 128) break
+    }
+    at += length
+  }
+  expect(at).toBe(bytes.length)
+  return ids
+}
+
+describe.each(['f64', 'f32'])('kernels.%s.wasm', (short) => {
+  const CODE = 10
+  const DATA = 11
+  const DATA_COUNT = 12
+
+  // A plan begins at byte 64 of memory: what asc put there would be overwritten, or overwrite a weight.
+  test('stores nothing in memory', () => {
+    const ids = sections(wasm(short))
+    expect(ids).toContain(CODE)
+    expect(ids).not.toContain(DATA)
+    expect(ids).not.toContain(DATA_COUNT)
+    const memory = new WebAssembly.Memory(pages)
+    void new WebAssembly.Instance(module(short), { env: { memory } })
+    expect(new Uint8Array(memory.buffer).every((byte) => byte === 0)).toBe(true)
+  })
+
+  test('imports its memory and nothing else', () => {
+    expect(WebAssembly.Module.imports(module(short))).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }])
+  })
+})
+
+// ---- the package ----
+
+interface Package {
+  files: string[]
+  exports: Record<string, string | Record<string, string>>
+  sideEffects: boolean
+}
+
+describe('package.json', () => {
+  const json = JSON.parse(read('package.json')) as Package & Record<string, unknown>
+
+  test('has no dependencies', () => {
+    const kinds = [
+      'dependencies',
+      'peerDependencies',
+      'optionalDependencies',
+      'bundledDependencies',
+      'bundleDependencies',
+    ]
+    for (const kind of kinds) expect(json).not.toHaveProperty(kind)
+    expect(json.sideEffects).toBe(false)
+  })
+
+  test('exports files that the build makes', () => {
+    const targets = Object.values(json.exports).flatMap((target) =>
+      typeof target === 'string' ? target : Object.values(target),
+    )
+    for (const target of targets) expect(existsSync(join(root, target)), target).toBe(true)
+  })
+})
+
+test('src has no default exports', () => {
+  expect(files.filter((path) => /^\s*export\s+default\b|\bas\s+default\b/m.test(read(path)))).toEqual([])
+})
