@@ -137,6 +137,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     ownPass,
     fitting: false,
     active: undefined,
+    rowViews: { output: [], inputGradient: [] },
     slots: undefined,
     stepping: false,
     closed: false,
