@@ -682,7 +682,7 @@ describe('worker threads', () => {
 
   it.each([
     ['is missing', join(folder, 'nowhere.mjs'), 'Cannot find module'],
-    ['exports no run', moduleOf('export const other = 1'), 'it exports no function run(trial, report)'],
+    ['exports no run', moduleOf('export const other = 1'), 'it exports no function run(trial, report, checkpoint)'],
     ['throws', moduleOf('throw new Error("early")'), 'early'],
     [
       'ends its thread',
