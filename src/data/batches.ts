@@ -257,6 +257,17 @@ function copyRow(x: TypedNumbers, from: number, to: Float64Array | Float32Array,
   for (; j < size; j++) to[at + j] = x[from + j]
 }
 
+/** Throws a DataError unless n rows of targets that were copied are from 0 to 1: an array may have changed since its check. */
+export function recheckTargets(targets: Float64Array | Float32Array, n: number, size: number): void {
+  for (let i = 0; i < n * size; i++) {
+    if (!(targets[i] >= 0 && targets[i] <= 1)) {
+      throw new DataError(
+        `y: row ${Math.floor(i / size)} of the batch holds ${targets[i]} now; want targets from 0 to 1`,
+      )
+    }
+  }
+}
+
 /**
  * Copies n labels, which readLabels gave, `rows[first + i]` of them if given, into the model. Each is checked again: a
  * typed array may have changed since, and a kernel takes a label for a place.

@@ -13,9 +13,12 @@ import {
   integer,
   readSafely,
 } from '../errors'
-import type { AsyncBatches, Batches } from '../training/feed'
+import { needLoss } from '../training/core'
+import { evaluate } from '../training/evaluate'
+import { type AsyncBatches, type Batches, checkOneObject } from '../training/feed'
 import { type FitOptions, checkCallbacks, checkTransform } from '../training/options'
 import { forget, keepWeights } from '../training/state'
+import { unlessEnded } from '../training/wait'
 import { type Model, coreOf } from '../model/model'
 import { checkSignal } from '../pause'
 import type { Schedule } from '../schedules'
@@ -100,7 +103,8 @@ export interface PandaResult {
  *       { validation, learningRate: 0.1, epochs: 20 },
  *     )
  *
- * Every decision follows from losses, so the same seed gives the same run. Throws a PlanError on bad options.
+ * Every decision follows from losses, so the same seed gives the same run. Throws a PlanError on bad options, and where
+ * the signal comes before `create` gave a model.
  */
 export async function panda(
   create: (learningRate: Schedule) => Model | Promise<Model>,
@@ -111,7 +115,7 @@ export async function panda(
   checkArguments(where, arguments, 3)
   checkNoPromise(where, 'what comes first', create, 'it inside a function (learningRate) => model')
   callable(where, '', create, 'a function (learningRate) => model first of all')
-  checkSource(where, 'data', data)
+  checkSource(where, 'data', data, `${where}(create, { x, y }, options)`)
   const settings = checkPanda(where, options)
   const { validation, signal, onEpoch, onBatch, batch, shuffle, transform } = settings
   const { patience, lower, raise, diverged, minRate } = settings
@@ -125,11 +129,16 @@ export async function panda(
   const made = create(schedule)
   // Whatever it is: to await it looks at it.
   readSafely(where, 'what create gives', () => (made as Partial<Promise<Model>> | undefined)?.then)
-  const model = await made
+  const found = await unlessEnded(undefined, made, signal)
+  if (!found && signal?.aborted) {
+    throw new PlanError(`${where}: the signal came before create gave a model, so that there is none to hand back`)
+  }
+  const model = found as Model
   const core = coreOf(where, model)
   const best = keepWeights(core)
   // The loss of a model that is out of range already is nothing to compare with.
-  const { loss: untrained } = await model.evaluate(validation as Data)
+  needLoss('evaluate', core)
+  const { loss: untrained } = await evaluate(core, validation, {}, signal)
   let bestLoss = Number.isFinite(untrained) ? untrained : Infinity
   let bestEpoch = -1
   /** In training, which dropout and augmentation make harder than validation. */
@@ -193,7 +202,7 @@ export async function panda(
     if (decision && decision.action !== 'raise') restore()
     const result = { epoch, learningRate, loss, validationLoss, validationAccuracy, ...(decision && { decision }) }
     epochs.push(result)
-    await onEpoch?.(result)
+    await unlessEnded(core, onEpoch?.(result), signal)
   }
   best.restore()
   const decisions = epochs.flatMap(({ decision }) => decision ?? [])
@@ -201,10 +210,11 @@ export async function panda(
 }
 
 /** Throws unless it can be data, or a function that gives batches. */
-function checkSource(where: string, name: string, source: unknown): void {
+function checkSource(where: string, name: string, source: unknown, form?: string): void {
   checkNoPromise(where, name, source)
   // Of a proxy that was revoked nothing can be known.
   readSafely(where, name, () => Array.isArray(source))
+  checkOneObject(where, source, name, form)
   if (typeof source === 'function') callable(where, name, source, 'data, or a function that gives batches')
 }
 

@@ -146,10 +146,10 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
     ranking.add(result)
     journal?.add({ ...(result as unknown as TrialResult), score: Number.isFinite(score) ? result.score : null })
     wake()
-    await tell(result)
+    await unlessOver(tell(result))
   }
 
-  /** What a promise gives; undefined as soon as all is over, for what runs in this thread cannot be ended. */
+  /** What a promise gives; undefined as soon as all is over, for what runs in this thread, or is waited for, cannot be ended. */
   const unlessOver = async <T>(promise: Promise<T>): Promise<T | undefined> => {
     let settled = false
     const settle = () => {
@@ -169,7 +169,7 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
   const done: Round<S>[] = []
   signal?.addEventListener('abort', end)
   try {
-    await tell()
+    await unlessOver(tell())
     let space = settings.space
     for (let round = 0; round < rounds && !(over && round); round++) {
       const first = Math.ceil((round * total) / rounds)

@@ -25,7 +25,7 @@ import { type Callback, type FitOptions, type FitSettings, checkFitOptions } fro
 import { observe, resetSchedule } from './rate'
 import { beginEpoch, createRun, report } from './run'
 import { advance, begin } from './step'
-import { accuracyOf, addPass, createTally, lossOf } from './tally'
+import { accuracyOf, addPass, createTally, lossOf, lossOfAll } from './tally'
 import { createWatch } from './early-stopping'
 import { unlessEnded } from './wait'
 
@@ -157,7 +157,7 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
       die(explain(core, pass, n, run.epoch, history.steps))
       return false
     })
-    return { validationLoss: lossOf(tally), validationAccuracy: accuracyOf(tally) }
+    return { validationLoss: lossOfAll('fit: validation', tally), validationAccuracy: accuracyOf(tally) }
   }
 
   try {
