@@ -203,7 +203,9 @@ export function weigh(e: Executable): number {
   if (!e.weight) return e.n
   const weight = numberOf(e, e.weight, 'the weight of the examples')
   if (weight >= 0 && weight < Infinity) return weight
-  throw new DataError(`${e.weight.call.layer.kind}: the weight of the examples must be finite and not negative, got ${weight}`)
+  throw new DataError(
+    `${e.weight.call.layer.kind}: the weight of the examples must be finite and not negative, got ${weight}`,
+  )
 }
 
 /** The mean loss of the examples in use; with `gradient`, writes that of the output. */

@@ -85,7 +85,7 @@ export interface PandaResult {
   readonly decisions: readonly PandaDecision[]
   /** -1 if none was better than the untrained model. */
   readonly bestEpoch: number
-  /** The least loss of validation: that of the model. */
+  /** The least loss of validation: that of the model. Infinity where none was measured. */
   readonly bestLoss: number
   /** Whether the signal ended the run. */
   readonly aborted: boolean
@@ -136,10 +136,10 @@ export async function panda(
   const model = found as Model
   const core = coreOf(where, model)
   const best = keepWeights(core)
-  // The loss of a model that is out of range already is nothing to compare with.
+  // The loss of a model that is out of range already, or of a part of the rows, is nothing to compare with.
   needLoss('evaluate', core)
   const { loss: untrained } = await evaluate(core, validation, {}, signal)
-  let bestLoss = Number.isFinite(untrained) ? untrained : Infinity
+  let bestLoss = Number.isFinite(untrained) && !signal?.aborted ? untrained : Infinity
   let bestEpoch = -1
   /** In training, which dropout and augmentation make harder than validation. */
   let lossOfBest = 0

@@ -116,7 +116,9 @@ function record(core: Core, pass: Pass, weight: number, mean: number, decay: num
   pass.weight = weight
   // By label smoothing such rows may still teach something.
   if (pass.trains && !weight && !mean) {
-    note('no row of a batch counts, for their classes have weight 0: it teaches nothing; leave out rows of such classes')
+    note(
+      'no row of a batch counts, for their classes have weight 0: it teaches nothing; leave out rows of such classes',
+    )
   }
   pass.decay = decay
   pass.loss = mean + decay
