@@ -26,7 +26,14 @@ export type { Divergence, EpochResult, History, Progress } from '../training/his
 export type { Callback, Callbacks, EarlyStopping, FitOptions, Monitor } from '../training/options'
 export { type Coordinate, type GradientCheck, gradientCheck } from '../study/gradient-check'
 export { type Initializer, constant, he, normal, orthogonal, xavier, zeros } from '../initializers'
-export { type StoredTensor, decodeSafetensors, encodeSafetensors, readSafetensors } from '../io/safetensors'
+export {
+  type Metadata,
+  type StoredTensor,
+  decodeSafetensors,
+  encodeSafetensors,
+  readMetadata,
+  readSafetensors,
+} from '../io/safetensors'
 export { avgPool2d } from '../layers/avg-pool2d'
 export { batchNorm } from '../layers/batch-norm'
 export { concat } from '../layers/concat'
