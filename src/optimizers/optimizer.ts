@@ -37,7 +37,7 @@ export interface Optimizer {
   /** The names of the kernels that it calls. A model loads all there are unless given. */
   readonly uses?: readonly (keyof Kernels)[]
   /**
-   * Whether it remembers squares of gradients, true where their mean, 'sum' where their sum, in the first slot. A gradient
+   * Whether it remembers squares of gradients: true for their mean, 'sum' for their sum, in the first slot. A gradient
    * whose square overflows, or that sum, would stop it for ever without a word, so such a step is not taken.
    */
   readonly squares?: boolean | 'sum'

@@ -131,7 +131,7 @@ function checkOrder({ forward, loss, input, output, inputGradient }: Recording, 
   check(backward, 'backward')
   const isWritten = written.has(input.gradient?.root)
   if (isWritten || !inputGradient) return isWritten
-  const first = forward.find(({ reads }) => reads.includes(input))
+  const first = forward.find(({ reads }) => reads.some((read) => blockOf(read) === input.data))
   throw new PlanError(
     `createModel: inputGradient: true, but no call of ${first ? titleOf(first.layer) : 'any layer'} writes the gradient of ` +
       'the input; record one in its backward pass with x.gradient among its writes',

@@ -8,6 +8,7 @@ import {
   checkArguments,
   checkNoPromise,
   checkOptions,
+  count,
   finite,
   given,
   integer,
@@ -192,10 +193,10 @@ export async function panda(
       // Not at once again: as many new bests are wanted twice over.
       good = -patience
     } else if (far || bad >= patience) {
-      decide('lower', far ? `diverged: ${seen}` : `no new best in ${patience} epochs: ${seen}`, rate * lower)
+      decide('lower', far ? `diverged: ${seen}` : `no new best in ${count(patience, 'epoch')}: ${seen}`, rate * lower)
     } else if (raise > 1 && good >= patience && Number.isFinite(rate * raise)) {
       proven = rate
-      decide('raise', `${patience} new bests in a row: ${seen}`, rate * raise)
+      decide('raise', `${count(patience, 'new best')} in a row: ${seen}`, rate * raise)
     } else if (better) {
       proven = undefined
     }

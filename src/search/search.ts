@@ -149,7 +149,7 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
     await unlessOver(tell(result))
   }
 
-  /** What a promise gives; undefined as soon as all is over, for what runs in this thread, or is waited for, cannot be ended. */
+  /** What a promise gives; undefined as soon as all is over, for what runs in this thread cannot be ended. */
   const unlessOver = async <T>(promise: Promise<T>): Promise<T | undefined> => {
     let settled = false
     const settle = () => {
@@ -204,7 +204,7 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
   const trials = ranking.inOrder()
   if (ranking.counts.failed === total) {
     const { index, error } = trials[0]
-    throw new PlanError(`search: all ${total} trials failed; trial ${index}: ${error}`)
+    throw new PlanError(`search: ${total > 1 ? `all ${total} trials` : 'the trial'} failed; trial ${index}: ${error}`)
   }
   return { best: ranking.best, trials, rounds: done, goal, aborted: signal?.aborted ?? false }
 }

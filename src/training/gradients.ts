@@ -15,7 +15,7 @@ export function badGradient(core: Core): string | undefined {
   return find(core, (value) => !Number.isFinite(value), 'a gradient is not finite: that')
 }
 
-/** The first gradient whose square overflows, or the sum of those so far; undefined if there is none, as under a small norm. */
+/** The first gradient whose square overflows, or the sum of those so far; none where the norm of all is small. */
 export function largeGradient(core: Core, { kind, squares }: Optimizer, norm: number): string | undefined {
   const { dtype, engine, vector } = core
   const sums = squares === 'sum'

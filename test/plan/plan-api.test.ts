@@ -178,12 +178,17 @@ group('a layer without a backward pass is blamed itself', () => {
     expect(dx.data.some((value) => value !== 0)).toBe(true)
     expect(() => model.backward(dy).data).toThrow(/^backward: the gradient of the input, .* was not planned/)
     expect(v128.gradientCheck(model, x, [0, 1]).error).toBeLessThan(1e-6)
-    const wanted = () => describe(sequential(forwardOnly, dense(3)), { ...training, inputGradient: true })
-    expect(wanted).toThrow(PlanError)
-    expect(wanted).toThrow(
-      'createModel: inputGradient: true, but no call of 0 mine writes the gradient of the input; record one in its ' +
-        'backward pass with x.gradient among its writes',
-    )
+    for (const [layers, name] of [
+      [[forwardOnly], '0 mine'],
+      [[v128.flatten(), forwardOnly], '1 mine'],
+    ] as const) {
+      const wanted = () => describe(sequential(...layers, dense(3)), { ...training, inputGradient: true })
+      expect(wanted).toThrow(PlanError)
+      expect(wanted).toThrow(
+        `createModel: inputGradient: true, but no call of ${name} writes the gradient of the input; record one in its ` +
+          'backward pass with x.gradient among its writes',
+      )
+    }
     // Nothing but the loss, or who calls backward, writes that of a network that computes nothing.
     const empty = await createModel(v128.flatten(), { input: [3], batch: 1 })
     empty.forward([1, 2, 3])
