@@ -226,25 +226,23 @@ export function readFile(file: unknown): { tensors: Map<string, StoredTensor>; m
     last = end
   }
   if (last !== available) throw new FileError(`weights: ${available - last} bytes after the last tensor`)
+  checkSum(bytes, metadata)
   return { tensors, metadata }
 }
 
-/** Throws a FileError where the file begins as ours do, nearly at least, but has another checksum than it says. */
-function checkSum(bytes: Uint8Array): boolean {
+/** Throws a FileError where the file is one of ours, or nearly, and has another checksum than it says. */
+function checkSum(bytes: Uint8Array, metadata: Metadata): void {
   let equal = 0
   for (let i = 0; i < BEGINNING.length; i++) if (bytes[8 + i] === BEGINNING[i]) equal++
   // Files of others have no more in common with ours than the name of the metadata.
-  if (equal < BEGINNING.length - 8) return false
+  const isOurs = equal >= BEGINNING.length - 8 || Object.keys(metadata).some((name) => name.startsWith(OURS))
+  if (!isOurs) return
   const at = 8 + BEGINNING.length
   const head = bytes.slice(0, HEAD)
   const said = String.fromCharCode(...head.subarray(at, at + NO_CHECKSUM.length))
   head.fill(NO_CHECKSUM.charCodeAt(0), at, at + NO_CHECKSUM.length)
-  if (said !== checksumOf(head, bytes.subarray(HEAD))) throw damaged()
-  return true
-}
-
-function damaged(): FileError {
-  return new FileError(
+  if (said === checksumOf(head, bytes.subarray(HEAD))) return
+  throw new FileError(
     `weights: the checksum does not fit: the file is damaged; or another program changed it, which should leave out ` +
       `'${CHECKSUM}'`,
   )
@@ -275,7 +273,6 @@ function readHeader(bytes: Uint8Array): Header {
       `weights: the header claims ${length} bytes, but ${available} follow; the file is truncated or not safetensors`,
     )
   }
-  const fits = checkSum(bytes)
   let text: string
   let header: unknown
   try {
@@ -290,7 +287,6 @@ function readHeader(bytes: Uint8Array): Header {
   if (!isPlain(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
     throw new FileError(`weights: '${METADATA}' is no object of texts`)
   }
-  if (!fits && Object.keys(metadata).some((name) => name.startsWith(OURS))) throw damaged()
   return { text, header, metadata: metadata as Metadata, start: 8 + length }
 }
 

@@ -20,7 +20,8 @@ import { type AsyncBatches, type Batches, checkOneObject } from '../training/fee
 import { type FitOptions, checkCallbacks, checkTransform } from '../training/options'
 import { forget, keepWeights } from '../training/state'
 import { unlessEnded } from '../training/wait'
-import { type Model, coreOf } from '../model/model'
+import { coreOf } from '../model/core-of'
+import type { Model } from '../model/model'
 import { checkSignal } from '../pause'
 import type { Schedule } from '../schedules'
 

@@ -177,7 +177,7 @@ describe('round trip', () => {
     expect(() => to.load(bytes)).toThrow(/^weights: '0\.weight' holds .*allowNonFinite/)
     to.load(bytes, { allowNonFinite: true })
     expect(bits(to)).toEqual(bits(from))
-    expect(to.save({ allowNonFinite: true })).toEqual(bytes)
+    expect(decodeSafetensors(to.save({ allowNonFinite: true }))).toEqual(decodeSafetensors(bytes))
   })
 
   test('from float64 to float32 rounds once, and back is exact', async () => {

@@ -12,7 +12,7 @@ import {
   warmup,
 } from '../../src/entries/index'
 import { countRight, countRightSides, countTopK } from '../../src/metrics'
-import { coreOf } from '../../src/model/model'
+import { coreOf } from '../../src/model/core-of'
 import type { Schedule } from '../../src/schedules'
 
 const loss = meanSquaredError()
