@@ -280,7 +280,12 @@ const KNOWN = new Set<string>([
 ])
 
 /** Faults here come up while a model trains: the steps before them were whole, and stay. */
-const DURING = new Set(['model.fit.1.validation', 'model.fit.1.onBatch', 'model.fit.1.onEpoch'])
+const DURING = new Set([
+  'model.fit.1.validation',
+  'model.fit.1.checkpoint.save',
+  'model.fit.1.onBatch',
+  'model.fit.1.onEpoch',
+])
 
 /** What is endless because it was asked for. */
 const ENDLESS = new Set(['model.fit.1.epochs = infinite'])
