@@ -168,7 +168,7 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
     await writing?.catch(() => {})
     checkpoints.drop(trial as unknown as Trial)
     wake()
-    await tell(result)
+    await unlessOver(tell(result))
   }
 
   /** What a promise gives; undefined as soon as all is over, for what runs in this thread cannot be ended. */
@@ -191,7 +191,7 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
   const done: Round<S>[] = []
   signal?.addEventListener('abort', end)
   try {
-    await tell()
+    await unlessOver(tell())
     let space = settings.space
     for (let round = 0; round < rounds && !(over && round); round++) {
       const first = Math.ceil((round * total) / rounds)
@@ -226,7 +226,7 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
   const trials = ranking.inOrder()
   if (ranking.counts.failed === total) {
     const { index, error } = trials[0]
-    throw new PlanError(`search: all ${total} trials failed; trial ${index}: ${error}`)
+    throw new PlanError(`search: ${total > 1 ? `all ${total} trials` : 'the trial'} failed; trial ${index}: ${error}`)
   }
   return { best: ranking.best, trials, rounds: done, goal, aborted: signal?.aborted ?? false }
 }

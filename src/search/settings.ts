@@ -50,7 +50,10 @@ export interface SearchOptions<S extends Space> {
    * it as well; else it begins anew.
    */
   file?: string
-  /** Ends the search at once. Trials in work are lost, those that have ended are not. */
+  /**
+   * Ends the search at once, whatever it waits for: run, report or onProgress. Trials in work are lost, those that have
+   * ended are not.
+   */
   signal?: AbortSignal
   /** Called at the start and whenever a trial has ended, and waited for if it gives a promise. */
   onProgress?: (progress: SearchProgress<S>) => void
