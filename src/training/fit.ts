@@ -176,7 +176,8 @@ export async function fit(
   // Its own, for whatever else uses the model in a pause has another.
   const pass = createPass()
   core.active = { run, pass, kept: () => watch.kept(run), fingerprint }
-  const saver = createSaver(settings.checkpoint, run, () => take(core))
+  // A model that died would take the place of one that did not; the end of the epoch says so.
+  const saver = createSaver(settings.checkpoint, run, () => (firstNotFinite(core) ? undefined : take(core)))
   // Only who writes checkpoints, or reads one, has to know.
   const sums = settings.checkpoint || saved
 
