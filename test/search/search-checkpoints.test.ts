@@ -124,7 +124,7 @@ describe('a search', () => {
       await save('bytes' as never)
       return 1
     }
-    await expect(search({ space, trials: 1, run })).rejects.toThrow(/all 1 trials failed; trial 0: save: /)
+    await expect(search({ space, trials: 1, run })).rejects.toThrow(/trial failed; trial 0: save: /)
     expect(answer).toEqual([undefined, undefined])
   })
 })
