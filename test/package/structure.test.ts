@@ -43,7 +43,7 @@ const MAPPED: Record<string, RegExp> = {
   'ml-matrix': /^data\/decompositions$/,
   // Of Node: only in the entry v128/node, and in v128/files where there is a disk.
   'node:crypto': /^io\/processes$/,
-  'node:fs': /^(search\/(journal|lock)|io\/(disk|processes))$/,
+  'node:fs': /^(search\/(checkpoints|journal|lock)|io\/(disk|processes))$/,
   'node:fs/promises': /^io\/disk$/,
   'node:os': /^(search\/(lock|settings)|io\/processes)$/,
   'node:path': /^(search\/journal|io\/disk)$/,
