@@ -75,44 +75,60 @@ await Promise.all(
   process.exit(1)
 })
 
+const FLAG = 'ONLY_TILES'
+/**
+ * The module without all kernels but those whose names begin so, and without the functions that only others call. With
+ * `tiles` its convolutions have no code for other tiles than those: see ONLY_TILES of assembly/winograd.ts.
+ */
+function partOf(wasm, beginnings = '', tiles = 0) {
+  const module = binaryen.readBinary(wasm)
+  module.setFeatures(binaryen.Features.All)
+  const { value: flag } = binaryen.getExportInfo(module.getExport(FLAG))
+  module.removeGlobal(flag)
+  module.addGlobal(flag, binaryen.i32, false, module.i32.const(tiles))
+  const names = Array.from({ length: module.getNumExports() }, (_, i) => {
+    return binaryen.getExportInfo(module.getExportByIndex(i)).name
+  })
+  const has = new RegExp(`^(${beginnings})`)
+  for (const name of names) if (name === FLAG || !(has.test(name) || has.test(name + tiles))) module.removeExport(name)
+  binaryen.setOptimizeLevel(3)
+  binaryen.setShrinkLevel(1)
+  module.optimize()
+  const bytes = module.emitBinary()
+  module.dispose()
+  return bytes
+}
+
 /** What tells the kernels of this build from others: a custom section 'v128' of the module holds it. */
 const ids = {}
+/** The modules as asc has them, of which parts are made. */
+const compiled = {}
 for (const [dtype, short] of Object.entries(precisions)) {
   const file = `dist/kernels.${short}.wasm`
-  const wasm = readFileSync(file)
+  compiled[dtype] = readFileSync(file)
+  const wasm = partOf(compiled[dtype])
   ids[dtype] = createHash('sha256').update(wasm).digest('hex').slice(0, 16)
   const section = Buffer.from(`\x04v128${ids[dtype]}`)
   writeFileSync(file, Buffer.concat([wasm, Buffer.from([0, section.length]), section]))
 }
 
 /** How the names of the kernels begin that training itself calls, whatever the network is. */
-const CORE = 'add|bytesPerValue|clamp|copyBlocks|dot|fill|firstNotFinite|limitRowNorms|norm$|scale|sumOf'
-const ACTIVATIONS = 'relu|leakyRelu|sigmoid|tanh|elu|softmax|normalize|dropout'
+const CORE = 'add(Scaled|Signs)?$|bytesPerValue|clamp|copyBlocks|fill|firstNotFinite|limitRowNorms|norm$|sumOf'
+const ACTIVATIONS = 'relu|leakyRelu|sigmoid|tanh|elu|softmax|normalize|dropout|scaled'
 const LOSSES = 'binaryCrossEntropy|meanSquaredError|hinge'
-const OPTIMIZERS = 'adam|momentum|nesterov|rmsprop'
+const OPTIMIZERS = 'adam|momentum|nesterov|rmsprop|addScaledTo|dot|scale$'
+const CNN = `${CORE}|dense|relu|softmaxCrossEntropy|batchNorm(For|Back)ward|maxPool2(dBack|x)|adam|momentum`
 /**
  * Modules of some kernels, by how their names begin, for programs whose networks call no others; the smallest first.
  * Behind them comes that of all, where a new kernel is without a word.
  */
 const PARTS = {
   dense: `${CORE}|dense|${ACTIVATIONS}|${LOSSES}|${OPTIMIZERS}`,
-  cnn: `${CORE}|dense|relu|softmaxCrossEntropy|conv2d|batchNorm(For|Back)ward|maxPool2(dBack|x)|adam|momentum`,
+  cnn7: `${CNN}|conv2d\\w+[07]`,
+  cnn: `${CNN}|conv2d`,
 }
-
-/** The module without all kernels but those whose names begin so, and without the functions that only others call. */
-function partOf(wasm, beginnings) {
-  const module = binaryen.readBinary(wasm)
-  module.setFeatures(binaryen.Features.All)
-  const names = Array.from({ length: module.getNumExports() }, (_, i) => {
-    return binaryen.getExportInfo(module.getExportByIndex(i)).name
-  })
-  const has = new RegExp(`^(${beginnings})`)
-  for (const name of names) if (!has.test(name)) module.removeExport(name)
-  module.runPasses(['remove-unused-module-elements'])
-  const bytes = module.emitBinary()
-  module.dispose()
-  return bytes
-}
+/** The variants of convolutions (src/layers/conv2d.ts) of which a module has but one, by the size of its tiles. */
+const TILES = { cnn7: 7 }
 
 const { outputFiles } = await build({
   entryPoints: ['src/engine/streams.ts'],
@@ -141,14 +157,15 @@ function encode(bytes) {
   return { frequent: Buffer.from(frequent).toString('hex'), text: Array.from(bytes, (byte) => codes[byte]).join('') }
 }
 
-for (const short of Object.values(precisions)) {
-  const wasm = readFileSync(`dist/kernels.${short}.wasm`)
+for (const [dtype, short] of Object.entries(precisions)) {
   const write = (name, bytes) => {
     const { frequent, text } = encode(toStreams(bytes))
     writeFileSync(`dist/wasm.${name}.js`, `export default {\n  frequent: '${frequent}',\n  text: '${text}',\n}\n`)
   }
-  write(short, wasm)
-  for (const [part, beginnings] of Object.entries(PARTS)) write(`${short}.${part}`, partOf(wasm, beginnings))
+  write(short, readFileSync(`dist/kernels.${short}.wasm`))
+  for (const [part, beginnings] of Object.entries(PARTS)) {
+    write(`${short}.${part}`, partOf(compiled[dtype], beginnings, TILES[part]))
+  }
 }
 
 /** How each kind of host, named by its export condition, gets compiled modules; all others compile the text. */

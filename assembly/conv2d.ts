@@ -30,7 +30,7 @@ import { packPanel, panelTimesBlock, setStart } from './gemm'
 import { high, low, storeTransposed } from './lanes'
 import { copyInside } from './planes'
 import { Values, total } from './reduce'
-import { winogradProduct, winogradWeight } from './winograd'
+import { ONLY_TILES, winogradProduct, winogradWeight } from './winograd'
 
 /**
  * Packs kc taps of one vector of pixels that may cross the end of a row: the lanes before the end from this row, the
@@ -230,13 +230,14 @@ export function conv2dForward(
   n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   groups: i32, x: usize, weight: usize, bias: usize, scratch: usize, y: usize,
 ): void {
+  if (ONLY_TILES) sh = sw = dlh = dlw = 1
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
     winogradProduct(kh, n, c, h, w, f, oh, ow, ph, pw, 0, x, weight, bias, scratch, y)
     return
   }
-  groups = abs(groups)
+  groups = ONLY_TILES ? 1 : abs(groups)
   const cg = c / groups
   const fg = f / groups
   const taps = cg * kh * kw
@@ -265,13 +266,14 @@ export function conv2dBackwardInput(
   n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   groups: i32, dy: usize, weight: usize, scratch: usize, dx: usize,
 ): void {
+  if (ONLY_TILES) sh = sw = dlh = dlw = 1
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
     winogradProduct(kh, n, f, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, 1, dy, weight, 0, scratch, dx)
     return
   }
-  groups = abs(groups)
+  groups = ONLY_TILES ? 1 : abs(groups)
   const cg = c / groups
   const fg = f / groups
   const planeH = gradientPlane(h, oh, kh, sh, ph, dlh)
@@ -472,6 +474,7 @@ export function conv2dBackwardWeight(
   n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   groups: i32, x: usize, dy: usize, scratch: usize, dw: usize, db: usize,
 ): void {
+  if (ONLY_TILES) sh = sw = dlh = dlw = 1
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
   const pixels = oh * ow
@@ -484,7 +487,7 @@ export function conv2dBackwardWeight(
     winogradWeight(kh, n, c, h, w, f, oh, ow, ph, pw, x, dy, scratch, dw)
     return
   }
-  groups = abs(groups)
+  groups = ONLY_TILES ? 1 : abs(groups)
   const cg = c / groups
   const fg = f / groups
   const taps = cg * kh * kw

@@ -28,6 +28,12 @@ import {
   outputTiles, weightPanels,
 } from './winograd-transforms'
 
+/**
+ * In the module of all kernels 0. build.mjs makes others of it, for networks whose convolutions have stride, dilation and
+ * groups 1 and, where they go this way, tiles of this one size: code for what else there could be is gone there.
+ */
+export let ONLY_TILES: i32 = 0
+
 /** Bytes of an entry of the table of tiles: offset of its input, offset of its output, its rows and columns (i32). */
 const ENTRY: usize = 16
 
@@ -94,7 +100,7 @@ export function winogradProduct(
   taps: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32, flipped: i32,
   x: usize, weight: usize, bias: usize, scratch: usize, y: usize,
 ): void {
-  const size = winogradSize(taps, oh, ow)
+  const size = ONLY_TILES ? ONLY_TILES : winogradSize(taps, oh, ow)
   const places = size * size
   const chunk = winogradChunk(size, <i32>SIZE)
   const outputs = winogradOutputs(size)
@@ -189,7 +195,7 @@ export function winogradWeight(
   taps: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32,
   x: usize, dy: usize, scratch: usize, dw: usize,
 ): void {
-  const size = winogradSize(taps, oh, ow)
+  const size = ONLY_TILES ? ONLY_TILES : winogradSize(taps, oh, ow)
   const places = size * size
   const chunk = winogradChunk(size, <i32>SIZE)
   const outputs = winogradOutputs(size)

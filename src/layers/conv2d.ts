@@ -1,6 +1,6 @@
 import { MAX_SIZE, checkArguments, checkOptions, flag, integer, oneOf, pair } from '../errors'
 import type { Initializer } from '../initializers'
-import { convOutput, convScratch } from '../kernels/conv-geometry'
+import { convOutput, convScratch, usesWinograd, winogradSize } from '../kernels/conv-geometry'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/layer'
 import { checkFit, imageShape, one, strideWithin, windowHint } from './shapes'
@@ -100,14 +100,26 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       const sizes = [N, c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts]
       const scratch = convScratch(c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts, plan.bytes)
       const flops = 2 * fanIn * y.size
-      plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y], flops })
+      const winograd = usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, parts)
+      // Those with a stride, say, go ways that have no number.
+      const variantOf = (height: number, width: number) =>
+        sh * sw * dh * dw * groups === 1 ? Number(winograd && winogradSize(kh, height, width)) : undefined
+      const variant = variantOf(oh, ow)
+      plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y], flops, variant })
       plan.backward('conv2dBackwardWeight', {
         sizes,
+        variant,
         reads: [x, y.gradient],
         scratch,
         writes: [weight.gradient, bias?.gradient],
       })
-      plan.backward('conv2dBackwardInput', { sizes, reads: [y.gradient, weight], scratch, writes: [x.gradient] })
+      plan.backward('conv2dBackwardInput', {
+        sizes,
+        variant: variantOf(h, w),
+        reads: [y.gradient, weight],
+        scratch,
+        writes: [x.gradient],
+      })
       return y
     },
   }

@@ -44,8 +44,8 @@ export async function createModel<
 function kernelsOf({ program, settings }: Blueprint): readonly string[] | undefined {
   const { forward, weight, loss, backward } = program
   const { uses = undefined } = settings.optimizer ?? { uses: [] }
-  const called = [weight, loss, ...forward, ...backward].flatMap((call) => call?.kernel ?? [])
-  return uses && [...new Set([...uses, ...called.filter((kernel) => typeof kernel === 'string')])]
+  const calls = [weight, loss, ...forward, ...backward].filter((call) => typeof call?.kernel === 'string')
+  return uses && [...uses, ...calls.map((call) => `${call!.kernel}${call!.variant ?? ''}`)]
 }
 
 function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): Core<D> {
