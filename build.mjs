@@ -131,36 +131,19 @@ const PARTS = {
 const TILES = { cnn7: 7 }
 
 const { outputFiles } = await build({
-  entryPoints: ['src/engine/streams.ts'],
+  stdin: {
+    contents: "export { toStreams } from './src/engine/streams'\nexport { encode } from './src/engine/text'",
+    resolveDir: '.',
+  },
+  bundle: true,
   format: 'esm',
   write: false,
 })
-const { toStreams } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)
-
-/** Bytes as text; src/engine/text.ts, which decodes it, says how. */
-function encode(bytes) {
-  const alphabet = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).filter(
-    (c) => !'"$\'<\\`'.includes(c),
-  )
-  const counts = new Uint32Array(256)
-  for (const byte of bytes) counts[byte]++
-  // One character stands for a frequent byte; the last two of the alphabet begin one of two characters.
-  const order = [...counts.keys()].sort((a, b) => counts[b] - counts[a])
-  const single = alphabet.length - 2
-  const frequent = order.slice(0, single).sort((a, b) => a - b)
-  const rare = order.slice(single).sort((a, b) => a - b)
-  const codes = []
-  frequent.forEach((byte, i) => (codes[byte] = alphabet[i]))
-  rare.forEach((byte, i) => {
-    codes[byte] = alphabet[single + Math.floor(i / alphabet.length)] + alphabet[i % alphabet.length]
-  })
-  return { frequent: Buffer.from(frequent).toString('hex'), text: Array.from(bytes, (byte) => codes[byte]).join('') }
-}
+const { toStreams, encode } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)
 
 for (const [dtype, short] of Object.entries(precisions)) {
   const write = (name, bytes) => {
-    const { frequent, text } = encode(toStreams(bytes))
-    writeFileSync(`dist/wasm.${name}.js`, `export default {\n  frequent: '${frequent}',\n  text: '${text}',\n}\n`)
+    writeFileSync(`dist/wasm.${name}.js`, `export default '${encode(toStreams(bytes))}'\n`)
   }
   write(short, readFileSync(`dist/kernels.${short}.wasm`))
   for (const [part, beginnings] of Object.entries(PARTS)) {

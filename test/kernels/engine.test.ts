@@ -9,7 +9,7 @@ import { createEngine } from '../../src/engine/create'
 import { liveMemories } from '../../src/engine/memory'
 import type { createModel as Create } from '../../src/model/create'
 import { fromStreams } from '../../src/engine/streams'
-import { type ByteText, decode } from '../../src/engine/text'
+import { decode } from '../../src/engine/text'
 import { type Conv2dOptions, type Layer, type Optimizer, dense } from '../../src/entries/index'
 import { PlanError } from '../../src/errors'
 
@@ -74,7 +74,7 @@ test('modules of some kernels have what training itself calls, and what they say
     const exported = await Promise.all(
       wasm[dtype].map(async ({ load }) => {
         const { default: text } = await load()
-        const module = await WebAssembly.compile(fromStreams(decode(text as ByteText)))
+        const module = await WebAssembly.compile(fromStreams(decode(text as string)))
         return WebAssembly.Module.exports(module).map(({ name }) => name)
       }),
     )
