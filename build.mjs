@@ -92,7 +92,7 @@ function partOf(wasm, beginnings = '', tiles = 0) {
   const has = new RegExp(`^(${beginnings})`)
   for (const name of names) if (name === FLAG || !(has.test(name) || has.test(name + tiles))) module.removeExport(name)
   binaryen.setOptimizeLevel(3)
-  binaryen.setShrinkLevel(1)
+  binaryen.setShrinkLevel(0)
   module.optimize()
   const bytes = module.emitBinary()
   module.dispose()
