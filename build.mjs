@@ -76,21 +76,26 @@ await Promise.all(
 })
 
 const FLAG = 'ONLY_TILES'
+
+/** What a module of kernels exports. */
+function namesOf(module) {
+  const exports = Array.from({ length: module.getNumExports() }, (_, i) => module.getExportByIndex(i))
+  return exports.map((one) => binaryen.getExportInfo(one).name).filter((name) => name !== FLAG)
+}
+
 /**
  * The module without all kernels but those whose names begin so, and without the functions that only others call. With
  * `tiles` its convolutions have no code for other tiles than those: see ONLY_TILES of assembly/winograd.ts.
  */
-function partOf(wasm, beginnings = '', tiles = 0) {
+function partOf(wasm, { beginnings = '', tiles = 0 } = {}) {
   const module = binaryen.readBinary(wasm)
   module.setFeatures(binaryen.Features.All)
   const { value: flag } = binaryen.getExportInfo(module.getExport(FLAG))
   module.removeGlobal(flag)
   module.addGlobal(flag, binaryen.i32, false, module.i32.const(tiles))
-  const names = Array.from({ length: module.getNumExports() }, (_, i) => {
-    return binaryen.getExportInfo(module.getExportByIndex(i)).name
-  })
   const has = new RegExp(`^(${beginnings})`)
-  for (const name of names) if (name === FLAG || !(has.test(name) || has.test(name + tiles))) module.removeExport(name)
+  for (const name of namesOf(module)) if (!has.test(name)) module.removeExport(name)
+  module.removeExport(FLAG)
   binaryen.setOptimizeLevel(3)
   binaryen.setShrinkLevel(0)
   module.optimize()
@@ -112,23 +117,39 @@ for (const [dtype, short] of Object.entries(precisions)) {
   writeFileSync(file, Buffer.concat([wasm, Buffer.from([0, section.length]), section]))
 }
 
-/** How the names of the kernels begin that training itself calls, whatever the network is. */
-const CORE = 'add(Scaled|Signs)?$|bytesPerValue|clamp|copyBlocks|fill|firstNotFinite|limitRowNorms|norm$|sumOf'
+/** How the names of the kernels begin that any model may call. */
+const CORE = 'bytesPerValue|firstNotFinite|norm$'
+/** Those of some settings (src/training/step.ts) and of layers that copy. */
+const MORE = 'add$|addScaled$|addSigns|clamp|copyBlocks|fill|limitRowNorms|sumOf'
 const ACTIVATIONS = 'relu|leakyRelu|sigmoid|tanh|elu|softmax|normalize|dropout|scaled'
 const LOSSES = 'binaryCrossEntropy|meanSquaredError|hinge'
 const OPTIMIZERS = 'adam|momentum|nesterov|rmsprop|addScaledTo|dot|scale$'
 const CNN = `${CORE}|dense|relu|softmaxCrossEntropy|batchNorm(For|Back)ward|maxPool2(dBack|x)|adam|momentum`
 /**
  * Modules of some kernels, by how their names begin, for programs whose networks call no others; the smallest first.
- * Behind them comes that of all, where a new kernel is without a word.
+ * Behind them comes that of all, where a new kernel is without a word. With `tiles` it has no convolutions but those
+ * that src/layers/conv2d.ts calls variants 0 and that.
  */
 const PARTS = {
-  dense: `${CORE}|dense|${ACTIVATIONS}|${LOSSES}|${OPTIMIZERS}`,
-  cnn7: `${CNN}|conv2d\\w+[07]`,
-  cnn: `${CNN}|conv2d`,
+  dense: { beginnings: `${CORE}|${MORE}|dense|${ACTIVATIONS}|${LOSSES}|${OPTIMIZERS}` },
+  cnn7: { beginnings: `${CNN}|addScaled$|sumOfSquares|conv2d`, tiles: 7 },
+  cnn: { beginnings: `${CNN}|${MORE}|conv2d` },
 }
-/** The variants of convolutions (src/layers/conv2d.ts) of which a module has but one, by the size of its tiles. */
-const TILES = { cnn7: 7 }
+
+/** What the names of the kernels match that a part has, and no others do: how they begin, as short as can be. */
+function patternOf({ beginnings, tiles }) {
+  const all = namesOf(binaryen.readBinary(compiled.float64)).filter((name) => !tiles || !name.startsWith('conv2d'))
+  const has = new RegExp(`^(${beginnings})`)
+  const others = all.filter((name) => !has.test(name))
+  const least = all
+    .filter((name) => has.test(name))
+    .map((name) => {
+      const lengths = Array.from(name, (_, i) => i + 1)
+      const length = lengths.find((length) => !others.some((other) => other.startsWith(name.slice(0, length))))
+      return length ? name.slice(0, length) : `${name}$`
+    })
+  return `^(${[...new Set(least), ...(tiles ? [`conv2d\\w+[0${tiles}]`] : [])].join('|')})`
+}
 
 const { outputFiles } = await build({
   stdin: {
@@ -146,9 +167,7 @@ for (const [dtype, short] of Object.entries(precisions)) {
     writeFileSync(`dist/wasm.${name}.js`, `export default '${encode(toStreams(bytes))}'\n`)
   }
   write(short, readFileSync(`dist/kernels.${short}.wasm`))
-  for (const [part, beginnings] of Object.entries(PARTS)) {
-    write(`${short}.${part}`, partOf(compiled[dtype], beginnings, TILES[part]))
-  }
+  for (const [part, what] of Object.entries(PARTS)) write(`${short}.${part}`, partOf(compiled[dtype], what))
 }
 
 /** How each kind of host, named by its export condition, gets compiled modules; all others compile the text. */
@@ -163,7 +182,7 @@ for (const host of [...Object.keys(HOSTS), '']) {
   }
   // A program that has its modules beside it, as workers of servers do, gains nothing by smaller ones.
   const parts = host ? [] : Object.keys(PARTS)
-  const names = parts.map((part) => `const ${part} = /^(${PARTS[part]})/\n`).join('')
+  const names = parts.map((part) => `const ${part} = /${patternOf(PARTS[part])}/\n`).join('')
   const modules = (short) => {
     const some = parts.map((part) => `{ kernels: ${part}, load: ${load(`wasm.${short}.${part}.js`)} }`)
     return `[${[...some, `{ load: ${load(host ? HOSTS[host](short) : `wasm.${short}.js`)} }`].join(', ')}]`

@@ -5,7 +5,7 @@ import { DataError, PlanError, callable, note, show } from '../errors'
 import { countRight, countRightSides } from '../metrics'
 import type { Optimizer } from '../optimizers/optimizer'
 import { beginPass, runAll, runCall, runLoss, wantInput, weigh } from '../plan/run'
-import { type Core, type Objective, type Pass, needFree, needNoStep, needOpen } from './core'
+import { type Core, type Objective, type Pass, type Settings, needFree, needNoStep, needOpen } from './core'
 import { MOST_TO_SQUARE, badGradient, largeGradient } from './gradients'
 import { rateOf } from './rate'
 import { restoreState, takeState } from './state'
@@ -155,6 +155,21 @@ function orBack<T>(core: Core, back: () => void, run: () => T): T {
     if (!core.closed) back()
     throw error
   }
+}
+
+/** What a step calls for a setting that is neither 0 nor Infinity, which is none. */
+const CALLED_FOR = {
+  l2: ['sumOfSquares', 'addScaled'],
+  l1: ['sumOfMagnitudes', 'addSigns'],
+  clipValue: ['clamp'],
+  clipNorm: ['limitRowNorms'],
+  maxNorm: ['limitRowNorms'],
+} as const
+
+/** The kernels that steps call, beside those that all models have and those of the optimizer. */
+export function kernelsOfStep(settings: Settings): readonly string[] {
+  const given = ([name]: [string, unknown]) => ![0, Infinity].includes(settings[name as keyof typeof CALLED_FOR])
+  return Object.entries(CALLED_FOR).filter(given).flatMap(([, names]) => names)
 }
 
 // ---- parts of a pass ----

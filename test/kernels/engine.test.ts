@@ -12,6 +12,8 @@ import { fromStreams } from '../../src/engine/streams'
 import { decode } from '../../src/engine/text'
 import { type Conv2dOptions, type Layer, type Optimizer, dense } from '../../src/entries/index'
 import { PlanError } from '../../src/errors'
+import type { Settings } from '../../src/training/core'
+import { kernelsOfStep } from '../../src/training/step'
 
 const options = { input: [2], batch: 1 }
 let warn: ReturnType<typeof vi.spyOn>
@@ -69,7 +71,11 @@ test('modules of some kernels have what training itself calls, and what they say
   const called = files.flatMap((file) =>
     Array.from(readFileSync(file, 'utf8').matchAll(/\bkernels\.(\w+)\(/g), ([, name]) => name),
   )
-  expect(called).toContain('limitRowNorms')
+  const settings = { l2: 1, l1: 1, clipValue: 1, clipNorm: 1, maxNorm: 1 } as Settings
+  const ofSettings = kernelsOfStep(settings)
+  expect(called).toEqual(expect.arrayContaining([...ofSettings]))
+  const always = called.filter((name) => !ofSettings.includes(name))
+  expect(always).toContain('firstNotFinite')
   for (const dtype of ['float64', 'float32'] as const) {
     const exported = await Promise.all(
       wasm[dtype].map(async ({ load }) => {
@@ -84,7 +90,7 @@ test('modules of some kernels have what training itself calls, and what they say
       // A module may have one variant of a kernel: 'conv2dForward7'.
       const has = (name: string) => !kernels || kernels.test(name) || (i === 1 && kernels.test(`${name}7`))
       expect(exported[i]).toEqual(all.filter(has))
-      expect(exported[i]).toEqual(expect.arrayContaining(called))
+      expect(exported[i]).toEqual(expect.arrayContaining(always))
     })
   }
 })
@@ -172,6 +178,35 @@ test('convolutions load a module without what they do not call, and others do no
       expect(outputs[0], what).toEqual(outputs[1])
       expect(loaded.at(-1), what).toBe(wanted)
     }
+  }
+})
+
+test('a model has the kernels of its settings', async () => {
+  const runs = [
+    [0.1, 'wasm'],
+    [0.1, 'js'],
+    [undefined, 'wasm'],
+  ] as const
+  const x = Float64Array.from({ length: 32 }, (_, i) => i / 32)
+  for (const name of ['l2', 'l1', 'clipValue', 'clipNorm', 'maxNorm']) {
+    const weights = []
+    for (const [value, backend] of runs) {
+      // So that no module is there already.
+      vi.resetModules()
+      const { conv2d, createModel, flatten, sequential, sgd, softmaxCrossEntropy } =
+        await import('../../src/entries/index')
+      const model = await createModel(sequential(conv2d(3, { kernel: 4 }), flatten()), {
+        input: [1, 4, 4],
+        loss: softmaxCrossEntropy(),
+        optimizer: sgd({ learningRate: 1 }),
+        backend,
+        [name]: value,
+      })
+      model.trainStep(x, [0, 2])
+      weights.push(model.parameters['0.weight'].data.slice())
+    }
+    expect(weights[0], name).toEqual(weights[1])
+    expect(weights[0], name).not.toEqual(weights[2])
   }
 })
 
