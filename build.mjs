@@ -221,6 +221,8 @@ const entries = {
   entryPoints,
   // Its modules rather than its CommonJS file, which no bundler can take apart.
   alias: { 'ml-matrix': './node_modules/ml-matrix/src/index.js' },
+  // Constants stand where they are used: a program's own bundler can no longer put them there.
+  minifySyntax: true,
   splitting: true,
   outdir: 'dist',
   external: ['node:*', '*.wasm', '*.wasm?module'],

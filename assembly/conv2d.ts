@@ -238,7 +238,7 @@ export function conv2dForward(
     return
   }
   groups = ONLY_TILES ? 1 : abs(groups)
-  const cg = c / groups
+  const cg = ONLY_TILES ? 1 : c / groups
   const fg = f / groups
   const taps = cg * kh * kw
   const planeH = sourcePlane(oh, kh, sh, dlh)
@@ -274,7 +274,7 @@ export function conv2dBackwardInput(
     return
   }
   groups = ONLY_TILES ? 1 : abs(groups)
-  const cg = c / groups
+  const cg = ONLY_TILES ? 1 : c / groups
   const fg = f / groups
   const planeH = gradientPlane(h, oh, kh, sh, ph, dlh)
   const planeW = gradientPlane(w, ow, kw, sw, pw, dlw)
@@ -488,7 +488,7 @@ export function conv2dBackwardWeight(
     return
   }
   groups = ONLY_TILES ? 1 : abs(groups)
-  const cg = c / groups
+  const cg = ONLY_TILES ? 1 : c / groups
   const fg = f / groups
   const taps = cg * kh * kw
   const planeH = sourcePlane(oh, kh, sh, dlh)
@@ -500,7 +500,7 @@ export function conv2dBackwardWeight(
   const plain = sh * sw == 1 && planeH == h && planeW == w && ph + pw == 0
   fillOffsets(cg, kh, kw, sh, sw, dlh, dlw, planeH, planeW, offsets)
   if (!plain) memory.fill(padded, 0, part - padded)
-  if (sumsTaps(cg, fg, taps)) {
+  if (ONLY_TILES || sumsTaps(cg, fg, taps)) {
     // One channel: no matrix product, but sums over pixels. Partial sum l of a tap has the pixels l, l + LANES, ... of
     // each row, in blocks of at most SUM_STEPS vectors. The partial sums of MOST_BLOCKS blocks at a time are added to dw.
     const stride = tapsStride(taps)

@@ -29,8 +29,9 @@ import {
 } from './winograd-transforms'
 
 /**
- * In the module of all kernels 0. build.mjs makes others of it, for networks whose convolutions have stride, dilation and
- * groups 1 and, where they go this way, tiles of this one size: code for what else there could be is gone there.
+ * In the module of all kernels 0. build.mjs makes others of it, without the code for what else there could be: for
+ * networks whose convolutions have stride, dilation and groups 1 and either go this way with tiles of this one size, or
+ * are of one channel and sum taps (see variantOf in src/layers/conv2d.ts).
  */
 export let ONLY_TILES: i32 = 0
 

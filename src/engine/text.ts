@@ -5,7 +5,9 @@
  * Without what some kind of string would escape (" $ ' \ `), and without <, which begins a tag where a page holds the
  * script.
  */
-const ALPHABET = ' !#%&()*+,-./0123456789:;=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_abcdefghijklmnopqrstuvwxyz{|}~'
+const ALPHABET = /* @__PURE__ */ Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i))
+  .join('')
+  .replace(/["$'<\\`]/g, '')
 /** So many bytes, the first, are one character; the last two of the alphabet begin one of two characters. */
 const SINGLE = ALPHABET.length - 2
 

@@ -1,6 +1,6 @@
 import { MAX_SIZE, checkArguments, checkOptions, flag, integer, oneOf, pair } from '../errors'
 import type { Initializer } from '../initializers'
-import { convOutput, convScratch, usesWinograd, winogradSize } from '../kernels/conv-geometry'
+import { convOutput, convScratch, sumsTaps, usesWinograd, winogradSize } from '../kernels/conv-geometry'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/layer'
 import { checkFit, imageShape, one, strideWithin, windowHint } from './shapes'
@@ -101,9 +101,12 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       const scratch = convScratch(c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts, plan.bytes)
       const flops = 2 * fanIn * y.size
       const winograd = usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, parts)
-      // Those with a stride, say, go ways that have no number.
-      const variantOf = (height: number, width: number) =>
-        sh * sw * dh * dw * groups === 1 ? Number(winograd && winogradSize(kh, height, width)) : undefined
+      // The size of the tiles, 0 for sums of taps; the others have no number. ONLY_TILES of the kernels relies on it.
+      const variantOf = (height: number, width: number) => {
+        if (sh * sw * dh * dw * groups !== 1) return undefined
+        if (winograd) return winogradSize(kh, height, width)
+        return sumsTaps(c, filters, kh * kw) ? 0 : undefined
+      }
       const variant = variantOf(oh, ow)
       plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y], flops, variant })
       plan.backward('conv2dBackwardWeight', {

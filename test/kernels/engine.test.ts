@@ -150,7 +150,10 @@ test('convolutions load a module without what they do not call, and others do no
   const sizes: [size: number, options: Partial<Conv2dOptions>, channels: number, wanted: string][] = [
     [14, {}, 3, 'cnn7'],
     [14, {}, 1, 'cnn7'],
-    [28, { algorithm: 'direct' }, 3, 'cnn7'],
+    [28, { kernel: 5 }, 1, 'cnn7'],
+    [28, { algorithm: 'direct' }, 1, 'cnn7'],
+    [28, { algorithm: 'direct' }, 3, 'cnn'],
+    [14, { kernel: 1, pad: 0 }, 3, 'cnn'],
     [28, {}, 3, 'cnn'],
     // The tiles of the gradient of the input are others than those of the output.
     [14, { pad: 0 }, 3, 'cnn'],
