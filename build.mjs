@@ -85,7 +85,7 @@ function namesOf(module) {
 
 /**
  * The module without all kernels but those whose names begin so, and without the functions that only others call. With
- * `tiles` its convolutions have no code for other tiles than those: see ONLY_TILES of assembly/winograd.ts.
+ * `tiles` its convolutions have no code for other tiles than those: see assembly/part.ts.
  */
 function partOf(wasm, { beginnings = '', tiles = 0 } = {}) {
   const module = binaryen.readBinary(wasm)
@@ -124,21 +124,24 @@ const MORE = 'add$|addScaled$|addSigns|clamp|copyBlocks|fill|limitRowNorms|sumOf
 const ACTIVATIONS = 'relu|leakyRelu|sigmoid|tanh|elu|softmax|normalize|dropout|scaled'
 const LOSSES = 'binaryCrossEntropy|meanSquaredError|hinge'
 const OPTIMIZERS = 'adam|momentum|nesterov|rmsprop|addScaledTo|dot|scale$'
-const CNN = `${CORE}|dense|relu|softmaxCrossEntropy|batchNorm(For|Back)ward|maxPool2(dBack|x)|adam|momentum`
+const CNN = `${CORE}|dense|relu|softmaxCrossEntropy|batchNorm(For|Back)ward|maxPool2(dBack|x)|adam`
+/** How the names of kernels begin that have variants. */
+const VARIED = 'conv2d|dense|softmaxCross'
 /**
  * Modules of some kernels, by how their names begin, for programs whose networks call no others; the smallest first.
- * Behind them comes that of all, where a new kernel is without a word. With `tiles` it has no convolutions but those
- * that src/layers/conv2d.ts calls variants 0 and that.
+ * Behind them comes that of all, where a new kernel is without a word. With `tiles` it has of some
+ * kernels no more than the variants 0 and that: see assembly/part.ts.
  */
 const PARTS = {
   dense: { beginnings: `${CORE}|${MORE}|dense|${ACTIVATIONS}|${LOSSES}|${OPTIMIZERS}` },
   cnn7: { beginnings: `${CNN}|addScaled$|sumOfSquares|conv2d`, tiles: 7 },
-  cnn: { beginnings: `${CNN}|${MORE}|conv2d` },
+  cnn: { beginnings: `${CNN}|${MORE}|conv2d|momentum` },
 }
 
 /** What the names of the kernels match that a part has, and no others do: how they begin, as short as can be. */
 function patternOf({ beginnings, tiles }) {
-  const all = namesOf(binaryen.readBinary(compiled.float64)).filter((name) => !tiles || !name.startsWith('conv2d'))
+  const varied = new RegExp(tiles ? `^(${VARIED})` : '^$')
+  const all = namesOf(binaryen.readBinary(compiled.float64)).filter((name) => !varied.test(name))
   const has = new RegExp(`^(${beginnings})`)
   const others = all.filter((name) => !has.test(name))
   const least = all
@@ -148,7 +151,7 @@ function patternOf({ beginnings, tiles }) {
       const length = lengths.find((length) => !others.some((other) => other.startsWith(name.slice(0, length))))
       return length ? name.slice(0, length) : `${name}$`
     })
-  return `^(${[...new Set(least), ...(tiles ? [`conv2d\\w+[0${tiles}]`] : [])].join('|')})`
+  return `^(${[...new Set(least), ...(tiles ? [`(${VARIED})\\w+[0${tiles}]`] : [])].join('|')})`
 }
 
 const { outputFiles } = await build({

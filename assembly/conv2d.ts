@@ -28,9 +28,10 @@ import { add } from './elementwise'
 import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
 import { packPanel, panelTimesBlock, setStart } from './gemm'
 import { high, low, storeTransposed } from './lanes'
+import { ONLY_TILES } from './part'
 import { copyInside } from './planes'
 import { Values, total } from './reduce'
-import { ONLY_TILES, winogradProduct, winogradWeight } from './winograd'
+import { winogradProduct, winogradWeight } from './winograd'
 
 /**
  * Packs kc taps of one vector of pixels that may cross the end of a row: the lanes before the end from this row, the
@@ -230,7 +231,10 @@ export function conv2dForward(
   n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   groups: i32, x: usize, weight: usize, bias: usize, scratch: usize, y: usize,
 ): void {
-  if (ONLY_TILES) sh = sw = dlh = dlw = 1
+  if (ONLY_TILES) {
+    kh = kw = 3
+    sh = sw = ph = pw = dlh = dlw = 1
+  }
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
@@ -266,7 +270,10 @@ export function conv2dBackwardInput(
   n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   groups: i32, dy: usize, weight: usize, scratch: usize, dx: usize,
 ): void {
-  if (ONLY_TILES) sh = sw = dlh = dlw = 1
+  if (ONLY_TILES) {
+    kh = kw = 3
+    sh = sw = ph = pw = dlh = dlw = 1
+  }
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
@@ -474,7 +481,10 @@ export function conv2dBackwardWeight(
   n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   groups: i32, x: usize, dy: usize, scratch: usize, dw: usize, db: usize,
 ): void {
-  if (ONLY_TILES) sh = sw = dlh = dlw = 1
+  if (ONLY_TILES) {
+    kh = kw = 3
+    sh = sw = ph = pw = dlh = dlw = 1
+  }
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
   const pixels = oh * ow

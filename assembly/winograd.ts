@@ -22,18 +22,12 @@ import {
 } from '../src/kernels/conv-geometry'
 import { LANES, NR, SIZE, SLIVER_ROW } from './float'
 import { packPanel, tile } from './gemm'
+import { ONLY_TILES } from './part'
 import { copyInside } from './planes'
 import {
   BLOCKS, Eight, Seven, Six, ZEROS, addWeightGradients, blockRow, fillConstants, gradientTiles, inputTiles,
   outputTiles, weightPanels,
 } from './winograd-transforms'
-
-/**
- * In the module of all kernels 0. build.mjs makes others of it, without the code for what else there could be: for
- * networks whose convolutions have stride, dilation and groups 1 and either go this way with tiles of this one size, or
- * are of one channel and sum taps (see variantOf in src/layers/conv2d.ts).
- */
-export let ONLY_TILES: i32 = 0
 
 /** Bytes of an entry of the table of tiles: offset of its input, offset of its output, its rows and columns (i32). */
 const ENTRY: usize = 16

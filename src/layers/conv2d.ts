@@ -101,13 +101,9 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       const scratch = convScratch(c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts, plan.bytes)
       const flops = 2 * fanIn * y.size
       const winograd = usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, parts)
-      // The size of the tiles, 0 for sums of taps; the others have no number. ONLY_TILES of the kernels relies on it.
-      const variantOf = (height: number, width: number) => {
-        if (sh * sw * dh * dw * groups !== 1) return undefined
-        if (winograd) return winogradSize(kh, height, width)
-        return sumsTaps(c, filters, kh * kw) ? 0 : undefined
-      }
-      const variant = variantOf(oh, ow)
+      // See assembly/part.ts: the size of the tiles, or 0 for a single channel. The output is as large as the input.
+      const ordinary = kh * kw === 9 && kh === 3 && ph * pw * sh * sw * dh * dw * groups === 1
+      const variant = !ordinary ? undefined : winograd ? winogradSize(3, h, w) : sumsTaps(c, filters, 9) ? 0 : undefined
       plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y], flops, variant })
       plan.backward('conv2dBackwardWeight', {
         sizes,
@@ -118,7 +114,7 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       })
       plan.backward('conv2dBackwardInput', {
         sizes,
-        variant: variantOf(h, w),
+        variant,
         reads: [y.gradient, weight],
         scratch,
         writes: [x.gradient],
