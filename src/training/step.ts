@@ -157,19 +157,10 @@ function orBack<T>(core: Core, back: () => void, run: () => T): T {
   }
 }
 
-/** What a step calls for a setting that is neither 0 nor Infinity, which is none. */
-const CALLED_FOR = {
-  l2: ['sumOfSquares', 'addScaled'],
-  l1: ['sumOfMagnitudes', 'addSigns'],
-  clipValue: ['clamp'],
-  clipNorm: ['limitRowNorms'],
-  maxNorm: ['limitRowNorms'],
-} as const
-
-/** The kernels that steps call, beside those that all models have and those of the optimizer. */
-export function kernelsOfStep(settings: Settings): readonly string[] {
-  const given = ([name]: [string, unknown]) => ![0, Infinity].includes(settings[name as keyof typeof CALLED_FOR])
-  return Object.entries(CALLED_FOR).filter(given).flatMap(([, names]) => names)
+/** The kernels that steps call for some settings; those for the others are in all modules. */
+export function kernelsOfStep({ l1, clipValue, clipNorm, maxNorm }: Settings): readonly string[] {
+  const unlimited = Math.min(clipValue, clipNorm, maxNorm) === Infinity
+  return l1 || !unlimited ? ['addSigns', 'clamp', 'limitRowNorms', 'sumOfMagnitudes'] : []
 }
 
 // ---- parts of a pass ----

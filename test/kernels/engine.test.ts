@@ -71,7 +71,7 @@ test('modules of some kernels have what training itself calls, and what they say
   const called = files.flatMap((file) =>
     Array.from(readFileSync(file, 'utf8').matchAll(/\bkernels\.(\w+)\(/g), ([, name]) => name),
   )
-  const settings = { l2: 1, l1: 1, clipValue: 1, clipNorm: 1, maxNorm: 1 } as Settings
+  const settings = { l1: 1, clipValue: 1, clipNorm: 1, maxNorm: 1 } as Settings
   const ofSettings = kernelsOfStep(settings)
   expect(called).toEqual(expect.arrayContaining([...ofSettings]))
   const always = called.filter((name) => !ofSettings.includes(name))
