@@ -72,7 +72,7 @@ function packColumns(
         v128.store(block, v128.load(from, 16), 16)
         block += 32
       }
-    } else if (width >= LANES) {
+    } else if (ONLY_TILES || width >= LANES) {
       // A second vector wholly past the last pixel repeats the first, to stay inside the memory.
       const second = first + q + (q + LANES < columns ? LANES : 0)
       packCrossing(first + q, width, kc, offsets, source, sourceWidth, block)

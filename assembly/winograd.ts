@@ -149,7 +149,7 @@ export function winogradProduct(
         }
       }
 
-      const block = min(c, KC)
+      const block = ONLY_TILES ? c : min(c, KC)
       // MR filters at a time, so that their products are still in the cache when they become outputs.
       const mPlace = placeStride(MR * columns * <i32>SIZE)
       let panel = u
@@ -159,7 +159,7 @@ export function winogradProduct(
           let sliver = v + <usize>e * vPlace
           for (let j = 0; j < columns; j += NR) {
             tile(block, 1, panel, sliver, scratch + ZEROS, to, <usize>columns * SIZE)
-            for (let p = KC; p < c; p += KC) {
+            for (let p = KC; !ONLY_TILES && p < c; p += KC) {
               const from = panel + <usize>(p * MR) * 16
               tile(min(KC, c - p), 0, from, sliver + <usize>p * SLIVER_ROW, scratch + ZEROS, to, <usize>columns * SIZE)
             }

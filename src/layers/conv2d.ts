@@ -1,5 +1,6 @@
 import { MAX_SIZE, checkArguments, checkOptions, flag, integer, oneOf, pair } from '../errors'
 import type { Initializer } from '../initializers'
+import { KC } from '../kernels/blocking'
 import { convOutput, convScratch, sumsTaps, usesWinograd, winogradSize } from '../kernels/conv-geometry'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/layer'
@@ -102,7 +103,8 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       const flops = 2 * fanIn * y.size
       const winograd = usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, parts)
       // See assembly/part.ts: the size of the tiles, or 0 for a single channel. The output is as large as the input.
-      const ordinary = kh * kw === 9 && kh === 3 && ph * pw * sh * sw * dh * dw * groups === 1
+      const isSmall = w > 3 && Math.max(c, filters) <= KC
+      const ordinary = isSmall && kh * kw === 9 && kh === 3 && ph * pw * sh * sw * dh * dw * groups === 1
       const variant = !ordinary ? undefined : winograd ? winogradSize(3, h, w) : sumsTaps(c, filters, 9) ? 0 : undefined
       plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y], flops, variant })
       plan.backward('conv2dBackwardWeight', {

@@ -158,6 +158,8 @@ test('convolutions load a module without what they do not call, and others do no
     [14, { pad: 0 }, 3, 'cnn'],
     [14, { pad: 2 }, 1, 'cnn'],
     [14, { kernel: 5, pad: 2 }, 3, 'cnn'],
+    [3, {}, 1, 'cnn'],
+    [14, {}, 257, 'cnn'],
     [14, { stride: 2 }, 3, 'cnn'],
     [14, { dilation: 2 }, 3, 'cnn'],
     [14, { groups: 3 }, 3, 'cnn'],
@@ -182,6 +184,31 @@ test('convolutions load a module without what they do not call, and others do no
       expect(loaded.at(-1), what).toBe(wanted)
     }
   }
+})
+
+test('products and losses that are out of the ordinary load all of their kernels', async () => {
+  const loaded: string[] = []
+  const names = (network: (v128: typeof import('../../src/entries/index')) => Layer, loss = {}, input = [1, 8, 8]) => {
+    vi.resetModules()
+    loaded.length = 0
+    vi.doMock('#host', async (original) => {
+      const host = await original<typeof import('#host')>()
+      const load = (file: (typeof host.wasm.float64)[number], i: number) => () => (loaded.push('dca-'[i]), file.load())
+      const float64 = host.wasm.float64.map((file, i) => ({ ...file, load: load(file, i) }))
+      return { ...host, wasm: { ...host.wasm, float64 } }
+    })
+    return import('../../src/entries/index').then(async (v128) => {
+      vi.doUnmock('#host')
+      await v128.createModel(network(v128), { input, batch: 1, loss: v128.softmaxCrossEntropy(loss) })
+      return loaded.join('')
+    })
+  }
+  const cnn = (v128: typeof import('../../src/entries/index')) =>
+    v128.sequential(v128.conv2d(2, { kernel: 3, pad: 1 }), v128.flatten(), v128.dense(2))
+  expect(await names(cnn)).toBe('c')
+  expect(await names(cnn, { labelSmoothing: 0.1 })).toBe('a')
+  expect(await names(cnn, { classWeights: [1, 2] })).toBe('a')
+  expect(await names(cnn, {}, [1, 182, 182])).toBe('a')
 })
 
 test('a model has the kernels of its settings', async () => {
