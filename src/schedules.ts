@@ -12,6 +12,10 @@ export interface Schedule {
   (t: number, total?: number, state?: Float64Array): number
   /** The unit of t: epochs unless given. */
   readonly per?: 'epoch' | 'step'
+  /** The name of the function that made it; a model file has no schedule without one. */
+  readonly kind?: string
+  /** What that function was given. */
+  readonly config?: object
   /** What `state` holds at the start of a run. */
   readonly initialState?: readonly number[]
   /** Takes into `state` the loss of an epoch that has ended: of validation or, without it, of training. */
@@ -40,6 +44,16 @@ export function checkSchedule(
   return value
 }
 
+/** A rate as plain data; null for a schedule that says nothing of itself, a function of the user's. */
+export type RateDescription = number | { readonly kind: string; readonly config: object } | null
+
+/** A rate or a schedule as plain data. */
+export function describeRate(rate: number | Schedule): RateDescription {
+  if (typeof rate === 'number') return rate
+  const { kind, config = {} } = rate
+  return kind === undefined ? null : { kind, config }
+}
+
 /** What schedules are told in any case. */
 export interface Timed {
   /** The rate at t = 0. */
@@ -58,17 +72,20 @@ function timed(where: string, options: Timed): Required<Timed> {
   }
 }
 
+/** What a schedule was given, of which these are needed. */
+type Described = Pick<Required<Timed>, 'per'> & Readonly<Record<string, unknown>>
+
 /** A schedule that checks its time, and its total, if that is known. */
 function scheduleOf(
   where: string,
-  per: 'epoch' | 'step',
+  config: Described,
   rate: (t: number, total: number | undefined) => number,
 ): Schedule {
   const schedule = (t: number, total?: number): number => {
     checkTime(where, t, total)
     return rate(t, total)
   }
-  return Object.assign(schedule, { per })
+  return Object.assign(schedule, { kind: where, config, per: config.per })
 }
 
 function checkTime(where: string, t: number, total: number | undefined): void {
@@ -95,7 +112,7 @@ export function timeDecay(options: Timed & { decayRate: number }): Schedule {
   options = checkOptions('timeDecay', options, [...TIMED, 'decayRate'])
   const { initial, per } = timed('timeDecay', options)
   const decayRate = finite('timeDecay', 'decayRate', options.decayRate, 0)
-  return scheduleOf('timeDecay', per, (t) => initial / (1 + decayRate * t))
+  return scheduleOf('timeDecay', { initial, per, decayRate }, (t) => initial / (1 + decayRate * t))
 }
 
 /**
@@ -108,7 +125,7 @@ export function exponentialDecay(options: Timed & { decayRate: number }): Schedu
   options = checkOptions('exponentialDecay', options, [...TIMED, 'decayRate'])
   const { initial, per } = timed('exponentialDecay', options)
   const decayRate = finite('exponentialDecay', 'decayRate', options.decayRate, 0)
-  return scheduleOf('exponentialDecay', per, (t) => powered(initial, decayRate, t))
+  return scheduleOf('exponentialDecay', { initial, per, decayRate }, (t) => powered(initial, decayRate, t))
 }
 
 /**
@@ -122,7 +139,7 @@ export function stepDecay(options: Timed & { drop: number; every: number }): Sch
   const { initial, per } = timed('stepDecay', options)
   const drop = finite('stepDecay', 'drop', options.drop, 0)
   const every = integer('stepDecay', 'every', options.every, 1)
-  return scheduleOf('stepDecay', per, (t) => powered(initial, drop, Math.floor(t / every)))
+  return scheduleOf('stepDecay', { initial, per, drop, every }, (t) => powered(initial, drop, Math.floor(t / every)))
 }
 
 /** What schedules are told that end with the run. */
@@ -142,7 +159,8 @@ export function linearDecay(options: Ending & { final?: number }): Schedule {
   options = checkOptions('linearDecay', options, [...TIMED, 'total', 'final'])
   const { initial, per } = timed('linearDecay', options)
   const final = finite('linearDecay', 'final', options.final ?? 0, 0)
-  return untilEnd('linearDecay', per, options.total, final, (t, end) => initial + ((final - initial) * t) / end)
+  const config = { initial, final, per, ...totalOf(options) }
+  return untilEnd('linearDecay', config, final, (t, end) => initial + ((final - initial) * t) / end)
 }
 
 /**
@@ -154,7 +172,7 @@ export function inverseSqrtDecay(options: Timed): Schedule {
   checkArguments('inverseSqrtDecay', arguments, 1)
   options = checkOptions('inverseSqrtDecay', options, TIMED)
   const { initial, per } = timed('inverseSqrtDecay', options)
-  return scheduleOf('inverseSqrtDecay', per, (t) => initial / Math.sqrt(t + 1))
+  return scheduleOf('inverseSqrtDecay', { initial, per }, (t) => initial / Math.sqrt(t + 1))
 }
 
 /**
@@ -175,7 +193,7 @@ export function cosineDecay(options: Ending & { cycles?: number }): Schedule {
   const cycles = integer('cosineDecay', 'cycles', options.cycles ?? 1, 1)
   const { total } = options
   if (total !== undefined) checkCycles(cycles, integer('cosineDecay', 'total', total, 1), per)
-  return untilEnd('cosineDecay', per, total, 0, (t, end) => {
+  return untilEnd('cosineDecay', { initial, per, cycles, ...totalOf(options) }, 0, (t, end) => {
     checkCycles(cycles, end, per)
     // The last k with ⌊k · end / cycles⌋ at most t.
     const k = Math.ceil(((Math.floor(t) + 1) * cycles) / end) - 1
@@ -183,6 +201,11 @@ export function cosineDecay(options: Ending & { cycles?: number }): Schedule {
     const length = Math.floor(((k + 1) * end) / cycles) - start
     return (initial * (1 + cos((Math.PI * (t - start)) / length))) / 2
   })
+}
+
+/** `total`, where it is given. */
+function totalOf({ total }: Ending): { total?: number } {
+  return total === undefined ? {} : { total }
 }
 
 function checkCycles(cycles: number, end: number, per: string): void {
@@ -194,13 +217,13 @@ function checkCycles(cycles: number, end: number, per: string): void {
 /** A schedule that has arrived at `final` at `total`, or at the end of the run, and stays there; before, rate(t, end). */
 function untilEnd(
   where: string,
-  per: 'epoch' | 'step',
-  total: number | undefined,
+  config: Described & { readonly total?: number },
   final: number,
   rate: (t: number, end: number) => number,
 ): Schedule {
+  const { per, total } = config
   if (total !== undefined) integer(where, 'total', total, 1)
-  return scheduleOf(where, per, (t, run) => {
+  return scheduleOf(where, config, (t, run) => {
     const end = total ?? run
     if (end === undefined || end === Infinity) {
       const why = end
@@ -233,6 +256,8 @@ export function warmup(steps: number, schedule: Schedule | number): Schedule {
     return (inner(0, rest, state) * Math.min(t + 1, steps)) / steps
   }
   return Object.assign(rate, {
+    kind: 'warmup',
+    config: { steps, schedule: describeRate(schedule) },
     per: inner.per,
     initialState: inner.initialState,
     observe(epoch: number, loss: number, state: Float64Array): void {
@@ -302,6 +327,8 @@ export function reduceOnPlateau(options: PlateauOptions): Schedule {
     return state?.[RATE] ?? initial
   }
   return Object.assign(rate, {
+    kind: where,
+    config: { initial, factor, patience, threshold, thresholdMode: mode, cooldown, minRate },
     per: 'epoch' as const,
     initialState: [initial, Infinity, 0, 0],
     observe(_epoch: number, loss: number, state: Float64Array): void {

@@ -23,10 +23,17 @@ export { DataError, FileError, PlanError } from '../errors'
 export { type AsyncBatches, type Batches } from '../training/feed'
 export type { EvaluateOptions, Evaluation } from '../training/evaluate'
 export type { Divergence, EpochResult, History, Progress } from '../training/history'
-export type { Callback, Callbacks, EarlyStopping, FitOptions, Monitor } from '../training/options'
+export type { Callback, Callbacks, Checkpoints, EarlyStopping, FitOptions, Monitor, Resume } from '../training/options'
 export { type Coordinate, type GradientCheck, gradientCheck } from '../study/gradient-check'
 export { type Initializer, constant, he, normal, orthogonal, xavier, zeros } from '../initializers'
-export { type StoredTensor, decodeSafetensors, encodeSafetensors, readSafetensors } from '../io/safetensors'
+export {
+  type Metadata,
+  type StoredTensor,
+  decodeSafetensors,
+  encodeSafetensors,
+  readMetadata,
+  readSafetensors,
+} from '../io/safetensors'
 export { avgPool2d } from '../layers/avg-pool2d'
 export { batchNorm } from '../layers/batch-norm'
 export { concat } from '../layers/concat'
@@ -55,6 +62,7 @@ export { binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from
 export { type ClassificationReport, classificationReport } from '../metrics'
 export type { ModelOptions } from '../model/options'
 export { createModel } from '../model/create'
+export { type LayerFactory, type LoadModelOptions, loadModel } from '../model/load-model'
 export { type Description, describe } from '../model/describe'
 export type { Model } from '../model/model'
 export type { LoadResult } from '../model/weights'

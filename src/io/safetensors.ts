@@ -4,8 +4,9 @@
 
 import { allocate } from '../data/batches'
 import { isBuffer } from '../data/bytes'
-import { DataError, FileError, checkArguments, few, isPlain, quote, readSafely, show } from '../errors'
+import { DataError, FileError, checkArguments, checkOptions, few, isPlain, quote, readSafely, show } from '../errors'
 import { type Tensor, product } from '../tensor'
+import { checksumOf } from './checksum'
 
 /** A tensor as a file has it. Its values are decoded when they are asked for, so that others cost nothing. */
 export interface StoredTensor {
@@ -29,6 +30,14 @@ const TYPES: Readonly<Record<string, readonly [bytes: number, read: (buffer: Arr
 }
 const MAX_HEADER = 100_000_000
 const METADATA = '__metadata__'
+/** What our own metadata is named with. */
+const OURS = 'v128.'
+const CHECKSUM = 'v128.checksum'
+/** How the header of a file of ours begins; then comes the checksum, of the whole file with zeros in its place. */
+const BEGINNING = /* @__PURE__ */ new TextEncoder().encode(`{"${METADATA}":{"${CHECKSUM}":"`)
+const NO_CHECKSUM = '0000000000000000'
+/** The part of a file with the checksum in it. */
+const HEAD = 64
 /** As files are. */
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
@@ -50,26 +59,43 @@ function reorder(bytes: Uint8Array, width: number): void {
   for (let at = 0; !LITTLE_ENDIAN && at < bytes.length; at += width) bytes.subarray(at, at + width).reverse()
 }
 
+/** Texts by name, as a safetensors file has them beside its tensors. */
+export type Metadata = Readonly<Record<string, string>>
+
 /**
- * One file with all tensors, in the order given; `__metadata__` says that the layout is PyTorch's. Throws a DataError
- * where one is no Float64Array or Float32Array of as many values as its shape says.
+ * One file with all tensors, in the order given. Its `__metadata__` has a checksum, which reading the file compares,
+ * `format: 'pt'`, which says that the layout is PyTorch's, and the texts of `metadata`, none unless given. Throws a
+ * DataError where a tensor is no Float64Array or Float32Array of as many values as its shape says, or metadata no text.
+ *
+ *     const bytes = encodeSafetensors({ w: { shape: [2], data: Float64Array.of(1, 2) } }, { metadata: { made: 'today' } })
+ *     readMetadata(bytes).made   // 'today'
  */
-export function encodeSafetensors(tensors: Readonly<Record<string, Tensor>>): Uint8Array<ArrayBuffer> {
+export function encodeSafetensors(
+  tensors: Readonly<Record<string, Tensor>>,
+  options: { metadata?: Metadata } = {},
+): Uint8Array<ArrayBuffer> {
   const where = 'encodeSafetensors'
-  checkArguments(where, arguments, 1)
+  checkArguments(where, arguments, 2)
+  const { metadata = {} } = checkOptions(where, options, ['metadata'])
+  checkMetadata(where, metadata)
   const list = readSafely(where, 'the tensors', () => listTensors(where, tensors))
+  return encodeTensors(list, metadata)
+}
+
+/** The same of what needs no checks. */
+export function encodeTensors(list: readonly NamedTensor[], metadata: Metadata): Uint8Array<ArrayBuffer> {
   let end = 0
+  const texts = [[CHECKSUM, NO_CHECKSUM], ...Object.entries({ format: 'pt', ...metadata })]
   const entries = list.map(({ name, shape, data }) => {
     const dtype = data.BYTES_PER_ELEMENT === 8 ? 'F64' : 'F32'
-    return [name, { dtype, shape, data_offsets: [end, (end += data.byteLength)] }]
+    return [name, JSON.stringify({ dtype, shape, data_offsets: [end, (end += data.byteLength)] })]
   })
-  const header = Object.fromEntries([[METADATA, { format: 'pt' }], ...entries]) as object
-  const json = JSON.stringify(header)
+  const json = objectOf([[METADATA, objectOf(texts.map(([name, text]) => [name, JSON.stringify(text)]))], ...entries])
   const encode = (text: string) => new TextEncoder().encode(text)
   // Padded with spaces, so that the values are aligned.
   const text = encode(json + ' '.repeat(-encode(json).length & 7))
   const start = 8 + text.length
-  const bytes = allocate(where, start + end, Uint8Array)
+  const bytes = allocate('encodeSafetensors', start + end, Uint8Array)
   new DataView(bytes.buffer).setUint32(0, text.length, true)
   bytes.set(text, 8)
   let at = start
@@ -78,10 +104,34 @@ export function encodeSafetensors(tensors: Readonly<Record<string, Tensor>>): Ui
     part.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     reorder(part, data.BYTES_PER_ELEMENT)
   }
+  bytes.set(encode(checksumOf(bytes.subarray(0, HEAD), bytes.subarray(HEAD))), 8 + BEGINNING.length)
   return bytes
 }
 
-function listTensors(where: string, tensors: Readonly<Record<string, Tensor>>) {
+/** An object in JSON, of members in JSON in their order; one in JavaScript would have numbers among its names first. */
+function objectOf(members: readonly (readonly string[])[]): string {
+  return `{${members.map(([name, json]) => `${JSON.stringify(name)}:${json}`).join()}}`
+}
+
+function checkMetadata(where: string, metadata: unknown): void {
+  readSafely(where, 'metadata', () => {
+    if (!isPlain(metadata)) throw new DataError(`${where}: metadata must be an object of texts, got ${show(metadata)}`)
+    for (const [name, text] of Object.entries(metadata)) {
+      if (name.startsWith(OURS)) throw new DataError(`${where}: metadata named ${quote(name)} is our own; rename it`)
+      if (typeof text === 'string') continue
+      throw new DataError(
+        `${where}: metadata ${quote(name)} must be text, such as JSON.stringify gives, got ${show(text)}`,
+      )
+    }
+  })
+}
+
+/** A tensor and its name. */
+export interface NamedTensor extends Tensor {
+  readonly name: string
+}
+
+function listTensors(where: string, tensors: Readonly<Record<string, Tensor>>): NamedTensor[] {
   // A Map, or a promise, would become an empty file.
   if (!isPlain(tensors)) {
     throw new DataError(`${where}: want an object { name: { shape, data } }, got ${show(tensors)}`)
@@ -115,7 +165,7 @@ export function decodeSafetensors(bytes: Uint8Array | ArrayBuffer): Map<string, 
 /**
  * The tensors of a file, of any type, as views of its bytes: for files of which only a part is wanted, or can be
  * decoded. Every length and offset is checked before it is used: throws a FileError where the file is truncated or
- * inconsistent.
+ * inconsistent, or has a checksum that does not fit.
  *
  *     for (const [name, tensor] of readSafetensors(bytes)) {
  *       if (tensor.decodable) console.log(name, tensor.shape, tensor.decode()[0])
@@ -123,8 +173,22 @@ export function decodeSafetensors(bytes: Uint8Array | ArrayBuffer): Map<string, 
  */
 export function readSafetensors(file: Uint8Array | ArrayBuffer): Map<string, StoredTensor> {
   checkArguments('readSafetensors', arguments, 1)
+  return readFile(file).tensors
+}
+
+/**
+ * The texts that a file has beside its tensors, such as those of encodeSafetensors' `metadata`. Throws a FileError as
+ * readSafetensors does.
+ */
+export function readMetadata(file: Uint8Array | ArrayBuffer): Metadata {
+  checkArguments('readMetadata', arguments, 1)
+  return readFile(file).metadata
+}
+
+/** A file, checked. */
+export function readFile(file: unknown): { tensors: Map<string, StoredTensor>; metadata: Metadata } {
   const bytes = bytesOf(file)
-  const { text, header, start } = readHeader(bytes)
+  const { text, header, metadata, start } = readHeader(bytes)
   const available = bytes.length - start
   const tensors = new Map<string, StoredTensor>()
   const spans: [number, number, string][] = []
@@ -162,7 +226,26 @@ export function readSafetensors(file: Uint8Array | ArrayBuffer): Map<string, Sto
     last = end
   }
   if (last !== available) throw new FileError(`weights: ${available - last} bytes after the last tensor`)
-  return tensors
+  checkSum(bytes, metadata)
+  return { tensors, metadata }
+}
+
+/** Throws a FileError where the file is one of ours, or nearly, and has another checksum than it says. */
+function checkSum(bytes: Uint8Array, metadata: Metadata): void {
+  let equal = 0
+  for (let i = 0; i < BEGINNING.length; i++) if (bytes[8 + i] === BEGINNING[i]) equal++
+  // Files of others have no more in common with ours than the name of the metadata.
+  const isOurs = equal >= BEGINNING.length - 8 || Object.keys(metadata).some((name) => name.startsWith(OURS))
+  if (!isOurs) return
+  const at = 8 + BEGINNING.length
+  const head = bytes.slice(0, HEAD)
+  const said = String.fromCharCode(...head.subarray(at, at + NO_CHECKSUM.length))
+  head.fill(NO_CHECKSUM.charCodeAt(0), at, at + NO_CHECKSUM.length)
+  if (said === checksumOf(head, bytes.subarray(HEAD))) return
+  throw new FileError(
+    `weights: the checksum does not fit: the file is damaged; or another program changed it, which should leave out ` +
+      `'${CHECKSUM}'`,
+  )
 }
 
 function bytesOf(file: unknown): Uint8Array {
@@ -172,8 +255,15 @@ function bytesOf(file: unknown): Uint8Array {
   throw new FileError(`weights: want a Uint8Array, the bytes of the file, got ${show(file)}${cure}`)
 }
 
-/** The header, as text and read, and where the tensors begin. */
-function readHeader(bytes: Uint8Array): { text: string; header: object; start: number } {
+interface Header {
+  readonly text: string
+  readonly header: object
+  readonly metadata: Metadata
+  /** Where the tensors begin. */
+  readonly start: number
+}
+
+function readHeader(bytes: Uint8Array): Header {
   const available = bytes.length - 8
   if (available < 0) throw new FileError(`weights: the file has ${bytes.length} bytes, too few for safetensors`)
   const view = new DataView(bytes.buffer, bytes.byteOffset)
@@ -197,7 +287,7 @@ function readHeader(bytes: Uint8Array): { text: string; header: object; start: n
   if (!isPlain(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
     throw new FileError(`weights: '${METADATA}' is no object of texts`)
   }
-  return { text, header, start: 8 + length }
+  return { text, header, metadata: metadata as Metadata, start: 8 + length }
 }
 
 function fault(name: string, what: string): FileError {

@@ -1,6 +1,6 @@
 // From a blueprint to a model: its memory, its views, its first weights.
 
-import type { AbilitiesOf } from './abilities'
+import type { AbilitiesOf, Ability } from './abilities'
 import { createEngine } from '../engine/create'
 import type { Engine } from '../engine/engine'
 import { PlanError, checkArguments, note, quote, show } from '../errors'
@@ -34,11 +34,22 @@ export async function createModel<
   D extends DType = 'float64',
 >(network: Layer, options: ModelOptions<L, O, I, D>): Promise<Model<AbilitiesOf<L, O, I>, D>> {
   checkArguments('createModel', arguments, 2)
-  const blueprint = planModel<D>('createModel', network, options)
+  return buildModel(planModel<D>('createModel', network, options))
+}
+
+/** Gets the memory of a model; its parameters get their first values, or those that `load` brings. */
+export async function buildModel<Can extends Ability, D extends DType>(
+  blueprint: Blueprint<D>,
+  load?: (core: Core<D>) => void,
+): Promise<Model<Can, D>> {
   checkTotal(blueprint)
   const { dtype, memory, backend, wasm } = blueprint
   const engine = await createEngine(dtype, memory.total, backend, wasm, kernelsOf(blueprint))
-  return modelOf(createCore(blueprint, engine), blueprint)
+  const core = createCore(blueprint, engine)
+  fillConstants(core, blueprint)
+  if (load) load(core)
+  else fillParameters(core, blueprint)
+  return modelOf(core, blueprint)
 }
 
 /** The kernels that the model calls, beside those that all models do; undefined where they are not known. */
@@ -115,6 +126,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
       pointer,
     })),
     lonelyNorm: lonelyNormOf(blueprint),
+    metadata: {},
     rate,
     scheduleState: new Float64Array(0),
     lastRate: typeof rate === 'number' ? rate : 0,
@@ -125,6 +137,9 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     pass: ownPass,
     ownPass,
     fitting: false,
+    active: undefined,
+    rowViews: { output: [], inputGradient: [] },
+    slots: undefined,
     stepping: false,
     closed: false,
     onClose: new Set(),
@@ -137,7 +152,6 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     )
   }
   resetSchedule(core)
-  fill(core, blueprint)
   return core
 }
 
@@ -148,8 +162,8 @@ function lonelyNormOf({ program }: Blueprint): string | undefined {
   return norm && titleOf(norm.layer)
 }
 
-/** The first values of constants, parameters and buffers. */
-function fill({ engine, dtype, tensors, settings }: Core, { constants, bytes, parameters, buffers }: Blueprint): void {
+/** The first values of the parameters. */
+function fillParameters({ tensors, settings }: Core, { parameters }: Blueprint): void {
   const random = createRandom(settings.seed)
   for (const { name, options } of parameters) {
     const { data } = tensors.parameters[name]
@@ -161,6 +175,10 @@ function fill({ engine, dtype, tensors, settings }: Core, { constants, bytes, pa
     }
     checkStored(quote(name), data, data)
   }
+}
+
+/** The values of constants, and the first of buffers. */
+function fillConstants({ engine, dtype, tensors }: Core, { constants, bytes, buffers }: Blueprint): void {
   const store = (what: string, data: Tensor['data'], values: readonly number[]) => {
     for (let i = 0; i < data.length; i++) data[i] = values[values.length === 1 ? 0 : i]
     checkStored(what, data, values)

@@ -1,23 +1,12 @@
 // What people hold in their hands: a network with its memory, behind a few methods. What they do is in src/training/.
 
 import type { Data, Labels, Numbers } from '../data/batches'
-import { DataError, PlanError, checkArguments, checkNoPromise, integer, note, show } from '../errors'
+import { DataError, PlanError, checkArguments, integer, note, show } from '../errors'
 import type { Regions } from '../plan/layout'
 import type { Loss } from '../plan/layer'
-import type { Value } from '../plan/value'
 import type { Schedule } from '../schedules'
 import type { DType, Tensor } from '../tensor'
-import {
-  type Core,
-  closeCore,
-  needAll,
-  needFree,
-  needLoss,
-  needOpen,
-  needOptimizer,
-  needTraining,
-  viewOf,
-} from '../training/core'
+import { type Core, closeCore, needAll, needFree, needLoss, needOptimizer, needTraining } from '../training/core'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../training/evaluate'
 import { type AsyncBatches, type Batches, checkBatch, checkOneObject, checkRows, loadBatch } from '../training/feed'
 import { fit } from '../training/fit'
@@ -25,32 +14,20 @@ import type { History } from '../training/history'
 import type { FitOptions } from '../training/options'
 import { backPropagate, forward, predict } from '../training/pass'
 import { observe, setRate } from '../training/rate'
+import { slotsOf } from '../training/state'
 import { runPass, settle, takeStep } from '../training/step'
 import type { Ability } from './abilities'
+import { ownMetadata } from './architecture'
+import { readCheckpoint, takeCheckpoint } from './checkpoint'
+import { keepCore, open } from './core-of'
 import type { Blueprint } from './options'
 import { summarise } from './describe'
 import { type LoadResult, loadWeights, saveWeights } from './weights'
-
-const cores = /* @__PURE__ */ new WeakMap<object, Core>()
-
-/** The data of a model, for what works on it from outside: gradient check, statistics, babysitting, ensembles. */
-export function coreOf(where: string, model: Model<never>): Core {
-  checkNoPromise(where, 'the model', model, 'createModel(...)')
-  const core = typeof model === 'object' && model !== null ? cores.get(model) : undefined
-  if (!core) throw new PlanError(`${where}: wants a model of createModel, got ${show(model)}`)
-  return open(where, core)
-}
 
 /** Puts a model together: for createModel. */
 export function modelOf<Can extends Ability, D extends DType>(core: Core<D>, blueprint: Blueprint<D>): Model<Can, D> {
   // Its constructor is nobody else's business.
   return new (Model as unknown as new (core: Core<D>, blueprint: Blueprint<D>) => Model<Can, D>)(core, blueprint)
-}
-
-/** The core, unless its model was closed: then a PlanError. */
-function open<D extends DType>(where: string, core: Core<D>): Core<D> {
-  needOpen(where, core)
-  return core
 }
 
 /**
@@ -62,14 +39,11 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   declare protected readonly abilities: { readonly [A in Can]: true }
   readonly #core: Core<D>
   readonly #blueprint: Blueprint<D>
-  /** Tensors of the first n rows, made once for each n. */
-  readonly #outputRows: (Tensor<D> | undefined)[] = []
-  readonly #inputGradientRows: (Tensor<D> | undefined)[] = []
 
   private constructor(core: Core<D>, blueprint: Blueprint<D>) {
     this.#core = core
     this.#blueprint = blueprint
-    cores.set(this, core)
+    keepCore(this, core)
   }
 
   /** Parameters by name, as in a PyTorch state dict: `0.weight`. Live views. */
@@ -117,6 +91,27 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     return open('memory', this.#core).memory
   }
 
+  /**
+   * What goes into the files of this model beside its weights, such as the names of classes: of the file that loadModel
+   * read, {} in another model. It is written as it is then: an object that changes meanwhile is in each file as it was.
+   */
+  get metadata(): Readonly<Record<string, unknown>> {
+    return open('metadata', this.#core).metadata
+  }
+  /** Throws a PlanError unless it is an object that JSON can hold. */
+  set metadata(metadata: Readonly<Record<string, unknown>>) {
+    const core = open('metadata', this.#core)
+    ownMetadata('metadata', metadata)
+    core.metadata = metadata
+  }
+  /**
+   * What the optimizer remembers for each parameter, under PyTorch's names: `0.weight.exp_avg` and `0.weight.exp_avg_sq`
+   * of adam, `0.weight.momentum_buffer` of momentum. Live views: what is written there counts from the next step on.
+   */
+  get optimizerState(): Readonly<Record<string, Tensor<D>>> {
+    return slotsOf(open('optimizerState', this.#core))
+  }
+
   /** The epoch that a learning-rate schedule sees; fit keeps it, a loop of your own may set it. */
   get epoch(): number {
     return open('epoch', this.#core).clock.epoch
@@ -158,8 +153,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    */
   forward(x: Numbers, options: { training?: boolean } = {}): Tensor<D> {
     const core = this.#enter('forward', arguments, 2)
-    const n = forward(core, x, options)
-    return this.#firstRows(this.#outputRows, core.output, core.output.data.pointer, n)
+    return forward(core, x, options)
   }
 
   /**
@@ -169,21 +163,8 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    */
   backward(this: Model<'training', D>, dy: Numbers): Tensor<D> {
     const core = this.#enter('backward', arguments, 1)
-    const { input } = core
     needTraining('backward', core)
-    const rows = backPropagate(core, dy)
-    if (core.program.inputGradient) {
-      return this.#firstRows(this.#inputGradientRows, input, input.gradient!.pointer, rows)
-    }
-    return {
-      shape: [rows, ...input.shape],
-      get data(): never {
-        throw new PlanError(
-          'backward: the gradient of the input, through frozen layers, was not planned; createModel takes ' +
-            'inputGradient: true',
-        )
-      },
-    }
+    return backPropagate(core, dy)
   }
 
   /**
@@ -274,7 +255,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     if (core.fitting) throw new PlanError('fit: this model is being trained already; wait for that to end')
     core.fitting = true
     try {
-      return await fit(core, data, options)
+      return await fit(core, data, options, { take: takeCheckpoint, read: readCheckpoint })
     } finally {
       core.fitting = false
       if (!core.closed) settle('fit', core)
@@ -293,17 +274,46 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   }
 
   /**
-   * Parameters and buffers as a safetensors file, with PyTorch's names and shapes. Throws a PlanError where one is not
-   * finite, unless `allowNonFinite` (false unless given) is true.
+   * A model file: parameters and buffers as safetensors, with PyTorch's names and shapes, which every reader of those
+   * takes; in its metadata the network, its options, and `metadata`, that of the model unless given, so that loadModel
+   * needs no code of the network. Throws a PlanError where a number is not finite, unless `allowNonFinite` (false unless
+   * given) is true.
+   *
+   *     const bytes = model.save({ metadata: { classes: ['cat', 'dog'] } })
    */
-  save(options: { allowNonFinite?: boolean } = {}): Uint8Array<ArrayBuffer> {
+  save(options: { metadata?: object; allowNonFinite?: boolean } = {}): Uint8Array<ArrayBuffer> {
     const core = this.#enter('save', arguments, 1)
     settle('save', core)
     return saveWeights(core, options)
   }
 
   /**
-   * Loads what save() wrote, or any safetensors file of F64, F32, F16 or BF16 with the same names and shapes. Throws a
+   * All that training changes, as one safetensors file: parameters and buffers, what the optimizer remembers
+   * (`0.weight.exp_avg`), counters, the learning rate and what its schedule has seen; in a callback of fit the run as
+   * well, for fit's `resume`. It is a model file too: load and loadModel take the weights in it. Throws a PlanError where
+   * a parameter is not finite.
+   */
+  checkpoint(this: Model<'training', D>): Uint8Array<ArrayBuffer> {
+    const core = this.#enter('checkpoint', arguments, 0)
+    needTraining('checkpoint', core)
+    return takeCheckpoint(core)
+  }
+
+  /**
+   * Brings the model to where it was at a checkpoint: what comes is, bit for bit, what would have come there. Throws a
+   * FileError, and changes nothing, where the file is damaged or of another network or optimizer; a PlanError while fit
+   * runs. To go on with the run that it was taken in, hand it to fit as `resume` instead.
+   */
+  restore(this: Model<'training', D>, bytes: Uint8Array | ArrayBuffer): void {
+    const core = this.#enter('restore', arguments, 1)
+    needTraining('restore', core)
+    if (core.fitting) throw new PlanError('restore: fit runs on this model; abort it, and wait for it to end')
+    settle('restore', core)
+    readCheckpoint('restore', core, bytes).apply()
+  }
+
+  /**
+   * Loads what save() or checkpoint() wrote, or any safetensors file of F64, F32, F16 or BF16 with the same names and shapes. Throws a
    * FileError, and changes nothing, unless all of it fits. With `strict`, true unless given, set to false it loads what
    * fits and returns what did not, as for a new head on a body trained before; then it throws only if nothing fits.
    * Numbers that are not finite are refused unless `allowNonFinite` (false unless given) is true.
@@ -327,8 +337,6 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   close(): void {
     checkArguments('close', arguments, 0)
     closeCore(this.#core)
-    this.#outputRows.length = 0
-    this.#inputGradientRows.length = 0
   }
 
   /** The core, once the call may be: there are no more arguments than it takes, and the model is open. */
@@ -337,10 +345,5 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     const core = open(where, this.#core)
     needFree(where, core)
     return core
-  }
-
-  #firstRows(cache: (Tensor<D> | undefined)[], value: Value, pointer: number, n: number): Tensor<D> {
-    const { dtype, engine } = this.#core
-    return (cache[n] ??= { shape: [n, ...value.shape], data: viewOf(dtype, engine.buffer, pointer, n * value.size) })
   }
 }

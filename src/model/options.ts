@@ -21,7 +21,7 @@ import { Plan, type Recorded } from '../plan/plan'
 import type { Layer, Loss, LossPlan, Row } from '../plan/layer'
 import { programOf } from '../plan/program'
 import { type DType, product } from '../tensor'
-import type { Settings } from '../training/core'
+import type { Core, Settings } from '../training/core'
 import { checkNetwork } from './network-checks'
 
 /** Its type parameters are what a model's abilities come from; `ModelOptions` alone may hold any loss, or none. */
@@ -78,7 +78,8 @@ export interface ModelOptions<
   algorithm?: 'auto' | 'direct'
 }
 
-const NAMES = [
+/** Their names. */
+export const MODEL_OPTIONS = [
   'input',
   'batch',
   'loss',
@@ -112,6 +113,7 @@ export interface Blueprint<D extends DType = DType> extends Contents {
   readonly backend: 'auto' | 'wasm' | 'js'
   readonly wasm: WasmSource | undefined
   readonly settings: Settings
+  readonly origin: Core['origin']
   readonly loss: LossPlan | undefined
   readonly memory: Regions
   readonly pointers: Pointers
@@ -128,7 +130,7 @@ export function planModel<D extends DType>(
   checkNoPromise(where, 'the network', network)
   // That it can be looked at: plan.child says what is no layer.
   readSafely(where, 'the network', () => network?.plan)
-  options = checkOptions(where, options, NAMES)
+  options = checkOptions(where, options, MODEL_OPTIONS)
   const input = readSafely(where, 'input', () => checkInput(where, options.input))
   const batch = integer(where, 'batch', options.batch ?? 32, 1)
   if (!(product(input) * batch <= MAX_VALUES)) {
@@ -177,7 +179,9 @@ export function planModel<D extends DType>(
     const joined = program.joined.get(layer)
     return { path: layer.path, kind: joined ?? layer.kind, ...row, ...(joined && { flops: 0 }) }
   })
-  return { ...contents, ...layOut(contents), dtype, batch, backend, wasm, settings, loss: plannedLoss, rows }
+  const { backend: _host, wasm: _kernels, loss: _loss, optimizer: _optimizer, ...plain } = options
+  const origin = { network, options: { ...plain, input, batch, dtype, frozen, seed: settings.seed } }
+  return { ...contents, ...layOut(contents), dtype, batch, backend, wasm, settings, origin, loss: plannedLoss, rows }
 }
 
 function checkInput(where: string, shape: unknown): readonly number[] {

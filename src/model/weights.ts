@@ -1,10 +1,12 @@
 // Weights to files and back.
 
 import { FileError, PlanError, checkOptions, few, flag, quote } from '../errors'
-import { encodeSafetensors, readSafetensors } from '../io/safetensors'
+import { type StoredTensor, encodeTensors, readFile } from '../io/safetensors'
 import type { Core } from '../training/core'
 import { firstNotFinite } from '../training/divergence'
 import { weightsOf } from '../training/state'
+import { architectureOf } from './architecture'
+import { weightsIn } from './checkpoint'
 
 /** What Model.load left out; all empty unless `strict` is false. */
 export interface LoadResult {
@@ -17,13 +19,17 @@ export interface LoadResult {
 }
 
 /** See Model.save. */
-export function saveWeights(core: Core, options: { allowNonFinite?: boolean }): Uint8Array<ArrayBuffer> {
-  options = checkOptions('save', options, ['allowNonFinite'])
+export function saveWeights(
+  core: Core,
+  options: { metadata?: object; allowNonFinite?: boolean },
+): Uint8Array<ArrayBuffer> {
+  options = checkOptions('save', options, ['metadata', 'allowNonFinite'])
   const spoilt = flag('save', 'allowNonFinite', options.allowNonFinite ?? false) ? undefined : firstNotFinite(core)
   if (spoilt) {
     throw new PlanError(`save: ${spoilt}, as it diverged; save({ allowNonFinite: true }) writes it all the same`)
   }
-  return encodeSafetensors(weightsOf(core))
+  const list = Object.entries(weightsOf(core)).map(([name, { shape, data }]) => ({ name, shape, data }))
+  return encodeTensors(list, architectureOf('save', core, options.metadata))
 }
 
 /** See Model.load. */
@@ -35,7 +41,16 @@ export function loadWeights(
   options = checkOptions('load', options, ['strict', 'allowNonFinite'])
   const allowNonFinite = flag('load', 'allowNonFinite', options.allowNonFinite ?? false)
   const strict = flag('load', 'strict', options.strict ?? true)
-  const tensors = readSafetensors(bytes)
+  return loadTensors(core, weightsIn(readFile(bytes)), strict, allowNonFinite)
+}
+
+/** Loads what fits, or, if it is strict, all or nothing. */
+export function loadTensors(
+  core: Core,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  strict: boolean,
+  allowNonFinite: boolean,
+): LoadResult {
   const own = weightsOf(core)
   const names = Object.keys(own)
   const missing = names.filter((name) => !tensors.has(name))

@@ -15,7 +15,7 @@ export function adagrad(options: WithRate & { epsilon?: number }): Optimizer {
     kind: 'adagrad',
     config: { epsilon },
     learningRate: rateOf('adagrad', options),
-    slots: ['cache'],
+    slots: ['sum'],
     uses: ['rmsprop'],
     squares: true,
     // RMSProp's kernel with nothing forgotten.

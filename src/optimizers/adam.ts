@@ -56,7 +56,7 @@ function adamOf(kind: string, options: AdamOptions, weightDecay: number): Optimi
     kind,
     config: { beta1, beta2, epsilon, epsilonInside, biasCorrection },
     learningRate: rateOf(kind, options),
-    slots: ['m', 'v'],
+    slots: ['exp_avg', 'exp_avg_sq'],
     uses: ['adam'],
     squares: true,
     update({ kernels, count, decayed, dx, slots, x }, rate, t) {

@@ -17,7 +17,7 @@ export function momentum(options: WithRate & { rho?: number; average?: boolean }
     kind: 'momentum',
     config: { rho, average },
     learningRate: rateOf('momentum', options),
-    slots: ['velocity'],
+    slots: ['momentum_buffer'],
     uses: ['momentum'],
     update: ({ kernels, count, dx, slots, x }, rate) => kernels.momentum(count, rate, rho, keep, dx, slots[0], x),
   }

@@ -15,7 +15,7 @@ export function nesterov(options: WithRate & { rho?: number }): Optimizer {
     kind: 'nesterov',
     config: { rho },
     learningRate: rateOf('nesterov', options),
-    slots: ['velocity'],
+    slots: ['momentum_buffer'],
     uses: ['nesterov'],
     update: ({ kernels, count, dx, slots, x }, rate) => kernels.nesterov(count, rate, rho, 1 + rho, dx, slots[0], x),
   }

@@ -20,7 +20,7 @@ export function rmsprop(options: WithRate & { decay?: number; epsilon?: number; 
     kind: 'rmsprop',
     config: { decay, epsilon, epsilonInside },
     learningRate: rateOf('rmsprop', options),
-    slots: ['cache'],
+    slots: ['square_avg'],
     uses: ['rmsprop'],
     squares: true,
     update: ({ kernels, count, dx, slots, x }, rate) =>

@@ -16,7 +16,8 @@ import {
 import type { AsyncBatches, Batches } from '../training/feed'
 import { type FitOptions, checkCallbacks, checkTransform } from '../training/options'
 import { forget, keepWeights } from '../training/state'
-import { type Model, coreOf } from '../model/model'
+import { coreOf } from '../model/core-of'
+import type { Model } from '../model/model'
 import { checkSignal } from '../pause'
 import type { Schedule } from '../schedules'
 

@@ -3,7 +3,8 @@
 
 import type { Data } from '../data/batches'
 import { MAX_SIZE, checkArguments, checkOptions, integer } from '../errors'
-import { type Model, coreOf } from '../model/model'
+import { coreOf } from '../model/core-of'
+import type { Model } from '../model/model'
 import { createRandom } from '../random'
 import type { Tensor } from '../tensor'
 import { firstNotFinite } from '../training/divergence'

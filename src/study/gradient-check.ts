@@ -1,6 +1,7 @@
 import type { Labels, Numbers } from '../data/batches'
 import { MAX_SIZE, PlanError, checkArguments, checkOptions, flag, integer } from '../errors'
-import { type Model, coreOf } from '../model/model'
+import { coreOf } from '../model/core-of'
+import type { Model } from '../model/model'
 import { type Random, createRandom } from '../random'
 import type { DType, Tensor } from '../tensor'
 import { checkBatch, checkData } from '../training/feed'

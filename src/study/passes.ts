@@ -1,7 +1,8 @@
 // All that the studies ask of the inside of a model, so that each of them leaves it as it was, whatever happens.
 
 import { type TypedNumbers, copyRows } from '../data/batches'
-import { type Model, coreOf } from '../model/model'
+import { coreOf } from '../model/core-of'
+import type { Model } from '../model/model'
 import { type Output, kindOf } from '../plan/calls'
 import { runLoss, weigh } from '../plan/run'
 import type { Tensor } from '../tensor'

@@ -2,7 +2,8 @@
 
 import { type Labels, type Numbers, readRows } from '../data/batches'
 import { PlanError, checkArguments, checkOptions, finite, integer, numbers, show } from '../errors'
-import { type Model, coreOf } from '../model/model'
+import { coreOf } from '../model/core-of'
+import type { Model } from '../model/model'
 import { type Output, kindOf } from '../plan/calls'
 import { type Tensor, product } from '../tensor'
 import { checkBatch, checkData } from '../training/feed'

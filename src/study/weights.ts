@@ -2,7 +2,8 @@
 
 import type { Data, Numbers } from '../data/batches'
 import { PlanError, callable, checkArguments, checkOptions, finite, readSafely } from '../errors'
-import { type Model, coreOf } from '../model/model'
+import { coreOf } from '../model/core-of'
+import type { Model } from '../model/model'
 import type { Floats, Tensor } from '../tensor'
 import type { EvaluateOptions, Evaluation } from '../training/evaluate'
 import { type Batches, isStream } from '../training/feed'
@@ -104,7 +105,7 @@ function putAside(model: Model<never>, live: readonly Floats[], kept: readonly F
 function withoutWaiting(data: Data | Batches): Data | Batches {
   if (typeof data === 'function') {
     const make = callable('evaluate', 'data', data, 'a function that gives batches')
-    return () => withoutWaiting(make()) as Iterable<Data>
+    return (epoch) => withoutWaiting(make(epoch)) as Iterable<Data>
   }
   if (isStream(data) && readSafely('evaluate', 'data', () => Symbol.asyncIterator in data)) {
     throw new PlanError(

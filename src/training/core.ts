@@ -6,12 +6,13 @@ import type { Engine } from '../engine/engine'
 import type { Optimizer, Parameters } from '../optimizers/optimizer'
 import { titleOf } from '../plan/calls'
 import type { Pointers, Regions } from '../plan/layout'
-import type { Loss, LossPlan } from '../plan/layer'
+import type { Layer, Loss, LossPlan } from '../plan/layer'
 import type { Program } from '../plan/program'
 import type { Executable } from '../plan/run'
 import type { Buffer, Parameter, Value } from '../plan/value'
 import type { Schedule } from '../schedules'
 import type { DType, Floats, Tensor } from '../tensor'
+import type { Run } from './run'
 
 /** What createModel was told about training. */
 export interface Settings {
@@ -94,6 +95,8 @@ export interface Core<D extends DType = DType> {
   readonly batch: number
   readonly inference: boolean
   readonly settings: Settings
+  /** What it was made of: the network, and the options of createModel that are plain data. */
+  readonly origin: { readonly network: Layer; readonly options: Readonly<Record<string, unknown>> }
   readonly loss: LossPlan | undefined
   readonly engine: Engine
   readonly program: Program
@@ -130,6 +133,8 @@ export interface Core<D extends DType = DType> {
   readonly lonelyNorm: string | undefined
 
   // What changes.
+  /** Of the user's, for the files of this model. */
+  metadata: Readonly<Record<string, unknown>>
   rate: number | Schedule
   /** What a schedule that watches the loss has seen. */
   scheduleState: Float64Array
@@ -147,6 +152,12 @@ export interface Core<D extends DType = DType> {
   readonly ownPass: Pass
   /** Whether fit runs. */
   fitting: boolean
+  /** The run that fit does; none before all that it was told is checked. */
+  active: ActiveRun | undefined
+  /** Tensors of the first n rows, made when they are asked for. */
+  readonly rowViews: { readonly output: Tensor<D>[]; readonly inputGradient: Tensor<D>[] }
+  /** What the optimizer remembers, by name; made when it is asked for. */
+  slots: Readonly<Record<string, Tensor<D>>> | undefined
   /** Whether a step waits for the loss of the user's. */
   stepping: boolean
   closed: boolean
@@ -167,6 +178,20 @@ export interface Core<D extends DType = DType> {
   /** For optimizers that look at the loss from several places; made when it is needed. */
   objective: Objective | undefined
 }
+
+/** A run in work, and what goes with it. */
+export interface ActiveRun {
+  readonly run: Run
+  /** The pass in which its steps run. */
+  readonly pass: Pass
+  /** Weights that early stopping keeps, by what they are. */
+  kept(): Readonly<Partial<Record<'best' | 'before', readonly Floats[]>>>
+  /** What the run is over: see fingerprint.ts. */
+  fingerprint(): Fingerprint
+}
+
+/** What the data of a run are told by: numbers, hashes and flags by name. */
+export type Fingerprint = Readonly<Record<string, string | number | boolean>>
 
 /** What such an optimizer minimises: a loss, with the gradients that go with it. */
 export interface Objective {
@@ -208,7 +233,18 @@ export function needOpen(where: string, { closed }: Core): void {
 }
 
 /** What of a core refers to its memory, beside the engine. */
-const PARTS = ['run', 'tensors', 'allGradients', 'outputGradient', 'labels', 'values', 'vector', 'undo'] as const
+const PARTS = [
+  'run',
+  'tensors',
+  'rowViews',
+  'slots',
+  'allGradients',
+  'outputGradient',
+  'labels',
+  'values',
+  'vector',
+  'undo',
+] as const
 
 /** Frees the memory: nothing refers to it any more, and what asks for a part of it gets an error. */
 export function closeCore(core: Core): void {

@@ -14,14 +14,17 @@ import {
   viewRows,
 } from '../data/batches'
 import { DataError, PlanError, callable, checkNoPromise, isObject, isPromise, readSafely, show } from '../errors'
+import { checksumOf } from '../io/checksum'
 import type { Tensor } from '../tensor'
 import { type Core, within } from './core'
 import { settle } from './step'
 
-/** Batches { x, y } of any size up to that of the model; a function is called for each epoch. */
-export type Batches = Iterable<Data> | (() => Iterable<Data>)
+/**
+ * Batches { x, y } of any size up to that of the model; a function is called for each epoch, with its number 0, 1, ...
+ */
+export type Batches = Iterable<Data> | ((epoch: number) => Iterable<Data>)
 /** The same, from a file, a network or a worker. */
-export type AsyncBatches = AsyncIterable<Data> | (() => AsyncIterable<Data>)
+export type AsyncBatches = AsyncIterable<Data> | ((epoch: number) => AsyncIterable<Data>)
 
 /** Where batches come from, in the order in which they are taken. */
 export interface Feed {
@@ -34,6 +37,10 @@ export interface Feed {
   next(): boolean | Promise<boolean>
   /** Loads it into the model; returns its rows. */
   load(): number
+  /** Leaves batches of the epoch out as if they had been taken. What an iterable does not keep is taken by next(). */
+  skip(batches: number): void
+  /** A checksum of the batch that was taken, and of those before it, of which it was `before`; '' where all is in memory. */
+  sumWith(before: string): string
   /** Ends an epoch, also in its middle. */
   close(): unknown
 }
@@ -153,6 +160,10 @@ export function arrayFeed(core: Core, data: Checked, batch: number, order?: Arra
       first += n
       return n
     },
+    skip(batches) {
+      first = batches * batch
+    },
+    sumWith: () => '',
     close() {},
   }
 }
@@ -189,7 +200,7 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
     start(number) {
       epoch = number
       index = 0
-      const batches = isMade ? source() : source
+      const batches = isMade ? source(number) : source
       if (isMade && (typeof batches === 'function' || !isStream(batches))) {
         throw new DataError(`${where}: the function must give an iterable of batches { x, y }, got ${show(batches)}`)
       }
@@ -211,6 +222,8 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
       loadBatch(core, current, current.rows)
       return current.rows
     },
+    skip() {},
+    sumWith: (before) => sumOf(sumOf(before, current.x), current.y),
     close() {
       if (finished) return
       finished = true
@@ -223,4 +236,9 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
 export function feedOf(where: string, core: Core, data: Data | Batches | AsyncBatches, name = ''): Feed {
   if (isStream(data)) return streamFeed(where, core, data, name)
   return arrayFeed(core, checkData(where, core, data, name && `${name}.`), core.batch)
+}
+
+/** The checksum of `before`, itself a checksum or '', and of the numbers behind it. */
+export function sumOf(before: string, { buffer, byteOffset, byteLength }: TypedNumbers): string {
+  return checksumOf(new TextEncoder().encode(before), new Uint8Array(buffer, byteOffset, byteLength))
 }

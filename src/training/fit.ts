@@ -3,10 +3,11 @@
 
 import type { Data } from '../data/batches'
 import { splitRows } from '../data/split'
-import { PlanError } from '../errors'
+import { DataError, FileError, PlanError } from '../errors'
 import { createPauses } from '../pause'
 import { createRandom } from '../random'
-import { type Core, createPass, needOpen } from './core'
+import type { Floats } from '../tensor'
+import { type Core, type Counters, type Fingerprint, createPass, needOpen } from './core'
 import { explain, firstNotFinite } from './divergence'
 import {
   type AsyncBatches,
@@ -18,12 +19,14 @@ import {
   feedOf,
   isStream,
   streamFeed,
+  sumOf,
   transformBatch,
 } from './feed'
 import type { Divergence, EpochResult, History, Progress } from './history'
 import { type Callback, type FitOptions, type FitSettings, checkFitOptions } from './options'
 import { observe, resetSchedule } from './rate'
-import { beginEpoch, createRun, report } from './run'
+import { type Run, account, createRun, nextEpoch, report } from './run'
+import { createSaver } from './saving'
 import { advance, begin } from './step'
 import { accuracyOf, addPass, createTally, lossOf } from './tally'
 import { createWatch } from './early-stopping'
@@ -38,6 +41,8 @@ interface Feeds {
   readonly training: Feed
   readonly validating: Feed | undefined
   readonly shuffled: Uint32Array | undefined
+  /** What the data are told by, and the options by which batches are made of them. */
+  fingerprint(): Fingerprint
 }
 
 function feedsOf(core: Core, data: Data | Batches | AsyncBatches, options: FitOptions, settings: FitSettings): Feeds {
@@ -55,10 +60,11 @@ function feedsOf(core: Core, data: Data | Batches | AsyncBatches, options: FitOp
     for (const [name, given] of Object.entries(ofArrays)) {
       if (given) throw new PlanError(`fit: ${name} is for arrays; batches of an iterable are taken as they come`)
     }
-    return { training: streamFeed('fit', core, data), validating: validating(), shuffled: undefined }
+    const training = streamFeed('fit', core, data)
+    return { training, validating: validating(), shuffled: undefined, fingerprint: () => ({ kind: 'an iterable' }) }
   }
   const checked = checkData('fit', core, data)
-  const { rows } = checked
+  const { rows, x, y } = checked
   // Each run of this model has the same rows for validation.
   const split = isShare ? splitRows('fit', rows, validation, createRandom(core.settings.seed, SPLIT)) : undefined
   const order = split?.training ?? (shuffle ? Uint32Array.from({ length: rows }, (_, i) => i) : undefined)
@@ -70,6 +76,27 @@ function feedsOf(core: Core, data: Data | Batches | AsyncBatches, options: FitOp
     training,
     validating: split ? arrayFeed(core, checked, core.batch, split.validation) : validating(),
     shuffled: shuffle ? order : undefined,
+    fingerprint: () => ({
+      kind: 'arrays',
+      rows,
+      batch,
+      shuffle,
+      dropLast,
+      'share for validation': isShare ? validation : 0,
+      'checksum of x': sumOf('', x),
+      'checksum of y': sumOf('', y),
+    }),
+  }
+}
+
+/** Throws a DataError that says in what the data of a run are not those of its checkpoint. */
+function checkSame(was: Fingerprint, is: Fingerprint): void {
+  for (const [name, value] of Object.entries(is)) {
+    if (was[name] === value) continue
+    throw new DataError(
+      `fit: this run is not over what that of the checkpoint was: ${name}: ${was[name] ?? 'none'} there, ${value} ` +
+        "here; resume: { bytes, data: 'changed' } goes on all the same",
+    )
   }
 }
 
@@ -82,38 +109,82 @@ function checkFullBatch(core: Core, { rows, batches }: Feed): void {
   )
 }
 
+/** A checkpoint that was read and fits the model, which it has not changed yet. */
+export interface Restored {
+  /** Undefined where it was taken outside of fit. */
+  readonly run: Run | undefined
+  readonly counters: Counters
+  readonly fingerprint: Fingerprint
+  readonly kept: Readonly<Record<string, readonly Floats[]>>
+  /** Brings the model to its state. */
+  apply(): void
+}
+
+/** What makes checkpoints of a model, and reads them. */
+export interface Checkpointing {
+  take(core: Core): Uint8Array<ArrayBuffer>
+  read(where: string, core: Core, bytes: unknown): Restored
+}
+
 /** See Model.fit. */
-export async function fit(core: Core, data: Data | Batches | AsyncBatches, options: FitOptions): Promise<History> {
+export async function fit(
+  core: Core,
+  data: Data | Batches | AsyncBatches,
+  options: FitOptions,
+  { take, read }: Checkpointing,
+): Promise<History> {
   // First the data: fit(x, y, options) is a mistake that the options would explain less well.
   checkOneObject('fit', data)
   const settings = checkFitOptions(core, options)
-  const { transform, signal, epochs, steps } = settings
-  const { training, validating, shuffled } = feedsOf(core, data, options, settings)
+  const { transform, signal, epochs, steps, initialEpoch, resume } = settings
+  const feeds = feedsOf(core, data, options, settings)
+  const { training, validating, shuffled } = feeds
   checkFullBatch(core, training)
-  // Not before all is checked: what cannot run changes nothing.
-  resetSchedule(core)
-  const watch = createWatch(core, settings.earlyStopping, validating !== undefined)
+  const monitor = settings.earlyStopping?.monitor ?? (validating ? 'validationLoss' : 'loss')
+  let found: Fingerprint | undefined
+  const fingerprint = () => (found ??= { ...feeds.fingerprint(), monitor })
+  const saved = resume && read('fit', core, resume.bytes)
+  if (saved) checkResumed(saved, settings, resume.changed ? undefined : fingerprint())
 
   // How long the run is, as far as that can be known: for schedules and for callbacks.
   const { batches } = training
   const known = (length: number) => (Number.isFinite(length) ? length : undefined)
-  const allSteps = known(Math.min(steps, epochs * (batches || Infinity)))
-  const allEpochs = known(Math.min(epochs, Math.ceil(steps / (batches || 0)) || Infinity))
+  const run = saved?.run ?? createRun(initialEpoch, stepsBefore(core, initialEpoch, batches))
+  const allSteps = known(Math.min(run.stepsBefore + steps, epochs * (batches || Infinity)))
+  const allEpochs = known(Math.min(epochs, initialEpoch + Math.ceil(steps / (batches || 0)) || Infinity))
 
-  const run = createRun()
   const { history } = run
   const progress = { epochs: allEpochs ?? NaN, batches, totalExamples: training.rows } as Progress
-  report(run, progress, NaN, 0)
-  const pauses = createPauses(settings.yieldEvery)
+  report(run, progress)
   const aborted = () => signal?.aborted
+  const ended = (): boolean => history.stopped !== 'end' || history.steps >= steps
+  /** Begins the epoch in work, of which so many began before. */
+  const start = (begun: number) => {
+    training.start(run.epoch, shuffled && orderOf(core, shuffled, begun))
+  }
+  // In the middle of an epoch, unless nothing is left of it.
+  let started = run.batch > 0 && !ended()
+  if (started) {
+    start(saved!.counters.epochs - 1)
+    await wind(core, training, run, resume!.changed, signal)
+  }
+  // Not before all is checked: what cannot run changes nothing.
+  if (saved) saved.apply()
+  else resetSchedule(core)
+  const watch = createWatch(core, settings.earlyStopping, monitor, saved?.kept)
+  const pauses = createPauses(settings.yieldEvery)
   // Its own, for whatever else uses the model in a pause has another.
   const pass = createPass()
+  core.active = { run, pass, kept: () => watch.kept(run), fingerprint }
+  const saver = createSaver(settings.checkpoint, run, () => take(core))
+  // Only who writes checkpoints, or reads one, has to know.
+  const sums = settings.checkpoint || saved
+
   const runPass = async (n: number, trains: boolean) => {
     begin(core, pass, n, trains)
     while (pass.rows && advance(core)) if (pauses.due()) await pauses.take()
     if (pass.error) throw pass.error.thrown
   }
-  const ended = (): boolean => history.stopped !== 'end' || history.steps === steps
   const die = (diverged: Divergence) => Object.assign(history, { stopped: 'diverged', diverged })
 
   /** Runs the batches of an epoch, until one gives false. */
@@ -130,21 +201,23 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
     }
   }
   const train = async (n: number) => {
-    const { epoch } = run
+    const { epoch, working } = run
     transformBatch('fit', core, transform, n)
-    Object.assign(core.clock, { epoch, step: history.steps, epochs: allEpochs, steps: allSteps })
+    const step = run.stepsBefore + history.steps
+    Object.assign(core.clock, { epoch, step, epochs: allEpochs, steps: allSteps })
     watch.beforeStep()
+    working.rows = n
+    working.seen = sums ? training.sumWith(run.seen) : ''
     await runPass(n, true)
     if (pass.diverged) {
+      working.rows = 0
       die(explain(core, pass, n, epoch, history.steps))
       return false
     }
-    history.steps++
-    // An epoch counts from its first step on.
-    if (!run.batch++) core.counters.epochs++
-    addPass(run.tally, n, pass)
-    report(run, progress, pass.loss, pass.rate)
+    account(core, run, pass)
+    report(run, progress)
     if (await call(core, settings.onBatch, progress, signal)) history.stopped = 'callback'
+    saver.look()
     return !ended()
   }
   const validate = async (feed: Feed) => {
@@ -161,13 +234,16 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
   }
 
   try {
-    for (let epoch = 0; epoch < epochs && !ended(); epoch++) {
-      beginEpoch(run, epoch)
-      training.start(epoch, shuffled && orderOf(core, shuffled))
-      await runEpoch(training, train)
+    while (run.batch || (run.epoch < epochs && !ended())) {
+      const { epoch } = run
+      if (!ended()) {
+        if (!started) start(core.counters.epochs)
+        started = false
+        await runEpoch(training, train)
+      }
       if (history.diverged) break
       const text = firstNotFinite(core)
-      if (text) die({ epoch, step: history.steps, loss: progress.batchLoss, text })
+      if (text) die({ epoch, step: history.steps, loss: run.batchLoss, text })
       const validated = validating && !text && !aborted() ? await validate(validating) : undefined
       history.aborted = aborted() ?? false
       if (history.diverged) break
@@ -178,7 +254,7 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
       const measures = {
         loss: lossOf(run.tally),
         accuracy: accuracyOf(run.tally),
-        learningRate: pass.rate,
+        learningRate: run.rate,
         ...validated,
       }
       observe(core, validated?.validationLoss ?? measures.loss)
@@ -186,19 +262,82 @@ export async function fit(core: Core, data: Data | Batches | AsyncBatches, optio
       for (const [name, value] of Object.entries(measures)) history[name as keyof typeof measures].push(value)
       const result: EpochResult = { epoch, ...measures }
       const enough = watch.see(run, result)
-      const stop = await call(core, settings.onEpoch, result, signal)
-      if (history.stopped === 'end' && (stop || enough)) history.stopped = stop ? 'callback' : 'earlyStopping'
+      nextEpoch(run)
+      // Before the callbacks, which may take a checkpoint.
+      if (enough && history.stopped === 'end') history.stopped = 'earlyStopping'
+      if (await call(core, settings.onEpoch, result, signal)) history.stopped = 'callback'
+      saver.look()
     }
+    await saver.finish()
     watch.finish(run)
   } finally {
+    core.active = undefined
     pauses.close()
+    await saver.abandon()
   }
   return history
 }
 
-/** The rows in the order of the coming epoch: a function of the seed and of the number of epochs that fit began before. */
-function orderOf(core: Core, rows: Uint32Array): Uint32Array {
-  return createRandom(core.settings.seed, ORDER, core.counters.epochs).shuffle(rows.slice())
+/** Throws where a run cannot go on from a checkpoint; `is` tells its data, unless they may be others. */
+function checkResumed(
+  { run, fingerprint, kept }: Restored,
+  { earlyStopping }: FitSettings,
+  is: Fingerprint | undefined,
+) {
+  if (!run) {
+    throw new FileError(
+      'fit: the checkpoint of resume was taken while no fit ran, so there is no run to go on with; ' +
+        'call model.restore(bytes), then fit without resume',
+    )
+  }
+  if (is) checkSame(fingerprint, is)
+  if (!earlyStopping?.restoreBest || run.history.bestEpoch < 0 || kept.best) return
+  throw new PlanError(
+    'fit: earlyStopping.restoreBest: the checkpoint was written by a run without it, which has not kept its best weights',
+  )
+}
+
+/** Steps that a schedule counts before the first epoch of a run. */
+function stepsBefore({ rate }: Core, initialEpoch: number, batches: number): number {
+  if (!initialEpoch) return 0
+  if (Number.isFinite(batches)) return initialEpoch * batches
+  if (typeof rate === 'number' || rate.per !== 'step') return 0
+  throw new PlanError(
+    'fit: initialEpoch: the learning rate is a function of the step, but how many steps an epoch of an iterable has is ' +
+      'not known; resume a checkpoint instead',
+  )
+}
+
+/** Leaves out what the run had of its epoch in work. Throws a DataError where an iterable has less, or something else. */
+async function wind(
+  core: Core,
+  feed: Feed,
+  { epoch, batch, seen }: Run,
+  changed: boolean,
+  signal: AbortSignal | undefined,
+) {
+  feed.skip(batch)
+  if (Number.isFinite(feed.batches)) return
+  const problem = (what: string) =>
+    new DataError(
+      `fit: resume: the iterable ${what} of epoch ${epoch}; it must give the batches that it gave before, as a function ` +
+        "of the epoch, which it gets; resume: { bytes, data: 'changed' } takes what comes",
+    )
+  let sum = ''
+  for (let i = 0; i < batch; i++) {
+    const found = await unlessEnded(core, feed.next(), signal)
+    needOpen('fit', core)
+    if (signal?.aborted) return
+    if (found) sum = feed.sumWith(sum)
+    else if (changed) return
+    else throw problem(`ended after ${i} of the ${batch} batches that were done`)
+  }
+  if (!changed && seen && sum !== seen) throw problem(`gave others for the first ${batch} batches`)
+}
+
+/** The rows in the order of an epoch: a function of the seed and of the number of epochs that fit `begun` before. */
+function orderOf(core: Core, rows: Uint32Array, begun: number): Uint32Array {
+  return createRandom(core.settings.seed, ORDER, begun).shuffle(rows.slice())
 }
 
 /** Ends an epoch of a feed. A source that may never answer, since it was left waiting, is not waited for. */

@@ -1,7 +1,20 @@
 // What fit is told, and the checks of it.
 
 import type { Data } from '../data/batches'
-import { PlanError, callable, checkOptions, given, finite, flag, integer, oneOf, readSafely, show } from '../errors'
+import {
+  PlanError,
+  callable,
+  checkNoPromise,
+  checkOptions,
+  finite,
+  flag,
+  given,
+  integer,
+  isPlain,
+  oneOf,
+  readSafely,
+  show,
+} from '../errors'
 import { checkSignal } from '../pause'
 import type { Tensor } from '../tensor'
 import type { Core } from './core'
@@ -31,6 +44,25 @@ export interface EarlyStopping {
    * before its last one.
    */
   restoreBest?: boolean
+}
+
+/** What is written while fit trains, so that nothing is lost should it end at once. */
+export interface Checkpoints {
+  /** So many steps or epochs of the run, or seconds since the last. */
+  every: { steps: number } | { epochs: number } | { seconds: number }
+  /**
+   * Gets each checkpoint: a file of its own, which fit does not touch again. Training goes on while a promise that it
+   * gives is open, and the next checkpoint waits for that; what it throws ends the run.
+   */
+  save: (bytes: Uint8Array<ArrayBuffer>) => unknown
+}
+
+/** Where a run goes on. */
+export interface Resume {
+  /** The checkpoint. */
+  bytes: Uint8Array | ArrayBuffer
+  /** 'changed' says that the data need not be those of the checkpoint, nor their batches. 'same' unless given. */
+  data?: 'same' | 'changed'
 }
 
 /** How fit trains. What is false, null or undefined where it can only mean off is off. */
@@ -64,6 +96,16 @@ export interface FitOptions {
   earlyStopping?: EarlyStopping | false | null
   /** Ends the run after the batch in work; the history says so, and what was learnt stays. */
   signal?: AbortSignal | null
+  /** Writes checkpoints of the run, as it goes and once more at its end, after an abort too. */
+  checkpoint?: Checkpoints | false | null
+  /**
+   * A checkpoint that this run goes on from, in the middle of an epoch too, with the options and the data of the run that
+   * wrote it: it ends with the bits and the history of a run that was never stopped. An iterable is wound forward. One of
+   * a run that has ended, unless by its signal, is done at once.
+   */
+  resume?: Uint8Array | ArrayBuffer | Resume | false | null
+  /** The number of the first epoch, for schedules and callbacks; `epochs` counts from 0. 0 unless given. */
+  initialEpoch?: number
   /** Other events, such as the frames of a page, run every so many milliseconds, even within a step. 8 unless given. */
   yieldEvery?: number
 }
@@ -80,8 +122,14 @@ const NAMES = [
   'onEpoch',
   'earlyStopping',
   'signal',
+  'checkpoint',
+  'resume',
+  'initialEpoch',
   'yieldEvery',
 ]
+
+/** What checkpoints are counted in. */
+export type Unit = 'steps' | 'epochs' | 'seconds'
 
 /** FitOptions, checked and complete. */
 export interface FitSettings {
@@ -96,6 +144,9 @@ export interface FitSettings {
   readonly onEpoch: readonly Callback<EpochResult>[]
   readonly earlyStopping: Required<EarlyStopping> | undefined
   readonly signal: AbortSignal | undefined
+  readonly checkpoint: { readonly unit: Unit; readonly every: number; readonly save: Checkpoints['save'] } | undefined
+  readonly resume: { readonly bytes: unknown; readonly changed: boolean } | undefined
+  readonly initialEpoch: number
   readonly yieldEvery: number
 }
 
@@ -119,6 +170,14 @@ export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
     throw new PlanError(`fit: yieldEvery must be a number of milliseconds of at least 0, got ${show(yieldEvery)}`)
   }
   const validation = given(options.validation)
+  const resume = checkResume(options.resume)
+  const initialEpoch = integer('fit', 'initialEpoch', options.initialEpoch ?? 0, 0)
+  if (initialEpoch && resume) {
+    throw new PlanError('fit: initialEpoch does not go with resume: the checkpoint knows its epoch')
+  }
+  if (initialEpoch && initialEpoch >= epochs) {
+    throw new PlanError(`fit: initialEpoch ${initialEpoch} leaves nothing of ${epochs} epochs, which count from 0`)
+  }
   const { onBatch, onEpoch } = options
   checkCallbacks('fit', { onBatch, onEpoch })
   return {
@@ -133,8 +192,38 @@ export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
     onEpoch: listOf(onEpoch),
     earlyStopping: checkEarlyStopping(core, options.earlyStopping, validation !== undefined),
     signal: checkSignal('fit', options.signal),
+    checkpoint: checkCheckpoints(options.checkpoint),
+    resume,
+    initialEpoch,
     yieldEvery,
   }
+}
+
+function checkCheckpoints(options: FitOptions['checkpoint']): FitSettings['checkpoint'] {
+  if (!given(options)) return undefined
+  const where = 'fit.checkpoint'
+  const { every, save } = checkOptions(where, options as Checkpoints, ['every', 'save'])
+  callable(where, 'save', save, 'a function that keeps the bytes')
+  const units = ['steps', 'epochs', 'seconds'] as const
+  const counts = checkOptions(`${where}.every`, every as Partial<Record<Unit, number>>, units)
+  const [unit, ...others] = units.filter((name) => counts[name] !== undefined)
+  if (!unit || others.length) {
+    throw new PlanError(`${where}: every must be one of { steps }, { epochs } and { seconds }, got ${show(every)}`)
+  }
+  const count = counts[unit]
+  if (unit !== 'seconds') integer(`${where}.every`, unit, count, 1)
+  return { unit, every: finite(`${where}.every`, unit, count, 0), save }
+}
+
+function checkResume(resume: FitOptions['resume']): FitSettings['resume'] {
+  const value = given(resume) as Uint8Array | ArrayBuffer | Resume | undefined
+  if (value === undefined) return undefined
+  return readSafely('fit', 'resume', () => {
+    checkNoPromise('fit', 'resume', value)
+    if (!isPlain(value)) return { bytes: value, changed: false }
+    const { bytes, data = 'same' } = checkOptions('fit.resume', value as unknown as Resume, ['bytes', 'data'])
+    return { bytes, changed: oneOf('fit.resume', 'data', data, ['same', 'changed']) === 'changed' }
+  })
 }
 
 function checkEarlyStopping(core: Core, options: FitOptions['earlyStopping'], validated: boolean) {

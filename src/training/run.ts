@@ -1,7 +1,8 @@
-// A run of fit as plain data: where it is, and what it has seen.
+// A run of fit as plain data: where it is, and what it has seen. All of it is in a checkpoint.
 
+import type { Core, Pass } from './core'
 import { type History, type Progress, createHistory } from './history'
-import { type Tally, accuracyOf, createTally, lossOf } from './tally'
+import { type Tally, accuracyOf, addPass, createTally, lossOf } from './tally'
 
 export interface Run {
   /** The epoch in work, 0, 1, ... */
@@ -13,27 +14,66 @@ export interface Run {
   /** What early stopping has seen: the best measure, the lower the better, and the epochs since. */
   readonly best: { value: number; waited: number }
   readonly history: History
+  /** The learning rate of the last step, and the loss of its batch. */
+  rate: number
+  batchLoss: number
+  /** The checksum of the batches of an iterable in this epoch; '' where nobody asked for it. */
+  seen: string
+  /** Steps that count as done before its first. */
+  readonly stepsBefore: number
+  /** The step in work: its rows, 0 where there is none, and `seen` after it. A checkpoint is between steps. */
+  readonly working: { rows: number; seen: string }
 }
 
-/** A run that has not begun. */
-export function createRun(): Run {
-  return { epoch: 0, batch: 0, tally: createTally(), best: { value: Infinity, waited: 0 }, history: createHistory() }
+/** A run that has not begun; its first epoch has that number. */
+export function createRun(epoch: number, stepsBefore: number): Run {
+  return {
+    epoch,
+    batch: 0,
+    tally: createTally(),
+    best: { value: Infinity, waited: 0 },
+    history: createHistory(),
+    rate: 0,
+    batchLoss: NaN,
+    seen: '',
+    stepsBefore,
+    working: { rows: 0, seen: '' },
+  }
 }
 
-/** Begins the epoch of that number. */
-export function beginEpoch(run: Run, epoch: number): void {
-  run.epoch = epoch
+/** Begins the next epoch. */
+export function nextEpoch(run: Run): void {
+  run.epoch++
   run.batch = 0
   run.tally = createTally()
+  run.seen = ''
+}
+
+/**
+ * Takes the step in work, once it is done, into the run. Whoever has it run to its end in a pause, for a checkpoint, takes
+ * it in before fit does.
+ */
+export function account({ counters }: Core, run: Run, pass: Pass): void {
+  const { working } = run
+  const { rows } = working
+  if (!rows || pass.rows || pass.diverged || pass.error) return
+  working.rows = 0
+  run.seen = working.seen
+  run.history.steps++
+  // An epoch counts from its first step on.
+  if (!run.batch++) counters.epochs++
+  addPass(run.tally, rows, pass)
+  run.rate = pass.rate
+  run.batchLoss = pass.loss
 }
 
 /** Brings `progress` to where the run is. */
-export function report(run: Run, progress: Progress, batchLoss: number, learningRate: number): void {
+export function report(run: Run, progress: Progress): void {
   progress.epoch = run.epoch
   progress.batch = run.batch
   progress.examples = run.tally.rows
   progress.loss = lossOf(run.tally)
-  progress.batchLoss = batchLoss
+  progress.batchLoss = run.batchLoss
   progress.accuracy = accuracyOf(run.tally)
-  progress.learningRate = learningRate
+  progress.learningRate = run.rate
 }

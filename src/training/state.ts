@@ -1,8 +1,9 @@
 // All that training changes, in one place: parameters, gradients, buffers, the optimizer's memory, counters, the clock and
 // what a schedule has seen. It can be taken, given back, and listed.
 
-import type { Floats } from '../tensor'
-import type { Core, State } from './core'
+import { trainedOf } from '../plan/layout'
+import type { DType, Floats, Tensor } from '../tensor'
+import { type Core, type State, viewOf } from './core'
 
 /** A copy of all that training changes; into `reused`, a state of the same model, if given. */
 export function takeState(core: Core, reused?: State): State {
@@ -38,18 +39,46 @@ export function weightsOf({ tensors }: Core): Core['tensors']['parameters'] {
   return { ...tensors.parameters, ...tensors.buffers }
 }
 
+/**
+ * What the optimizer remembers for each parameter that is trained, named by the parameter and its own name for it:
+ * `0.weight.exp_avg`. Live views.
+ */
+export function slotsOf<D extends DType>(core: Core<D>): Readonly<Record<string, Tensor<D>>> {
+  return (core.slots ??= makeSlots(core))
+}
+
+function makeSlots<D extends DType>({ dtype, engine, parameters, pointers, vector, settings }: Core<D>) {
+  const { slots = [] } = settings.optimizer ?? {}
+  const entries = trainedOf(parameters).flatMap(({ name, shape, size, pointer }) =>
+    slots.map((slot, i): [string, Tensor<D>] => {
+      const place = vector.slots[i] + pointer - pointers.parameters
+      return [`${name}.${slot}`, { shape, data: viewOf(dtype, engine.buffer, place, size) }]
+    }),
+  )
+  return Object.fromEntries(entries)
+}
+
 /** The numbers of the parameters and buffers, as live views. */
 export function liveWeights(core: Core): readonly Floats[] {
   return Object.values(weightsOf(core)).map(({ data }) => data)
 }
 
-/** Memory for the parameters and buffers, such as those of the best epoch: allocated once. */
-export function keepWeights(core: Core): { take(): void; restore(): void } {
+/** Parameters and buffers that are kept, such as those of the best epoch. */
+export interface KeptWeights {
+  /** In the order of liveWeights. */
+  readonly data: readonly Floats[]
+  take(): void
+  restore(): void
+}
+
+/** Memory for the parameters and buffers: allocated once. */
+export function keepWeights(core: Core): KeptWeights {
   const live = liveWeights(core)
-  const kept = live.map((data) => data.slice())
+  const data = live.map((one) => one.slice())
   return {
-    take: () => kept.forEach((data, i) => data.set(live[i])),
-    restore: () => live.forEach((data, i) => data.set(kept[i])),
+    data,
+    take: () => data.forEach((one, i) => one.set(live[i])),
+    restore: () => live.forEach((one, i) => one.set(data[i])),
   }
 }
 

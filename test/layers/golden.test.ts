@@ -20,7 +20,7 @@ import {
   softmaxCrossEntropy,
 } from '../../src/entries/index'
 import { type GoldenConfig, goldenLayers } from '../../cases/layers'
-import { coreOf } from '../../src/model/model'
+import { coreOf } from '../../src/model/core-of'
 import { checkRows, loadBatch } from '../../src/training/feed'
 import { lossOfLoaded } from '../../src/training/step'
 import { goldenLosses } from '../../cases/losses'

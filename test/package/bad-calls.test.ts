@@ -149,6 +149,7 @@ type Function = (...args: unknown[]) => unknown
 const x = Float64Array.from({ length: 16 }, (_, i) => Math.sin(i))
 const y = [0, 1, 2, 1]
 const settings = { input: [4], batch: 4, loss: softmaxCrossEntropy(), optimizer: adam({ learningRate: 0.01 }) }
+const saved = (await createModel(dense(3), settings)).save()
 const classifier = () => createModel(sequential(dense(4), core.batchNorm(), relu(), dense(3)), settings)
 
 const only = (options: object = {}): Call => ({ args: [options], options: 0 })
@@ -214,8 +215,11 @@ const CALLS: Readonly<Record<string, Call>> = {
   classificationReport: { args: [[[1]]] },
   decodeSafetensors: { args: [core.encodeSafetensors({ t: { shape: [2], data: new Float64Array(2) } })] },
   readSafetensors: { args: [core.encodeSafetensors({ t: { shape: [2], data: new Float64Array(2) } })] },
+  readMetadata: { args: [core.encodeSafetensors({ t: { shape: [2], data: new Float64Array(2) } })] },
+  loadModel: { args: [saved, {}], options: 1 },
   encodeSafetensors: {
-    args: [{ t: { shape: [2], data: new Float64Array(2) } }],
+    args: [{ t: { shape: [2], data: new Float64Array(2) } }, {}],
+    options: 1,
     paths: ['0.t', '0.t.shape', '0.t.data'],
   },
   createModel: { args: [dense(3), settings], options: 1 },
@@ -238,7 +242,7 @@ const MODEL_CALLS: Readonly<Record<string, Call>> = {
   'model.fit': {
     args: [
       { x, y },
-      { earlyStopping: { monitor: 'loss' }, validation: { x, y } },
+      { earlyStopping: { monitor: 'loss' }, validation: { x, y }, checkpoint: { every: { steps: 1 }, save: () => {} } },
     ],
     options: 1,
     paths: [
@@ -250,10 +254,17 @@ const MODEL_CALLS: Readonly<Record<string, Call>> = {
       '1.earlyStopping.monitor',
       '1.earlyStopping.minDelta',
       '1.earlyStopping.restoreBest',
+      '1.checkpoint',
+      '1.checkpoint.every',
+      '1.checkpoint.save',
+      '1.resume',
+      '1.initialEpoch',
     ],
   },
   'model.save': only(),
   'model.load': { args: [new Uint8Array(8), {}], options: 1 },
+  'model.checkpoint': nothing,
+  'model.restore': { args: [new Uint8Array(8)] },
   'model.summary': nothing,
   'model.observe': { args: [1] },
   'model.close': nothing,
@@ -269,7 +280,12 @@ const KNOWN = new Set<string>([
 ])
 
 /** Faults here come up while a model trains: the steps before them were whole, and stay. */
-const DURING = new Set(['model.fit.1.validation', 'model.fit.1.onBatch', 'model.fit.1.onEpoch'])
+const DURING = new Set([
+  'model.fit.1.validation',
+  'model.fit.1.checkpoint.save',
+  'model.fit.1.onBatch',
+  'model.fit.1.onEpoch',
+])
 
 /** What is endless because it was asked for. */
 const ENDLESS = new Set(['model.fit.1.epochs = infinite'])

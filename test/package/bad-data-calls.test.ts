@@ -201,7 +201,8 @@ const CALLS: Readonly<Record<string, Call>> = {
   classificationReport: call(c.classificationReport, () => [[[1, 2], [3, 4]]]), // prettier-ignore
   decodeSafetensors: call(c.decodeSafetensors, () => [core.encodeSafetensors({ a: { shape: [24], data: x } })]),
   readSafetensors: call(c.readSafetensors, () => [core.encodeSafetensors({ a: { shape: [24], data: x } })]),
-  encodeSafetensors: call(c.encodeSafetensors, () => [{ a: { shape: [24], data: x } }]),
+  readMetadata: call(c.readMetadata, () => [core.encodeSafetensors({ a: { shape: [24], data: x } })]),
+  encodeSafetensors: call(c.encodeSafetensors, () => [{ a: { shape: [24], data: x } }, {}], 1, 'metadata'),
   // Members of what is handed in.
   'data of splitData': call((value) => core.splitData(value as core.Data), () => [{ x, y: labels }], 0, 'x y weight coarse shape'), // prettier-ignore
   'tensor of encodeSafetensors': call((a) => core.encodeSafetensors({ a: a as core.Tensor }), () => [{ shape: [24], data: x }], 0, 'shape data'), // prettier-ignore
@@ -263,7 +264,14 @@ test('every function has a row', () => {
     Object.entries(entry).flatMap(([name, f]) => (typeof f === 'function' ? [name] : []))
   const rows = Object.keys(CALLS).filter((name) => !name.includes(' '))
   const all = [data, preprocessing, node].flatMap(functions)
-  const ofCore = ['splitData', 'classificationReport', 'decodeSafetensors', 'readSafetensors', 'encodeSafetensors']
+  const ofCore = [
+    'splitData',
+    'classificationReport',
+    'decodeSafetensors',
+    'readSafetensors',
+    'readMetadata',
+    'encodeSafetensors',
+  ]
   expect(rows.toSorted()).toEqual([...new Set([...all, ...ofCore])].toSorted())
 })
 

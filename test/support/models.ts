@@ -8,7 +8,7 @@ import {
   createRandom,
   softmaxCrossEntropy,
 } from '../../src/entries/index'
-import { coreOf } from '../../src/model/model'
+import { coreOf } from '../../src/model/core-of'
 import { viewOf } from '../../src/training/core'
 import { runBackward, runForward } from '../../src/training/step'
 

@@ -3,7 +3,7 @@
 // and the other engine must have made the same bytes of the same memory.
 import { createEngine } from '../../src/engine/create'
 import type { Model } from '../../src/entries/index'
-import { coreOf } from '../../src/model/model'
+import { coreOf } from '../../src/model/core-of'
 import { type Call, nameOf, titleOf } from '../../src/plan/calls'
 import type { Prepared } from '../../src/plan/run'
 import { Block, Parameter, type Place, type Reference, Value, placeOf } from '../../src/plan/value'

@@ -11,7 +11,7 @@ import {
   softmaxCrossEntropy,
 } from '../../src/entries/index'
 import { countRight, countRightSides, countTopK } from '../../src/metrics'
-import { coreOf } from '../../src/model/model'
+import { coreOf } from '../../src/model/core-of'
 import type { Schedule } from '../../src/schedules'
 
 const loss = meanSquaredError()

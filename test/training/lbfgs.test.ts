@@ -13,7 +13,8 @@ import {
   softmaxCrossEntropy,
   zeros,
 } from '../../src/entries/index'
-import { type Model, coreOf } from '../../src/model/model'
+import { coreOf } from '../../src/model/core-of'
+import type { Model } from '../../src/model/model'
 import type { Prepared } from '../../src/plan/run'
 
 interface Fixture {

@@ -16,7 +16,7 @@ import {
   sequential,
   sgd,
 } from '../../src/entries/index'
-import { coreOf } from '../../src/model/model'
+import { coreOf } from '../../src/model/core-of'
 
 const loss = meanSquaredError()
 

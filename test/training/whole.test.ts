@@ -25,7 +25,7 @@ import {
   times,
 } from '../../src/entries/index'
 import { augment, horizontalFlip, randomCrop } from '../../src/entries/data'
-import { coreOf } from '../../src/model/model'
+import { coreOf } from '../../src/model/core-of'
 import { bits, randomData } from '../support/models'
 
 const BACKENDS = ['wasm', 'js'] as const

@@ -1,0 +1,79 @@
+// A model as plain data: what a model file says of itself, in the metadata of its tensors.
+
+import { PlanError, isPlain, quote, readSafely, show } from '../errors'
+import type { Metadata } from '../io/safetensors'
+import { describeRate } from '../schedules'
+import type { Core } from '../training/core'
+
+/** Metadata of a model file, each a text: the architecture and the user's own as JSON, and which numbers it computes. */
+export const ARCHITECTURE = 'v128.model'
+export const OWN = 'v128.metadata'
+export const NUMERICS = 'v128.numerics'
+/** Another whenever the same model computes other bits. */
+export const NUMERICS_NOW = '1'
+
+/** A layer, a loss or an optimizer: the name of the function that makes it, and what that is given. */
+export interface Described {
+  readonly kind: string
+  readonly config: object
+}
+
+/** What a model is made of. */
+export interface Architecture {
+  readonly network: Described
+  readonly loss: Described | undefined
+  readonly optimizer: (Described & { readonly learningRate: ReturnType<typeof describeRate> }) | undefined
+  /** Of createModel. */
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+/** The metadata of a file of this model. */
+export function architectureOf(where: string, core: Core, metadata: unknown = core.metadata): Metadata {
+  const { origin, settings } = core
+  const { loss, optimizer } = settings
+  const architecture: Architecture = {
+    network: describe(origin.network),
+    loss: loss && describe(loss),
+    optimizer: optimizer && { ...describe(optimizer), learningRate: describeRate(optimizer.learningRate) },
+    options: origin.options,
+  }
+  const { json, lost } = toJson(architecture)
+  const own = ownMetadata(where, metadata)
+  return {
+    [NUMERICS]: NUMERICS_NOW,
+    // The weights are written all the same.
+    [ARCHITECTURE]: json ?? JSON.stringify({ lost }),
+    ...(own !== '{}' && { [OWN]: own }),
+  }
+}
+
+function describe({ kind, config }: Described): Described {
+  return { kind, config }
+}
+
+/** The user's metadata as JSON. */
+export function ownMetadata(where: string, metadata: unknown): string {
+  return readSafely(where, 'metadata', () => {
+    const { json, lost } = toJson(metadata)
+    if (isPlain(metadata) && json) return json
+    throw new PlanError(`${where}: metadata must be an object that JSON can hold, got ${lost ?? show(metadata)}`)
+  })
+}
+
+/** As JSON; or, where that would lose something, what it is. */
+function toJson(value: unknown): { json?: string; lost?: string } {
+  let lost: string | undefined
+  const check = (name: string, one: unknown): unknown => {
+    const isPlain =
+      typeof one === 'number' ? Number.isFinite(one) : !['function', 'symbol', 'bigint'].includes(typeof one)
+    if (isPlain) return one
+    lost ??= `${show(one)} as ${quote(name)}`
+    return undefined
+  }
+  try {
+    const json = JSON.stringify(value, check)
+    return lost === undefined ? { json } : { lost }
+  } catch (error) {
+    return { lost: `what JSON cannot hold (${error instanceof Error ? error.message : String(error)})` }
+  }
+}

@@ -1,0 +1,265 @@
+// Checkpoints: all that training changes, as one file. It is a model file as well, with more tensors beside the weights,
+// each named by that whose it is: `0.weight.exp_avg`.
+
+import { FileError, PlanError, few, isPlain, note, quote, show } from '../errors'
+import { type Metadata, type StoredTensor, encodeTensors, readFile } from '../io/safetensors'
+import { type RateDescription, describeRate } from '../schedules'
+import type { Floats, Tensor } from '../tensor'
+import type { Core } from '../training/core'
+import { firstNotFinite } from '../training/divergence'
+import type { Restored } from '../training/fit'
+import { type Run, account, createRun } from '../training/run'
+import { slotsOf, weightsOf } from '../training/state'
+import { settle } from '../training/step'
+import { NUMERICS, NUMERICS_NOW, architectureOf } from './architecture'
+
+/** Metadata with what is not of tensors, as JSON. */
+export const CHECKPOINT = 'v128.checkpoint'
+/** What tensors beside the weights are, unless slots of the optimizer: gradients that no step has used, kept weights. */
+const GRADIENT = 'grad'
+const BEST = 'best'
+const BEFORE = 'before'
+
+/** What a checkpoint holds beside tensors. */
+interface Contents {
+  /** Its kind. */
+  readonly optimizer: string | null
+  /** What its tensors beside the weights are. */
+  readonly fields: readonly string[]
+  readonly counters: Core['counters']
+  readonly clock: { readonly epoch: number; readonly step: number }
+  readonly rate: RateDescription
+  readonly lastRate: number
+  readonly numbers: readonly number[]
+  readonly scheduleState: readonly number[]
+  readonly run: Omit<Run, 'working'> | null
+  readonly fingerprint: Restored['fingerprint'] | null
+}
+
+/** What the contents have of numbers. */
+const LIKE = {
+  counters: { steps: 0, passes: 0, epochs: 0 },
+  clock: { epoch: 0, step: 0 },
+  lastRate: 0,
+  numbers: [0],
+  scheduleState: [0],
+}
+
+// ---- numbers ----
+
+/** Numbers that JSON has not, as texts that Number reads. */
+function pack(_name: string, value: unknown): unknown {
+  return typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)) ? textOf(value) : value
+}
+
+function textOf(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value)
+}
+
+/** `value`, whose texts of numbers are numbers again wherever `like` has a number. */
+function unpack<T>(value: unknown, like: T): T {
+  if (typeof like === 'number') {
+    const number = typeof value === 'string' ? Number(value) : value
+    if (typeof number === 'number') return number as T
+  } else if (Array.isArray(like) && Array.isArray(value)) {
+    return value.map((one) => unpack(one, 0)) as T
+  } else if (typeof like === 'object' && typeof value === 'object' && value !== null) {
+    const entries = Object.entries(like as object).map(([name, one]) => [
+      name,
+      unpack((value as Record<string, unknown>)[name], one as unknown),
+    ])
+    return Object.fromEntries(entries) as T
+  } else if (typeof value === typeof like) {
+    return value as T
+  }
+  throw new FileError(`checkpoint: want ${show(like)} or the like, got ${show(value)}`)
+}
+
+// ---- taking ----
+
+/** See Model.checkpoint. */
+export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
+  settle('checkpoint', core)
+  const spoilt = firstNotFinite(core)
+  if (spoilt) throw new PlanError(`checkpoint: ${spoilt}, as it diverged; go back to a checkpoint before that`)
+  const { active, settings, counters, clock, rate, lastRate, vector, scheduleState, tensors } = core
+  if (active) account(core, active.run, active.pass)
+  const weights = weightsOf(core)
+  const names = Object.keys(weights)
+  const kept = Object.entries(active?.kept() ?? {})
+  const gradients = core.allGradients.some((value) => value !== 0) ? Object.entries(tensors.gradients) : []
+  const beside: [string, Tensor][] = [
+    ...Object.entries(slotsOf(core)),
+    ...gradients.map(([name, tensor]): [string, Tensor] => [`${name}.${GRADIENT}`, tensor]),
+    ...kept.flatMap(([field, all]) =>
+      all.map((data, i): [string, Tensor] => [`${names[i]}.${field}`, { shape: weights[names[i]].shape, data }]),
+    ),
+  ]
+  for (const [name] of beside) {
+    if (Object.hasOwn(weights, name)) {
+      throw new PlanError(`checkpoint: ${quote(name)} is the name of a weight and of what training keeps; rename it`)
+    }
+  }
+  const contents: Contents = {
+    optimizer: settings.optimizer?.kind ?? null,
+    fields: fieldsOf(core, [...(gradients.length ? [GRADIENT] : []), ...kept.map(([field]) => field)]),
+    counters,
+    clock: { epoch: clock.epoch, step: clock.step },
+    rate: describeRate(rate),
+    lastRate,
+    numbers: [...vector.numbers],
+    scheduleState: [...scheduleState],
+    run: active ? ofRun(active.run) : null,
+    fingerprint: active?.fingerprint() ?? null,
+  }
+  const list = [...Object.entries(weights), ...beside].map(([name, { shape, data }]) => ({ name, shape, data }))
+  return encodeTensors(list, { ...architectureOf('checkpoint', core), [CHECKPOINT]: JSON.stringify(contents, pack) })
+}
+
+function fieldsOf({ settings }: Core, others: readonly string[]): string[] {
+  return [...(settings.optimizer?.slots ?? []), ...others]
+}
+
+/** A run that was cut off is one that goes on. */
+function ofRun({ working, ...run }: Run): Contents['run'] {
+  // Nothing is in work between steps.
+  void working
+  const { stopped, ...history } = run.history
+  return { ...run, history: { ...history, stopped: stopped === 'signal' ? 'end' : stopped, aborted: false } }
+}
+
+// ---- giving back ----
+
+/** Reads a checkpoint of this model. Throws a FileError where it is of another; nothing changes before `apply`. */
+export function readCheckpoint(where: string, core: Core, bytes: unknown): Restored {
+  const { tensors, metadata } = readFile(bytes)
+  const contents = readContents(where, metadata)
+  if (metadata[NUMERICS] !== NUMERICS_NOW) {
+    note(
+      `${where}: the checkpoint is of another version of v128, which computed other bits (${metadata[NUMERICS]}, now ` +
+        `${NUMERICS_NOW}): what comes is right, but not that of a run that was never stopped`,
+    )
+  }
+  const { optimizer, fields, counters, clock, rate, lastRate, numbers, scheduleState, run } = contents
+  const { settings, vector } = core
+  const kind = settings.optimizer?.kind
+  if (optimizer !== (kind ?? null)) {
+    throw new FileError(
+      `${where}: the checkpoint was taken with ${optimizer ?? 'no optimizer'}, but this model has ${kind ?? 'none'}; ` +
+        'create it with the same',
+    )
+  }
+  const weights = Object.entries(weightsOf(core))
+  const read = readerOf(where, tensors)
+  const targets: { to: Floats; from: Floats }[] = []
+  const take = (name: string, { shape, data }: Tensor) => void targets.push({ to: data, from: read(name, shape, data) })
+  for (const [name, tensor] of weights) take(name, tensor)
+  for (const [name, tensor] of Object.entries(slotsOf(core))) take(name, tensor)
+  if (fields.includes(GRADIENT)) {
+    for (const [name, tensor] of Object.entries(core.tensors.gradients)) take(`${name}.${GRADIENT}`, tensor)
+  }
+  const kept: Record<string, Floats[]> = {}
+  for (const field of [BEST, BEFORE]) {
+    if (!fields.includes(field)) continue
+    kept[field] = weights.map(([name, { shape, data }]) => read(`${name}.${field}`, shape, data))
+  }
+  if (read.left()) throw new FileError(`${where}: the checkpoint has ${quote(read.left()!)}, which this model has not`)
+  if (numbers.length !== vector.numbers.length) {
+    throw new FileError(
+      `${where}: the checkpoint has ${numbers.length} numbers of ${kind}, want ${vector.numbers.length}`,
+    )
+  }
+  checkRate(where, core, rate, scheduleState)
+  return {
+    run: run && { ...run, working: { rows: 0, seen: '' } },
+    counters,
+    fingerprint: contents.fingerprint,
+    kept,
+    apply() {
+      core.allGradients.fill(0)
+      for (const { to, from } of targets) to.set(from)
+      vector.numbers.set(numbers)
+      Object.assign(core.counters, counters)
+      Object.assign(core.clock, clock)
+      core.scheduleState = Float64Array.from(scheduleState)
+      if (typeof rate === 'number') core.rate = rate
+      core.lastRate = lastRate
+      // The values between the layers are those of other weights.
+      core.rows = 0
+    },
+  }
+}
+
+function readContents(where: string, metadata: Metadata) {
+  const text = metadata[CHECKPOINT]
+  if (text === undefined) {
+    throw new FileError(`${where}: the file is no checkpoint, but weights alone; model.load(bytes) takes those`)
+  }
+  let given: unknown
+  try {
+    given = JSON.parse(text)
+  } catch (cause) {
+    throw new FileError(`${where}: the checkpoint's metadata is not JSON`, { cause })
+  }
+  if (!isPlain(given)) throw new FileError(`${where}: the checkpoint's metadata is no object`)
+  const { optimizer, fields, rate, run, fingerprint, ...others } = given as Partial<Contents>
+  const numbers = unpack(others, LIKE)
+  for (const count of [...Object.values(numbers.counters), ...Object.values(numbers.clock)]) {
+    if (!Number.isSafeInteger(count) || count < 0) throw new FileError(`${where}: ${show(count)} is no count`)
+  }
+  return {
+    ...numbers,
+    optimizer,
+    fields: Array.isArray(fields) ? (fields as unknown[]) : [],
+    rate: typeof rate === 'string' ? Number(rate) : (rate as RateDescription),
+    run: isPlain(run) ? unpack<Contents['run']>(run, ofRun(createRun(0, 0)))! : undefined,
+    fingerprint: isPlain(fingerprint) ? (fingerprint as Restored['fingerprint']) : {},
+  }
+}
+
+/** Reads tensors of a shape and of the type of `like`; `left` names one that nobody read. */
+function readerOf(where: string, tensors: ReadonlyMap<string, StoredTensor>) {
+  const left = new Set(tensors.keys())
+  const read = (name: string, shape: readonly number[], like: Floats): Floats => {
+    const tensor = tensors.get(name)
+    if (!tensor) throw new FileError(`${where}: the checkpoint has no ${quote(name)}; it is of another model`)
+    left.delete(name)
+    const dtype = like.BYTES_PER_ELEMENT === 8 ? 'F64' : 'F32'
+    if (tensor.dtype === dtype && tensor.shape.join() === shape.join()) return tensor.decode()
+    throw new FileError(
+      `${where}: ${quote(name)} is ${tensor.dtype} (${few(tensor.shape)}) in the checkpoint, ${dtype} (${few(shape)}) ` +
+        'here; it is of another model',
+    )
+  }
+  return Object.assign(read, { left: () => left.values().next().value })
+}
+
+/** Throws a FileError where the checkpoint follows a schedule that the model has not. */
+function checkRate(where: string, { rate, scheduleState }: Core, was: RateDescription, state: readonly number[]): void {
+  if (typeof was === 'number') return
+  const name = was ? was.kind : "a schedule of the user's"
+  if (typeof rate === 'number' || (was && rate.kind !== was.kind)) {
+    throw new FileError(
+      `${where}: the learning rate of the checkpoint is ${name}, that of this model ${show(describeRate(rate))}; give it ` +
+        'again: model.learningRate = ..., or in the optimizer',
+    )
+  }
+  if (state.length !== scheduleState.length) {
+    throw new FileError(
+      `${where}: ${name} of the checkpoint keeps ${state.length} numbers, want ${scheduleState.length}`,
+    )
+  }
+  const [before, now] = [was, describeRate(rate)].map((one) => JSON.stringify(one))
+  if (before !== now) note(`${where}: the learning rate was ${before} in the checkpoint; it goes on as ${now}`)
+}
+
+/** The tensors of a file without what training keeps beside the weights. */
+export function weightsIn({ tensors, metadata }: ReturnType<typeof readFile>): ReadonlyMap<string, StoredTensor> {
+  if (metadata[CHECKPOINT] === undefined) return tensors
+  const { fields } = readContents('load', metadata)
+  const isBeside = (name: string) => {
+    const dot = name.lastIndexOf('.')
+    return fields.includes(name.slice(dot + 1)) && tensors.has(name.slice(0, dot))
+  }
+  return new Map([...tensors].filter(([name]) => !isBeside(name)))
+}

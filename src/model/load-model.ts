@@ -1,0 +1,321 @@
+// From a model file back to a model: a registry from the names of layers, losses, optimizers and schedules to what makes
+// them.
+
+import {
+  FileError,
+  PlanError,
+  callable,
+  readSafely,
+  checkArguments,
+  checkOptions,
+  few,
+  given,
+  isObject,
+  isPlain,
+  quote,
+  show,
+} from '../errors'
+import type { Initializer } from '../initializers'
+import { readFile } from '../io/safetensors'
+import { avgPool2d } from '../layers/avg-pool2d'
+import { batchNorm } from '../layers/batch-norm'
+import { concat } from '../layers/concat'
+import { conv2d } from '../layers/conv2d'
+import { dense } from '../layers/dense'
+import { dropout } from '../layers/dropout'
+import { elu } from '../layers/elu'
+import { flatten } from '../layers/flatten'
+import { freeze } from '../layers/freeze'
+import { globalAvgPool2d } from '../layers/global-avg-pool2d'
+import { groupNorm } from '../layers/group-norm'
+import { layerNorm } from '../layers/layer-norm'
+import { leakyRelu } from '../layers/leaky-relu'
+import { maxPool2d } from '../layers/max-pool2d'
+import { maxout } from '../layers/maxout'
+import { normalize } from '../layers/normalize'
+import { padChannels } from '../layers/pad-channels'
+import { relu } from '../layers/relu'
+import { residual } from '../layers/residual'
+import { sequential } from '../layers/sequential'
+import { sigmoid } from '../layers/sigmoid'
+import { softmax } from '../layers/softmax'
+import { tanh } from '../layers/tanh'
+import { binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from '../losses'
+import { adagrad } from '../optimizers/adagrad'
+import { adam, adamW } from '../optimizers/adam'
+import { lbfgs } from '../optimizers/lbfgs'
+import { momentum } from '../optimizers/momentum'
+import { nesterov } from '../optimizers/nesterov'
+import type { Optimizer } from '../optimizers/optimizer'
+import { rmsprop } from '../optimizers/rmsprop'
+import { sgd } from '../optimizers/sgd'
+import { checkLayer } from '../plan/checks'
+import type { Layer, Loss } from '../plan/layer'
+import {
+  type Schedule,
+  cosineDecay,
+  exponentialDecay,
+  inverseSqrtDecay,
+  linearDecay,
+  reduceOnPlateau,
+  stepDecay,
+  timeDecay,
+  warmup,
+} from '../schedules'
+import type { DType } from '../tensor'
+import type { Core } from '../training/core'
+import type { Ability } from './abilities'
+import { ARCHITECTURE, OWN } from './architecture'
+import { weightsIn } from './checkpoint'
+import { buildModel } from './create'
+import type { Model } from './model'
+import { type ModelOptions, MODEL_OPTIONS, planModel } from './options'
+import { loadTensors } from './weights'
+
+/** What makes a layer from its config; `build` makes those within it, from { kind, config }. */
+export type LayerFactory = (config: any, build: (description: unknown) => Layer) => Layer
+
+/** Options of createModel, of which those of the file hold unless given, and what the file cannot hold. */
+export interface LoadModelOptions<D extends DType = DType> extends Partial<
+  Omit<ModelOptions<Loss | undefined, Optimizer | undefined, boolean, D>, 'input'>
+> {
+  /** What makes the layers that are not of this library, by their kind. */
+  layers?: Readonly<Record<string, LayerFactory>>
+}
+
+/** A child of a composite. */
+type Child = { readonly name: string; readonly kind: string; readonly config: object }
+
+/** Children named by place, or by their keys. */
+function children(list: readonly Child[], build: (description: unknown) => Layer): Layer[] | [Record<string, Layer>] {
+  const layers = list.map(build)
+  if (list.every(({ name }, i) => name === String(i))) return layers
+  return [Object.fromEntries(list.map(({ name }, i) => [name, layers[i]]))]
+}
+
+/** The weights of a file come after the first ones, so that those may be anything. */
+function withInit({ init, ...rest }: { init?: { kind: string } }): object {
+  if (!init) return rest
+  const { kind, ...config } = init
+  return { ...rest, init: { kind, config, fill: (values) => void values.fill(0) } satisfies Initializer }
+}
+
+const LAYERS: Readonly<Record<string, LayerFactory>> = {
+  avgPool2d: ({ kernel, ...options }) => avgPool2d(kernel, options),
+  batchNorm: (config) => batchNorm(config),
+  concat: ({ branches }, build) => (concat as (...args: unknown[]) => Layer)(...children(branches, build)),
+  conv2d: ({ filters, ...options }) => conv2d(filters, withInit(options) as Parameters<typeof conv2d>[1]),
+  dense: ({ units, ...options }) => dense(units, withInit(options)),
+  dropout: (config) => dropout(config),
+  elu: (config) => elu(config),
+  flatten: () => flatten(),
+  freeze: ({ layer }, build) => freeze(build(layer)),
+  globalAvgPool2d: () => globalAvgPool2d(),
+  groupNorm: ({ groups, ...options }) => groupNorm(groups, options),
+  layerNorm: (config) => layerNorm(config),
+  leakyRelu: (config) => leakyRelu(config),
+  maxPool2d: ({ kernel, ...options }) => maxPool2d(kernel, options),
+  maxout: (config) => maxout(config),
+  normalize: (config) => normalize(config),
+  padChannels: (config) => padChannels(config),
+  relu: (config) => relu(config),
+  residual: ({ body, shortcut, ...options }, build) => residual(build(body), shortcut && build(shortcut), options),
+  sequential: ({ layers }, build) => (sequential as (...args: unknown[]) => Layer)(...children(layers, build)),
+  sigmoid: () => sigmoid(),
+  softmax: () => softmax(),
+  tanh: () => tanh(),
+}
+
+const LOSSES: Readonly<Record<string, (config: any) => Loss>> = {
+  binaryCrossEntropy: () => binaryCrossEntropy(),
+  hinge,
+  meanSquaredError: () => meanSquaredError(),
+  softmaxCrossEntropy,
+}
+
+const OPTIMIZERS: Readonly<Record<string, (config: any) => Optimizer>> = {
+  adagrad,
+  adam,
+  adamW,
+  lbfgs,
+  momentum,
+  nesterov,
+  rmsprop,
+  sgd,
+}
+
+const SCHEDULES: Readonly<Record<string, (config: any) => Schedule>> = {
+  cosineDecay,
+  exponentialDecay,
+  inverseSqrtDecay,
+  linearDecay,
+  reduceOnPlateau,
+  stepDecay,
+  timeDecay,
+  warmup: ({ steps, schedule }) => warmup(steps, rateOf(schedule)),
+}
+
+/** Layers within layers, as in a plan. */
+const DEEPEST = 500
+
+/** The factory of a kind, or undefined. */
+function factoryOf<T>(registry: Readonly<Record<string, T>>, kind: string): T | undefined {
+  return Object.hasOwn(registry, kind) ? registry[kind] : undefined
+}
+
+/** What `make` makes of a config; where that throws, a FileError. */
+function made<T>(what: string, make: () => T): T {
+  try {
+    return make()
+  } catch (cause) {
+    if (cause instanceof FileError) throw cause
+    throw new FileError(`loadModel: ${what} of the file cannot be made: ${message(cause)}`, { cause })
+  }
+}
+
+function message(cause: unknown): string {
+  return cause instanceof Error ? cause.message : show(cause)
+}
+
+/** The kind and the config of a description. */
+function partsOf(what: string, description: unknown): { kind: string; config: object; learningRate?: unknown } {
+  const { kind, config, ...rest } = (isObject(description) ? description : {}) as Record<string, unknown>
+  if (typeof kind === 'string' && isPlain(config)) return { kind, config, ...rest }
+  throw new FileError(`loadModel: ${what} of the file must be { kind, config }, got ${show(description)}`)
+}
+
+function layerOf(description: unknown, own: Readonly<Record<string, LayerFactory>>, depth = 0): Layer {
+  const { kind, config } = partsOf('a layer', description)
+  if (depth > DEEPEST) throw new FileError(`loadModel: layers are nested more than ${DEEPEST} deep`)
+  const factory = factoryOf(own, kind) ?? factoryOf(LAYERS, kind)
+  if (!factory) {
+    throw new FileError(
+      `loadModel: the layer ${quote(kind)} is not one of this library; hand it in: ` +
+        `loadModel(bytes, { layers: { ${kind}: (config) => ... } })`,
+    )
+  }
+  const layer = made(`the layer ${quote(kind)}`, () => factory(config, (inner) => layerOf(inner, own, depth + 1)))
+  checkLayer('loadModel', `what layers.${kind} makes`, layer)
+  return layer
+}
+
+function lossOf(description: unknown): Loss {
+  const { kind, config } = partsOf('the loss', description)
+  const factory = factoryOf(LOSSES, kind)
+  if (factory) return made(`the loss ${quote(kind)}`, () => factory(config))
+  throw new FileError(
+    `loadModel: the loss ${quote(kind)} is not one of this library; give it again: loadModel(bytes, { loss }), or ` +
+      'loss: null for a model without',
+  )
+}
+
+function optimizerOf(description: unknown): Optimizer {
+  const { kind, config, learningRate } = partsOf('the optimizer', description)
+  const factory = factoryOf(OPTIMIZERS, kind)
+  const what = factory
+    ? learningRate === null && `the learning rate of ${kind} was a function`
+    : `the optimizer ${quote(kind)} is not one of this library`
+  if (what) {
+    throw new FileError(
+      `loadModel: ${what}; give it again: loadModel(bytes, { optimizer }), or optimizer: null for a model without`,
+    )
+  }
+  return made(`the optimizer ${quote(kind)}`, () => factory!({ ...config, learningRate: rateOf(learningRate) }))
+}
+
+function rateOf(description: unknown): number | Schedule {
+  if (typeof description === 'number') return description
+  if (description === null) {
+    throw new FileError(
+      'loadModel: a schedule within warmup was a function; give it again: loadModel(bytes, { optimizer }), or ' +
+        'optimizer: null for a model without',
+    )
+  }
+  const { kind, config } = partsOf('the learning rate', description)
+  const factory = factoryOf(SCHEDULES, kind)
+  if (factory) return made(`the schedule ${quote(kind)}`, () => factory(config))
+  throw new FileError(
+    `loadModel: the schedule ${quote(kind)} is not one of this library; give it again: loadModel(bytes, { optimizer })`,
+  )
+}
+
+/**
+ * The model of a file that Model.save or Model.checkpoint wrote: its network, options, loss, optimizer, weights and
+ * metadata, without any code of the network. It predicts the same bits. `options` are those of createModel, but for
+ * `input`, and go before those of the file; layers that are not of this library are made by `layers`.
+ *
+ *     const model = await loadModel(bytes, { inference: true })
+ *     const { data } = model.predict(x, { probabilities: true })
+ *     model.metadata.classes   // what save was given
+ *
+ * Throws a FileError where the file is damaged, holds weights alone, or has a layer, a loss or a schedule that must be
+ * given again: it says which.
+ */
+export async function loadModel<D extends DType = DType>(
+  bytes: Uint8Array | ArrayBuffer,
+  options: LoadModelOptions<D> = {},
+): Promise<Model<Ability, D>> {
+  checkArguments('loadModel', arguments, 2)
+  const { layers = {}, ...told } = checkOptions('loadModel', options, [
+    ...MODEL_OPTIONS.filter((name) => name !== 'input'),
+    'layers',
+  ])
+  const file = readFile(bytes)
+  const { network, loss, optimizer, options: planned = {}, lost } = architectureIn(file.metadata[ARCHITECTURE])
+  if (typeof lost === 'string') {
+    throw new FileError(
+      `loadModel: the network could not be written down, since its config holds ${lost}; create the model with ` +
+        'createModel, then model.load(bytes)',
+    )
+  }
+  const layer = layerOf(network, checkFactories(layers))
+  const all = { ...(planned as ModelOptions), ...told } as ModelOptions<
+    Loss | undefined,
+    Optimizer | undefined,
+    boolean,
+    D
+  >
+  if (!('loss' in told)) all.loss = given(loss) === undefined ? undefined : lossOf(loss)
+  if (!('optimizer' in told))
+    all.optimizer = all.inference || given(optimizer) === undefined ? undefined : optimizerOf(optimizer)
+  const blueprint = planModel('loadModel', layer, all)
+  const tensors = weightsIn(file)
+  // Before there is any memory: a file asks for no more than it has.
+  for (const { name, shape } of [...blueprint.parameters, ...blueprint.buffers]) {
+    const stored = tensors.get(name)
+    if (stored?.shape.join() === shape.join()) continue
+    const has = stored ? `has ${quote(name)} as (${few(stored.shape)})` : `has no ${quote(name)}`
+    throw new FileError(`loadModel: the file ${has}, but its network wants (${few(shape)})`)
+  }
+  const metadata = (file.metadata[OWN] ? JSON.parse(file.metadata[OWN]) : {}) as Core['metadata']
+  return buildModel<Ability, D>(blueprint, (core) => {
+    core.metadata = metadata
+    // Whoever saved numbers that are not finite said so.
+    loadTensors(core, tensors, true, true)
+  })
+}
+
+/** The factories of others, each of which is a function. */
+function checkFactories(layers: unknown): Readonly<Record<string, LayerFactory>> {
+  return readSafely('loadModel', 'layers', () => {
+    if (!isPlain(layers)) {
+      throw new PlanError(`loadModel: layers must be an object { kind: (config) => layer }, got ${show(layers)}`)
+    }
+    for (const [kind, factory] of Object.entries(layers)) {
+      callable('loadModel.layers', kind, factory, 'a function that makes a layer from its config')
+    }
+    return layers as Record<string, LayerFactory>
+  })
+}
+
+/** What a model file says of itself. */
+function architectureIn(text: string | undefined): Readonly<Record<string, unknown>> {
+  if (text === undefined) {
+    throw new FileError(
+      'loadModel: the file holds weights alone; create the model with createModel, then model.load(bytes)',
+    )
+  }
+  const architecture = made('the network', () => JSON.parse(text) as unknown)
+  if (isPlain(architecture)) return architecture as Record<string, unknown>
+  throw new FileError(`loadModel: the network of the file must be an object, got ${show(architecture)}`)
+}
