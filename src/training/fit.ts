@@ -28,7 +28,7 @@ import { observe, resetSchedule } from './rate'
 import { type Run, account, createRun, nextEpoch, report } from './run'
 import { createSaver } from './saving'
 import { advance, begin } from './step'
-import { accuracyOf, addPass, createTally, lossOf } from './tally'
+import { accuracyOf, addPass, createTally, lossOf, lossOfAll } from './tally'
 import { createWatch } from './early-stopping'
 import { unlessEnded } from './wait'
 
@@ -230,7 +230,7 @@ export async function fit(
       die(explain(core, pass, n, run.epoch, history.steps))
       return false
     })
-    return { validationLoss: lossOf(tally), validationAccuracy: accuracyOf(tally) }
+    return { validationLoss: lossOfAll('fit: validation', tally), validationAccuracy: accuracyOf(tally) }
   }
 
   try {

@@ -1,13 +1,13 @@
 // Passes that people ask for one by one: forward, backward, and predictions.
 
 import { type Numbers, type TypedNumbers, copyRows, readRows } from '../data/batches'
-import { DataError, PlanError, checkOptions, flag } from '../errors'
+import { DataError, PlanError, checkOptions, count, flag } from '../errors'
 import { probabilitiesOf } from '../metrics'
 import type { Value } from '../plan/value'
 import type { DType, Floats, Tensor } from '../tensor'
 import { type Core, needOpen, viewOf } from './core'
 import { noteBadScores } from './divergence'
-import { checkBatch } from './feed'
+import { apart, checkBatch } from './feed'
 import { runBackward, runForward, settle, whole } from './step'
 
 /** See Model.forward. */
@@ -46,7 +46,7 @@ export function backPropagate<D extends DType>(core: Core<D>, dy: Numbers): Tens
   const { output, outputGradient, program } = core
   if (!core.rows) throw new DataError('backward: there was no forward pass; call forward first')
   const [gradients, rows] = readBatch(core, 'dy', dy, output)
-  if (rows !== core.rows) throw new DataError(`dy: ${rows} rows, but the last forward pass had ${core.rows}`)
+  if (rows !== core.rows) throw new DataError(`dy: ${count(rows, 'row')}, but the last forward pass had ${core.rows}`)
   // Reading dy may have closed the model.
   needOpen('backward', core)
   if (outputGradient.length) copyRows(gradients, output.size, outputGradient, rows, undefined, 0)
@@ -74,8 +74,9 @@ export function predict<D extends DType>(core: Core<D>, x: Numbers, options: { p
     const has = 'has no probabilities; softmaxCrossEntropy and binaryCrossEntropy have some'
     throw new PlanError(`predict: ${loss?.kind ?? 'a model without a loss'} ${has}`)
   }
-  const [examples, rows] = readBatch(core, 'x', x, input)
+  const [read, rows] = readBatch(core, 'x', x, input)
   settle('predict', core)
+  const examples = rows > batch ? apart(core, read) : read
   const data = new (tensors.output.data.constructor as new (length: number) => Floats<D>)(rows * output.size)
   for (let first = 0; first < rows; first += batch) {
     const n = Math.min(batch, rows - first)
