@@ -57,7 +57,7 @@ function kernelsOf({ program, settings }: Blueprint): readonly string[] | undefi
   const { forward, weight, loss, backward } = program
   const { uses = undefined } = settings.optimizer ?? { uses: [] }
   const calls = [weight, loss, ...forward, ...backward].filter((call) => typeof call?.kernel === 'string')
-  return uses && [...uses, ...kernelsOfStep(settings), ...calls.map((call) => `${call!.kernel}${call!.variant ?? ''}`)]
+  return uses && [...uses, ...kernelsOfStep(settings), ...calls.map((call) => [call!.kernel, call!.variant].join(''))]
 }
 
 function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): Core<D> {
