@@ -14,6 +14,7 @@ import { createRandom } from '../random'
 import type { DType, Tensor } from '../tensor'
 import { type Core, createPass, viewOf } from '../training/core'
 import { resetSchedule } from '../training/rate'
+import { kernelsOfStep } from '../training/step'
 import { type Blueprint, type ModelOptions, checkTotal, planModel } from './options'
 import { type Model, modelOf } from './model'
 
@@ -51,12 +52,12 @@ export async function buildModel<Can extends Ability, D extends DType>(
   return modelOf(core, blueprint)
 }
 
-/** The kernels that the model calls, beside those that training itself does; undefined where they are not known. */
+/** The kernels that the model calls, beside those that all models do; undefined where they are not known. */
 function kernelsOf({ program, settings }: Blueprint): readonly string[] | undefined {
   const { forward, weight, loss, backward } = program
   const { uses = undefined } = settings.optimizer ?? { uses: [] }
-  const called = [weight, loss, ...forward, ...backward].flatMap((call) => call?.kernel ?? [])
-  return uses && [...new Set([...uses, ...called.filter((kernel) => typeof kernel === 'string')])]
+  const calls = [weight, loss, ...forward, ...backward].filter((call) => typeof call?.kernel === 'string')
+  return uses && [...uses, ...kernelsOfStep(settings), ...calls.map((call) => [call!.kernel, call!.variant].join(''))]
 }
 
 function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): Core<D> {
