@@ -124,8 +124,11 @@ function fieldsOf({ settings }: Core, others: readonly string[]): string[] {
 function ofRun({ working, ...run }: Run): Contents['run'] {
   // Nothing is in work between steps.
   void working
-  const { stopped, ...history } = run.history
-  return { ...run, history: { ...history, stopped: stopped === 'signal' ? 'end' : stopped, aborted: false } }
+  const { history } = run
+  return {
+    ...run,
+    history: { ...history, stopped: history.stopped === 'signal' ? 'end' : history.stopped, aborted: false },
+  }
 }
 
 // ---- giving back ----
