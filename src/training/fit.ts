@@ -166,7 +166,12 @@ export async function fit(
   let started = run.batch > 0 && !ended()
   if (started) {
     start(saved!.counters.epochs - 1)
-    await wind(core, training, run, resume!.changed, signal)
+    try {
+      await wind(core, training, run, resume!.changed, signal)
+    } catch (error) {
+      await closeFeed(core, training, signal)
+      throw error
+    }
   }
   // Not before all is checked: what cannot run changes nothing.
   if (saved) saved.apply()
