@@ -145,6 +145,8 @@ export async function fit(
   const fingerprint = () => (found ??= { ...feeds.fingerprint(), monitor })
   const saved = resume && read('fit', core, resume.bytes)
   if (saved) checkResumed(saved, settings, resume.changed ? undefined : fingerprint())
+  // Of large data it takes longer than a checkpoint: here nobody waits for the next step.
+  if (settings.checkpoint) fingerprint()
 
   // How long the run is, as far as that can be known: for schedules and for callbacks.
   const { batches } = training
