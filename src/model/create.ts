@@ -3,7 +3,7 @@
 import type { AbilitiesOf, Ability } from './abilities'
 import { createEngine } from '../engine/create'
 import type { Engine } from '../engine/engine'
-import { PlanError, checkArguments, note, quote, show } from '../errors'
+import { PlanError, checkArguments, checkNoPromise, note, quote, show } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
 import { TRAINING, titleOf } from '../plan/calls'
 import { countOf, trainedOf } from '../plan/layout'
@@ -137,6 +137,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     ownPass,
     fitting: false,
     active: undefined,
+    rowViews: { output: [], inputGradient: [] },
     slots: undefined,
     stepping: false,
     closed: false,
@@ -166,7 +167,11 @@ function fillParameters({ tensors, settings }: Core, { parameters }: Blueprint):
   for (const { name, options } of parameters) {
     const { data } = tensors.parameters[name]
     try {
-      options.init.fill(data, options.fanIn, options.fanOut, random)
+      checkNoPromise(
+        'createModel',
+        `what the initializer of ${quote(name)} gives`,
+        options.init.fill(data, options.fanIn, options.fanOut, random),
+      )
     } catch (cause) {
       if (cause instanceof PlanError) throw cause
       throw new PlanError(`createModel: the initializer of ${quote(name)} threw ${show(cause)}`, { cause })

@@ -28,7 +28,7 @@ import { observe, resetSchedule } from './rate'
 import { type Run, account, createRun, nextEpoch, report } from './run'
 import { createSaver } from './saving'
 import { advance, begin } from './step'
-import { accuracyOf, addPass, createTally, lossOf } from './tally'
+import { accuracyOf, addPass, createTally, lossOf, lossOfAll } from './tally'
 import { createWatch } from './early-stopping'
 import { unlessEnded } from './wait'
 
@@ -183,7 +183,8 @@ export async function fit(
   // Its own, for whatever else uses the model in a pause has another.
   const pass = createPass()
   core.active = { run, pass, kept: () => watch.kept(run), fingerprint }
-  const saver = createSaver(settings.checkpoint, run, () => take(core))
+  // A model that died would take the place of one that did not; the end of the epoch says so.
+  const saver = createSaver(settings.checkpoint, run, () => (firstNotFinite(core) ? undefined : take(core)))
   // Only who writes checkpoints, or reads one, has to know.
   const sums = settings.checkpoint || saved
 
@@ -237,7 +238,7 @@ export async function fit(
       die(explain(core, pass, n, run.epoch, history.steps))
       return false
     })
-    return { validationLoss: lossOf(tally), validationAccuracy: accuracyOf(tally) }
+    return { validationLoss: lossOfAll('fit: validation', tally), validationAccuracy: accuracyOf(tally) }
   }
 
   try {

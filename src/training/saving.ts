@@ -17,8 +17,12 @@ export interface Saver {
 /** Nothing to write. */
 const NONE: Saver = { look() {}, async finish() {}, async abandon() {} }
 
-/** Writes checkpoints of `run`, which `take` gives, as `settings` say. */
-export function createSaver(settings: FitSettings['checkpoint'], run: Run, take: () => Uint8Array<ArrayBuffer>): Saver {
+/** Writes checkpoints of `run`, which `take` gives, as `settings` say; none where it gives none. */
+export function createSaver(
+  settings: FitSettings['checkpoint'],
+  run: Run,
+  take: () => Uint8Array<ArrayBuffer> | undefined,
+): Saver {
   if (!settings) return NONE
   const { unit, every, save } = settings
   let writing: Promise<void> | undefined
@@ -37,7 +41,8 @@ export function createSaver(settings: FitSettings['checkpoint'], run: Run, take:
     due = false
     written = positionOf(run)
     time = Date.now()
-    const kept: unknown = save(take())
+    const bytes = take()
+    const kept: unknown = bytes && save(bytes)
     if (!isPromise(kept)) return
     const done = () => {
       writing = undefined
