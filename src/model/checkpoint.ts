@@ -87,7 +87,7 @@ export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
   const weights = weightsOf(core)
   const names = Object.keys(weights)
   const kept = Object.entries(active?.kept() ?? {})
-  const gradients = core.allGradients.some((value) => value !== 0) ? Object.entries(tensors.gradients) : []
+  const gradients = hasValues(core.allGradients) ? Object.entries(tensors.gradients) : []
   const beside: [string, Tensor][] = [
     ...Object.entries(slotsOf(core)),
     ...gradients.map(([name, tensor]): [string, Tensor] => [`${name}.${GRADIENT}`, tensor]),
@@ -116,6 +116,13 @@ export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
   return encodeTensors(list, { ...architectureOf('checkpoint', core), [CHECKPOINT]: JSON.stringify(contents, pack) })
 }
 
+/** Whether not all are 0. By whole numbers: of others an interpreter makes an object each. */
+function hasValues({ buffer, byteOffset, byteLength }: Floats): boolean {
+  const words = new Int32Array(buffer, byteOffset, byteLength / 4)
+  for (let i = 0; i < words.length; i++) if (words[i]) return true
+  return false
+}
+
 function fieldsOf({ settings }: Core, others: readonly string[]): string[] {
   return [...(settings.optimizer?.slots ?? []), ...others]
 }
@@ -124,8 +131,11 @@ function fieldsOf({ settings }: Core, others: readonly string[]): string[] {
 function ofRun({ working, ...run }: Run): Contents['run'] {
   // Nothing is in work between steps.
   void working
-  const { stopped, ...history } = run.history
-  return { ...run, history: { ...history, stopped: stopped === 'signal' ? 'end' : stopped, aborted: false } }
+  const { history } = run
+  return {
+    ...run,
+    history: { ...history, stopped: history.stopped === 'signal' ? 'end' : history.stopped, aborted: false },
+  }
 }
 
 // ---- giving back ----

@@ -145,6 +145,8 @@ export async function fit(
   const fingerprint = () => (found ??= { ...feeds.fingerprint(), monitor })
   const saved = resume && read('fit', core, resume.bytes)
   if (saved) checkResumed(saved, settings, resume.changed ? undefined : fingerprint())
+  // Of large data it takes longer than a checkpoint: here nobody waits for the next step.
+  if (settings.checkpoint) fingerprint()
 
   // How long the run is, as far as that can be known: for schedules and for callbacks.
   const { batches } = training
@@ -166,7 +168,12 @@ export async function fit(
   let started = run.batch > 0 && !ended()
   if (started) {
     start(saved!.counters.epochs - 1)
-    await wind(core, training, run, resume!.changed, signal)
+    try {
+      await wind(core, training, run, resume!.changed, signal)
+    } catch (error) {
+      await closeFeed(core, training, signal)
+      throw error
+    }
   }
   // Not before all is checked: what cannot run changes nothing.
   if (saved) saved.apply()
