@@ -1,0 +1,193 @@
+// Files whose checksum is right, but which say what cannot be: in the description of the model, in what a checkpoint holds
+// beside tensors, and in headers without a checksum. A FileError, never an error of JavaScript, and no giant allocation.
+import { describe, expect, test } from 'vitest'
+import {
+  DataError,
+  FileError,
+  type Model,
+  type ModelOptions,
+  PlanError,
+  adam,
+  createModel,
+  decodeSafetensors,
+  dense,
+  dropout,
+  lbfgs,
+  loadModel,
+  readMetadata,
+  reduceOnPlateau,
+  relu,
+  sequential,
+  softmaxCrossEntropy,
+  warmup,
+} from '../../src/entries/index'
+import { encodeTensors } from '../../src/io/safetensors'
+import { randomData } from '../support/models'
+import { stateOf } from '../support/state'
+
+const data = randomData(24, 4, 3)
+const OPTIONS = { epochs: 2, earlyStopping: { restoreBest: true } }
+
+function make(options: Partial<ModelOptions> = {}): Promise<Model> {
+  return createModel(sequential(dense(4), relu(), dropout(), dense(3)), {
+    input: [4],
+    batch: 8,
+    loss: softmaxCrossEntropy(),
+    optimizer: adam({ learningRate: warmup(1, reduceOnPlateau({ initial: 0.01 })) }),
+    ...options,
+  }) as Promise<Model>
+}
+
+/** The same file with other metadata, and its checksum. */
+function withMetadata(bytes: Uint8Array, metadata: Record<string, unknown>): Uint8Array {
+  const texts = Object.entries(metadata).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : JSON.stringify(value),
+  ])
+  const list = [...decodeSafetensors(bytes)].map(([name, tensor]) => ({ name, ...tensor }))
+  const { 'v128.checksum': checksum, ...rest } = readMetadata(bytes)
+  expect(checksum).toMatch(/^\w+$/)
+  return encodeTensors(list, { ...rest, ...Object.fromEntries(texts) } as Record<string, string>)
+}
+
+const partsOf = (bytes: Uint8Array, name: string) => JSON.parse(readMetadata(bytes)[name]) as Record<string, unknown>
+
+async function checkpointOf(model: Model, options: object = OPTIONS): Promise<Uint8Array> {
+  const checkpoints: Uint8Array[] = []
+  await model.fit(data, { ...options, checkpoint: { every: { steps: 1 }, save: (bytes) => checkpoints.push(bytes) } })
+  return checkpoints.at(-3)!
+}
+
+async function errorOf(action: () => unknown): Promise<Error | undefined> {
+  try {
+    await action()
+  } catch (error) {
+    return error as Error
+  }
+  return undefined
+}
+
+// ---- wrong things in every place ----
+
+const WRONG: readonly unknown[] = [
+  null,
+  true,
+  'text',
+  '',
+  'constructor',
+  '__proto__',
+  -1,
+  1e300,
+  '1e300',
+  'NaN',
+  'Infinity',
+  2 ** 31,
+  2 ** 40,
+  0.5,
+  [],
+  [null],
+  ['toString'],
+  [[[]]],
+  {},
+  { length: 3e7 },
+  { toString: 1, valueOf: 1 },
+  { then: 1 },
+  JSON.parse('{"__proto__":{"kind":"dense"},"constructor":{"prototype":1}}') as object,
+]
+
+/** JSON of `value` with each of its parts, in turn, replaced, left out, or with more in it. */
+function* variants(value: unknown, replace = (part: unknown): unknown => part): Generator<[where: string, json: string]> {
+  for (const wrong of WRONG) yield [`${JSON.stringify(wrong)}`, JSON.stringify(replace(wrong))]
+  if (typeof value !== 'object' || value === null) return
+  if (Array.isArray(value)) yield ['twice as many', JSON.stringify(replace([...(value as unknown[]), ...(value as unknown[])]))]
+  else yield ['one more', JSON.stringify(replace({ ...value, toString: 5, more: [1] }))]
+  for (const [name, part] of Object.entries(value)) {
+    const copy = (other: unknown) => {
+      if (Array.isArray(value)) return value.map((one: unknown, i) => (String(i) === name ? other : one))
+      return { ...value, [name]: other }
+    }
+    for (const [where, json] of variants(part, (other) => replace(copy(other)))) yield [`${name}: ${where}`, json]
+    if (!Array.isArray(value)) yield [`no ${name}`, JSON.stringify(replace(copy(undefined)))]
+  }
+}
+
+/** What it is, unless a FileError with a message that can be read. */
+function complaint(error: Error | undefined): string | undefined {
+  if (error === undefined) return undefined
+  if (error instanceof FileError && error.message.length < 600 && !/object Object|not a function|not iterable|[Cc]annot (read|convert)/.test(error.message)) return undefined
+  return `${error.name}: ${error.message.slice(0, 300)}`
+}
+
+describe('wrong things in every place', () => {
+  test('of the description of a model', async () => {
+    const file = (await make({ l2: 0.1, maxNorm: 3, frozen: ['0'], algorithm: 'direct' })).save({ metadata: { a: 1 } })
+    const complaints: string[] = []
+    let count = 0
+    let refused = 0
+    for (const [where, json] of variants(partsOf(file, 'v128.model'))) {
+      const bytes = withMetadata(file, { 'v128.model': json })
+      const error = await errorOf(() => loadModel(bytes))
+      count++
+      if (error) refused++
+      const said = complaint(error)
+      if (said) complaints.push(`${where}: ${said}`)
+    }
+    expect(complaints.slice(0, 20)).toEqual([])
+    expect(count).toBeGreaterThan(500)
+    // The others may be: another seed, no optimizer.
+    expect(refused / count).toBeGreaterThan(0.8)
+  })
+
+  test.each([
+    ['adam and a schedule', '', () => make(), OPTIONS],
+    ['lbfgs', 'numbers', () => make({ batch: 24, optimizer: lbfgs({ memory: 3 }) }), { epochs: 5, shuffle: false }],
+  ])('of a checkpoint: %s', async (_, part, create, options) => {
+    const model = await create()
+    const file = await checkpointOf(await create(), options)
+    const before = stateOf(model)
+    const complaints: string[] = []
+    let refused = 0
+    let count = 0
+    const contents = partsOf(file, 'v128.checkpoint')
+    const of: unknown = part ? contents[part] : contents
+    for (const [where, json] of variants(of, (other) => (part ? { ...contents, [part]: other } : other))) {
+      count++
+      const bytes = withMetadata(file, { 'v128.checkpoint': json })
+      const [restored, loaded] = [
+        await errorOf(() => model.restore(bytes)),
+        await errorOf(() => loadModel(bytes)),
+      ]
+      complaints.push(...[restored, loaded].flatMap((error) => complaint(error) ?? []).map((said) => `${where}: ${said}`))
+      if (restored) {
+        refused++
+        if (JSON.stringify(stateOf(model)) !== JSON.stringify(before)) complaints.push(`${where}: the model changed`)
+      }
+      // What was taken may train, or say what is wrong, but in our words.
+      const fresh = await create()
+      const resumed = await errorOf(() => fresh.fit(data, { ...options, resume: { bytes, data: 'changed' } }))
+      const stepped = await errorOf(() => fresh.trainStep(data.x.subarray(0, 32), data.y.subarray(0, 8)))
+      for (const error of [resumed, stepped]) {
+        const fine = !error || [FileError, DataError, PlanError].some((kind) => error instanceof kind)
+        if (!fine) complaints.push(`${where}: then ${error.stack?.slice(0, 400)}`)
+      }
+      fresh.close()
+      model.restore(file)
+      Object.assign(before, stateOf(model))
+    }
+    expect(complaints.slice(0, 20)).toEqual([])
+    expect(count).toBeGreaterThan(200)
+    expect(refused / count).toBeGreaterThan(part ? 0.3 : 0.7)
+  })
+
+  test("of the user's metadata", async () => {
+    const file = (await make()).save({ metadata: { a: 1 } })
+    for (const text of ['', '{', '5', 'null', '[]', '"a"', '{"a":']) {
+      const bytes = withMetadata(file, { 'v128.metadata': text })
+      expect(complaint(await errorOf(() => loadModel(bytes))), text).toBe(undefined)
+      expect(await errorOf(() => loadModel(bytes)), text).toBeInstanceOf(FileError)
+    }
+    const model = await loadModel(withMetadata(file, { 'v128.metadata': '{"__proto__":{"a":1},"constructor":2}' }))
+    expect(Object.keys(model.metadata)).toEqual(['__proto__', 'constructor'])
+    expect(({} as { a?: number }).a).toBe(undefined)
+  })
+})
