@@ -15,6 +15,8 @@ import { NUMERICS, NUMERICS_NOW, architectureOf } from './architecture'
 
 /** Metadata with what is not of tensors, as JSON. */
 export const CHECKPOINT = 'v128.checkpoint'
+/** Characters of a schedule in a note. */
+const LONGEST = 300
 /** What tensors beside the weights are, unless slots of the optimizer: gradients that no step has used, kept weights. */
 const GRADIENT = 'grad'
 const BEST = 'best'
@@ -292,10 +294,8 @@ function rateIn(
   if (state.length !== wanted) {
     throw new FileError(`${where}: ${name} of the checkpoint keeps ${state.length} numbers, want ${wanted}`)
   }
-  const now = describeRate(schedule)
-  if (json(was) !== json(now)) {
-    note(`${where}: the learning rate was ${show(was)} in the checkpoint; it goes on as ${show(now)}`)
-  }
+  const [before, now] = [was, describeRate(schedule)].map((one) => json(one).slice(0, LONGEST))
+  if (before !== now) note(`${where}: the learning rate was ${before} in the checkpoint; it goes on as ${now}`)
   return schedule
 }
 

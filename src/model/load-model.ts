@@ -89,10 +89,12 @@ type Child = { readonly name: string; readonly kind: string; readonly config: ob
 
 /** Children named by place, or by their keys. */
 function children(list: readonly Child[], build: (description: unknown) => Layer): Layer[] | [Record<string, Layer>] {
-  if (!Array.isArray(list)) throw new FileError(`loadModel: the layers within a layer must be a list, got ${show(list)}`)
+  if (!Array.isArray(list))
+    throw new FileError(`loadModel: the layers within a layer must be a list, got ${show(list)}`)
   const layers = list.map(build)
   const names = new Set(list.map(({ name }) => name))
-  if (names.size < list.length) throw new FileError('loadModel: two layers within one have the same name')
+  const isNamed = names.size === list.length && [...names].every((name: unknown) => typeof name === 'string')
+  if (!isNamed) throw new FileError('loadModel: layers within a layer must each have a name, a text of its own')
   if (list.every(({ name }, i) => name === String(i))) return layers
   return [Object.fromEntries(list.map(({ name }, i) => [name, layers[i]]))]
 }
