@@ -244,7 +244,7 @@ function checkSum(bytes: Uint8Array, metadata: Metadata): void {
   let equal = 0
   for (let i = 0; i < BEGINNING.length; i++) if (bytes[8 + i] === BEGINNING[i]) equal++
   // Files of others have no more in common with ours than the name of the metadata.
-  const isOurs = equal >= BEGINNING.length - 8 || Object.keys(metadata).some((name) => name.startsWith(OURS))
+  const isOurs = equal >= BEGINNING.length - 8 || Object.keys(metadata).some(isNearlyOurs)
   if (!isOurs) return
   const at = 8 + BEGINNING.length
   const head = bytes.slice(0, HEAD)
@@ -255,6 +255,16 @@ function checkSum(bytes: Uint8Array, metadata: Metadata): void {
     `weights: the checksum does not fit: the file is damaged; or another program changed it, which should leave out ` +
       `'${CHECKSUM}'`,
   )
+}
+
+/** Whether metadata is named as ours, or as the checksum but for what was changed, added or lost in one place. */
+function isNearlyOurs(name: string): boolean {
+  if (name.startsWith(OURS)) return true
+  let begin = 0
+  let end = 0
+  while (begin < name.length && name[begin] === CHECKSUM[begin]) begin++
+  while (end < name.length && name.at(-1 - end) === CHECKSUM.at(-1 - end)) end++
+  return begin + end >= CHECKSUM.length - 2
 }
 
 function bytesOf(file: unknown): Uint8Array {

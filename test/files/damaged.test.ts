@@ -248,6 +248,15 @@ describe('damaged files', () => {
   })
 })
 
+test('each byte that is lost from its header is missed, whatever comes in its place behind it', () => {
+  const bytes = encodeSafetensors({ w: { shape: [2], data: Float64Array.of(1, 2) } })
+  const text = textOf(bytes)
+  for (let at = 0; at < text.trimEnd().length; at++) {
+    const lost = withHeader(bytes, `${text.slice(0, at)}${text.slice(at + 1)} `)
+    if (Buffer.compare(lost, bytes)) expect(() => readSafetensors(lost), String(at)).toThrow(FileError)
+  }
+})
+
 test('each flipped bit of a small file is found', () => {
   const bytes = encodeSafetensors({ w: { shape: [8], data: Float64Array.from({ length: 8 }, (_, i) => i) } })
   for (let bit = 0; bit < 8 * bytes.length; bit++) {
