@@ -52,7 +52,7 @@ const ENDS: readonly string[] = ['end', 'callback', 'earlyStopping'] satisfies R
 // ---- numbers ----
 
 /** Numbers that JSON has not, as texts that Number reads. */
-const PACKED: readonly unknown[] = ['NaN', 'Infinity', '-Infinity', '-0']
+const PACKED = /* @__PURE__ */ new Set<unknown>(['NaN', 'Infinity', '-Infinity', '-0'])
 
 function pack(_name: string, value: unknown): unknown {
   if (typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))) return value
@@ -62,7 +62,7 @@ function pack(_name: string, value: unknown): unknown {
 /** `value`, whose texts of numbers are numbers again wherever `like` has a number. */
 function unpack<T>(value: unknown, like: T): T {
   if (typeof like === 'number') {
-    const number = PACKED.includes(value) ? Number(value) : value
+    const number = PACKED.has(value) ? Number(value) : value
     if (typeof number === 'number') return number as T
   } else if (Array.isArray(like)) {
     if (Array.isArray(value)) return value.map((one) => unpack(one, 0)) as T

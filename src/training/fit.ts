@@ -176,7 +176,9 @@ export async function fit(
   // Its own, for whatever else uses the model in a pause has another.
   const pass = createPass()
   core.active = { run, pass, kept: () => watch.kept(run), fingerprint }
-  const saver = createSaver(settings.checkpoint, run, () => take(core))
+  // For as long as it takes, but not for a model that was closed.
+  const wait = (kept: Promise<void> | undefined) => unlessEnded(core, kept)
+  const saver = createSaver(settings.checkpoint, run, () => take(core), wait)
   // Only who writes checkpoints, or reads one, has to know.
   const sums = settings.checkpoint || saved
 
@@ -269,6 +271,7 @@ export async function fit(
       saver.look()
     }
     await saver.finish()
+    needOpen('fit', core)
     watch.finish(run)
   } finally {
     core.active = undefined

@@ -17,8 +17,13 @@ export interface Saver {
 /** Nothing to write. */
 const NONE: Saver = { look() {}, async finish() {}, async abandon() {} }
 
-/** Writes checkpoints of `run`, which `take` gives, as `settings` say. */
-export function createSaver(settings: FitSettings['checkpoint'], run: Run, take: () => Uint8Array<ArrayBuffer>): Saver {
+/** Writes checkpoints of `run`, which `take` gives, as `settings` say; `wait` waits for what is being kept. */
+export function createSaver(
+  settings: FitSettings['checkpoint'],
+  run: Run,
+  take: () => Uint8Array<ArrayBuffer>,
+  wait: (kept: Promise<void> | undefined) => Promise<unknown>,
+): Saver {
   if (!settings) return NONE
   const { unit, every, save } = settings
   let writing: Promise<void> | undefined
@@ -58,15 +63,15 @@ export function createSaver(settings: FitSettings['checkpoint'], run: Run, take:
       if (due && !writing) write()
     },
     async finish() {
-      await writing
+      await wait(writing)
       check()
       if (run.history.diverged || positionOf(run) === written) return
       write()
-      await writing
+      await wait(writing)
       check()
     },
     async abandon() {
-      await writing
+      await wait(writing)
     },
   }
 }

@@ -97,7 +97,7 @@ const WRONG: readonly unknown[] = [
   {},
   { length: 3e7 },
   { toString: 1, valueOf: 1 },
-  { then: 1 },
+  JSON.parse('{"then":1}') as object,
   JSON.parse('{"__proto__":{"kind":"dense"},"constructor":{"prototype":1}}') as object,
 ]
 
@@ -204,6 +204,93 @@ describe('wrong things in every place', () => {
     const model = await loadModel(withMetadata(file, { 'v128.metadata': '{"__proto__":{"a":1},"constructor":2}' }))
     expect(Object.keys(model.metadata)).toEqual(['__proto__', 'constructor'])
     expect(({} as { a?: number }).a).toBe(undefined)
+  })
+})
+
+describe('models that nobody has memory for', () => {
+  const layer = (kind: string, config: object = {}) => ({ kind, config })
+  const sequence = (...list: object[]) =>
+    layer('sequential', { layers: list.map((one, i) => ({ name: String(i), ...one })) })
+  /** Layers in layers, as text: JSON.stringify would not reach its end. */
+  const nested = (depth: number, before: string, behind: string) =>
+    `${before.repeat(depth)}{"kind":"relu","config":{}}${behind.repeat(depth)}`
+  const relus = (count: number) => Array.from({ length: count }, () => layer('relu'))
+  const huge = 2 ** 30
+  const cases: [string, object | string, object, RegExp][] = [
+    ['a giant dense', layer('dense', { units: huge }), {}, /has no 'weight', but its network wants \(1073741824, 4\)/],
+    ['a giant one on a giant input', layer('dense', { units: huge }), { input: [huge] }, /./],
+    [
+      'a giant input',
+      layer('relu'),
+      { input: [2 ** 26], batch: 2 },
+      /wants \d\.\d GiB for batches of 2; say loadModel/,
+    ],
+    ['a giant batch', layer('relu'), { batch: 2 ** 25 }, /wants \d\.\d GiB/],
+    ['more than a memory can have', layer('relu'), { input: [huge], batch: 64 }, /GiB|memory/],
+    ['more than can be counted', layer('relu'), { input: [huge, huge], batch: 2 ** 50 }, /more than any memory/],
+    ['giant windows', layer('conv2d', { filters: huge, kernel: 2 ** 20, pad: 2 ** 20 }), { input: [1, 9, 9] }, /./],
+    ['giant pads', layer('maxPool2d', { kernel: 2 ** 20, pad: 2 ** 19 }), { input: [1, 9, 9] }, /./],
+    ['giant channels', layer('padChannels', { before: huge, after: huge }), { input: [1, 9, 9] }, /./],
+    ['a giant list', layer('normalize', { mean: { length: huge }, std: 1 }), {}, /mean\[0\] must be a finite number/],
+    ['many layers', sequence(...relus(200_000)), {}, /./],
+    [
+      'a million layers in layers',
+      nested(1e6, '{"kind":"freeze","config":{"layer":', '}}'),
+      {},
+      /nested more than 500 deep/,
+    ],
+    ['501 layers in layers', nested(501, '{"kind":"freeze","config":{"layer":', '}}'), {}, /nested more than/],
+    [
+      'a name twice',
+      layer('sequential', {
+        layers: [
+          { name: 'a', ...layer('relu') },
+          { name: 'a', ...layer('relu') },
+        ],
+      }),
+      {},
+      /each have a name/,
+    ],
+    ['a number for a name', layer('sequential', { layers: [{ name: 1, ...layer('relu') }] }), {}, /each have a name/],
+    ['kernels of its own', layer('relu'), { wasm: {} }, /unknown option 'wasm'/],
+    ['a host of its own', layer('relu'), { backend: 'js' }, /unknown option 'backend'/],
+    [
+      'memory that cannot be compared',
+      layer('relu'),
+      { dtype: 'float32', l2: 1e300, frozen: ['constructor'] },
+      /no parameter lies/,
+    ],
+  ]
+  test.each(cases)('%s', async (_, network, options, message) => {
+    const file = (await createModel(relu(), { input: [4] })).save()
+    const json = typeof network === 'string' ? network : JSON.stringify(network)
+    const rest = JSON.stringify({ input: [4], ...options })
+    const bytes = withMetadata(file, { 'v128.model': `{"network":${json},"options":${rest}}` })
+    const before = process.memoryUsage()
+    const error = await errorOf(() => loadModel(bytes))
+    expect(error?.message).toMatch(message)
+    expect(error).toBeInstanceOf(FileError)
+    expect(complaint(error)).toBe(undefined)
+    // What the process holds outside of JavaScript's own objects: a memory of WebAssembly, arrays.
+    expect(process.memoryUsage().arrayBuffers - before.arrayBuffers).toBeLessThan(1e8)
+  })
+
+  test('but who says for how many rows gets them', async () => {
+    const file = (await createModel(relu(), { input: [4] })).save()
+    const options = { input: [4], batch: 2 ** 25 }
+    const bytes = withMetadata(file, { 'v128.model': { network: layer('relu'), options } })
+    await expect(loadModel(bytes)).rejects.toThrow(FileError)
+    expect((await loadModel(bytes, { batch: 2 })).predict([1, -1, 2, 3]).data).toEqual(Float64Array.of(1, 0, 2, 3))
+  })
+
+  test('numbers that its type cannot hold', async () => {
+    const file = (await createModel(dense(2), { input: [1], loss: softmaxCrossEntropy(), dtype: 'float32' })).save()
+    const model = partsOf(file, 'v128.model')
+    const loss = { kind: 'softmaxCrossEntropy', config: { classWeights: [1e300, 1] } }
+    const bytes = withMetadata(file, { 'v128.model': { ...model, loss } })
+    await expect(loadModel(bytes)).rejects.toThrow(/begins with 1e\+300, in float32 Infinity/)
+    await expect(loadModel(bytes)).rejects.toThrow(FileError)
+    await loadModel(bytes, { dtype: 'float64' })
   })
 })
 
