@@ -180,7 +180,10 @@ export function numbers(
     const list = value as ArrayLike<unknown>
     const length: unknown = isObject(value) && list.length
     if (typeof length === 'number' && length >= 1 && length <= MAX_SIZE) {
-      return Array.from({ length }, (_, i) => check(`${name}[${i}]`, list[i]))
+      // One by one: a length alone may be anything, and gets no memory.
+      const copy: number[] = []
+      for (let i = 0; i < length; i++) copy.push(check(`${name}[${i}]`, list[i]))
+      return copy
     }
     throw new PlanError(`${where}: ${name} must be ${wanted}, got ${show(value)}`)
   })

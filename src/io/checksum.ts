@@ -45,8 +45,11 @@ function takeIn(sums: Int32Array, view: DataView, from: number, to: number): voi
   sums[3] = d
 }
 
-/** Takes a word in: different words give different sums, and so do different sums. */
+/**
+ * Takes a word in, as xxHash does: different words give different sums, and so do different sums. The word has a product
+ * of its own, so that no flip of one bit undoes that of another in the word before it.
+ */
 function step(sum: number, word: number): number {
-  const product = Math.imul(sum ^ word, FACTORS[0])
-  return (product << 13) | (product >>> 19)
+  const added = (sum + Math.imul(word, FACTORS[1])) | 0
+  return Math.imul((added << 13) | (added >>> 19), FACTORS[0])
 }

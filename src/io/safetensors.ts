@@ -28,8 +28,13 @@ const TYPES: Readonly<Record<string, readonly [bytes: number, read: (buffer: Arr
   BF16: [2, (buffer) => halves(buffer, 7, 127)],
   I64: [8, (buffer) => Float64Array.from(new BigInt64Array(buffer), Number)],
 }
-const MAX_HEADER = 100_000_000
+/** What a header may have: bytes, objects in objects, and members of them: more would take long, and much memory. */
+const MAX_HEADER = 2 ** 25
+const DEEPEST = 3
+const MOST_MEMBERS = 2 ** 17
 const METADATA = '__metadata__'
+const [QUOTE, BACKSLASH, COMMA, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] =
+  /* @__PURE__ */ new TextEncoder().encode('"\\,{}[]')
 /** What our own metadata is named with. */
 const OURS = 'v128.'
 const CHECKSUM = 'v128.checksum'
@@ -84,6 +89,9 @@ export function encodeSafetensors(
 
 /** The same of what needs no checks. */
 export function encodeTensors(list: readonly NamedTensor[], metadata: Metadata): Uint8Array<ArrayBuffer> {
+  for (const { name } of list) {
+    if (name === METADATA) throw new DataError(`encodeSafetensors: '${METADATA}' is no name for a tensor`)
+  }
   let end = 0
   const texts = [[CHECKSUM, NO_CHECKSUM], ...Object.entries({ format: 'pt', ...metadata })]
   const entries = list.map(({ name, shape, data }) => {
@@ -94,6 +102,8 @@ export function encodeTensors(list: readonly NamedTensor[], metadata: Metadata):
   const encode = (text: string) => new TextEncoder().encode(text)
   // Padded with spaces, so that the values are aligned.
   const text = encode(json + ' '.repeat(-encode(json).length & 7))
+  const excess = excessOf(text)
+  if (excess) throw new DataError(`encodeSafetensors: the header ${excess}; give fewer or shorter names and metadata`)
   const start = 8 + text.length
   const bytes = allocate('encodeSafetensors', start + end, Uint8Array)
   new DataView(bytes.buffer).setUint32(0, text.length, true)
@@ -138,7 +148,6 @@ function listTensors(where: string, tensors: Readonly<Record<string, Tensor>>): 
   }
   return Object.entries(tensors).map(([name, tensor]) => {
     const { shape, data } = (tensor as Partial<Tensor> | null | undefined) ?? {}
-    if (name === METADATA) throw new DataError(`${where}: '${METADATA}' is no name for a tensor`)
     const kind = ArrayBuffer.isView(data) && data[Symbol.toStringTag]
     if (kind !== 'Float64Array' && kind !== 'Float32Array') {
       throw new DataError(`${where}: ${quote(name)}: data must be a Float64Array or a Float32Array, got ${show(data)}`)
@@ -235,7 +244,7 @@ function checkSum(bytes: Uint8Array, metadata: Metadata): void {
   let equal = 0
   for (let i = 0; i < BEGINNING.length; i++) if (bytes[8 + i] === BEGINNING[i]) equal++
   // Files of others have no more in common with ours than the name of the metadata.
-  const isOurs = equal >= BEGINNING.length - 8 || Object.keys(metadata).some((name) => name.startsWith(OURS))
+  const isOurs = equal >= BEGINNING.length - 8 || Object.keys(metadata).some(isNearlyOurs)
   if (!isOurs) return
   const at = 8 + BEGINNING.length
   const head = bytes.slice(0, HEAD)
@@ -246,6 +255,16 @@ function checkSum(bytes: Uint8Array, metadata: Metadata): void {
     `weights: the checksum does not fit: the file is damaged; or another program changed it, which should leave out ` +
       `'${CHECKSUM}'`,
   )
+}
+
+/** Whether metadata is named as ours, or as the checksum but for what was changed, added or lost in one place. */
+function isNearlyOurs(name: string): boolean {
+  if (name.startsWith(OURS)) return true
+  let begin = 0
+  let end = 0
+  while (begin < name.length && name[begin] === CHECKSUM[begin]) begin++
+  while (end < name.length && name.at(-1 - end) === CHECKSUM.at(-1 - end)) end++
+  return begin + end >= CHECKSUM.length - 2
 }
 
 function bytesOf(file: unknown): Uint8Array {
@@ -268,11 +287,13 @@ function readHeader(bytes: Uint8Array): Header {
   if (available < 0) throw new FileError(`weights: the file has ${bytes.length} bytes, too few for safetensors`)
   const view = new DataView(bytes.buffer, bytes.byteOffset)
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32
-  if (length > MAX_HEADER || length > available) {
+  if (length > available) {
     throw new FileError(
       `weights: the header claims ${length} bytes, but ${available} follow; the file is truncated or not safetensors`,
     )
   }
+  const excess = excessOf(bytes.subarray(8, 8 + length))
+  if (excess) throw new FileError(`weights: the header ${excess}; the file is damaged or not safetensors`)
   let text: string
   let header: unknown
   try {
@@ -288,6 +309,38 @@ function readHeader(bytes: Uint8Array): Header {
     throw new FileError(`weights: '${METADATA}' is no object of texts`)
   }
   return { text, header, metadata: metadata as Metadata, start: 8 + length }
+}
+
+/** What a header has too much of, in words: before it is read, for nonsense takes many times its memory. */
+function excessOf(header: Uint8Array): string | undefined {
+  if (header.length > MAX_HEADER) return `has ${header.length} bytes, more than ${MAX_HEADER}`
+  let depth = 0
+  let members = 0
+  for (let i = 0; i < header.length; i++) {
+    const byte = header[i]
+    if (byte === QUOTE) {
+      i = endOfText(header, i)
+      // JSON.parse says what is wrong.
+      if (i < 0) return undefined
+    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (++depth > DEEPEST) return `is nested more than ${DEEPEST} deep`
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      depth--
+    } else if (byte === COMMA && ++members > MOST_MEMBERS) {
+      return `has more than ${MOST_MEMBERS} members`
+    }
+  }
+  return undefined
+}
+
+/** Where the text in JSON ends that begins there; -1 where it does not. */
+function endOfText(bytes: Uint8Array, start: number): number {
+  for (let end = bytes.indexOf(QUOTE, start + 1); end >= 0; end = bytes.indexOf(QUOTE, end + 1)) {
+    let slashes = 0
+    while (bytes[end - 1 - slashes] === BACKSLASH) slashes++
+    if (slashes % 2 === 0) return end
+  }
+  return -1
 }
 
 function fault(name: string, what: string): FileError {

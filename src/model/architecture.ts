@@ -60,13 +60,18 @@ export function ownMetadata(where: string, metadata: unknown): string {
   })
 }
 
+/** Whether JSON keeps it as it is: of a Map it would keep nothing, of a typed array an object. */
+function isKept(one: unknown): boolean {
+  if (typeof one === 'number') return Number.isFinite(one)
+  if (typeof one === 'object') return one === null || Array.isArray(one) || isPlain(one)
+  return typeof one === 'string' || typeof one === 'boolean'
+}
+
 /** As JSON; or, where that would lose something, what it is. */
 function toJson(value: unknown): { json?: string; lost?: string } {
   let lost: string | undefined
-  const check = (name: string, one: unknown): unknown => {
-    const isPlain =
-      typeof one === 'number' ? Number.isFinite(one) : !['function', 'symbol', 'bigint'].includes(typeof one)
-    if (isPlain) return one
+  function check(this: unknown, name: string, one: unknown): unknown {
+    if (isKept(one) || (one === undefined && !Array.isArray(this))) return one
     lost ??= `${show(one)} as ${quote(name)}`
     return undefined
   }

@@ -1,9 +1,9 @@
 // Checkpoints: all that training changes, as one file. It is a model file as well, with more tensors beside the weights,
 // each named by that whose it is: `0.weight.exp_avg`.
 
-import { FileError, PlanError, few, isPlain, note, quote, show } from '../errors'
+import { FileError, PlanError, brief, few, isPlain, note, quote, show } from '../errors'
 import { type Metadata, type StoredTensor, encodeTensors, readFile } from '../io/safetensors'
-import { type RateDescription, describeRate } from '../schedules'
+import { type RateDescription, type Schedule, describeRate } from '../schedules'
 import type { Floats, Tensor } from '../tensor'
 import type { Core } from '../training/core'
 import { firstNotFinite } from '../training/divergence'
@@ -15,6 +15,8 @@ import { NUMERICS, NUMERICS_NOW, architectureOf } from './architecture'
 
 /** Metadata with what is not of tensors, as JSON. */
 export const CHECKPOINT = 'v128.checkpoint'
+/** Characters of a schedule in a note. */
+const LONGEST = 300
 /** What tensors beside the weights are, unless slots of the optimizer: gradients that no step has used, kept weights. */
 const GRADIENT = 'grad'
 const BEST = 'best'
@@ -44,32 +46,33 @@ const LIKE = {
   numbers: [0],
   scheduleState: [0],
 }
+/** How a run of a checkpoint may have ended, if it has; one that its signal ended goes on. */
+const ENDS: readonly string[] = ['end', 'callback', 'earlyStopping'] satisfies Run['history']['stopped'][]
 
 // ---- numbers ----
 
 /** Numbers that JSON has not, as texts that Number reads. */
-function pack(_name: string, value: unknown): unknown {
-  return typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)) ? textOf(value) : value
-}
+const PACKED = /* @__PURE__ */ new Set<unknown>(['NaN', 'Infinity', '-Infinity', '-0'])
 
-function textOf(value: number): string {
+function pack(_name: string, value: unknown): unknown {
+  if (typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))) return value
   return Object.is(value, -0) ? '-0' : String(value)
 }
 
 /** `value`, whose texts of numbers are numbers again wherever `like` has a number. */
 function unpack<T>(value: unknown, like: T): T {
   if (typeof like === 'number') {
-    const number = typeof value === 'string' ? Number(value) : value
+    const number = PACKED.has(value) ? Number(value) : value
     if (typeof number === 'number') return number as T
-  } else if (Array.isArray(like) && Array.isArray(value)) {
-    return value.map((one) => unpack(one, 0)) as T
-  } else if (typeof like === 'object' && typeof value === 'object' && value !== null) {
+  } else if (Array.isArray(like)) {
+    if (Array.isArray(value)) return value.map((one) => unpack(one, 0)) as T
+  } else if (typeof like === 'object' && isPlain(value)) {
     const entries = Object.entries(like as object).map(([name, one]) => [
       name,
       unpack((value as Record<string, unknown>)[name], one as unknown),
     ])
     return Object.fromEntries(entries) as T
-  } else if (typeof value === typeof like) {
+  } else if (typeof like !== 'object' && typeof value === typeof like) {
     return value as T
   }
   throw new FileError(`checkpoint: want ${show(like)} or the like, got ${show(value)}`)
@@ -131,11 +134,11 @@ function fieldsOf({ settings }: Core, others: readonly string[]): string[] {
 function ofRun({ working, ...run }: Run): Contents['run'] {
   // Nothing is in work between steps.
   void working
-  const { history } = run
-  return {
-    ...run,
-    history: { ...history, stopped: history.stopped === 'signal' ? 'end' : history.stopped, aborted: false },
-  }
+  // Where it died, its last step was not taken: it is taken again.
+  const { diverged, ...history } = run.history
+  void diverged
+  const stopped = ENDS.includes(history.stopped) ? history.stopped : 'end'
+  return { ...run, history: { ...history, stopped, aborted: false } }
 }
 
 // ---- giving back ----
@@ -146,8 +149,8 @@ export function readCheckpoint(where: string, core: Core, bytes: unknown): Resto
   const contents = readContents(where, metadata)
   if (metadata[NUMERICS] !== NUMERICS_NOW) {
     note(
-      `${where}: the checkpoint is of another version of v128, which computed other bits (${metadata[NUMERICS]}, now ` +
-        `${NUMERICS_NOW}): what comes is right, but not that of a run that was never stopped`,
+      `${where}: the checkpoint is of another version of v128, which computed other bits ` +
+        `(${show(metadata[NUMERICS])}, now ${NUMERICS_NOW}): what comes is right, but not that of a run that was never stopped`,
     )
   }
   const { optimizer, fields, counters, clock, rate, lastRate, numbers, scheduleState, run } = contents
@@ -155,8 +158,8 @@ export function readCheckpoint(where: string, core: Core, bytes: unknown): Resto
   const kind = settings.optimizer?.kind
   if (optimizer !== (kind ?? null)) {
     throw new FileError(
-      `${where}: the checkpoint was taken with ${optimizer ?? 'no optimizer'}, but this model has ${kind ?? 'none'}; ` +
-        'create it with the same',
+      `${where}: the checkpoint was taken with ${optimizer === null ? 'no optimizer' : brief(optimizer)}, but this ` +
+        `model has ${kind ?? 'none'}; create it with the same`,
     )
   }
   const weights = Object.entries(weightsOf(core))
@@ -179,7 +182,10 @@ export function readCheckpoint(where: string, core: Core, bytes: unknown): Resto
       `${where}: the checkpoint has ${numbers.length} numbers of ${kind}, want ${vector.numbers.length}`,
     )
   }
-  checkRate(where, core, rate, scheduleState)
+  if (settings.optimizer?.accepts?.(numbers) === false) {
+    throw new FileError(`${where}: the checkpoint has numbers of ${kind} that it never has: ${show(numbers)}`)
+  }
+  const rateNow = rateIn(where, core, rate, scheduleState)
   return {
     run: run && { ...run, working: { rows: 0, seen: '' } },
     counters,
@@ -192,7 +198,7 @@ export function readCheckpoint(where: string, core: Core, bytes: unknown): Resto
       Object.assign(core.counters, counters)
       Object.assign(core.clock, clock)
       core.scheduleState = Float64Array.from(scheduleState)
-      if (typeof rate === 'number') core.rate = rate
+      core.rate = rateNow
       core.lastRate = lastRate
       // The values between the layers are those of other weights.
       core.rows = 0
@@ -212,19 +218,44 @@ function readContents(where: string, metadata: Metadata) {
     throw new FileError(`${where}: the checkpoint's metadata is not JSON`, { cause })
   }
   if (!isPlain(given)) throw new FileError(`${where}: the checkpoint's metadata is no object`)
-  const { optimizer, fields, rate, run, fingerprint, ...others } = given as Partial<Contents>
-  const numbers = unpack(others, LIKE)
-  for (const count of [...Object.values(numbers.counters), ...Object.values(numbers.clock)]) {
-    if (!Number.isSafeInteger(count) || count < 0) throw new FileError(`${where}: ${show(count)} is no count`)
+  const { optimizer, fields, rate, run, fingerprint, ...others } = given as Record<keyof Contents, unknown>
+  const need = (name: string, value: unknown, fits: boolean) => {
+    if (!fits) throw new FileError(`${where}: the checkpoint cannot have ${show(value)} as ${name}`)
   }
+  const isRate = (value: unknown) => typeof value === 'number' && value >= 0 && value < Infinity
+  const isText = (value: unknown) => typeof value === 'string'
+  const isPlainValue = (value: unknown) => ['string', 'number', 'boolean'].includes(typeof value)
+  const { kind, config } = (isPlain(rate) ? rate : {}) as { kind?: unknown; config?: unknown }
+  need('its optimizer', optimizer, optimizer === null || isText(optimizer))
+  need('its fields', fields, Array.isArray(fields) && fields.every(isText))
+  need('its learning rate', rate, rate === null || isRate(rate) || (isText(kind) && isPlain(config)))
+  need('its run', run, run === null || isPlain(run))
+  need('what tells its data', fingerprint, isPlain(fingerprint ?? {}))
+  for (const [name, value] of Object.entries(fingerprint ?? {})) need(quote(name), value, isPlainValue(value))
+
+  const numbers = unpack(others, LIKE)
+  const read = run === null ? undefined : unpack<Contents['run']>(run, ofRun(createRun(0, 0)))!
+  for (const count of [...Object.values(numbers.counters), ...Object.values(numbers.clock), ...countsOf(read)]) {
+    need('a count', count, Number.isSafeInteger(count) && count >= 0)
+  }
+  for (const one of [numbers.lastRate, read?.rate ?? 0]) need('a learning rate', one, isRate(one))
+  if (read) need('the end of its run', read.history.stopped, ENDS.includes(read.history.stopped))
   return {
     ...numbers,
-    optimizer,
-    fields: Array.isArray(fields) ? (fields as unknown[]) : [],
-    rate: typeof rate === 'string' ? Number(rate) : (rate as RateDescription),
-    run: isPlain(run) ? unpack<Contents['run']>(run, ofRun(createRun(0, 0)))! : undefined,
-    fingerprint: isPlain(fingerprint) ? (fingerprint as Restored['fingerprint']) : {},
+    optimizer: optimizer as string | null,
+    fields: fields as readonly string[],
+    rate: rate as RateDescription,
+    run: read,
+    fingerprint: (fingerprint ?? {}) as Restored['fingerprint'],
   }
+}
+
+/** What of a run are counts. */
+function countsOf(run: Contents['run'] | undefined): number[] {
+  if (!run) return []
+  const { epoch, batch, stepsBefore, tally, best, history } = run
+  // It is -1 where no epoch was the best.
+  return [epoch, batch, stepsBefore, tally.rows, best.waited, history.steps, history.bestEpoch + 1]
 }
 
 /** Reads tensors of a shape and of the type of `like`; `left` names one that nobody read. */
@@ -244,32 +275,48 @@ function readerOf(where: string, tensors: ReadonlyMap<string, StoredTensor>) {
   return Object.assign(read, { left: () => left.values().next().value })
 }
 
-/** Throws a FileError where the checkpoint follows a schedule that the model has not. */
-function checkRate(where: string, { rate, scheduleState }: Core, was: RateDescription, state: readonly number[]): void {
-  if (typeof was === 'number') return
-  const name = was ? was.kind : "a schedule of the user's"
-  if (typeof rate === 'number' || (was && rate.kind !== was.kind)) {
+/**
+ * The rate of a checkpoint: a number, or its schedule, which the model follows or was created with. Throws a FileError
+ * where it has no such.
+ */
+function rateIn(
+  where: string,
+  { rate, settings }: Core,
+  was: RateDescription,
+  state: readonly number[],
+): number | Schedule {
+  if (typeof was === 'number') return was
+  const name = was ? brief(was.kind) : "a schedule of the user's"
+  const json = (one: RateDescription) => JSON.stringify(one)
+  const schedules = [rate, settings.optimizer?.learningRate].filter((one) => typeof one === 'function')
+  const schedule =
+    schedules.find((one) => json(describeRate(one)) === json(was)) ??
+    schedules.find(({ kind }) => !was || kind === was.kind)
+  if (!schedule) {
     throw new FileError(
       `${where}: the learning rate of the checkpoint is ${name}, that of this model ${show(describeRate(rate))}; give it ` +
         'again: model.learningRate = ..., or in the optimizer',
     )
   }
-  if (state.length !== scheduleState.length) {
-    throw new FileError(
-      `${where}: ${name} of the checkpoint keeps ${state.length} numbers, want ${scheduleState.length}`,
-    )
+  const wanted = schedule.initialState?.length ?? 0
+  if (state.length !== wanted) {
+    throw new FileError(`${where}: ${name} of the checkpoint keeps ${state.length} numbers, want ${wanted}`)
   }
-  const [before, now] = [was, describeRate(rate)].map((one) => JSON.stringify(one))
+  const [before, now] = [was, describeRate(schedule)].map((one) => json(one).slice(0, LONGEST))
   if (before !== now) note(`${where}: the learning rate was ${before} in the checkpoint; it goes on as ${now}`)
+  return schedule
 }
 
-/** The tensors of a file without what training keeps beside the weights. */
-export function weightsIn({ tensors, metadata }: ReturnType<typeof readFile>): ReadonlyMap<string, StoredTensor> {
+/** The tensors of a file without what training keeps beside the weights; `isOwn` says what is a weight in any case. */
+export function weightsIn(
+  { tensors, metadata }: ReturnType<typeof readFile>,
+  isOwn: (name: string) => boolean,
+): ReadonlyMap<string, StoredTensor> {
   if (metadata[CHECKPOINT] === undefined) return tensors
   const { fields } = readContents('load', metadata)
   const isBeside = (name: string) => {
     const dot = name.lastIndexOf('.')
-    return fields.includes(name.slice(dot + 1)) && tensors.has(name.slice(0, dot))
+    return !isOwn(name) && fields.includes(name.slice(dot + 1)) && tensors.has(name.slice(0, dot))
   }
   return new Map([...tensors].filter(([name]) => !isBeside(name)))
 }

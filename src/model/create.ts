@@ -14,6 +14,7 @@ import { createRandom } from '../random'
 import type { DType, Tensor } from '../tensor'
 import { type Core, createPass, viewOf } from '../training/core'
 import { resetSchedule } from '../training/rate'
+import { kernelsOfStep } from '../training/step'
 import { type Blueprint, type ModelOptions, checkTotal, planModel } from './options'
 import { type Model, modelOf } from './model'
 
@@ -36,27 +37,25 @@ export async function createModel<
   return buildModel(planModel<D>('createModel', network, options))
 }
 
-/** Gets the memory of a model; its parameters get their first values, or those that `load` brings. */
+/** Gets the memory of a model, which `fill` gives its first values. */
 export async function buildModel<Can extends Ability, D extends DType>(
   blueprint: Blueprint<D>,
-  load?: (core: Core<D>) => void,
+  fill: (core: Core<D>, blueprint: Blueprint<D>) => void = fillFirst,
 ): Promise<Model<Can, D>> {
   checkTotal(blueprint)
   const { dtype, memory, backend, wasm } = blueprint
   const engine = await createEngine(dtype, memory.total, backend, wasm, kernelsOf(blueprint))
   const core = createCore(blueprint, engine)
-  fillConstants(core, blueprint)
-  if (load) load(core)
-  else fillParameters(core, blueprint)
+  fill(core, blueprint)
   return modelOf(core, blueprint)
 }
 
-/** The kernels that the model calls, beside those that training itself does; undefined where they are not known. */
+/** The kernels that the model calls, beside those that all models do; undefined where they are not known. */
 function kernelsOf({ program, settings }: Blueprint): readonly string[] | undefined {
   const { forward, weight, loss, backward } = program
   const { uses = undefined } = settings.optimizer ?? { uses: [] }
-  const called = [weight, loss, ...forward, ...backward].flatMap((call) => call?.kernel ?? [])
-  return uses && [...new Set([...uses, ...called.filter((kernel) => typeof kernel === 'string')])]
+  const calls = [weight, loss, ...forward, ...backward].filter((call) => typeof call?.kernel === 'string')
+  return uses && [...uses, ...kernelsOfStep(settings), ...calls.map((call) => [call!.kernel, call!.variant].join(''))]
 }
 
 function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): Core<D> {
@@ -161,6 +160,11 @@ function lonelyNormOf({ program }: Blueprint): string | undefined {
   return norm && titleOf(norm.layer)
 }
 
+function fillFirst(core: Core, blueprint: Blueprint): void {
+  fillConstants(core, blueprint)
+  fillParameters(core, blueprint)
+}
+
 /** The first values of the parameters. */
 function fillParameters({ tensors, settings }: Core, { parameters }: Blueprint): void {
   const random = createRandom(settings.seed)
@@ -181,7 +185,7 @@ function fillParameters({ tensors, settings }: Core, { parameters }: Blueprint):
 }
 
 /** The values of constants, and the first of buffers. */
-function fillConstants({ engine, dtype, tensors }: Core, { constants, bytes, buffers }: Blueprint): void {
+export function fillConstants({ engine, dtype, tensors }: Core, { constants, bytes, buffers }: Blueprint): void {
   const store = (what: string, data: Tensor['data'], values: readonly number[]) => {
     for (let i = 0; i < data.length; i++) data[i] = values[values.length === 1 ? 0 : i]
     checkStored(what, data, values)

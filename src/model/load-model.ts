@@ -4,8 +4,8 @@
 import {
   FileError,
   PlanError,
+  brief,
   callable,
-  readSafely,
   checkArguments,
   checkOptions,
   few,
@@ -13,6 +13,7 @@ import {
   isObject,
   isPlain,
   quote,
+  readSafely,
   show,
 } from '../errors'
 import type { Initializer } from '../initializers'
@@ -67,9 +68,9 @@ import type { Core } from '../training/core'
 import type { Ability } from './abilities'
 import { ARCHITECTURE, OWN } from './architecture'
 import { weightsIn } from './checkpoint'
-import { buildModel } from './create'
+import { buildModel, fillConstants } from './create'
 import type { Model } from './model'
-import { type ModelOptions, MODEL_OPTIONS, planModel } from './options'
+import { type Blueprint, MODEL_OPTIONS, type ModelOptions, planModel } from './options'
 import { loadTensors } from './weights'
 
 /** What makes a layer from its config; `build` makes those within it, from { kind, config }. */
@@ -88,7 +89,12 @@ type Child = { readonly name: string; readonly kind: string; readonly config: ob
 
 /** Children named by place, or by their keys. */
 function children(list: readonly Child[], build: (description: unknown) => Layer): Layer[] | [Record<string, Layer>] {
+  if (!Array.isArray(list))
+    throw new FileError(`loadModel: the layers within a layer must be a list, got ${show(list)}`)
   const layers = list.map(build)
+  const names = new Set(list.map(({ name }) => name))
+  const isNamed = names.size === list.length && [...names].every((name: unknown) => typeof name === 'string')
+  if (!isNamed) throw new FileError('loadModel: layers within a layer must each have a name, a text of its own')
   if (list.every(({ name }, i) => name === String(i))) return layers
   return [Object.fromEntries(list.map(({ name }, i) => [name, layers[i]]))]
 }
@@ -155,6 +161,13 @@ const SCHEDULES: Readonly<Record<string, (config: any) => Schedule>> = {
   warmup: ({ steps, schedule }) => warmup(steps, rateOf(schedule)),
 }
 
+/** What createModel is told, of a file. */
+type Planned = Partial<ModelOptions>
+
+/** Bytes that a model may want, beside so many for each of its file, before its reader says for how many rows. */
+const MOST_BESIDE = 2 ** 30
+const MOST_PER_BYTE = 64
+
 /** Layers within layers, as in a plan. */
 const DEEPEST = 500
 
@@ -191,7 +204,7 @@ function layerOf(description: unknown, own: Readonly<Record<string, LayerFactory
   if (!factory) {
     throw new FileError(
       `loadModel: the layer ${quote(kind)} is not one of this library; hand it in: ` +
-        `loadModel(bytes, { layers: { ${kind}: (config) => ... } })`,
+        `loadModel(bytes, { layers: { ${quote(kind)}: (config) => ... } })`,
     )
   }
   const layer = made(`the layer ${quote(kind)}`, () => factory(config, (inner) => layerOf(inner, own, depth + 1)))
@@ -262,37 +275,57 @@ export async function loadModel<D extends DType = DType>(
   ])
   const file = readFile(bytes)
   const { network, loss, optimizer, options: planned = {}, lost } = architectureIn(file.metadata[ARCHITECTURE])
+  const metadata = ownIn(file.metadata[OWN])
   if (typeof lost === 'string') {
     throw new FileError(
-      `loadModel: the network could not be written down, since its config holds ${lost}; create the model with ` +
+      `loadModel: the network could not be written down, since its config holds ${brief(lost)}; create the model with ` +
         'createModel, then model.load(bytes)',
     )
   }
   const layer = layerOf(network, checkFactories(layers))
-  const all = { ...(planned as ModelOptions), ...told } as ModelOptions<
-    Loss | undefined,
-    Optimizer | undefined,
-    boolean,
-    D
-  >
-  if (!('loss' in told)) all.loss = given(loss) === undefined ? undefined : lossOf(loss)
-  if (!('optimizer' in told))
-    all.optimizer = all.inference || given(optimizer) === undefined ? undefined : optimizerOf(optimizer)
-  const blueprint = planModel('loadModel', layer, all)
-  const tensors = weightsIn(file)
+  const ofFile = optionsIn(planned)
+  if (!('loss' in told) && given(loss) !== undefined) ofFile.loss = lossOf(loss)
+  const { inference } = { ...ofFile, ...told }
+  if (!('optimizer' in told) && !inference && given(optimizer) !== undefined) ofFile.optimizer = optimizerOf(optimizer)
+  const blueprint = planFile<D>(layer, ofFile, told)
+  const wanted = new Map([...blueprint.parameters, ...blueprint.buffers].map(({ name, shape }) => [name, shape]))
+  const tensors = weightsIn(file, (name) => wanted.has(name))
   // Before there is any memory: a file asks for no more than it has.
-  for (const { name, shape } of [...blueprint.parameters, ...blueprint.buffers]) {
+  for (const [name, shape] of wanted) {
     const stored = tensors.get(name)
     if (stored?.shape.join() === shape.join()) continue
     const has = stored ? `has ${quote(name)} as (${few(stored.shape)})` : `has no ${quote(name)}`
     throw new FileError(`loadModel: the file ${has}, but its network wants (${few(shape)})`)
   }
-  const metadata = (file.metadata[OWN] ? JSON.parse(file.metadata[OWN]) : {}) as Core['metadata']
+  const { memory, batch } = blueprint
+  if (told.batch === undefined && memory.total > MOST_BESIDE + MOST_PER_BYTE * bytes.byteLength) {
+    throw new FileError(
+      `loadModel: the model of the file wants ${(memory.total / 2 ** 30).toFixed(1)} GiB for batches of ${batch}; say ` +
+        `loadModel(bytes, { batch: ${batch} }) if that is meant, or a smaller one`,
+    )
+  }
   return buildModel<Ability, D>(blueprint, (core) => {
+    made('a number', () => fillConstants(core, blueprint))
     core.metadata = metadata
     // Whoever saved numbers that are not finite said so.
     loadTensors(core, tensors, true, true)
   })
+}
+
+/** The options of createModel in a file; what computes, and on what, is not its business. */
+function optionsIn(planned: unknown): Planned {
+  const names = MODEL_OPTIONS.filter((name) => !['loss', 'optimizer', 'backend', 'wasm'].includes(name))
+  return made('the model', () => ({ ...checkOptions('options', planned as object, names) })) as Planned
+}
+
+/** The plan of a model by a file and by its reader. A FileError where the file alone could not be planned either. */
+function planFile<D extends DType>(layer: Layer, ofFile: Planned, told: LoadModelOptions): Blueprint<D> {
+  try {
+    return planModel<D>('loadModel', layer, { ...ofFile, ...told } as ModelOptions<any, any, boolean, D>)
+  } catch (cause) {
+    made('the model', () => planModel('loadModel', layer, ofFile as ModelOptions))
+    throw cause
+  }
 }
 
 /** The factories of others, each of which is a function. */
@@ -306,6 +339,13 @@ function checkFactories(layers: unknown): Readonly<Record<string, LayerFactory>>
     }
     return layers as Record<string, LayerFactory>
   })
+}
+
+/** The user's metadata in a model file. */
+function ownIn(text = '{}'): Core['metadata'] {
+  const own = made('the metadata', () => JSON.parse(text) as unknown)
+  if (isPlain(own)) return own as Core['metadata']
+  throw new FileError(`loadModel: the metadata of the file must be an object, got ${show(own)}`)
 }
 
 /** What a model file says of itself. */

@@ -180,7 +180,10 @@ export function planModel<D extends DType>(
     return { path: layer.path, kind: joined ?? layer.kind, ...row, ...(joined && { flops: 0 }) }
   })
   const { backend: _host, wasm: _kernels, loss: _loss, optimizer: _optimizer, ...plain } = options
-  const origin = { network, options: { ...plain, input, batch, dtype, frozen, seed: settings.seed } }
+  const complete: Record<string, unknown> = { ...plain, input, batch, dtype, frozen, seed: settings.seed }
+  // In one order, whatever was given: a model that was loaded writes the file that it was loaded from.
+  const ordered = MODEL_OPTIONS.filter((name) => name in complete).map((name) => [name, complete[name]])
+  const origin = { network, options: Object.fromEntries(ordered) as Record<string, unknown> }
   return { ...contents, ...layOut(contents), dtype, batch, backend, wasm, settings, origin, loss: plannedLoss, rows }
 }
 

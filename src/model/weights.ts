@@ -41,7 +41,9 @@ export function loadWeights(
   options = checkOptions('load', options, ['strict', 'allowNonFinite'])
   const allowNonFinite = flag('load', 'allowNonFinite', options.allowNonFinite ?? false)
   const strict = flag('load', 'strict', options.strict ?? true)
-  return loadTensors(core, weightsIn(readFile(bytes)), strict, allowNonFinite)
+  const own = weightsOf(core)
+  const weights = weightsIn(readFile(bytes), (name) => Object.hasOwn(own, name))
+  return loadTensors(core, weights, strict, allowNonFinite)
 }
 
 /** Loads what fits, or, if it is strict, all or nothing. */

@@ -73,6 +73,12 @@ export function lbfgs(options: LbfgsOptions = {}): Optimizer {
     learningRate: rateOf('lbfgs', { learningRate: 1, ...options }),
     slots: [...places.map((i) => `s${i}`), ...places.map((i) => `y${i}`), 'direction'],
     numbers: FIXED + 2 * places.length,
+    // Others would have it look for pairs where there are none.
+    accepts(numbers) {
+      const isCount = (at: number, most: number) =>
+        Number.isSafeInteger(numbers[at]) && numbers[at] >= 0 && numbers[at] <= most
+      return isCount(PAIRS, memory) && isCount(NEXT, memory)
+    },
     uses: ['addScaled', 'addScaledTo', 'copyBlocks', 'dot', 'norm', 'scale'],
     minimize(p, rate, evaluate) {
       const first = evaluate()

@@ -34,6 +34,8 @@ export interface Optimizer {
   readonly slots: readonly string[]
   /** What it remembers beside: so many numbers, zero at first. 0 unless given. */
   readonly numbers?: number
+  /** Whether it can go on from such numbers, as a file may have any. From all unless given. */
+  accepts?(numbers: readonly number[]): boolean
   /** The names of the kernels that it calls. A model loads all there are unless given. */
   readonly uses?: readonly (keyof Kernels)[]
   /**

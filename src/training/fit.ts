@@ -184,7 +184,10 @@ export async function fit(
   const pass = createPass()
   core.active = { run, pass, kept: () => watch.kept(run), fingerprint }
   // A model that died would take the place of one that did not; the end of the epoch says so.
-  const saver = createSaver(settings.checkpoint, run, () => (firstNotFinite(core) ? undefined : take(core)))
+  const taken = () => (firstNotFinite(core) ? undefined : take(core))
+  // For as long as it takes, but not for a model that was closed.
+  const wait = (kept: Promise<void> | undefined) => unlessEnded(core, kept)
+  const saver = createSaver(settings.checkpoint, run, taken, wait)
   // Only who writes checkpoints, or reads one, has to know.
   const sums = settings.checkpoint || saved
 
@@ -277,6 +280,7 @@ export async function fit(
       saver.look()
     }
     await saver.finish()
+    needOpen('fit', core)
     watch.finish(run)
   } finally {
     core.active = undefined

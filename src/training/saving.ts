@@ -17,11 +17,15 @@ export interface Saver {
 /** Nothing to write. */
 const NONE: Saver = { look() {}, async finish() {}, async abandon() {} }
 
-/** Writes checkpoints of `run`, which `take` gives, as `settings` say; none where it gives none. */
+/**
+ * Writes checkpoints of `run`, which `take` gives, as `settings` say; none where it gives none. `wait` waits for what is
+ * being kept.
+ */
 export function createSaver(
   settings: FitSettings['checkpoint'],
   run: Run,
   take: () => Uint8Array<ArrayBuffer> | undefined,
+  wait: (kept: Promise<void> | undefined) => Promise<unknown>,
 ): Saver {
   if (!settings) return NONE
   const { unit, every, save } = settings
@@ -63,15 +67,15 @@ export function createSaver(
       if (due && !writing) write()
     },
     async finish() {
-      await writing
+      await wait(writing)
       check()
       if (run.history.diverged || positionOf(run) === written) return
       write()
-      await writing
+      await wait(writing)
       check()
     },
     async abandon() {
-      await writing
+      await wait(writing)
     },
   }
 }

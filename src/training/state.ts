@@ -47,8 +47,10 @@ export function slotsOf<D extends DType>(core: Core<D>): Readonly<Record<string,
   return (core.slots ??= makeSlots(core))
 }
 
-function makeSlots<D extends DType>({ dtype, engine, parameters, pointers, vector, settings }: Core<D>) {
-  const { slots = [] } = settings.optimizer ?? {}
+function makeSlots<D extends DType>(core: Core<D>) {
+  const { dtype, engine, parameters, pointers, vector, settings, inference } = core
+  // A model for inference has no memory for them, whatever its optimizer.
+  const { slots } = (!inference && settings.optimizer) || { slots: [] }
   const entries = trainedOf(parameters).flatMap(({ name, shape, size, pointer }) =>
     slots.map((slot, i): [string, Tensor<D>] => {
       const place = vector.slots[i] + pointer - pointers.parameters

@@ -5,7 +5,7 @@ import { DataError, PlanError, callable, note, show } from '../errors'
 import { countRight, countRightSides } from '../metrics'
 import type { Optimizer } from '../optimizers/optimizer'
 import { beginPass, runAll, runCall, runLoss, wantInput, weigh } from '../plan/run'
-import { type Core, type Objective, type Pass, needFree, needNoStep, needOpen } from './core'
+import { type Core, type Objective, type Pass, type Settings, needFree, needNoStep, needOpen } from './core'
 import { badGradient, largeGradient } from './gradients'
 import { rateOf } from './rate'
 import { restoreState, takeState } from './state'
@@ -161,6 +161,12 @@ function orBack<T>(core: Core, back: () => void, run: () => T): T {
     if (!core.closed) back()
     throw error
   }
+}
+
+/** The kernels that steps call for some settings; those for the others are in all modules. */
+export function kernelsOfStep({ l1, clipValue, clipNorm, maxNorm }: Settings): readonly string[] {
+  const unlimited = Math.min(clipValue, clipNorm, maxNorm) === Infinity
+  return l1 || !unlimited ? ['addSigns', 'clamp', 'limitRowNorms', 'sumOfMagnitudes'] : []
 }
 
 // ---- parts of a pass ----

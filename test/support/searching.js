@@ -1,5 +1,6 @@
-// A search on two worker threads, run by search-checkpoints.test.ts as `node test/support/searching.js FILE`: prints its
-// trials, but for their times. As a module it is what the threads run: a trial that keeps a checkpoint after each step.
+// A search on two worker threads, run by search-checkpoints.test.ts as `node test/support/searching.js FILE`: prints a
+// line when it begins and its trials, but for their times, when it ends. As a module it is what the threads run: a trial
+// that keeps a checkpoint after each step.
 import { pathToFileURL } from 'node:url'
 import { adam, createModel, createRandom, dense, dropout, relu, sequential, softmaxCrossEntropy } from 'v128'
 import { integer, logUniform, search } from 'v128/node'
@@ -35,6 +36,7 @@ export async function run({ parameters, seed }, report, { resume, save }) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  console.log('begun')
   const { trials } = await search({
     space,
     worker: import.meta.url,
