@@ -8,7 +8,10 @@ const FACTORS = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f] as const
 /** Bytes that one call takes in: of short calls the first are slow, and of one that is long all of it. */
 const BLOCK = 2 ** 16
 
-/** Of all parts one after the other, each but the last of a multiple of 16 bytes: 16 hexadecimal digits. */
+/**
+ * Of all parts one after the other: 16 hexadecimal digits. Where one that is not the last has no multiple of 16 bytes, they
+ * also say where it ends.
+ */
 export function checksumOf(...parts: readonly Uint8Array[]): string {
   const sums = Int32Array.from(FACTORS)
   let length = 0

@@ -238,7 +238,7 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
       return current.rows
     },
     skip() {},
-    sumWith: (before) => sumOf(sumOf(before, current.x), current.y),
+    sumWith: (before) => sumOf(before, current.x, current.y),
     close() {
       if (finished) return
       finished = true
@@ -253,7 +253,10 @@ export function feedOf(where: string, core: Core, data: Data | Batches | AsyncBa
   return arrayFeed(core, checkData(where, core, data, name && `${name}.`), core.batch)
 }
 
+const encoder = /* @__PURE__ */ new TextEncoder()
+
 /** The checksum of `before`, itself a checksum or '', and of the numbers behind it. */
-export function sumOf(before: string, { buffer, byteOffset, byteLength }: TypedNumbers): string {
-  return checksumOf(new TextEncoder().encode(before), new Uint8Array(buffer, byteOffset, byteLength))
+export function sumOf(before: string, ...numbers: readonly TypedNumbers[]): string {
+  const parts = numbers.map(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength))
+  return checksumOf(encoder.encode(before), ...parts)
 }

@@ -48,8 +48,20 @@ export interface EarlyStopping {
 
 /** What is written while fit trains, so that nothing is lost should it end at once. */
 export interface Checkpoints {
-  /** So many steps or epochs of the run, or seconds since the last. */
-  every: { steps: number } | { epochs: number } | { seconds: number }
+  /** When. */
+  every:
+    | {
+        /** After so many of the run. */
+        steps: number
+      }
+    | {
+        /** After so many of the run. */
+        epochs: number
+      }
+    | {
+        /** So many since the last, once the step in work is done. */
+        seconds: number
+      }
   /**
    * Gets each checkpoint: a file of its own, which fit does not touch again. Training goes on while a promise that it
    * gives is open, and the next checkpoint waits for that; what it throws ends the run.
