@@ -75,80 +75,104 @@ await Promise.all(
   process.exit(1)
 })
 
-/** What tells the kernels of this build from others: a custom section 'v128' of the module holds it. */
-const ids = {}
-for (const [dtype, short] of Object.entries(precisions)) {
-  const file = `dist/kernels.${short}.wasm`
-  const wasm = readFileSync(file)
-  ids[dtype] = createHash('sha256').update(wasm).digest('hex').slice(0, 16)
-  const section = Buffer.from(`\x04v128${ids[dtype]}`)
-  writeFileSync(file, Buffer.concat([wasm, Buffer.from([0, section.length]), section]))
+const FLAG = 'ONLY_TILES'
+
+/** What a module of kernels exports. */
+function namesOf(module) {
+  const exports = Array.from({ length: module.getNumExports() }, (_, i) => module.getExportByIndex(i))
+  return exports.map((one) => binaryen.getExportInfo(one).name).filter((name) => name !== FLAG)
 }
 
-/** How the names of the kernels begin that training itself calls, whatever the network is. */
-const CORE = 'add|bytesPerValue|clamp|copyBlocks|dot|fill|firstNotFinite|limitRowNorms|norm$|scale|sumOf'
-const ACTIVATIONS = 'relu|leakyRelu|sigmoid|tanh|elu|softmax|normalize|dropout'
-const LOSSES = 'binaryCrossEntropy|meanSquaredError|hinge'
-const OPTIMIZERS = 'adam|momentum|nesterov|rmsprop'
 /**
- * Modules of some kernels, by how their names begin, for programs whose networks call no others; the smallest first.
- * Behind them comes that of all, where a new kernel is without a word.
+ * The module without all kernels but those whose names begin so, and without the functions that only others call. With
+ * `tiles` its convolutions have no code for other tiles than those: see assembly/part.ts.
  */
-const PARTS = {
-  dense: `${CORE}|dense|${ACTIVATIONS}|${LOSSES}|${OPTIMIZERS}`,
-  cnn: `${CORE}|dense|relu|softmaxCrossEntropy|conv2d|batchNorm(For|Back)ward|maxPool2(dBack|x)|adam|momentum`,
-}
-
-/** The module without all kernels but those whose names begin so, and without the functions that only others call. */
-function partOf(wasm, beginnings) {
+function partOf(wasm, { beginnings = '', tiles = 0 } = {}) {
   const module = binaryen.readBinary(wasm)
   module.setFeatures(binaryen.Features.All)
-  const names = Array.from({ length: module.getNumExports() }, (_, i) => {
-    return binaryen.getExportInfo(module.getExportByIndex(i)).name
-  })
+  const { value: flag } = binaryen.getExportInfo(module.getExport(FLAG))
+  module.removeGlobal(flag)
+  module.addGlobal(flag, binaryen.i32, false, module.i32.const(tiles))
   const has = new RegExp(`^(${beginnings})`)
-  for (const name of names) if (!has.test(name)) module.removeExport(name)
-  module.runPasses(['remove-unused-module-elements'])
+  for (const name of namesOf(module)) if (!has.test(name)) module.removeExport(name)
+  module.removeExport(FLAG)
+  binaryen.setOptimizeLevel(3)
+  binaryen.setShrinkLevel(0)
+  // Once more finds what the first time left.
+  module.optimize()
+  module.optimize()
   const bytes = module.emitBinary()
   module.dispose()
   return bytes
 }
 
+/** What tells the kernels of this build from others: a custom section 'v128' of the module holds it. */
+const ids = {}
+/** The modules as asc has them, of which parts are made. */
+const compiled = {}
+for (const [dtype, short] of Object.entries(precisions)) {
+  const file = `dist/kernels.${short}.wasm`
+  compiled[dtype] = readFileSync(file)
+  const wasm = partOf(compiled[dtype])
+  ids[dtype] = createHash('sha256').update(wasm).digest('hex').slice(0, 16)
+  const section = Buffer.from(`\x04v128${ids[dtype]}`)
+  writeFileSync(file, Buffer.concat([wasm, Buffer.from([0, section.length]), section]))
+}
+
+/** How the names of the kernels begin that any model may call. */
+const CORE = 'addScaled$|bytesPerValue|firstNotFinite|norm$|sumOfSquares'
+/** Those of some settings (src/training/step.ts) and of layers that copy. */
+const MORE = 'add$|addSigns|clamp|copyBlocks|fill|limitRowNorms|sumOf'
+const ACTIVATIONS = 'relu|leakyRelu|sigmoid|tanh|elu|softmax|normalize|dropout|scaled'
+const LOSSES = 'binaryCrossEntropy|meanSquaredError|hinge'
+const OPTIMIZERS = 'adam|momentum|nesterov|rmsprop|addScaledTo|dot|scale$'
+const CNN = `${CORE}|dense|relu|softmaxCrossEntropy|batchNorm(For|Back)ward|maxPool2(dBack|x)|adam`
+/** How the names of kernels begin that have variants. */
+const VARIED = 'conv2d|dense|softmaxCross'
+/**
+ * Modules of some kernels, by how their names begin, for programs whose networks call no others; the smallest first.
+ * Behind them comes that of all, where a new kernel is without a word. With `tiles` it has of some
+ * kernels no more than the variants 0 and that: see assembly/part.ts.
+ */
+const PARTS = {
+  dense: { beginnings: `${CORE}|${MORE}|dense|${ACTIVATIONS}|${LOSSES}|${OPTIMIZERS}` },
+  cnn7: { beginnings: `${CNN}|conv2d`, tiles: 7 },
+  cnn: { beginnings: `${CNN}|${MORE}|conv2d|momentum` },
+}
+
+/** What the names of the kernels match that a part has, and no others do: how they begin, as short as can be. */
+function patternOf({ beginnings, tiles }) {
+  const varied = new RegExp(tiles ? `^(${VARIED})` : '^$')
+  const all = namesOf(binaryen.readBinary(compiled.float64)).filter((name) => !varied.test(name))
+  const has = new RegExp(`^(${beginnings})`)
+  const others = all.filter((name) => !has.test(name))
+  const least = all
+    .filter((name) => has.test(name))
+    .map((name) => {
+      const lengths = Array.from(name, (_, i) => i + 1)
+      const length = lengths.find((length) => !others.some((other) => other.startsWith(name.slice(0, length))))
+      return length ? name.slice(0, length) : `${name}$`
+    })
+  return `^(${[...new Set(least), ...(tiles ? [`(${VARIED})\\w+[0${tiles}]`] : [])].join('|')})`
+}
+
 const { outputFiles } = await build({
-  entryPoints: ['src/engine/streams.ts'],
+  stdin: {
+    contents: "export { toStreams } from './src/engine/streams'\nexport { encode } from './src/engine/text'",
+    resolveDir: '.',
+  },
+  bundle: true,
   format: 'esm',
   write: false,
 })
-const { toStreams } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)
+const { toStreams, encode } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)
 
-/** Bytes as text; src/engine/text.ts, which decodes it, says how. */
-function encode(bytes) {
-  const alphabet = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).filter(
-    (c) => !'"$\'<\\`'.includes(c),
-  )
-  const counts = new Uint32Array(256)
-  for (const byte of bytes) counts[byte]++
-  // One character stands for a frequent byte; the last two of the alphabet begin one of two characters.
-  const order = [...counts.keys()].sort((a, b) => counts[b] - counts[a])
-  const single = alphabet.length - 2
-  const frequent = order.slice(0, single).sort((a, b) => a - b)
-  const rare = order.slice(single).sort((a, b) => a - b)
-  const codes = []
-  frequent.forEach((byte, i) => (codes[byte] = alphabet[i]))
-  rare.forEach((byte, i) => {
-    codes[byte] = alphabet[single + Math.floor(i / alphabet.length)] + alphabet[i % alphabet.length]
-  })
-  return { frequent: Buffer.from(frequent).toString('hex'), text: Array.from(bytes, (byte) => codes[byte]).join('') }
-}
-
-for (const short of Object.values(precisions)) {
-  const wasm = readFileSync(`dist/kernels.${short}.wasm`)
+for (const [dtype, short] of Object.entries(precisions)) {
   const write = (name, bytes) => {
-    const { frequent, text } = encode(toStreams(bytes))
-    writeFileSync(`dist/wasm.${name}.js`, `export default {\n  frequent: '${frequent}',\n  text: '${text}',\n}\n`)
+    writeFileSync(`dist/wasm.${name}.js`, `export default '${encode(toStreams(bytes))}'\n`)
   }
-  write(short, wasm)
-  for (const [part, beginnings] of Object.entries(PARTS)) write(`${short}.${part}`, partOf(wasm, beginnings))
+  write(short, readFileSync(`dist/kernels.${short}.wasm`))
+  for (const [part, what] of Object.entries(PARTS)) write(`${short}.${part}`, partOf(compiled[dtype], what))
 }
 
 /** How each kind of host, named by its export condition, gets compiled modules; all others compile the text. */
@@ -163,7 +187,7 @@ for (const host of [...Object.keys(HOSTS), '']) {
   }
   // A program that has its modules beside it, as workers of servers do, gains nothing by smaller ones.
   const parts = host ? [] : Object.keys(PARTS)
-  const names = parts.map((part) => `const ${part} = /^(${PARTS[part]})/\n`).join('')
+  const names = parts.map((part) => `const ${part} = /${patternOf(PARTS[part])}/\n`).join('')
   const modules = (short) => {
     const some = parts.map((part) => `{ kernels: ${part}, load: ${load(`wasm.${short}.${part}.js`)} }`)
     return `[${[...some, `{ load: ${load(host ? HOSTS[host](short) : `wasm.${short}.js`)} }`].join(', ')}]`
@@ -202,6 +226,8 @@ const entries = {
   entryPoints,
   // Its modules rather than its CommonJS file, which no bundler can take apart.
   alias: { 'ml-matrix': './node_modules/ml-matrix/src/index.js' },
+  // Constants stand where they are used: a program's own bundler can no longer put them there.
+  minifySyntax: true,
   splitting: true,
   outdir: 'dist',
   external: ['node:*', '*.wasm', '*.wasm?module'],

@@ -28,6 +28,7 @@ import { add } from './elementwise'
 import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
 import { packPanel, panelTimesBlock, setStart } from './gemm'
 import { high, low, storeTransposed } from './lanes'
+import { ONLY_TILES } from './part'
 import { copyInside } from './planes'
 import { Values, total } from './reduce'
 import { winogradProduct, winogradWeight } from './winograd'
@@ -71,7 +72,7 @@ function packColumns(
         v128.store(block, v128.load(from, 16), 16)
         block += 32
       }
-    } else if (width >= LANES) {
+    } else if (ONLY_TILES || width >= LANES) {
       // A second vector wholly past the last pixel repeats the first, to stay inside the memory.
       const second = first + q + (q + LANES < columns ? LANES : 0)
       packCrossing(first + q, width, kc, offsets, source, sourceWidth, block)
@@ -230,14 +231,18 @@ export function conv2dForward(
   n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   groups: i32, x: usize, weight: usize, bias: usize, scratch: usize, y: usize,
 ): void {
+  if (ONLY_TILES) {
+    kh = kw = 3
+    sh = sw = ph = pw = dlh = dlw = 1
+  }
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
     winogradProduct(kh, n, c, h, w, f, oh, ow, ph, pw, 0, x, weight, bias, scratch, y)
     return
   }
-  groups = abs(groups)
-  const cg = c / groups
+  groups = ONLY_TILES ? 1 : abs(groups)
+  const cg = ONLY_TILES ? 1 : c / groups
   const fg = f / groups
   const taps = cg * kh * kw
   const planeH = sourcePlane(oh, kh, sh, dlh)
@@ -265,14 +270,18 @@ export function conv2dBackwardInput(
   n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   groups: i32, dy: usize, weight: usize, scratch: usize, dx: usize,
 ): void {
+  if (ONLY_TILES) {
+    kh = kw = 3
+    sh = sw = ph = pw = dlh = dlw = 1
+  }
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
   if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
     winogradProduct(kh, n, f, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, 1, dy, weight, 0, scratch, dx)
     return
   }
-  groups = abs(groups)
-  const cg = c / groups
+  groups = ONLY_TILES ? 1 : abs(groups)
+  const cg = ONLY_TILES ? 1 : c / groups
   const fg = f / groups
   const planeH = gradientPlane(h, oh, kh, sh, ph, dlh)
   const planeW = gradientPlane(w, ow, kw, sw, pw, dlw)
@@ -472,6 +481,10 @@ export function conv2dBackwardWeight(
   n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   groups: i32, x: usize, dy: usize, scratch: usize, dw: usize, db: usize,
 ): void {
+  if (ONLY_TILES) {
+    kh = kw = 3
+    sh = sw = ph = pw = dlh = dlw = 1
+  }
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
   const pixels = oh * ow
@@ -484,8 +497,8 @@ export function conv2dBackwardWeight(
     winogradWeight(kh, n, c, h, w, f, oh, ow, ph, pw, x, dy, scratch, dw)
     return
   }
-  groups = abs(groups)
-  const cg = c / groups
+  groups = ONLY_TILES ? 1 : abs(groups)
+  const cg = ONLY_TILES ? 1 : c / groups
   const fg = f / groups
   const taps = cg * kh * kw
   const planeH = sourcePlane(oh, kh, sh, dlh)
@@ -497,7 +510,7 @@ export function conv2dBackwardWeight(
   const plain = sh * sw == 1 && planeH == h && planeW == w && ph + pw == 0
   fillOffsets(cg, kh, kw, sh, sw, dlh, dlw, planeH, planeW, offsets)
   if (!plain) memory.fill(padded, 0, part - padded)
-  if (sumsTaps(cg, fg, taps)) {
+  if (ONLY_TILES || sumsTaps(cg, fg, taps)) {
     // One channel: no matrix product, but sums over pixels. Partial sum l of a tap has the pixels l, l + LANES, ... of
     // each row, in blocks of at most SUM_STEPS vectors. The partial sums of MOST_BLOCKS blocks at a time are added to dw.
     const stride = tapsStride(taps)

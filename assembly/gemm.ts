@@ -8,6 +8,7 @@
 import { BLOCK_OFFSET, EDGE_OFFSET, GEMM_SCRATCH, KC, LONG, MR, START_OFFSET } from '../src/kernels/blocking'
 import { add } from './elementwise'
 import { BLOCK_COLUMNS, NR, SIZE, SLIVER_ROW } from './float'
+import { ONLY_TILES } from './part'
 
 /**
  * One tile: MR x NR values of C, in eight vectors, += panel (kc x MR, splatted) times sliver (kc x NR), summed from the
@@ -244,7 +245,7 @@ export function gemm(
   a: usize, b: usize, scratch: usize, c: usize,
 ): void {
   setStart(0, 0, scratch)
-  if (k > LONG) {
+  if (!ONLY_TILES && k > LONG) {
     longGemm(m, n, k, aRow, aColumn, bRow, bColumn, accumulate, a, b, scratch, c)
     return
   }

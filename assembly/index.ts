@@ -48,3 +48,4 @@ export {
 export { dot, sumOfMagnitudes, sumOfSquares } from './reduce'
 export { addSigns, clamp } from './regularisation'
 export { softmaxBackward, softmaxForward } from './softmax'
+export { ONLY_TILES } from './part'

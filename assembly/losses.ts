@@ -7,6 +7,7 @@ import { addScaled, scale } from './elementwise'
 import { expRow, expTable } from './exp'
 import { LANES, SIZE } from './float'
 import { log1pOfVector, log1pTable } from './log1p'
+import { ONLY_TILES } from './part'
 import { Deviations, RUN, SUMS, Values, total, totalOf } from './reduce'
 
 /** The largest of `count` values; where one is NaN, any value, since every result becomes NaN then. */
@@ -62,6 +63,10 @@ export function softmaxCrossEntropy(
   n: i32, classes: i32, divisor: f64, smoothing: Float,
   z: usize, labels: usize, weights: usize, scratch: usize, dz: usize,
 ): f64 {
+  if (ONLY_TILES) {
+    smoothing = 0
+    weights = 0
+  }
   const row = <usize>classes * SIZE
   const kept: Float = 1 - smoothing
   const spread: Float = smoothing / <Float>classes

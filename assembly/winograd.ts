@@ -22,6 +22,7 @@ import {
 } from '../src/kernels/conv-geometry'
 import { LANES, NR, SIZE, SLIVER_ROW } from './float'
 import { packPanel, tile } from './gemm'
+import { ONLY_TILES } from './part'
 import { copyInside } from './planes'
 import {
   BLOCKS, Eight, Seven, Six, ZEROS, addWeightGradients, blockRow, fillConstants, gradientTiles, inputTiles,
@@ -94,7 +95,7 @@ export function winogradProduct(
   taps: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32, flipped: i32,
   x: usize, weight: usize, bias: usize, scratch: usize, y: usize,
 ): void {
-  const size = winogradSize(taps, oh, ow)
+  const size = ONLY_TILES ? ONLY_TILES : winogradSize(taps, oh, ow)
   const places = size * size
   const chunk = winogradChunk(size, <i32>SIZE)
   const outputs = winogradOutputs(size)
@@ -148,7 +149,7 @@ export function winogradProduct(
         }
       }
 
-      const block = min(c, KC)
+      const block = ONLY_TILES ? c : min(c, KC)
       // MR filters at a time, so that their products are still in the cache when they become outputs.
       const mPlace = placeStride(MR * columns * <i32>SIZE)
       let panel = u
@@ -158,7 +159,7 @@ export function winogradProduct(
           let sliver = v + <usize>e * vPlace
           for (let j = 0; j < columns; j += NR) {
             tile(block, 1, panel, sliver, scratch + ZEROS, to, <usize>columns * SIZE)
-            for (let p = KC; p < c; p += KC) {
+            for (let p = KC; !ONLY_TILES && p < c; p += KC) {
               const from = panel + <usize>(p * MR) * 16
               tile(min(KC, c - p), 0, from, sliver + <usize>p * SLIVER_ROW, scratch + ZEROS, to, <usize>columns * SIZE)
             }
@@ -189,7 +190,7 @@ export function winogradWeight(
   taps: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32,
   x: usize, dy: usize, scratch: usize, dw: usize,
 ): void {
-  const size = winogradSize(taps, oh, ow)
+  const size = ONLY_TILES ? ONLY_TILES : winogradSize(taps, oh, ow)
   const places = size * size
   const chunk = winogradChunk(size, <i32>SIZE)
   const outputs = winogradOutputs(size)

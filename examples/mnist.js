@@ -4,7 +4,7 @@
 //
 //     test accuracy 99.06 % after 3 epochs in 65.8 s
 
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -18,6 +18,7 @@ import {
   createModel,
   dense,
   flatten,
+  loadModel,
   maxPool2d,
   normalize,
   relu,
@@ -25,7 +26,7 @@ import {
   softmaxCrossEntropy,
 } from 'v128'
 import { lenet5 } from 'v128/architectures'
-import { saveFile } from 'v128/files'
+import { loadFile, saveFile } from 'v128/files'
 import { drawCurves } from './chart.js'
 import { loadMnist } from './mnist-data.js'
 
@@ -34,6 +35,7 @@ import { loadMnist } from './mnist-data.js'
  * @typedef {import('v128').EpochResult} EpochResult
  * @typedef {ReturnType<typeof parseOptions>} Options
  * @typedef {import('./chart.js').Point} Point
+ * @typedef {ReturnType<typeof createRecord>} Record
  */
 
 const TRAINING_IMAGES = 60_000
@@ -55,9 +57,11 @@ const USAGE = `Trains a small convolutional network on MNIST and tests it.
   --backend <name>       auto, wasm or js (auto: wasm where it runs)
   --limit <n>            train on the first n of the 60,000 images only (60000)
   --out <folder>         for history.json, model.safetensors and curves.svg (runs/<date and time>)
+  --resume               go on with the run in --out, or with the latest in runs/ that did not end
   --help                 print this
 
-Ctrl-C stops early: what was learnt until then is tested and saved. A second Ctrl-C quits at once.`
+Ctrl-C stops early: what was learnt until then is tested and saved. A second Ctrl-C quits at once. A run that ended in
+any way before its last epoch, killed ones too, goes on with --resume, and ends as if nothing had happened.`
 
 const OPTIONS = /** @type {const} */ ({
   model: { type: 'string', default: 'cnn' },
@@ -69,8 +73,12 @@ const OPTIONS = /** @type {const} */ ({
   backend: { type: 'string', default: 'auto' },
   limit: { type: 'string', default: String(TRAINING_IMAGES) },
   out: { type: 'string' },
+  resume: { type: 'boolean' },
   help: { type: 'boolean' },
 })
+
+/** In the folder of a run that has not ended. */
+const CHECKPOINT = 'checkpoint.safetensors'
 
 try {
   await main()
@@ -81,38 +89,49 @@ try {
 }
 
 async function main() {
-  const options = parseOptions(process.argv.slice(2))
-  if (options.help) {
+  const told = parseOptions(process.argv.slice(2))
+  if (told.help) {
     console.log(USAGE)
     return
   }
+  const found = told.resume ? await findRun(told.out) : undefined
+  const record = found?.record ?? createRecord(told)
+  const { options } = record
   const training = loadMnist('train', options.limit)
   const test = loadMnist('test')
-  const model = await createModel(network(options.model), {
-    input: [1, 28, 28],
-    batch: options.batch,
-    loss: softmaxCrossEntropy(),
-    optimizer: adam({ learningRate: cosineDecay({ initial: options.learningRate, per: 'step' }) }),
-    seed: options.seed,
-    dtype: options.dtype,
-    backend: options.backend,
-  })
+  const model =
+    found?.model ??
+    (await createModel(network(options.model), {
+      input: [1, 28, 28],
+      batch: options.batch,
+      loss: softmaxCrossEntropy(),
+      optimizer: adam({ learningRate: cosineDecay({ initial: options.learningRate, per: 'step' }) }),
+      seed: options.seed,
+      dtype: options.dtype,
+      backend: options.backend,
+    }))
+  // In each checkpoint, as it is then.
+  model.metadata = record
   // Before the training, so that a place where nothing can be written is found at once.
-  const folder = createFolder(options.out)
+  const folder = found?.folder ?? createFolder(options.out)
+  const checkpoint = join(folder, CHECKPOINT)
   const parameters = Object.values(model.parameters).reduce((sum, { data }) => sum + data.length, 0)
   const setting =
     `${count(options.limit)} images, batches of ${options.batch}, Adam from ${options.learningRate}, ` +
     `${count(parameters)} parameters, ${model.dtype}, ${model.backend}`
   console.log(`${model.summary()}\n\ntraining: ${setting}\n`)
+  if (found) console.log(`going on with ${folder}, from step ${count(stepsOf(record))}\n`)
 
   const display = createDisplay(options.epochs)
   const signal = stopOnSignal(display.stop)
-  const recorder = createRecorder(options, test.y.length)
+  const recorder = createRecorder(record, test.y.length)
   recorder.start()
   const run = model.fit(training, {
     epochs: options.epochs,
     validation: test,
     signal,
+    resume: found?.bytes,
+    checkpoint: { every: { seconds: 1 }, save: (bytes) => saveFile(checkpoint, bytes) },
     onBatch: (progress) => display.batch(progress, recorder.batch(progress)),
     onEpoch: (result) => display.epoch(result, recorder.epoch(result)),
   })
@@ -120,15 +139,16 @@ async function main() {
   const history = await run.finally(display.stop)
   await recorder.finish(() => evaluate(model, test))
 
-  const { epochs, curve, steps, stepsPerEpoch, seconds, imagesPerSecond, final } = recorder
+  const { epochs, curve } = record
+  const { steps, stepsPerEpoch, seconds, imagesPerSecond, final } = recorder
   const done = steps / stepsPerEpoch
   const figures =
     `test accuracy ${percent(final.accuracy)} after ` +
     (history.aborted ? `${(Math.floor(done * 10) / 10).toFixed(1)} epochs` : `${done} epoch${done === 1 ? '' : 's'}`) +
     ` in ${seconds.toFixed(1)} s${history.aborted ? ' (stopped early)' : ''}`
 
-  const record = {
-    options: { ...options, out: folder, help: undefined },
+  const figuresOfRun = {
+    options: { ...options, out: folder },
     backend: model.backend,
     images: { training: training.y.length, test: test.y.length },
     parameters,
@@ -144,16 +164,19 @@ async function main() {
   }
   // Each is there whole or not at all, also if the machine stops meanwhile.
   const encode = (/** @type {string} */ text) => new TextEncoder().encode(text)
-  await saveFile(join(folder, 'history.json'), encode(`${JSON.stringify(record, undefined, 2)}\n`))
-  await saveFile(join(folder, 'model.safetensors'), model.save())
+  await saveFile(join(folder, 'history.json'), encode(`${JSON.stringify(figuresOfRun, undefined, 2)}\n`))
+  const metadata = { options: { ...options, out: undefined }, testAccuracy: final.accuracy }
+  await saveFile(join(folder, 'model.safetensors'), model.save({ metadata }))
   const picture = drawCurves({
     title: `MNIST: ${figures}`,
     subtitle: `${setting}, ${count(imagesPerSecond)} images per second`,
     stepsPerEpoch,
     training: curve,
-    test: recorder.tests,
+    test: record.tests,
   })
   await saveFile(join(folder, 'curves.svg'), encode(picture))
+  // What was stopped can go on.
+  if (!history.aborted) rmSync(checkpoint, { force: true })
   console.log(`\n${join(folder, '/')} holds history.json, model.safetensors and curves.svg`)
   console.log(figures)
 }
@@ -201,50 +224,84 @@ async function evaluate(model, { x, y }) {
 }
 
 /**
+ * What is known of a run, as plain data: in its checkpoints, so that it goes on with them.
+ *
+ * @param {Options} told
+ */
+function createRecord({ help: _help, resume: _resume, ...options }) {
+  return {
+    options,
+    /** @type {(EpochResult & { seconds: number })[]} */
+    epochs: [],
+    /** @type {(Point & { learningRate: number })[]} */
+    curve: [],
+    /** @type {Point[]} */
+    tests: [],
+    /** fit's own, which it updates in place. @type {Progress | undefined} */
+    progress: undefined,
+    /** Sums of this epoch at the last point of the curve. */
+    before: { examples: 0, loss: 0, right: 0 },
+    /** Milliseconds: of training, of training before this epoch, and of all. */
+    trained: 0,
+    trainedBefore: 0,
+    elapsed: 0,
+  }
+}
+
+/** @param {Record} record */
+function stepsOf({ progress, options }) {
+  return progress ? progress.epoch * Math.ceil(options.limit / options.batch) + progress.batch : 0
+}
+
+/**
+ * The run that did not end: that of a folder, or the latest in runs/.
+ *
+ * @param {string | undefined} out
+ */
+async function findRun(out) {
+  const folders = out ? [out] : existsSync('runs') ? readdirSync('runs').map((name) => join('runs', name)) : []
+  const ages = folders.flatMap((folder) => {
+    const file = statSync(join(folder, CHECKPOINT), { throwIfNoEntry: false })
+    return file ? [{ folder, time: file.mtimeMs }] : []
+  })
+  const [latest] = ages.sort((a, b) => b.time - a.time)
+  if (!latest) throw new Error(`--resume: there is no run to go on with in ${out ?? 'runs/'}`)
+  const bytes = await loadFile(join(latest.folder, CHECKPOINT))
+  const model = await loadModel(bytes)
+  return { folder: latest.folder, bytes, model, record: /** @type {Record} */ (model.metadata) }
+}
+
+/**
  * Keeps the figures of a run: those of each epoch, the training curve, and the time.
  *
- * @param {Options} options
+ * @param {Record} record
  * @param {number} testImages
  */
-function createRecorder({ epochs, batch, limit }, testImages) {
+function createRecorder(record, testImages) {
+  const { epochs, batch, limit } = record.options
   const stepsPerEpoch = Math.ceil(limit / batch)
   const pointEvery = Math.ceil((epochs * stepsPerEpoch) / CURVE_POINTS)
-  /** @type {(EpochResult & { seconds: number })[]} */
-  const results = []
-  /** @type {(Point & { learningRate: number })[]} */
-  const curve = []
-  /** @type {Point[]} */
-  const tests = []
-  /** fit's own, which it updates in place. @type {Progress | undefined} */
-  let progress
-  /** Sums of this epoch at the last point of the curve. */
-  let before = { examples: 0, loss: 0, right: 0 }
+  const { epochs: results, curve, tests, elapsed } = record
   let started = 0
-  let epochStarted = 0
   let batchDone = 0
-  /** Milliseconds of the epochs before this one, without the tests. */
-  let trained = 0
   let testing = NaN
 
-  const steps = () => (progress ? progress.epoch * stepsPerEpoch + progress.batch : 0)
-  const images = () => (progress ? progress.epoch * limit + progress.examples : 0)
-  const trainingTime = () => trained + Math.max(0, batchDone - epochStarted)
+  const steps = () => stepsOf(record)
+  const images = () => (record.progress ? record.progress.epoch * limit + record.progress.examples : 0)
 
   /** `loss` and `accuracy` of fit are means of the epoch so far: those of the batches since the last point. */
   const addPoint = () => {
+    const { progress, before } = record
     if (!progress || progress.examples === before.examples) return
     const { examples, loss, accuracy, learningRate } = progress
     const sums = { examples, loss: loss * examples, right: accuracy * examples }
     const n = sums.examples - before.examples
     const point = { loss: (sums.loss - before.loss) / n, accuracy: (sums.right - before.right) / n }
     curve.push({ step: steps(), ...point, learningRate })
-    before = sums
+    record.before = sums
   }
 
   const recorder = {
-    epochs: results,
-    curve,
-    tests,
     stepsPerEpoch,
     steps: 0,
     seconds: 0,
@@ -252,7 +309,7 @@ function createRecorder({ epochs, batch, limit }, testImages) {
     final: { loss: NaN, accuracy: NaN },
 
     start() {
-      started = epochStarted = batchDone = performance.now()
+      started = batchDone = performance.now()
     },
 
     /**
@@ -261,14 +318,17 @@ function createRecorder({ epochs, batch, limit }, testImages) {
      * @param {Progress} current
      */
     batch(current) {
-      batchDone = performance.now()
-      progress = current
-      if (progress.batch === 1) before = { examples: 0, loss: 0, right: 0 }
-      if (progress.batch % pointEvery === 0 || progress.batch === stepsPerEpoch) addPoint()
-      const perImage = trainingTime() / images()
+      const now = performance.now()
+      record.trained += now - batchDone
+      record.elapsed = elapsed + now - started
+      batchDone = now
+      record.progress = current
+      if (current.batch === 1) record.before = { examples: 0, loss: 0, right: 0 }
+      if (current.batch % pointEvery === 0 || current.batch === stepsPerEpoch) addPoint()
+      const perImage = record.trained / images()
       // Until the first test is over, a guess: without the way back it takes a third.
       const test = Number.isNaN(testing) ? (testImages * perImage) / 3 : testing
-      const left = (epochs * limit - images()) * perImage + (epochs - progress.epoch) * test
+      const left = (epochs * limit - images()) * perImage + (epochs - current.epoch) * test
       return { imagesPerSecond: 1000 / perImage, secondsLeft: left / 1000 }
     },
 
@@ -278,10 +338,11 @@ function createRecorder({ epochs, batch, limit }, testImages) {
      * @param {EpochResult} result
      */
     epoch(result) {
-      testing = performance.now() - batchDone
-      trained = trainingTime()
-      const seconds = (performance.now() - epochStarted) / 1000
-      epochStarted = batchDone = performance.now()
+      const now = performance.now()
+      testing = now - batchDone
+      batchDone = now
+      const seconds = (record.trained - record.trainedBefore + testing) / 1000
+      record.trainedBefore = record.trained
       results.push({ ...result, seconds })
       recorder.final = { loss: result.validationLoss ?? NaN, accuracy: result.validationAccuracy ?? NaN }
       tests.push({ step: steps(), ...recorder.final })
@@ -295,14 +356,16 @@ function createRecorder({ epochs, batch, limit }, testImages) {
      */
     async finish(evaluate) {
       addPoint()
-      const time = trainingTime()
       recorder.steps = steps()
       if (steps() !== results.length * stepsPerEpoch || results.length === 0) {
         recorder.final = await evaluate()
         tests.push({ step: steps(), ...recorder.final })
+      } else {
+        const { loss, accuracy } = tests[tests.length - 1]
+        recorder.final = { loss, accuracy }
       }
-      recorder.seconds = (performance.now() - started) / 1000
-      recorder.imagesPerSecond = time > 0 ? (images() / time) * 1000 : 0
+      recorder.seconds = (elapsed + performance.now() - started) / 1000
+      recorder.imagesPerSecond = record.trained > 0 ? (images() / record.trained) * 1000 : 0
     },
   }
   return recorder
@@ -411,8 +474,12 @@ function parseOptions(args) {
       const names = Object.keys(OPTIONS).map((name) => `--${name}`)
       throw new Error(`unknown option ${token.rawName}; allowed: ${names.join(', ')}`)
     }
-    if (token.name === 'help' && token.value !== undefined) throw new Error('--help takes no value')
-    if (token.name !== 'help' && !token.value) throw new Error(`--${token.name} needs a value; see --help`)
+    const isFlag = token.name === 'help' || token.name === 'resume'
+    if (isFlag && token.value !== undefined) throw new Error(`--${token.name} takes no value`)
+    if (!isFlag && !token.value) throw new Error(`--${token.name} needs a value; see --help`)
+    if (values.resume && !isFlag && token.name !== 'out') {
+      throw new Error(`--${token.name} does not go with --resume, which takes the options of the run`)
+    }
   }
   const value = (/** @type {string} */ name) => String(values[name])
   const model = oneOf('model', value('model'), /** @type {const} */ (['cnn', 'lenet5']))
@@ -427,6 +494,7 @@ function parseOptions(args) {
     backend: oneOf('backend', value('backend'), /** @type {const} */ (['auto', 'wasm', 'js'])),
     limit: integer('limit', value('limit'), 1, TRAINING_IMAGES),
     out: values.out === undefined ? undefined : value('out'),
+    resume: values.resume === true,
     help: values.help === true,
   }
 }

@@ -40,6 +40,8 @@ export function softmaxCrossEntropy(options: { labelSmoothing?: number; classWei
       if (classWeights) plan.weight('sumOfLabelWeights', { sizes: [N], reads: [target, weights], writes: [] })
       plan.loss('softmaxCrossEntropy', {
         sizes: [N, x.size, WEIGHT, labelSmoothing],
+        // See assembly/part.ts.
+        variant: weights ? undefined : 0,
         reads: [x, target, weights],
         scratch: SOFTMAX_SCRATCH + x.size * plan.bytes,
         writes: [x.gradient],

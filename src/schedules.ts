@@ -253,7 +253,7 @@ export function warmup(steps: number, schedule: Schedule | number): Schedule {
     // At least 1, so that a run that is all warm-up has a start to warm up to.
     const rest = total === undefined ? undefined : Math.max(total - steps, 1)
     if (t >= steps) return inner(t - steps, rest, state)
-    return (inner(0, rest, state) * Math.min(t + 1, steps)) / steps
+    return (finite('warmup', 'what schedule gives', inner(0, rest, state), 0) * Math.min(t + 1, steps)) / steps
   }
   return Object.assign(rate, {
     kind: 'warmup',

@@ -93,7 +93,7 @@ export function countRows(name: string, x: ArrayLike<unknown>, size: number, sha
     const rows = length / size
     if (Number.isSafeInteger(rows) && rows > 0) return rows
     throw new DataError(
-      `${name}: want rows of ${size} numbers (shape ${shape.join(' x ')}), got ${length} numbers` +
+      `${name}: want rows of ${count(size, 'number')} (shape ${shape.join(' x ')}), got ${count(length, 'number')}` +
         (rows > 1 ? `, which is ${count(Math.floor(rows), 'row')} and ${count(length % size, 'number')}` : ''),
     )
   })
@@ -255,6 +255,17 @@ function copyRow(x: TypedNumbers, from: number, to: Float64Array | Float32Array,
     to[at + j + 3] = x[from + j + 3]
   }
   for (; j < size; j++) to[at + j] = x[from + j]
+}
+
+/** Throws a DataError unless n copied rows of targets are from 0 to 1: an array may have changed since its check. */
+export function recheckTargets(targets: Float64Array | Float32Array, n: number, size: number): void {
+  for (let i = 0; i < n * size; i++) {
+    if (!(targets[i] >= 0 && targets[i] <= 1)) {
+      throw new DataError(
+        `y: row ${Math.floor(i / size)} of the batch holds ${targets[i]} now; want targets from 0 to 1`,
+      )
+    }
+  }
 }
 
 /**

@@ -97,7 +97,7 @@ export function splitData<D extends Data>(
   const beside = BESIDE.flatMap((name) => (rest[name] === undefined ? [] : [[name, rest[name]] as const]))
   for (const [name, values] of beside) {
     const length = reading(`${where}: ${name}`, () => values?.length)
-    if (length !== rows) throw new DataError(`${where}: ${name} has ${show(length)} values for ${rows} rows`)
+    if (length !== rows) throw new DataError(`${where}: ${name} has ${show(length)} values for ${count(rows, 'row')}`)
   }
   const byLabel = flag(where, 'stratify', stratify ?? false)
   if (byLabel && y.length !== rows) throw new PlanError(`${where}: stratify needs labels, one for each row`)

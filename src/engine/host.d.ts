@@ -2,7 +2,6 @@
 
 import type { DType } from '../tensor'
 import type { WasmSource } from './engine'
-import type { ByteText } from './text'
 import type { createTwin } from '../kernels/index'
 
 /** A file of its own. */
@@ -11,7 +10,7 @@ interface Loaded<T> {
 }
 
 /** Kernels as text where the host compiles bytes, else as a compiled module. */
-export interface KernelModule extends Loaded<{ default: ByteText | WasmSource }> {
+export interface KernelModule extends Loaded<{ default: string | WasmSource }> {
   /** What the names of those in it match; all are, unless given. */
   readonly kernels?: RegExp
 }

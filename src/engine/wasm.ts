@@ -26,7 +26,7 @@ async function compile(dtype: DType, names: readonly string[] | undefined): Prom
   const { default: source } = await load(dtype, file)
   let module = compiled.get(file)
   if (!module) {
-    const given = 'text' in source ? fromStreams(decode(source)) : source
+    const given = typeof source === 'string' ? fromStreams(decode(source)) : source
     // Not `instanceof WebAssembly.Module`: a module may come from another realm.
     module = isBytes(given) ? WebAssembly.compile(given) : Promise.resolve(given)
     compiled.set(file, module)

@@ -4,7 +4,7 @@
  * @module v128/node
  */
 
-export { type Report, type Run } from '../search/workers'
+export { type Report, type Run, type TrialCheckpoint } from '../search/workers'
 export { type PandaDecision, type PandaEpoch, type PandaOptions, type PandaResult, panda } from '../search/panda'
 export { search } from '../search/search'
 export { type SearchOptions } from '../search/settings'

@@ -18,8 +18,8 @@ import { SUMS, reduceKernels } from './reduce'
 import { regularisationKernels } from './regularisation'
 import { softmaxKernels } from './softmax'
 
-/** The kernels, as asc declares them from the source in assembly/. */
-export type Kernels = Awaited<ReturnType<typeof import('#kernels').instantiate>>
+/** The kernels, as asc declares them from the source in assembly/; what else is there is for build.mjs alone. */
+export type Kernels = Omit<Awaited<ReturnType<typeof import('#kernels').instantiate>>, 'ONLY_TILES'>
 
 /** All kernels over `buffer`. The type holds it to the exports of the compiled module: a missing twin does not compile. */
 export function createTwin(buffer: ArrayBuffer): Kernels {

@@ -1,6 +1,7 @@
 import { MAX_SIZE, checkArguments, checkOptions, flag, integer, oneOf, pair } from '../errors'
 import type { Initializer } from '../initializers'
-import { convOutput, convScratch } from '../kernels/conv-geometry'
+import { KC } from '../kernels/blocking'
+import { convOutput, convScratch, sumsTaps, usesWinograd, winogradSize } from '../kernels/conv-geometry'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/layer'
 import { checkFit, imageShape, one, strideWithin, windowHint } from './shapes'
@@ -35,8 +36,9 @@ export interface Conv2dOptions {
  *
  * Precision: kernels of 3 x 3 and 5 x 5 of stride, dilation and groups 1 go by Winograd's algorithm (Lavin & Gray, 2016)
  * where that is faster. It loses some digits: an output is off by 343 to 503 roundings of the outputs' root mean square
- * in float64, by 266 to 900 in float32, where PyTorch in float32 loses 23 to 172. `algorithm: 'direct'`, of the layer or
- * of createModel, turns it off.
+ * in float64, by 266 to 900 in float32, where PyTorch in float32 loses 23 to 172. And it adds up values before it
+ * multiplies: inputs beyond about a 500th of the largest number may give Infinity where a direct sum does not, as they
+ * may in means. `algorithm: 'direct'`, of the layer or of createModel, turns it off.
  */
 export function conv2d(filters: number, options: Conv2dOptions): Layer {
   checkArguments('conv2d', arguments, 2)
@@ -100,14 +102,26 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       const sizes = [N, c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts]
       const scratch = convScratch(c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts, plan.bytes)
       const flops = 2 * fanIn * y.size
-      plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y], flops })
+      const winograd = usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, parts)
+      // See assembly/part.ts: the size of the tiles, or 0 for a single channel. The output is as large as the input.
+      const isSmall = w > 3 && Math.max(c, filters) <= KC
+      const ordinary = isSmall && kh * kw === 9 && kh === 3 && ph * pw * sh * sw * dh * dw * groups === 1
+      const variant = !ordinary ? undefined : winograd ? winogradSize(3, h, w) : sumsTaps(c, filters, 9) ? 0 : undefined
+      plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y], flops, variant })
       plan.backward('conv2dBackwardWeight', {
         sizes,
+        variant,
         reads: [x, y.gradient],
         scratch,
         writes: [weight.gradient, bias?.gradient],
       })
-      plan.backward('conv2dBackwardInput', { sizes, reads: [y.gradient, weight], scratch, writes: [x.gradient] })
+      plan.backward('conv2dBackwardInput', {
+        sizes,
+        variant,
+        reads: [y.gradient, weight],
+        scratch,
+        writes: [x.gradient],
+      })
       return y
     },
   }

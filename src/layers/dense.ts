@@ -1,6 +1,6 @@
 import { MAX_SIZE, checkArguments, checkOptions, few, flag, integer } from '../errors'
 import type { Initializer } from '../initializers'
-import { GEMM_SCRATCH } from '../kernels/blocking'
+import { GEMM_SCRATCH, LONG } from '../kernels/blocking'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/layer'
 import { checkInitializer, defaultInitializer, planBias } from './weights'
@@ -37,14 +37,30 @@ export function dense(units: number, options: { bias?: boolean; init?: Initializ
       const y = plan.value([units])
       const sizes = [N, inputs, units]
       const scratch = GEMM_SCRATCH
-      plan.forward('denseForward', { sizes, reads: [x, weight, bias], scratch, writes: [y], flops: 2 * weight.size })
+      // See assembly/part.ts.
+      const variant = Math.max(inputs, units, plan.batch) > LONG ? undefined : 0
+      plan.forward('denseForward', {
+        sizes,
+        variant,
+        reads: [x, weight, bias],
+        scratch,
+        writes: [y],
+        flops: 2 * weight.size,
+      })
       plan.backward('denseBackwardWeight', {
         sizes,
+        variant,
         reads: [x, y.gradient],
         scratch,
         writes: [weight.gradient, bias?.gradient],
       })
-      plan.backward('denseBackwardInput', { sizes, reads: [y.gradient, weight], scratch, writes: [x.gradient] })
+      plan.backward('denseBackwardInput', {
+        sizes,
+        variant,
+        reads: [y.gradient, weight],
+        scratch,
+        writes: [x.gradient],
+      })
       return y
     },
   }

@@ -1,4 +1,4 @@
-import { PlanError, checkArguments, checkOptions, few, finite, numbers } from '../errors'
+import { PlanError, checkArguments, checkOptions, count, few, finite, numbers } from '../errors'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/layer'
 import { channelsOf, windowHint } from './shapes'
@@ -23,7 +23,9 @@ export function normalize(options: { mean: number | readonly number[]; std: numb
       const hw = x.size / c
       for (const [name, values] of Object.entries({ mean, std })) {
         if (values.length !== 1 && values.length !== c) {
-          throw plan.error(`${name} has ${values.length} values, but the input has ${c} channels${windowHint(x, plan)}`)
+          throw plan.error(
+            `${name} has ${values.length} values, but the input has ${count(c, 'channel')}${windowHint(x, plan)}`,
+          )
         }
       }
       const means = plan.buffer('mean', [c], mean)

@@ -90,7 +90,7 @@ export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
   const weights = weightsOf(core)
   const names = Object.keys(weights)
   const kept = Object.entries(active?.kept() ?? {})
-  const gradients = core.allGradients.some((value) => value !== 0) ? Object.entries(tensors.gradients) : []
+  const gradients = hasValues(core.allGradients) ? Object.entries(tensors.gradients) : []
   const beside: [string, Tensor][] = [
     ...Object.entries(slotsOf(core)),
     ...gradients.map(([name, tensor]): [string, Tensor] => [`${name}.${GRADIENT}`, tensor]),
@@ -117,6 +117,13 @@ export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
   }
   const list = [...Object.entries(weights), ...beside].map(([name, { shape, data }]) => ({ name, shape, data }))
   return encodeTensors(list, { ...architectureOf('checkpoint', core), [CHECKPOINT]: JSON.stringify(contents, pack) })
+}
+
+/** Whether not all are 0. By whole numbers: of others an interpreter makes an object each. */
+function hasValues({ buffer, byteOffset, byteLength }: Floats): boolean {
+  const words = new Int32Array(buffer, byteOffset, byteLength / 4)
+  for (let i = 0; i < words.length; i++) if (words[i]) return true
+  return false
 }
 
 function fieldsOf({ settings }: Core, others: readonly string[]): string[] {

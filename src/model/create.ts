@@ -3,7 +3,7 @@
 import type { AbilitiesOf, Ability } from './abilities'
 import { createEngine } from '../engine/create'
 import type { Engine } from '../engine/engine'
-import { PlanError, checkArguments, note, quote, show } from '../errors'
+import { PlanError, checkArguments, checkNoPromise, note, quote, show } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
 import { TRAINING, titleOf } from '../plan/calls'
 import { countOf, trainedOf } from '../plan/layout'
@@ -14,6 +14,7 @@ import { createRandom } from '../random'
 import type { DType, Tensor } from '../tensor'
 import { type Core, createPass, viewOf } from '../training/core'
 import { resetSchedule } from '../training/rate'
+import { kernelsOfStep } from '../training/step'
 import { type Blueprint, type ModelOptions, checkTotal, planModel } from './options'
 import { type Model, modelOf } from './model'
 
@@ -49,12 +50,12 @@ export async function buildModel<Can extends Ability, D extends DType>(
   return modelOf(core, blueprint)
 }
 
-/** The kernels that the model calls, beside those that training itself does; undefined where they are not known. */
+/** The kernels that the model calls, beside those that all models do; undefined where they are not known. */
 function kernelsOf({ program, settings }: Blueprint): readonly string[] | undefined {
   const { forward, weight, loss, backward } = program
   const { uses = undefined } = settings.optimizer ?? { uses: [] }
-  const called = [weight, loss, ...forward, ...backward].flatMap((call) => call?.kernel ?? [])
-  return uses && [...new Set([...uses, ...called.filter((kernel) => typeof kernel === 'string')])]
+  const calls = [weight, loss, ...forward, ...backward].filter((call) => typeof call?.kernel === 'string')
+  return uses && [...uses, ...kernelsOfStep(settings), ...calls.map((call) => [call!.kernel, call!.variant].join(''))]
 }
 
 function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): Core<D> {
@@ -135,6 +136,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     ownPass,
     fitting: false,
     active: undefined,
+    rowViews: { output: [], inputGradient: [] },
     slots: undefined,
     stepping: false,
     closed: false,
@@ -169,7 +171,11 @@ function fillParameters({ tensors, settings }: Core, { parameters }: Blueprint):
   for (const { name, options } of parameters) {
     const { data } = tensors.parameters[name]
     try {
-      options.init.fill(data, options.fanIn, options.fanOut, random)
+      checkNoPromise(
+        'createModel',
+        `what the initializer of ${quote(name)} gives`,
+        options.init.fill(data, options.fanIn, options.fanOut, random),
+      )
     } catch (cause) {
       if (cause instanceof PlanError) throw cause
       throw new PlanError(`createModel: the initializer of ${quote(name)} threw ${show(cause)}`, { cause })

@@ -4,19 +4,9 @@ import type { Data, Labels, Numbers } from '../data/batches'
 import { DataError, PlanError, checkArguments, integer, note, show } from '../errors'
 import type { Regions } from '../plan/layout'
 import type { Loss } from '../plan/layer'
-import type { Value } from '../plan/value'
 import type { Schedule } from '../schedules'
 import type { DType, Tensor } from '../tensor'
-import {
-  type Core,
-  closeCore,
-  needAll,
-  needFree,
-  needLoss,
-  needOptimizer,
-  needTraining,
-  viewOf,
-} from '../training/core'
+import { type Core, closeCore, needAll, needFree, needLoss, needOptimizer, needTraining } from '../training/core'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../training/evaluate'
 import { type AsyncBatches, type Batches, checkBatch, checkOneObject, checkRows, loadBatch } from '../training/feed'
 import { fit } from '../training/fit'
@@ -49,9 +39,6 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   declare protected readonly abilities: { readonly [A in Can]: true }
   readonly #core: Core<D>
   readonly #blueprint: Blueprint<D>
-  /** Tensors of the first n rows, made once for each n. */
-  readonly #outputRows: (Tensor<D> | undefined)[] = []
-  readonly #inputGradientRows: (Tensor<D> | undefined)[] = []
 
   private constructor(core: Core<D>, blueprint: Blueprint<D>) {
     this.#core = core
@@ -106,14 +93,16 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
 
   /**
    * What goes into the files of this model beside its weights, such as the names of classes: of the file that loadModel
-   * read, {} in another model.
+   * read, {} in another model. It is written as it is then: an object that changes meanwhile is in each file as it was.
    */
   get metadata(): Readonly<Record<string, unknown>> {
     return open('metadata', this.#core).metadata
   }
   /** Throws a PlanError unless it is an object that JSON can hold. */
   set metadata(metadata: Readonly<Record<string, unknown>>) {
-    open('metadata', this.#core).metadata = JSON.parse(ownMetadata('metadata', metadata)) as Record<string, unknown>
+    const core = open('metadata', this.#core)
+    ownMetadata('metadata', metadata)
+    core.metadata = metadata
   }
   /**
    * What the optimizer remembers for each parameter, under PyTorch's names: `0.weight.exp_avg` and `0.weight.exp_avg_sq`
@@ -164,8 +153,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    */
   forward(x: Numbers, options: { training?: boolean } = {}): Tensor<D> {
     const core = this.#enter('forward', arguments, 2)
-    const n = forward(core, x, options)
-    return this.#firstRows(this.#outputRows, core.output, core.output.data.pointer, n)
+    return forward(core, x, options)
   }
 
   /**
@@ -175,21 +163,8 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    */
   backward(this: Model<'training', D>, dy: Numbers): Tensor<D> {
     const core = this.#enter('backward', arguments, 1)
-    const { input } = core
     needTraining('backward', core)
-    const rows = backPropagate(core, dy)
-    if (core.program.inputGradient) {
-      return this.#firstRows(this.#inputGradientRows, input, input.gradient!.pointer, rows)
-    }
-    return {
-      shape: [rows, ...input.shape],
-      get data(): never {
-        throw new PlanError(
-          'backward: the gradient of the input, through frozen layers, was not planned; createModel takes ' +
-            'inputGradient: true',
-        )
-      },
-    }
+    return backPropagate(core, dy)
   }
 
   /**
@@ -362,8 +337,6 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   close(): void {
     checkArguments('close', arguments, 0)
     closeCore(this.#core)
-    this.#outputRows.length = 0
-    this.#inputGradientRows.length = 0
   }
 
   /** The core, once the call may be: there are no more arguments than it takes, and the model is open. */
@@ -372,10 +345,5 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     const core = open(where, this.#core)
     needFree(where, core)
     return core
-  }
-
-  #firstRows(cache: (Tensor<D> | undefined)[], value: Value, pointer: number, n: number): Tensor<D> {
-    const { dtype, engine } = this.#core
-    return (cache[n] ??= { shape: [n, ...value.shape], data: viewOf(dtype, engine.buffer, pointer, n * value.size) })
   }
 }

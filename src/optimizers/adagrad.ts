@@ -17,7 +17,7 @@ export function adagrad(options: WithRate & { epsilon?: number }): Optimizer {
     learningRate: rateOf('adagrad', options),
     slots: ['sum'],
     uses: ['rmsprop'],
-    squares: true,
+    squares: 'sum',
     // RMSProp's kernel with nothing forgotten.
     update: ({ kernels, count, dx, slots, x }, rate) => kernels.rmsprop(count, rate, 1, 1, 0, epsilon, dx, slots[0], x),
   }

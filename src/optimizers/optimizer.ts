@@ -39,10 +39,10 @@ export interface Optimizer {
   /** The names of the kernels that it calls. A model loads all there are unless given. */
   readonly uses?: readonly (keyof Kernels)[]
   /**
-   * Whether it remembers squares of gradients. A gradient whose square overflows would stop it for ever without a word, so
-   * such a step is not taken.
+   * Whether it remembers squares of gradients: true for their mean, 'sum' for their sum, in the first slot. A gradient
+   * whose square overflows, or that sum, would stop it for ever without a word, so such a step is not taken.
    */
-  readonly squares?: boolean
+  readonly squares?: boolean | 'sum'
   /** Step t = 1, 2, ... with the gradients dx. */
   update?(parameters: Parameters, rate: number, t: number): void
   /**
@@ -58,9 +58,14 @@ export interface WithRate {
   learningRate: number | Schedule
 }
 
+/** Whether it can be a learning rate: '0.1' and true, which a schedule of the user's may give, cannot. */
+export function isRate(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < Infinity
+}
+
 export function rateOf(where: string, { learningRate }: WithRate): number | Schedule {
   const wanted = 'a number of at least 0 or a schedule'
   if (typeof learningRate === 'function') return checkSchedule(where, 'learningRate', learningRate, wanted)
-  if (typeof learningRate === 'number' && learningRate >= 0 && learningRate < Infinity) return learningRate
+  if (isRate(learningRate)) return learningRate
   throw new PlanError(`${where}: learningRate must be ${wanted}, got ${show(learningRate)}`)
 }

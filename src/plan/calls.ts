@@ -59,6 +59,11 @@ export interface CallOptions {
   readonly writes: readonly Reference[]
   /** Multiplications and additions for one example, counted apart; 0 unless given. */
   readonly flops?: number
+  /**
+   * Which of the ways of the kernel the call goes, so that a model may load a module without the others: a number, put
+   * behind the name of the kernel. Any, unless given.
+   */
+  readonly variant?: number
   /** true: only in passes that train and draw, such as dropout's mask; false: only in the others; always unless given. */
   readonly draws?: boolean
 }

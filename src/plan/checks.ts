@@ -49,6 +49,7 @@ const CALL = /* @__PURE__ */ new Set([
   'scratch',
   'writes',
   'flops',
+  'variant',
   'draws',
 ])
 

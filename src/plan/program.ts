@@ -47,7 +47,7 @@ export interface Recording {
 export function programOf(recording: Recording): Program {
   const { weight, loss, outputs } = recording
   const { trained, touched, throughFrozen } = dependencies(recording)
-  const inputGradient = recording.inputGradient ?? !throughFrozen
+  let inputGradient = recording.inputGradient ?? !throughFrozen
   const wanted = (write: Reference): Wanted => {
     if (!write) return 'never'
     const of = blockOf(write)?.gradientOf?.data
@@ -55,7 +55,8 @@ export function programOf(recording: Recording): Program {
     return inputGradient && touched.has(of) ? 'input' : 'never'
   }
   const backward = keepWanted(recording.backward.toReversed().flat(), wanted)
-  checkOrder(recording, backward)
+  // A first layer of the user's may do without.
+  if (!checkOrder(recording, backward)) inputGradient = false
   return { ...fuse(recording.forward, backward, recording.output), weight, loss, outputs, inputGradient, wanted }
 }
 
@@ -100,8 +101,11 @@ export function isGradient(reference: Reference): boolean {
   return block ? block.gradientOf !== undefined : reference !== undefined
 }
 
-/** Throws a PlanError where a call reads what no call before it writes. */
-function checkOrder({ forward, loss, input, output }: Recording, backward: readonly Call[]): void {
+/**
+ * Throws a PlanError where a call reads what no call before it writes, or where nobody writes the gradient of the input
+ * that was asked for. Whether somebody writes it.
+ */
+function checkOrder({ forward, loss, input, output, inputGradient }: Recording, backward: readonly Call[]): boolean {
   const written = new Set<Block | undefined>([input.data.root])
   const calledOn = loss ? [...forward, loss] : forward
   const check = (calls: readonly Call[], pass: string): void => {
@@ -125,6 +129,13 @@ function checkOrder({ forward, loss, input, output }: Recording, backward: reado
   // Without a loss, whoever calls backward writes it.
   if (!loss) written.add(output.gradient?.root)
   check(backward, 'backward')
+  const isWritten = written.has(input.gradient?.root)
+  if (isWritten || !inputGradient) return isWritten
+  const first = forward.find(({ reads }) => reads.some((read) => blockOf(read) === input.data))
+  throw new PlanError(
+    `createModel: inputGradient: true, but no call of ${first ? titleOf(first.layer) : 'any layer'} writes the gradient of ` +
+      'the input; record one in its backward pass with x.gradient among its writes',
+  )
 }
 
 /** Whether it is a value whose gradient lies in this block. */

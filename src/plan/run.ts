@@ -1,9 +1,9 @@
 // The one loop that runs calls. Each has its arguments in an array that was filled once, so that a call makes nothing;
 // the few numbers that change from pass to pass are put where they belong before the pass begins.
 
-import { DataError, PlanError, show } from '../errors'
+import { DataError, PlanError, finite, show } from '../errors'
 import type { Kernels } from '../kernels/index'
-import { type Call, TRAINING, WEIGHT, nameOf } from './calls'
+import { type Call, TRAINING, WEIGHT, nameOf, titleOf } from './calls'
 import { type Program, errorOf, isGradient } from './program'
 import { type Place, type Reference, placeOf } from './value'
 
@@ -93,8 +93,10 @@ export function prepare(
       return place.pointer + offset * kernels.bytesPerValue()
     }
     for (const size of sizes) {
-      if (typeof size === 'function') changing.pass.push({ args, at, of: size })
-      else if (size === TRAINING) changing.training.push({ args, at, of: Number })
+      if (typeof size === 'function') {
+        const where = titleOf(call.layer)
+        changing.pass.push({ args, at, of: (pass) => finite(where, 'a size', size(pass)) })
+      } else if (size === TRAINING) changing.training.push({ args, at, of: Number })
       else if (size === WEIGHT) changing.weight.push({ args, at, of: Number })
       else if (typeof size === 'object') changing.n.push({ args, at, of: (n) => n * size.perExample })
       args[at++] = typeof size === 'number' ? size : 0
@@ -198,7 +200,12 @@ function numberOf(e: Executable, prepared: Prepared, what: string): number {
 
 /** What the examples in use weigh in a mean. */
 export function weigh(e: Executable): number {
-  return e.weight ? numberOf(e, e.weight, 'the weight of the examples') : e.n
+  if (!e.weight) return e.n
+  const weight = numberOf(e, e.weight, 'the weight of the examples')
+  if (weight >= 0 && weight < Infinity) return weight
+  throw new DataError(
+    `${e.weight.call.layer.kind}: the weight of the examples must be finite and not negative, got ${weight}`,
+  )
 }
 
 /** The mean loss of the examples in use; with `gradient`, writes that of the output. */

@@ -8,14 +8,18 @@ import {
   checkArguments,
   checkNoPromise,
   checkOptions,
+  count,
   finite,
   given,
   integer,
   readSafely,
 } from '../errors'
-import type { AsyncBatches, Batches } from '../training/feed'
+import { needLoss } from '../training/core'
+import { evaluate } from '../training/evaluate'
+import { type AsyncBatches, type Batches, checkOneObject } from '../training/feed'
 import { type FitOptions, checkCallbacks, checkTransform } from '../training/options'
 import { forget, keepWeights } from '../training/state'
+import { unlessEnded } from '../training/wait'
 import { coreOf } from '../model/core-of'
 import type { Model } from '../model/model'
 import { checkSignal } from '../pause'
@@ -83,7 +87,7 @@ export interface PandaResult {
   readonly decisions: readonly PandaDecision[]
   /** -1 if none was better than the untrained model. */
   readonly bestEpoch: number
-  /** The least loss of validation: that of the model. */
+  /** The least loss of validation: that of the model. Infinity where none was measured. */
   readonly bestLoss: number
   /** Whether the signal ended the run. */
   readonly aborted: boolean
@@ -101,7 +105,8 @@ export interface PandaResult {
  *       { validation, learningRate: 0.1, epochs: 20 },
  *     )
  *
- * Every decision follows from losses, so the same seed gives the same run. Throws a PlanError on bad options.
+ * Every decision follows from losses, so the same seed gives the same run. Throws a PlanError on bad options, and where
+ * the signal comes before `create` gave a model.
  */
 export async function panda(
   create: (learningRate: Schedule) => Model | Promise<Model>,
@@ -112,7 +117,7 @@ export async function panda(
   checkArguments(where, arguments, 3)
   checkNoPromise(where, 'what comes first', create, 'it inside a function (learningRate) => model')
   callable(where, '', create, 'a function (learningRate) => model first of all')
-  checkSource(where, 'data', data)
+  checkSource(where, 'data', data, `${where}(create, { x, y }, options)`)
   const settings = checkPanda(where, options)
   const { validation, signal, onEpoch, onBatch, batch, shuffle, transform } = settings
   const { patience, lower, raise, diverged, minRate } = settings
@@ -126,12 +131,17 @@ export async function panda(
   const made = create(schedule)
   // Whatever it is: to await it looks at it.
   readSafely(where, 'what create gives', () => (made as Partial<Promise<Model>> | undefined)?.then)
-  const model = await made
+  const found = await unlessEnded(undefined, made, signal)
+  if (!found && signal?.aborted) {
+    throw new PlanError(`${where}: the signal came before create gave a model, so that there is none to hand back`)
+  }
+  const model = found as Model
   const core = coreOf(where, model)
   const best = keepWeights(core)
-  // The loss of a model that is out of range already is nothing to compare with.
-  const { loss: untrained } = await model.evaluate(validation as Data)
-  let bestLoss = Number.isFinite(untrained) ? untrained : Infinity
+  // The loss of a model that is out of range already, or of a part of the rows, is nothing to compare with.
+  needLoss('evaluate', core)
+  const { loss: untrained } = await evaluate(core, validation, {}, signal)
+  let bestLoss = Number.isFinite(untrained) && !signal?.aborted ? untrained : Infinity
   let bestEpoch = -1
   /** In training, which dropout and augmentation make harder than validation. */
   let lossOfBest = 0
@@ -184,17 +194,17 @@ export async function panda(
       // Not at once again: as many new bests are wanted twice over.
       good = -patience
     } else if (far || bad >= patience) {
-      decide('lower', far ? `diverged: ${seen}` : `no new best in ${patience} epochs: ${seen}`, rate * lower)
+      decide('lower', far ? `diverged: ${seen}` : `no new best in ${count(patience, 'epoch')}: ${seen}`, rate * lower)
     } else if (raise > 1 && good >= patience && Number.isFinite(rate * raise)) {
       proven = rate
-      decide('raise', `${patience} new bests in a row: ${seen}`, rate * raise)
+      decide('raise', `${count(patience, 'new best')} in a row: ${seen}`, rate * raise)
     } else if (better) {
       proven = undefined
     }
     if (decision && decision.action !== 'raise') restore()
     const result = { epoch, learningRate, loss, validationLoss, validationAccuracy, ...(decision && { decision }) }
     epochs.push(result)
-    await onEpoch?.(result)
+    await unlessEnded(core, onEpoch?.(result), signal)
   }
   best.restore()
   const decisions = epochs.flatMap(({ decision }) => decision ?? [])
@@ -202,10 +212,11 @@ export async function panda(
 }
 
 /** Throws unless it can be data, or a function that gives batches. */
-function checkSource(where: string, name: string, source: unknown): void {
+function checkSource(where: string, name: string, source: unknown, form?: string): void {
   checkNoPromise(where, name, source)
   // Of a proxy that was revoked nothing can be known.
   readSafely(where, name, () => Array.isArray(source))
+  checkOneObject(where, source, name, form)
   if (typeof source === 'function') callable(where, name, source, 'data, or a function that gives batches')
 }
 

@@ -5,6 +5,7 @@ import {
   checkArguments,
   checkNoPromise,
   checkOptions,
+  count,
   integer,
   isPlain,
   quote,
@@ -144,7 +145,7 @@ export function searchPicture<S extends Space>(
   const lost = trials.filter((trial) => !Number.isFinite(trial.score)).length
   const [best] = trials
   const subtitle = [
-    `${trials.length} trials`,
+    count(trials.length, 'trial'),
     ...(rounds.length > 1 ? [`in ${rounds.length} rounds`] : []),
     ...(lost ? [`${lost} without a score`] : []),
     Number.isFinite(best.score)

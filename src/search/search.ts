@@ -1,6 +1,8 @@
 // Hyperparameter search: many trials, each a set of hyperparameters with a seed, and which of them did best.
 
+import { viewBytes } from '../data/bytes'
 import { FileError, PlanError, checkArguments, integer, show } from '../errors'
+import { checkpointsOf } from './checkpoints'
 import { type Journal, openJournal } from './journal'
 import { type SearchOptions, type Settings, checkSearch } from './settings'
 import { type Space, type Trial, type Values, narrow } from './space'
@@ -15,7 +17,7 @@ import {
   problemOf,
 } from './trials'
 import { clip, reasonOf, textOf } from './texts'
-import type { Report, TrialWorker } from './workers'
+import type { Report, TrialCheckpoint, TrialWorker } from './workers'
 
 /**
  * Searches hyperparameters: runs many trials with values drawn from `space`, and ranks them by the score that each gives.
@@ -91,12 +93,17 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
     return true
   }
 
+  const checkpoints = checkpointsOf(settings.file)
+
   const runTrial = async (worker: TrialWorker, trial: Trial<S>): Promise<void> => {
     const { index } = trial
     const own: Watched = { epochs: [], best: [], over: false }
+    const cutOff = await checkpoints.read(trial as unknown as Trial)
+    if (over) return
     reports[index] = own
-    const curve: (readonly [number, number])[] = []
-    let status: TrialResult['status'] = 'done'
+    const curve = [...(cutOff?.curve ?? [])]
+    for (const [epoch, score] of curve) addReport(own, epoch, sign * score)
+    let status: TrialResult['status'] = cutOff?.status ?? 'done'
     const judge = async (epoch: number, score: number): Promise<boolean> => {
       if (own.over || over) return false
       const last = curve.at(-1)?.[0] ?? -1
@@ -124,11 +131,24 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
       answer.catch((error: unknown) => (refused ??= error))
       return answer
     }
+    let writing: Promise<void> | undefined
+    const checkpoint: TrialCheckpoint = {
+      resume: cutOff?.bytes,
+      save: async (bytes) => {
+        // What runs in this thread cannot be ended: from here on it is nobody's business.
+        if (own.over || over) return
+        await (writing = checkpoints.write(trial as unknown as Trial, {
+          curve,
+          status,
+          bytes: viewBytes('save', bytes),
+        }))
+      },
+    }
     const begun = performance.now()
     let score: unknown = NaN
     let error: string | undefined
     try {
-      score = await unlessOver(worker.run(trial as unknown as Trial, report))
+      score = await unlessOver(worker.run(trial as unknown as Trial, report, checkpoint))
       if (over) return
       if (refused) throw refused
       if (typeof score !== 'number') throw new Error(`run must give the score, a number, got ${show(score)}`)
@@ -145,8 +165,10 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
     const result = { ...trial, status, score: score as number, curve, seconds, ...(error !== undefined && { error }) }
     ranking.add(result)
     journal?.add({ ...(result as unknown as TrialResult), score: Number.isFinite(score) ? result.score : null })
+    await writing?.catch(() => {})
+    checkpoints.drop(trial as unknown as Trial)
     wake()
-    await tell(result)
+    await unlessOver(tell(result))
   }
 
   /** What a promise gives; undefined as soon as all is over, for what runs in this thread cannot be ended. */
@@ -169,7 +191,7 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
   const done: Round<S>[] = []
   signal?.addEventListener('abort', end)
   try {
-    await tell()
+    await unlessOver(tell())
     let space = settings.space
     for (let round = 0; round < rounds && !(over && round); round++) {
       const first = Math.ceil((round * total) / rounds)
@@ -204,7 +226,7 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
   const trials = ranking.inOrder()
   if (ranking.counts.failed === total) {
     const { index, error } = trials[0]
-    throw new PlanError(`search: all ${total} trials failed; trial ${index}: ${error}`)
+    throw new PlanError(`search: ${total > 1 ? `all ${total} trials` : 'the trial'} failed; trial ${index}: ${error}`)
   }
   return { best: ranking.best, trials, rounds: done, goal, aborted: signal?.aborted ?? false }
 }

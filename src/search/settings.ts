@@ -46,10 +46,14 @@ export interface SearchOptions<S extends Space> {
    * Keeps what was found: a line of JSON for each trial. A search with the same file goes on where it stopped, and ends
    * with the same result. It may be given more `trials`, if there is one round. A trial whose line is deleted runs
    * again. One process of a machine writes to it at a time, and says so in a file beside it, which goes when the search
-   * ends.
+   * ends. A trial that was cut off goes on from the checkpoint that its `run` kept (see TrialCheckpoint), in a file beside
+   * it as well; else it begins anew.
    */
   file?: string
-  /** Ends the search at once. Trials in work are lost, those that have ended are not. */
+  /**
+   * Ends the search at once, whatever it waits for: run, report or onProgress. Trials in work are lost, those that have
+   * ended are not.
+   */
   signal?: AbortSignal
   /** Called at the start and whenever a trial has ended, and waited for if it gives a promise. */
   onProgress?: (progress: SearchProgress<S>) => void

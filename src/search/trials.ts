@@ -91,7 +91,7 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
-function isCurve(value: unknown): boolean {
+export function isCurve(value: unknown): value is Curve {
   if (!Array.isArray(value)) return false
   let last = -1
   return value.every((report: unknown) => {

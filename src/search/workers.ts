@@ -14,15 +14,31 @@ import type { Space, Trial } from './space'
  */
 export type Report = (epoch: number, score: number) => Promise<boolean>
 
+/**
+ * Where a trial was cut off, and what keeps where it is; for fit:
+ *
+ *     await model.fit(data, { epochs: 20, resume, checkpoint: { every: { seconds: 10 }, save } })
+ */
+export interface TrialCheckpoint {
+  /** What `save` got last, when the search was ended in the middle of this trial; undefined where the trial begins. */
+  readonly resume: Uint8Array<ArrayBuffer> | undefined
+  /** Keeps a checkpoint, with the reports before it, beside the file of the search; without a file it does nothing. */
+  readonly save: (bytes: Uint8Array) => Promise<void>
+}
+
 /** Trains and scores a model with the hyperparameters of a trial. What it throws is the end of that trial alone. */
-export type Run<S extends Space = Space> = (trial: Trial<S>, report: Report) => number | Promise<number>
+export type Run<S extends Space = Space> = (
+  trial: Trial<S>,
+  report: Report,
+  checkpoint: TrialCheckpoint,
+) => number | Promise<number>
 
 /** Runs one trial at a time. */
 export interface TrialWorker {
   /** Makes ready for a trial. Throws a PlanError where there is none to run. */
   open(): Promise<void>
   /** What a trial gives for a score. */
-  run(trial: Trial, report: Report): Promise<unknown>
+  run(trial: Trial, report: Report, checkpoint: TrialCheckpoint): Promise<unknown>
   /** Ends what runs. */
   close(): Promise<unknown>
 }
@@ -36,7 +52,7 @@ export function ownThread(run: Run): TrialWorker {
       if (pauses.due()) await pauses.take()
     },
     // A copy, as a worker thread gets: what happens to it is nobody else's business.
-    run: async (trial, report) => run(structuredClone(trial), report),
+    run: async (trial, report, checkpoint) => run(structuredClone(trial), report, checkpoint),
     close: async () => pauses.close(),
   }
 }
@@ -49,11 +65,12 @@ const BOOTSTRAP = `
 const { parentPort, workerData: { module, mark } } = require('node:worker_threads')
 const waiting = []
 const post = (kind, value) => parentPort.postMessage([mark, kind, value])
-const report = (epoch, score) =>
+const ask = (kind, value) =>
   new Promise((resolve, reject) => {
-    post('report', { epoch, score })
-    waiting.push({ resolve, reject })
+    post(kind, { id: waiting.push({ resolve, reject }) - 1, ...value })
   })
+const report = (epoch, score) => ask('report', { epoch, score })
+const save = (bytes) => ask('save', { bytes })
 const explain = (error) => {
   try {
     return String(error?.message ?? error).slice(0, ${REASON + 1})
@@ -63,15 +80,16 @@ const explain = (error) => {
 }
 import(module).then((module) => {
   const run = module.run ?? module.default
-  if (typeof run !== 'function') throw new Error('it exports no function run(trial, report)')
+  if (typeof run !== 'function') throw new Error('it exports no function run(trial, report, checkpoint)')
   parentPort.on('message', async (message) => {
     if (!Array.isArray(message) || message[0] !== mark) return
     const [, kind, value] = message
-    if (kind === 'go') waiting.shift().resolve(value)
-    else if (kind === 'refuse') waiting.shift().reject(new Error(value))
+    if (kind === 'answer') waiting[value.id].resolve(value.go)
+    else if (kind === 'refuse') waiting[value.id].reject(new Error(value.why))
     else {
+      waiting.length = 0
       try {
-        post('score', await run(value, report))
+        post('score', await run(value.trial, report, { resume: value.resume, save }))
       } catch (error) {
         post('failed', explain(error))
       }
@@ -114,7 +132,7 @@ export function workerThread(module: string): TrialWorker {
         }
         own.on('message', hear)
       }),
-    run: (trial, report) =>
+    run: (trial, report, { resume, save }) =>
       new Promise((resolve, reject) => {
         if (!worker) return reject(new Error('its worker thread has ended'))
         const own = worker
@@ -123,11 +141,12 @@ export function workerThread(module: string): TrialWorker {
         const hear = (message: unknown) => {
           if (!ours(message)) return
           const [, kind, value] = message
-          if (kind === 'report') {
-            const { epoch, score } = value as { epoch: number; score: number }
-            report(epoch, score).then(
-              (go) => own.postMessage([mark, 'go', go]),
-              (error: unknown) => own.postMessage([mark, 'refuse', reasonOf(error)]),
+          if (kind === 'report' || kind === 'save') {
+            const { id, epoch, score, bytes } = value as { id: number; epoch: number; score: number; bytes: Uint8Array }
+            const answer: Promise<unknown> = kind === 'report' ? report(epoch, score) : save(bytes)
+            answer.then(
+              (go) => own.postMessage([mark, 'answer', { id, go }]),
+              (error: unknown) => own.postMessage([mark, 'refuse', { id, why: reasonOf(error) }]),
             )
             return
           }
@@ -136,7 +155,7 @@ export function workerThread(module: string): TrialWorker {
           else reject(new Error(reasonOf(value)))
         }
         own.on('message', hear).once('error', crash).once('exit', exit)
-        own.postMessage([mark, 'trial', trial])
+        own.postMessage([mark, 'trial', { trial, resume }])
       }),
     close: async () => worker?.terminate(),
   }

@@ -107,7 +107,7 @@ export function babysit(
   const where = 'babysit'
   checkArguments(where, arguments, 3)
   checkModel(where, model)
-  checkOneObject(where, data)
+  checkOneObject(where, data, 'data', `${where}(model, { x, y })`)
   const read = checkOptions(where, options, ['examples', 'steps', 'seed'])
   const steps = integer(where, 'steps', read.steps ?? 300, 1, 1e6)
   const wanted = integer(where, 'examples', read.examples ?? 20, 1, MAX_SIZE)

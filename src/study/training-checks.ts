@@ -1,5 +1,6 @@
 // What babysit looks at in short trainings: whether the loss falls, at this learning rate and at others.
 
+import { count } from '../errors'
 import { type Check, fine, look } from './check'
 import { largest, least, short } from './numbers'
 import { type Course, type Subject, isBroken, learnByHeart, train } from './trial'
@@ -72,7 +73,7 @@ export function checkRate(
     : ''
   const course =
     `${updates}at a learning rate of ${short(rate)} the loss goes from ${short(start)} to ${short(last)} ` +
-    `in ${steps} steps`
+    `in ${count(steps, 'step')}`
   const rose = own.level > 1.2 * Math.max(start, chance)
   if (cause) return rose ? look(name, `${course}: mend the ${cause} first, then choose the rate`) : fine(name, course)
   const best = others.length && others[0].level < own.level ? others[0] : own
@@ -108,7 +109,7 @@ export function checkByHeart(subject: Subject, others: readonly number[]) {
   }
   const { examples, first, last, steps } = best.overfit
   const at = best.rate === subject.rate ? '' : `, at a learning rate of ${short(best.rate)}`
-  const course = `${examples} examples alone: the loss goes from ${short(first)} to ${short(last)} in ${steps} steps${at}`
+  const course = `${count(examples, 'example')} alone: the loss goes from ${short(first)} to ${short(last)} in ${count(steps, 'step')}${at}`
   const name = 'overfit'
   if (learnt()) return { check: fine(name, course), overfit: best.overfit }
   const check = look(

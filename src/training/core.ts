@@ -154,6 +154,8 @@ export interface Core<D extends DType = DType> {
   fitting: boolean
   /** The run that fit does; none before all that it was told is checked. */
   active: ActiveRun | undefined
+  /** Tensors of the first n rows, made when they are asked for. */
+  readonly rowViews: { readonly output: Tensor<D>[]; readonly inputGradient: Tensor<D>[] }
   /** What the optimizer remembers, by name; made when it is asked for. */
   slots: Readonly<Record<string, Tensor<D>>> | undefined
   /** Whether a step waits for the loss of the user's. */
@@ -234,6 +236,7 @@ export function needOpen(where: string, { closed }: Core): void {
 const PARTS = [
   'run',
   'tensors',
+  'rowViews',
   'slots',
   'allGradients',
   'outputGradient',

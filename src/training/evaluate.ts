@@ -8,7 +8,7 @@ import { noteBadScores } from './divergence'
 import { type AsyncBatches, type Batches, feedOf, transformBatch } from './feed'
 import { checkTransform } from './options'
 import { runPass } from './step'
-import { accuracyOf, addPass, addScores, createTally, lossOf } from './tally'
+import { accuracyOf, addPass, addScores, createTally, lossOfAll } from './tally'
 import { unlessEnded } from './wait'
 
 /** What evaluate is asked for. */
@@ -33,11 +33,12 @@ export interface Evaluation {
   confusion?: number[][]
 }
 
-/** See Model.evaluate. */
+/** See Model.evaluate. A signal ends what waits for batches; the result then means nothing. */
 export function evaluate(
   core: Core,
   data: Data | Batches | AsyncBatches,
   options: EvaluateOptions,
+  signal?: AbortSignal,
 ): Evaluation | Promise<Evaluation> {
   options = checkOptions('evaluate', options, ['transform', 'topK', 'confusion'])
   const transform = checkTransform('evaluate', options.transform)
@@ -58,16 +59,16 @@ export function evaluate(
     addScores(tally, core, n, topK, confusion)
   }
   const result = (): Evaluation => ({
-    loss: lossOf(tally),
+    loss: lossOfAll('evaluate', tally),
     accuracy: accuracyOf(tally),
     ...(topK && { topKAccuracy: tally.among / tally.rows }),
     ...(confusion && { confusion }),
   })
   const wait = async () => {
     try {
-      while (await unlessEnded(core, feed.next())) pass()
+      while (!signal?.aborted && (await unlessEnded(core, feed.next(), signal))) pass()
     } finally {
-      await unlessEnded(core, feed.close())
+      await unlessEnded(core, feed.close(), signal)
     }
     needOpen('evaluate', core)
     return result()

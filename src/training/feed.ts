@@ -8,6 +8,7 @@ import {
   checkTargetRows,
   copyLabels,
   copyRows,
+  recheckTargets,
   readData,
   readLabels,
   readRows,
@@ -55,19 +56,30 @@ export interface Checked {
   readonly y: TypedNumbers
 }
 
-/** Throws a DataError where numbers are handed in for { x, y }. */
-export function checkOneObject(where: string, data: unknown, what = 'data'): void {
+/** Throws a DataError where numbers are handed in for { x, y }; `form` is what to write instead. */
+export function checkOneObject(
+  where: string,
+  data: unknown,
+  what = 'data',
+  form = what === 'data' ? `${where}({ x, y })` : '{ x, y }',
+): void {
   if (isStream(data) || !(ArrayBuffer.isView(data) || readSafely(where, what, () => Array.isArray(data)))) return
-  throw new DataError(`${where}: ${what} must be one object { x, y }, got an array; hand in ${where}({ x, y })`)
+  throw new DataError(`${where}: ${what} must be one object { x, y }, got an array; hand in ${form}`)
 }
 
-/** Reads and checks data before a run: its members, rows, labels and every number. */
+/** Reads and checks data before a run, its members, rows, labels and every number; no pass changes what it gives. */
 export function checkData(where: string, core: Core, data: Data, name = ''): Checked {
   const what = name.replace(/\W+$/, '') || 'data'
   checkNoPromise(where, what, data)
   checkOneObject(where, data, what)
   const { x, y } = readData(where, data, what)
-  return checkRows(core, x, y, name)
+  const checked = checkRows(core, x, y, name)
+  return { ...checked, x: apart(core, checked.x), y: apart(core, checked.y) }
+}
+
+/** The values, copied if they lie in the memory of the model, such as in `model.input`: passes write there. */
+export function apart<T extends TypedNumbers>({ engine }: Core, values: T): T {
+  return values.buffer === engine.buffer ? (values.slice() as T) : values
 }
 
 /** Reads and checks x and y. */
@@ -104,9 +116,12 @@ export function loadBatch(
   views?: readonly TypedNumbers[],
 ): void {
   settle('the batch', core)
-  const { classes, labels, values, input, output, tensors } = core
+  const { classes, labels, values, input, output, tensors, loss } = core
   if (classes) copyLabels(y, classes, labels, n, rows, first)
-  else copyRows(y, output.size, values, n, rows, first)
+  else {
+    copyRows(y, output.size, values, n, rows, first)
+    if (loss?.targets === 'probabilities') recheckTargets(values, n, output.size)
+  }
   copyRows(x, input.size, tensors.input.data, n, rows, first, views)
 }
 

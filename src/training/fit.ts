@@ -28,7 +28,7 @@ import { observe, resetSchedule } from './rate'
 import { type Run, account, createRun, nextEpoch, report } from './run'
 import { createSaver } from './saving'
 import { advance, begin } from './step'
-import { accuracyOf, addPass, createTally, lossOf } from './tally'
+import { accuracyOf, addPass, createTally, lossOf, lossOfAll } from './tally'
 import { createWatch } from './early-stopping'
 import { unlessEnded } from './wait'
 
@@ -145,6 +145,8 @@ export async function fit(
   const fingerprint = () => (found ??= { ...feeds.fingerprint(), monitor })
   const saved = resume && read('fit', core, resume.bytes)
   if (saved) checkResumed(saved, settings, resume.changed ? undefined : fingerprint())
+  // Of large data it takes longer than a checkpoint: here nobody waits for the next step.
+  if (settings.checkpoint) fingerprint()
 
   // How long the run is, as far as that can be known: for schedules and for callbacks.
   const { batches } = training
@@ -166,7 +168,12 @@ export async function fit(
   let started = run.batch > 0 && !ended()
   if (started) {
     start(saved!.counters.epochs - 1)
-    await wind(core, training, run, resume!.changed, signal)
+    try {
+      await wind(core, training, run, resume!.changed, signal)
+    } catch (error) {
+      await closeFeed(core, training, signal)
+      throw error
+    }
   }
   // Not before all is checked: what cannot run changes nothing.
   if (saved) saved.apply()
@@ -178,7 +185,8 @@ export async function fit(
   core.active = { run, pass, kept: () => watch.kept(run), fingerprint }
   // For as long as it takes, but not for a model that was closed.
   const wait = (kept: Promise<void> | undefined) => unlessEnded(core, kept)
-  const saver = createSaver(settings.checkpoint, run, () => take(core), wait)
+  // A model that died would take the place of one that did not; the end of the epoch says so.
+  const saver = createSaver(settings.checkpoint, run, () => (firstNotFinite(core) ? undefined : take(core)), wait)
   // Only who writes checkpoints, or reads one, has to know.
   const sums = settings.checkpoint || saved
 
@@ -232,7 +240,7 @@ export async function fit(
       die(explain(core, pass, n, run.epoch, history.steps))
       return false
     })
-    return { validationLoss: lossOf(tally), validationAccuracy: accuracyOf(tally) }
+    return { validationLoss: lossOfAll('fit: validation', tally), validationAccuracy: accuracyOf(tally) }
   }
 
   try {

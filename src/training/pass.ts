@@ -1,17 +1,17 @@
 // Passes that people ask for one by one: forward, backward, and predictions.
 
 import { type Numbers, type TypedNumbers, copyRows, readRows } from '../data/batches'
-import { DataError, PlanError, checkOptions, flag } from '../errors'
+import { DataError, PlanError, checkOptions, count, flag } from '../errors'
 import { probabilitiesOf } from '../metrics'
 import type { Value } from '../plan/value'
 import type { DType, Floats, Tensor } from '../tensor'
-import { type Core, needOpen } from './core'
+import { type Core, needOpen, viewOf } from './core'
 import { noteBadScores } from './divergence'
-import { checkBatch } from './feed'
+import { apart, checkBatch } from './feed'
 import { runBackward, runForward, settle, whole } from './step'
 
-/** See Model.forward. Returns the number of rows. */
-export function forward(core: Core, x: Numbers, options: { training?: boolean }): number {
+/** See Model.forward. */
+export function forward<D extends DType>(core: Core<D>, x: Numbers, options: { training?: boolean }): Tensor<D> {
   const { training = false } = checkOptions('forward', options, ['training'])
   flag('forward', 'training', training)
   const { input, tensors } = core
@@ -20,7 +20,18 @@ export function forward(core: Core, x: Numbers, options: { training?: boolean })
   settle('forward', core)
   copyRows(examples, input.size, tensors.input.data, n, undefined, 0)
   whole(core, () => runForward(core, n, training))
-  return n
+  return firstRows(core, core.rowViews.output, core.output, core.output.data.pointer, n)
+}
+
+/** The first n rows of a value or of its gradient: a view that is made once for each n. */
+function firstRows<D extends DType>(
+  { dtype, engine }: Core<D>,
+  made: Tensor<D>[],
+  { shape, size }: Value,
+  pointer: number,
+  n: number,
+): Tensor<D> {
+  return (made[n] ??= { shape: [n, ...shape], data: viewOf(dtype, engine.buffer, pointer, n * size) })
 }
 
 /** The rows, and how many they are. */
@@ -29,18 +40,28 @@ function readBatch({ dtype }: Core, name: string, x: Numbers, { size, shape }: V
   return [examples, examples.length / size]
 }
 
-/** See Model.backward. Returns the number of rows. */
-export function backPropagate(core: Core, dy: Numbers): number {
+/** See Model.backward. */
+export function backPropagate<D extends DType>(core: Core<D>, dy: Numbers): Tensor<D> {
   settle('backward', core)
   const { output, outputGradient, program } = core
   if (!core.rows) throw new DataError('backward: there was no forward pass; call forward first')
   const [gradients, rows] = readBatch(core, 'dy', dy, output)
-  if (rows !== core.rows) throw new DataError(`dy: ${rows} rows, but the last forward pass had ${core.rows}`)
+  if (rows !== core.rows) throw new DataError(`dy: ${count(rows, 'row')}, but the last forward pass had ${core.rows}`)
   // Reading dy may have closed the model.
   needOpen('backward', core)
   if (outputGradient.length) copyRows(gradients, output.size, outputGradient, rows, undefined, 0)
   whole(core, () => runBackward(core, program.inputGradient))
-  return rows
+  const { input, rowViews } = core
+  if (program.inputGradient) return firstRows(core, rowViews.inputGradient, input, input.gradient!.pointer, rows)
+  return {
+    shape: [rows, ...input.shape],
+    get data(): never {
+      throw new PlanError(
+        'backward: the gradient of the input, through frozen layers, was not planned; createModel takes ' +
+          'inputGradient: true',
+      )
+    },
+  }
 }
 
 /** See Model.predict. */
@@ -53,8 +74,9 @@ export function predict<D extends DType>(core: Core<D>, x: Numbers, options: { p
     const has = 'has no probabilities; softmaxCrossEntropy and binaryCrossEntropy have some'
     throw new PlanError(`predict: ${loss?.kind ?? 'a model without a loss'} ${has}`)
   }
-  const [examples, rows] = readBatch(core, 'x', x, input)
+  const [read, rows] = readBatch(core, 'x', x, input)
   settle('predict', core)
+  const examples = rows > batch ? apart(core, read) : read
   const data = new (tensors.output.data.constructor as new (length: number) => Floats<D>)(rows * output.size)
   for (let first = 0; first < rows; first += batch) {
     const n = Math.min(batch, rows - first)

@@ -1,7 +1,7 @@
 // The learning rate, as a schedule has it.
 
 import { PlanError, show } from '../errors'
-import { rateOf as checkRate } from '../optimizers/optimizer'
+import { isRate, rateOf as checkRate } from '../optimizers/optimizer'
 import type { Schedule } from '../schedules'
 import { type Core, needOptimizer, within } from './core'
 
@@ -13,7 +13,9 @@ export function rateOf(core: Core): number {
 /** The learning rate at some time. Throws a PlanError where a schedule gives none. */
 export function rateAt(core: Core, clock: Core['clock']): number {
   const { rate, scheduleState } = core
-  if (typeof rate === 'number') return rate
+  if (isRate(rate)) return rate
+  // An optimizer of the user's may have anything.
+  if (typeof rate !== 'function') checkRate('the optimizer', { learningRate: rate })
   const isStep = rate.per === 'step'
   const time = isStep ? clock.step : clock.epoch
   const length = isStep ? clock.steps : clock.epochs
@@ -26,7 +28,7 @@ export function rateAt(core: Core, clock: Core['clock']): number {
     length,
     scheduleState,
   )
-  if (value >= 0 && value < Infinity) return value
+  if (isRate(value)) return value
   throw new PlanError(`learningRate: the schedule gives ${show(value)} at step ${clock.step} of epoch ${clock.epoch}`)
 }
 

@@ -17,11 +17,14 @@ export interface Saver {
 /** Nothing to write. */
 const NONE: Saver = { look() {}, async finish() {}, async abandon() {} }
 
-/** Writes checkpoints of `run`, which `take` gives, as `settings` say; `wait` waits for what is being kept. */
+/**
+ * Writes checkpoints of `run`, which `take` gives, as `settings` say; none where it gives none. `wait` waits for what is
+ * being kept.
+ */
 export function createSaver(
   settings: FitSettings['checkpoint'],
   run: Run,
-  take: () => Uint8Array<ArrayBuffer>,
+  take: () => Uint8Array<ArrayBuffer> | undefined,
   wait: (kept: Promise<void> | undefined) => Promise<unknown>,
 ): Saver {
   if (!settings) return NONE
@@ -42,7 +45,8 @@ export function createSaver(
     due = false
     written = positionOf(run)
     time = Date.now()
-    const kept: unknown = save(take())
+    const bytes = take()
+    const kept: unknown = bytes && save(bytes)
     if (!isPromise(kept)) return
     const done = () => {
       writing = undefined

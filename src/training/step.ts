@@ -5,8 +5,8 @@ import { DataError, PlanError, callable, note, show } from '../errors'
 import { countRight, countRightSides } from '../metrics'
 import type { Optimizer } from '../optimizers/optimizer'
 import { beginPass, runAll, runCall, runLoss, wantInput, weigh } from '../plan/run'
-import { type Core, type Objective, type Pass, needFree, needNoStep, needOpen } from './core'
-import { MOST_TO_SQUARE, badGradient, largeGradient } from './gradients'
+import { type Core, type Objective, type Pass, type Settings, needFree, needNoStep, needOpen } from './core'
+import { badGradient, largeGradient } from './gradients'
 import { rateOf } from './rate'
 import { restoreState, takeState } from './state'
 
@@ -114,6 +114,12 @@ function proceed(core: Core, pass: Pass): boolean {
 function record(core: Core, pass: Pass, weight: number, mean: number, decay: number): void {
   const { loss, classes, tensors, labels, values, output } = core
   pass.weight = weight
+  // By label smoothing such rows may still teach something.
+  if (pass.trains && !weight && !mean) {
+    note(
+      'no row of a batch counts, for their classes have weight 0: it teaches nothing; leave out rows of such classes',
+    )
+  }
   pass.decay = decay
   pass.loss = mean + decay
   // Rows of no weight may still have a loss, by label smoothing.
@@ -155,6 +161,12 @@ function orBack<T>(core: Core, back: () => void, run: () => T): T {
     if (!core.closed) back()
     throw error
   }
+}
+
+/** The kernels that steps call for some settings; those for the others are in all modules. */
+export function kernelsOfStep({ l1, clipValue, clipNorm, maxNorm }: Settings): readonly string[] {
+  const unlimited = Math.min(clipValue, clipNorm, maxNorm) === Infinity
+  return l1 || !unlimited ? ['addSigns', 'clamp', 'limitRowNorms', 'sumOfMagnitudes'] : []
 }
 
 // ---- parts of a pass ----
@@ -242,7 +254,7 @@ export function applyGradients(core: Core, optimizer: Optimizer, rate: number): 
 
 /** Applies clipNorm. What is wrong with the gradients, in words, or undefined. */
 function clipAndCheck(core: Core, optimizer: Optimizer): string | undefined {
-  const { settings, vector, dtype } = core
+  const { settings, vector } = core
   const { clipNorm } = settings
   const { kernels, count, dx } = vector
   const norm = kernels.norm(count, dx)
@@ -250,8 +262,7 @@ function clipAndCheck(core: Core, optimizer: Optimizer): string | undefined {
   const trouble = norm < Infinity ? undefined : badGradient(core)
   if (trouble) return trouble
   if (norm > clipNorm) kernels.limitRowNorms(1, count, clipNorm, dx)
-  const most = MOST_TO_SQUARE[dtype]
-  return optimizer.squares && Math.min(norm, clipNorm) > most ? largeGradient(core, optimizer, most) : undefined
+  return largeGradient(core, optimizer, Math.min(norm, clipNorm))
 }
 
 /** What an optimizer that looks at the loss from several places minimises; made once for a model. */
@@ -287,6 +298,9 @@ function minimizeOn(core: Core, optimizer: Optimizer, rate: number, loss?: () =>
   objective.passes = core.counters.passes
   try {
     const value = optimizer.minimize!(core.vector, rate, objective.evaluate)
+    if (typeof value !== 'number') {
+      throw new PlanError(`${optimizer.kind}: minimize must return the first loss, a number, got ${show(value)}`)
+    }
     if (Number.isFinite(value) && !objective.trouble) endStep(core, rate)
     return value
   } finally {

@@ -1,5 +1,6 @@
 // Means over passes: of an epoch, of a validation.
 
+import { note } from '../errors'
 import { addConfusion, countTopK } from '../metrics'
 import type { Core, Pass } from './core'
 
@@ -39,6 +40,14 @@ export function addScores(tally: Tally, core: Core, n: number, topK: number, con
 /** The mean loss; of rows that all weigh nothing, the sum of their losses, with what regularisation adds to a mean. */
 export function lossOf({ loss, decay, rows, weight }: Tally): number {
   return weight ? loss / weight : loss + decay / rows
+}
+
+/** The same of all rows of an evaluation; where they weigh nothing, the user is told. */
+export function lossOfAll(where: string, tally: Tally): number {
+  if (!tally.weight) {
+    note(`${where}: no row counts, for their classes have weight 0: the loss is no mean, and says nothing of them`)
+  }
+  return lossOf(tally)
 }
 
 /** The share of right answers; NaN where targets are values. */

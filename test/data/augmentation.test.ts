@@ -306,7 +306,7 @@ describe('augment', () => {
   test('wants as many images as there are', () => {
     for (const n of [2, -1, 0.5, NaN, '1', undefined]) {
       expect(() => augment([])({ shape: [1, 1, 2, 2], data: new Float64Array(4) }, n as number)).toThrow(
-        /^augment: the input has 1 images, got .* for their number$/,
+        /^augment: the input has 1 image, got .* for their number$/,
       )
     }
   })

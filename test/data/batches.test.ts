@@ -78,7 +78,7 @@ describe('readRows', () => {
       [Float64Array.of(1, 2, -Infinity), /^x: row 2 holds -Infinity/],
       [Float32Array.of(1, NaN), /^x: row 1 holds NaN/],
       [BigInt64Array.of(1n), /^x: row 0 holds 1n/],
-      [[], /^x: want rows of 1 numbers \(shape 1\), got 0 numbers/],
+      [[], /^x: want rows of 1 number \(shape 1\), got 0 numbers/],
       [{ length: 2.5, 0: 1 }, /got 2.5 numbers/],
       [{ length: Infinity, 0: 1 }, /got Infinity numbers/],
       [{ length: -3, 0: 1 }, /got -3 numbers/],

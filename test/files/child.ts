@@ -4,13 +4,11 @@
 //                                 pieces with so many milliseconds between them. Prints a line when it begins, one at
 //                                 its end.
 //   save FILE BYTES, load FILE    once; prints what it throws as JSON
-import { setTimeout } from 'node:timers/promises'
 import { loadFile, saveFile } from '../../src/entries/files'
-import { saveToDisk } from '../../src/io/disk'
 import { contentOf } from './content'
+import { saveSlowly } from './slow'
 
 const [command, file, bytes, pause, times] = process.argv.slice(2)
-const PIECES = 16
 
 if (command !== 'loop') {
   const result: Promise<unknown> = command === 'save' ? saveFile(file, contentOf(1, Number(bytes))) : loadFile(file)
@@ -24,17 +22,7 @@ if (command !== 'loop') {
   console.log('begins')
   for (let i = first; i < first + Number(times); i++) {
     const content = contentOf(i, Number(bytes))
-    if (Number(pause) < 0) {
-      await saveFile(file, content)
-      continue
-    }
-    await saveToDisk(file, content, async (handle, all) => {
-      const piece = Math.ceil(all.length / PIECES)
-      for (let at = 0; at < all.length; at += piece) {
-        await handle.write(all.subarray(at, at + piece))
-        await setTimeout(Number(pause))
-      }
-    })
+    await (Number(pause) < 0 ? saveFile(file, content) : saveSlowly(file, content, Number(pause)))
   }
   console.log('ended')
 }

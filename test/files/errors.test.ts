@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadFile, saveFile } from '../../src/entries/files'
 import { FileError } from '../../src/entries/index'
-import { bytesOf, newFolder, program, text } from './processes'
 import { errorOf } from '../support/mistakes'
+import { newFolder } from '../support/processes'
+import { bytesOf, program, text } from './processes'
 
 const linux = process.platform === 'linux'
 const root = process.getuid?.() === 0

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { loadFile, saveFile } from '../../src/entries/files'
-import { bytesOf, newFolder, startLoop, temporary } from './processes'
+import { newFolder, temporary } from '../support/processes'
 import { contentOf, numberOf } from './content'
+import { bytesOf, startLoop } from './processes'
 
 describe('a process that is killed', () => {
   /** V128_KILLS=5000 for more. */

@@ -4,7 +4,8 @@ import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { saveFile } from '../../src/entries/files'
-import { bytesOf, newFolder, text } from './processes'
+import { newFolder } from '../support/processes'
+import { bytesOf, text } from './processes'
 
 const calls: string[] = []
 let fails = ''

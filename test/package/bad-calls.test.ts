@@ -242,7 +242,11 @@ const MODEL_CALLS: Readonly<Record<string, Call>> = {
   'model.fit': {
     args: [
       { x, y },
-      { earlyStopping: { monitor: 'loss' }, validation: { x, y }, checkpoint: { every: { steps: 1 }, save: () => {} } },
+      {
+        earlyStopping: { monitor: 'loss' },
+        validation: { x, y },
+        checkpoint: { every: { epochs: 1 }, save: () => {} },
+      },
     ],
     options: 1,
     paths: [

@@ -86,7 +86,21 @@ test.each<[string, () => unknown, RegExp]>([
   [
     'babysit(model, x, y)',
     async () => babysit(await classifier(), x as never, labels as never),
-    /^babysit: data must be one object \{ x, y \}, got an array/,
+    /^babysit: data must be one object \{ x, y \}, got an array; hand in babysit\(model, \{ x, y \}\)$/,
+  ],
+  [
+    'arrays for validation',
+    async () => (await classifier()).fit({ x, y: labels }, { validation: x as never }),
+    /^fit: validation must be one object \{ x, y \}, got an array; hand in \{ x, y \}$/,
+  ],
+  [
+    'dy of one row for two',
+    async () => {
+      const model = await classifier()
+      model.forward(x.subarray(0, 8))
+      model.backward([1, 2, 3])
+    },
+    /^dy: 1 row, but the last forward pass had 2$/,
   ],
   [
     'xs and ys',

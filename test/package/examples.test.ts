@@ -2,7 +2,7 @@
 
 import { createModel } from '../../src/model/create'
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -173,10 +173,51 @@ describe('npm start', () => {
       'backend',
       'limit',
       'out',
+      'resume',
       'help',
     ]) {
       expect(stdout).toContain(`--${name} `)
     }
+  })
+
+  it('goes on with --resume where it was killed, and ends as if nothing had happened', async () => {
+    const args = ['--epochs', '2', '--limit', '1920', '--seed', '3', '--out']
+    const [whole, cut] = [join(folder, 'whole'), join(folder, 'cut')]
+    await run([...args, whole])
+    const checkpoint = join(cut, 'checkpoint.safetensors')
+    const kill = async (given: string[], after: number) => {
+      const child = start(given)
+      const ended = new Promise((resolve) => child.on('close', resolve))
+      const writtenAt = () => statSync(checkpoint, { throwIfNoEntry: false })?.mtimeMs ?? 0
+      const before = writtenAt()
+      while (child.exitCode === null && writtenAt() === before) await setTimeout(20)
+      await setTimeout(after)
+      child.kill('SIGKILL')
+      await ended
+    }
+    await kill([...args, cut], 100)
+    await kill(['--resume', '--out', cut], 250)
+    expect(existsSync(join(cut, 'history.json'))).toBe(false)
+    const { code, stdout, stderr } = await run(['--resume', '--out', cut])
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^going on with .*cut, from step \d+$/m)
+    const timeless = (history: Record<string, any>) => ({
+      ...history,
+      options: { ...history.options, out: '' },
+      epochs: history.epochs.map((epoch: object) => ({ ...epoch, seconds: 0 })),
+      seconds: 0,
+      imagesPerSecond: 0,
+    })
+    expect(timeless(readHistory(cut))).toEqual(timeless(readHistory(whole)))
+    const file = (out: string) => readFileSync(join(out, 'model.safetensors'))
+    expect(file(cut).equals(file(whole))).toBe(true)
+    // It has ended: nothing is left to go on with.
+    expect(existsSync(checkpoint)).toBe(false)
+    expect((await run(['--resume', '--out', cut])).stderr).toBe(
+      `mnist: --resume: there is no run to go on with in ${cut}\n`,
+    )
+    expect((await run(['--resume', '--seed', '1'])).stderr).toContain('--seed does not go with --resume')
   })
 
   // On Windows, kill ends a process without asking it.

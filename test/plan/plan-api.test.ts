@@ -165,6 +165,36 @@ group('a layer without a backward pass is blamed itself', () => {
     expect(describe(network, { ...training, inference: true, optimizer: undefined }).output).toEqual([3])
   })
 
+  test('but for the first, which only makes the gradient of the input unknown', async () => {
+    const model = await createModel(sequential(forwardOnly, dense(3)), training)
+    const other = await createModel(dense(3), training)
+    const dy = [1, 2, 3, 4, 5, 6]
+    const x = [1, -2, 3, 0.5, 1, 2, 4, 3]
+    for (const one of [model, other]) one.forward(x)
+    const { shape } = model.backward(dy)
+    const dx = other.backward(dy)
+    expect(shape).toEqual(dx.shape)
+    expect([...model.gradients['1.weight'].data]).toEqual([...other.gradients.weight.data])
+    expect(dx.data.some((value) => value !== 0)).toBe(true)
+    expect(() => model.backward(dy).data).toThrow(/^backward: the gradient of the input, .* was not planned/)
+    expect(v128.gradientCheck(model, x, [0, 1]).error).toBeLessThan(1e-6)
+    for (const [layers, name] of [
+      [[forwardOnly], '0 mine'],
+      [[v128.flatten(), forwardOnly], '1 mine'],
+    ] as const) {
+      const wanted = () => describe(sequential(...layers, dense(3)), { ...training, inputGradient: true })
+      expect(wanted).toThrow(PlanError)
+      expect(wanted).toThrow(
+        `createModel: inputGradient: true, but no call of ${name} writes the gradient of the input; record one in its ` +
+          'backward pass with x.gradient among its writes',
+      )
+    }
+    // Nothing but the loss, or who calls backward, writes that of a network that computes nothing.
+    const empty = await createModel(v128.flatten(), { input: [3], batch: 1 })
+    empty.forward([1, 2, 3])
+    expect([...empty.backward([4, 5, 6]).data]).toEqual([4, 5, 6])
+  })
+
   test('and a loss that writes no gradient', () => {
     const loss = {
       kind: 'mine',
@@ -274,6 +304,41 @@ test.each<[string, unknown]>([
     expect(bits(model)).toEqual(before)
     expect([...model.gradients['0.weight'].data]).toEqual(Array(16).fill(0))
   }
+  for (const weight of [NaN, -1, Infinity]) {
+    const model = await createModel(network(), { ...training, loss: lossOf(1, weight) })
+    expect(() => model.trainStep([1, 2, 3, 4], [1, 2, 3])).toThrow(DataError)
+    expect(() => model.evaluate({ x: [1, 2, 3, 4], y: [1, 2, 3] })).toThrow(
+      `mine: the weight of the examples must be finite and not negative, got ${weight}`,
+    )
+    expect(model.passes).toBe(0)
+  }
   const fine = await createModel(network(), { ...training, loss: lossOf(0.25, 1) })
   expect(fine.trainStep([1, 2, 3, 4], [1, 2, 3])).toBe(0.25)
+})
+
+test.each<[string, unknown]>([
+  ['"2"', '2'],
+  ['true', true],
+  ['undefined', undefined],
+  ['NaN', NaN],
+])('a size that is %s in a pass is named, and the model is as before', async (shown, given) => {
+  let size: unknown = 1
+  const mine = layerOf((x, plan) => {
+    const y = plan.value(x.shape)
+    plan.forward('scaled', { sizes: [times(4), () => size], reads: [x], writes: [y] })
+    plan.backward('scaled', { sizes: [times(4), 1], reads: [y.gradient], writes: [x.gradient] })
+    return y
+  })
+  const model = await createModel(between(mine), training)
+  const data = { x: [1, 2, 3, 4], y: [1] }
+  model.trainStep(data.x, data.y)
+  const before = bits(model)
+  size = given
+  expect(() => model.trainStep(data.x, data.y)).toThrow(PlanError)
+  expect(() => model.trainStep(data.x, data.y)).toThrow(`1 mine: a size must be a finite number, got ${shown}`)
+  await expect(model.fit(data)).rejects.toThrow('1 mine: a size must be a finite number')
+  expect(bits(model)).toEqual(before)
+  expect(model.passes).toBe(1)
+  size = 1
+  expect(model.trainStep(data.x, data.y)).toBeGreaterThan(0)
 })

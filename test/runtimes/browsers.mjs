@@ -71,6 +71,7 @@ const TYPES = {
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',
   '.wasm': 'application/wasm',
+  '.safetensors': 'application/octet-stream',
 }
 
 /** A policy that lets a page run its scripts, but compile nothing. */

@@ -1,6 +1,6 @@
 // The runtimes that are no browsers: Node, Deno, Bun, workerd and edge-runtime, all but the running Node from npm.
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { delay, run, start } from './processes.mjs'
@@ -35,14 +35,15 @@ const node = (line, program) => ({
   program,
   needs: NPM,
   files: ({ app, folder }) => filesOnDisk(folder, (...args) => run(program, ['files-main.mjs', ...args], { cwd: app })),
+  part: async ({ app }, ...args) => JSON.parse(await run(program, ['parts-main.mjs', ...args], { cwd: app })),
   version: async () => (await run(program, ['--version'])).trim().slice(1),
   run: async ({ app }) => ({ '': JSON.parse(await run(program, ['main.mjs'], { cwd: app })) }),
 })
 
 /**
  * `program` is undefined where the runtime is not installed. `run(project)` resolves to the results by place: '' or how
- * the package came there; after it, `files(project)` to what is wrong with v128/files; `consume(project)` to what the
- * consumer for this runtime says.
+ * the package came there; after it, `files(project)` to what is wrong with v128/files; `part(project, folder, backend,
+ * from, until)` to what parts-main.mjs says; `consume(project)` to what the consumer for this runtime says.
  */
 export const hosts = [
   node(process.versions.node.split('.')[0], process.execPath),
@@ -52,30 +53,17 @@ export const hosts = [
     program: deno,
     needs: NPM,
     version: async () => (await run(deno, ['--version'])).match(/deno ([\d.]+)/)[1],
-    async run(project) {
-      const folder = join(project.folder, 'deno-digest')
-      mkdirSync(folder)
-      cpSync(join(project.app, 'main.mjs'), join(folder, 'main.mjs'))
-      const program = readFileSync(join(project.app, 'digest.mjs'), 'utf8')
-      writeFileSync(join(folder, 'digest.mjs'), program.replace("from 'v128'", "from 'npm:v128'"))
-      return { 'npm:': JSON.parse(await runDeno(project, join(folder, 'main.mjs'))) }
-    },
+    run: async (project) => ({ 'npm:': JSON.parse(await runDeno(project, denoProgram(project, 'main.mjs'))) }),
     async files(project) {
-      const folder = join(project.folder, 'deno-files')
-      mkdirSync(folder)
-      cpSync(join(project.app, 'files-main.mjs'), join(folder, 'files-main.mjs'))
-      const program = readFileSync(join(project.app, 'files.mjs'), 'utf8')
-      writeFileSync(join(folder, 'files.mjs'), program.replace(/from 'v128/g, "from 'npm:v128"))
+      const program = denoProgram(project, 'files-main.mjs')
       // May use the folder and nothing else; then, anything.
-      const least = (step, place) =>
-        runDeno(
-          project,
-          join(folder, 'files-main.mjs'),
-          [step, place],
-          [`--allow-read=${place}`, `--allow-write=${place}`],
-        )
-      const all = (step, place) => runDeno(project, join(folder, 'files-main.mjs'), [step, place], ['--allow-all'])
+      const least = (step, place) => runDeno(project, program, [step, place], onlyIn(place))
+      const all = (step, place) => runDeno(project, program, [step, place], ['--allow-all'])
       return [...(await filesOnDisk(project.folder, least)), ...(await filesOnDisk(project.folder, all))]
+    },
+    async part(project, place, ...args) {
+      const program = denoProgram(project, 'parts-main.mjs')
+      return JSON.parse(await runDeno(project, program, [place, ...args], onlyIn(place)))
     },
     consume: (project) => runDeno(project, join(project.folder, 'deno/main.ts')),
   },
@@ -149,6 +137,20 @@ export function refusals(texts) {
   const right = /^(save|load)File: "a": (this host has no files|there are no files here: .*); /
   return texts.length === 2 ? texts.filter((text) => !right.test(text)) : [`says ${texts.length} times`]
 }
+
+/** One of the programs where Deno finds the package, beside all others. */
+function denoProgram({ app, folder }, name) {
+  const place = join(folder, 'deno-programs')
+  mkdirSync(place, { recursive: true })
+  for (const file of readdirSync(app).filter((one) => one.endsWith('.mjs'))) {
+    const program = readFileSync(join(app, file), 'utf8')
+    writeFileSync(join(place, file), program.replace(/from 'v128/g, "from 'npm:v128"))
+  }
+  return join(place, name)
+}
+
+/** Permissions. */
+const onlyIn = (place) => [`--allow-read=${place}`, `--allow-write=${place}`]
 
 /** Without a permission that is not among `flags`, and with a cache and a registry of its own. */
 async function runDeno(project, file, args = [], flags = []) {

@@ -69,8 +69,12 @@ export async function createSite({ app, folder, name }, skip) {
   // Browsers resolve no bare names, and workers no import maps.
   const plain = join(site, 'unbundled')
   mkdirSync(plain)
-  const pages = ['page', 'frames', 'example', 'files-page'].flatMap((page) => [`${page}.html`, `${page}.mjs`])
-  for (const file of [...pages, 'page-worker.mjs', 'files-worker.mjs', 'digest.mjs', 'files.mjs', 'mnist.mjs']) {
+  const pages = ['page', 'frames', 'example', 'files-page', 'parts-page', 'reload-page'].flatMap((page) => [
+    `${page}.html`,
+    `${page}.mjs`,
+  ])
+  const modules = ['page-worker', 'files-worker', 'digest', 'files', 'mnist', 'parts'].map((name) => `${name}.mjs`)
+  for (const file of [...pages, ...modules]) {
     const text = readFileSync(join(app, file), 'utf8')
     const files = text.replace("from 'v128/files'", `from '/${name}/dist/files.browser.js'`)
     writeFileSync(join(plain, file), files.replace("from 'v128'", `from '/${name}/dist/index.js'`))
@@ -79,7 +83,9 @@ export async function createSite({ app, folder, name }, skip) {
 
   const { build: esbuild } = await import('esbuild')
   await esbuild({
-    entryPoints: ['page', 'page-worker', 'files-page', 'files-worker'].map((file) => join(app, `${file}.mjs`)),
+    entryPoints: ['page', 'page-worker', 'files-page', 'files-worker', 'reload-page'].map((file) =>
+      join(app, `${file}.mjs`),
+    ),
     outdir: join(site, 'esbuild'),
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -88,7 +94,8 @@ export async function createSite({ app, folder, name }, skip) {
     format: 'esm',
     logLevel: 'warning',
   })
-  for (const page of ['page.html', 'files-page.html']) cpSync(join(app, page), join(site, 'esbuild', page))
+  for (const page of ['page.html', 'files-page.html', 'reload-page.html'])
+    cpSync(join(app, page), join(site, 'esbuild', page))
 
   try {
     await webpack({ entry: join(app, 'page.mjs'), output: { path: join(site, 'webpack'), filename: 'page.mjs' } })

@@ -1,7 +1,8 @@
 // npm run test:runtimes [-- --only REGEX --readme]
 //
 // Packs the package, installs the tarball in an empty project, and trains one small CNN (programs/digest.mjs) in every
-// runtime of this machine, on both backends, in both precisions: the hashes of what was learnt must be those below.
+// runtime of this machine, on both backends, in both precisions: the hashes of what was learnt must be those below. So
+// must those of a run that begins in Node, goes on in Deno and ends in Chromium, and of one whose page is loaded again.
 // The consumers in test/consumers/ must say the same everywhere, the linters of packages nothing. In browsers, the page
 // of examples/worker/ is started, cancelled and run to its end, and the frames that training drops are counted.
 //
@@ -9,7 +10,7 @@
 // runtimes whose names match; --readme writes the table of README.md beside
 // this file.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -133,6 +134,35 @@ function checkFiles(runtime, faults, lacks) {
   console.log(`${runtime}, v128/files: ${faults.length - known.length} faults`)
 }
 
+/** A page that was loaded again goes on, with a new run and in the middle of one, as if it had not been. */
+function checkReload(browser, { atOnce }, { restored, resumed, classes }) {
+  console.log(`${browser}, loaded again: ${restored} after another run, ${resumed} at the end of the one in work`)
+  if (restored !== atOnce) fail(`${browser}: a restored model ends with ${restored}, not ${atOnce}`)
+  if (resumed !== DIGESTS.float64) fail(`${browser}: a resumed run ends with ${resumed}, not ${DIGESTS.float64}`)
+  if (classes !== 'a,b,c,d') fail(`${browser}: the metadata of a model came back as ${classes}`)
+}
+
+/** A run that begins in one host, goes on in another and ends in a browser, each on another engine, and one in one host. */
+async function checkCarried() {
+  const [first, second] = ['Node', 'Deno'].map((name) => hosts.find((host) => host.name.startsWith(name)))
+  const third = browsers.find(({ name }) => name === 'Chromium')
+  const all = [first, second, third]
+  if (!all.every((one) => one.program && wanted(one))) return
+  const [whole, carried] = ['whole', 'parts'].map((name) => join(site, name))
+  for (const folder of [whole, carried]) mkdirSync(folder)
+  const wantedEnd = await first.part(project, whole, 'wasm', '0', 'Infinity')
+  await first.part(project, carried, 'wasm', '0', '33')
+  await second.part(project, carried, 'js', '33', '71')
+  const [text] = await visit(third, site, ['/unbundled/parts-page.html'], project.folder)
+  console.log(
+    `${all.map(({ name }) => name).join(', ')}, a run in parts: ${JSON.parse(text).map(({ digest }) => digest)}`,
+  )
+  if (text !== JSON.stringify(wantedEnd)) fail(`a run in parts ends with ${text}, not ${JSON.stringify(wantedEnd)}`)
+  for (const { dtype, digest } of JSON.parse(text)) {
+    if (digest !== DIGESTS[dtype]) fail(`a run in parts ends with ${digest}, not ${DIGESTS[dtype]}`)
+  }
+}
+
 for (const host of hosts.filter(wanted)) {
   if (!host.program) {
     skip(host.name, host.needs)
@@ -150,13 +180,15 @@ for (const host of hosts.filter(wanted)) {
   }
 }
 
-/** Files of pages: saved, and there when the page is loaded again. */
+/** Files of pages, and training: saved, and there when the page is loaded again. */
 async function checkStorage(browser) {
   const storing = browser.storing ? { ...browser, start: browser.storing } : browser
   for (const folder of ['unbundled', 'esbuild']) {
-    const pages = ['save', 'load'].map((step) => `/${folder}/files-page.html?${step}`)
-    const faults = (await visit(storing, site, pages, project.folder)).flatMap((text) => JSON.parse(text))
-    checkFiles(`${browser.name}, ${folder}`, faults, browser.lacks)
+    const pages = ['files-page.html?save', 'files-page.html?load', 'reload-page.html?train', 'reload-page.html?goOn']
+    const paths = pages.map((page) => `/${folder}/${page}`)
+    const [saved, loaded, ...rest] = (await visit(storing, site, paths, project.folder)).map((text) => JSON.parse(text))
+    checkFiles(`${browser.name}, ${folder}`, [...saved, ...loaded], browser.lacks)
+    checkReload(`${browser.name}, ${folder}`, ...rest)
   }
   if (!browser.storing) return
   const [texts] = await visit(browser, site, ['/unbundled/files-page.html?refuse'], project.folder)
@@ -185,6 +217,12 @@ for (const browser of present) {
   } catch (error) {
     fail(`${browser.name}: ${error.message}`)
   }
+}
+
+try {
+  if (site) await checkCarried()
+} catch (error) {
+  fail(`a run in parts: ${error.message}`)
 }
 
 // ---- start-up ----

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createRandom, dense, relu, sequential, sgd, softmaxCrossEntropy } from '../../src/entries/index'
+import { PlanError, createRandom, dense, relu, sequential, sgd, softmaxCrossEntropy } from '../../src/entries/index'
 import {
   type PandaOptions,
   type Report,
@@ -376,6 +376,26 @@ describe('what is off, wrong or late', () => {
     await new Promise((done) => setTimeout(done, 10))
   })
 
+  it.each([0, 2])('a signal ends a search whose onProgress never ends, after %d trials', async (at) => {
+    const controller = new AbortController()
+    let fail: (error: Error) => void = () => {}
+    const onProgress = ({ done }: { done: number }) => {
+      if (done < at) return undefined
+      setTimeout(() => controller.abort(), 10)
+      return new Promise<void>((_, reject) => (fail = reject))
+    }
+    const { aborted, trials } = await search({
+      space,
+      run: ({ index }) => index,
+      trials: 9,
+      signal: controller.signal,
+      onProgress,
+    })
+    expect([aborted, trials.length]).toEqual([true, at])
+    fail(new Error('too late'))
+    await new Promise((done) => setTimeout(done, 10))
+  })
+
   it('a signal gets through where trials wait for nothing', async () => {
     const signal = AbortSignal.timeout(30)
     const { aborted, trials } = await search({ space, run: () => 1, trials: 1_000_000, signal })
@@ -682,7 +702,7 @@ describe('worker threads', () => {
 
   it.each([
     ['is missing', join(folder, 'nowhere.mjs'), 'Cannot find module'],
-    ['exports no run', moduleOf('export const other = 1'), 'it exports no function run(trial, report)'],
+    ['exports no run', moduleOf('export const other = 1'), 'it exports no function run(trial, report, checkpoint)'],
     ['throws', moduleOf('throw new Error("early")'), 'early'],
     [
       'ends its thread',
@@ -932,6 +952,42 @@ describe('panda', () => {
     expect(stopped).toMatchObject({ aborted: true })
     expect(stopped.epochs).toHaveLength(3)
     expect(stopped.model.evaluate(validation).loss).toBe(stopped.bestLoss)
+  })
+
+  const never = () => new Promise<never>(() => {})
+  const stalled = async function* () {
+    yield { x: validation.x.subarray(0, 16), y: validation.y.subarray(0, 8) }
+    await never()
+  }
+  it.each<[string, object, number]>([
+    ['the first validation', { validation: stalled }, 0],
+    ['onEpoch', { onEpoch: never }, 1],
+    ['onBatch', { onBatch: never }, 0],
+  ])('a signal ends a run that waits for %s', async (_, waits, epochs) => {
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(), 20)
+    const options = { validation, learningRate: 0.1, epochs: 30, batch: 8, signal: controller.signal, ...waits }
+    const run = await panda(create, training, options)
+    expect(run.aborted).toBe(true)
+    expect(run.epochs).toHaveLength(epochs)
+    const { loss } = run.model.evaluate(validation)
+    expect(run.bestLoss).toBe('validation' in waits ? Infinity : loss)
+  })
+
+  it('a signal that comes before there is a model is an error', async () => {
+    const controller = new AbortController()
+    setTimeout(() => controller.abort(), 20)
+    const run = panda(never, training, { validation, learningRate: 0.1, epochs: 3, signal: controller.signal })
+    await expect(run).rejects.toThrow(PlanError)
+    await expect(run).rejects.toThrow(/^panda: the signal came before create gave a model, so that there is none/)
+  })
+
+  it.each([
+    [[1, 2], { validation }, /^panda: data must be one object .*; hand in panda\(create, \{ x, y \}, options\)$/],
+    [training, { validation: new Float64Array(2) }, /^panda: validation must be one object .*; hand in \{ x, y \}$/],
+  ])('refuses arrays for data: %#', async (data, change, message) => {
+    const options = { learningRate: 0.1, epochs: 2, ...change } as PandaOptions
+    await expect(panda(create, data as never, options)).rejects.toThrow(message)
   })
 
   it('waits for onEpoch, and gives no more arguments a meaning', async () => {

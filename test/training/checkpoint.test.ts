@@ -1,81 +1,20 @@
 // Checkpoints: a run that is cut off anywhere, and goes on, ends with the bits of one that never was.
 import { describe, expect, test } from 'vitest'
-import { augment, cutout, horizontalFlip } from '../../src/entries/data'
 import {
-  type Data,
   type FitOptions,
   type History,
   type Model,
-  type ModelOptions,
   adagrad,
   adam,
   adamW,
-  batchNorm,
-  conv2d,
-  cosineDecay,
-  createModel,
-  createRandom,
-  dense,
-  dropout,
-  flatten,
   lbfgs,
-  maxPool2d,
   momentum,
   nesterov,
   reduceOnPlateau,
-  relu,
   rmsprop,
-  sequential,
   sgd,
-  softmaxCrossEntropy,
-  warmup,
 } from '../../src/entries/index'
-
-const IMAGE = [2, 6, 6]
-const ROWS = 46
-
-/** Pictures of two classes that can be told apart, but not at once. */
-function pictures(rows: number, seed: number): { x: Float64Array; y: Uint8Array } {
-  const random = createRandom(seed, 9)
-  const y = Uint8Array.from({ length: rows }, () => random.integer(3))
-  const x = Float64Array.from(
-    { length: rows * 72 },
-    (_, i) => random.normal() + (i % 3 === y[Math.floor(i / 72)] ? 1 : 0),
-  )
-  return { x, y }
-}
-
-const data = pictures(ROWS, 1)
-const validation = pictures(20, 2)
-
-function cnn(options: Partial<ModelOptions> = {}): Promise<Model> {
-  const network = sequential(
-    conv2d(4, { kernel: 3, pad: 1 }),
-    batchNorm(),
-    relu(),
-    maxPool2d(2),
-    flatten(),
-    dropout({ keep: 0.8 }),
-    dense(3),
-  )
-  return createModel(network, {
-    input: IMAGE,
-    batch: 8,
-    loss: softmaxCrossEntropy(),
-    optimizer: adam({ learningRate: warmup(5, cosineDecay({ initial: 1e-2, per: 'step' })) }),
-    seed: 3,
-    ...options,
-  }) as Promise<Model>
-}
-
-function dress(): FitOptions {
-  return {
-    epochs: 4,
-    validation,
-    transform: augment([horizontalFlip(), cutout({ size: 2 })], { seed: 4 }),
-    earlyStopping: { patience: 1, restoreBest: true },
-  }
-}
+import { ROWS, batches, cnn, data, dress, validation } from './runs'
 
 /** All that a model is after a run. */
 function endOf(model: Model, history: History) {
@@ -90,12 +29,6 @@ interface Case {
   /** Whether a callback ends it. */
   readonly ends?: true
 }
-
-const batches = (epoch = 0): Data[] =>
-  [0, 1, 2, 3, 4].map((i) => {
-    const { x, y } = pictures(5, 10 + i + 10 * epoch)
-    return { x, y }
-  })
 
 const CASES: Case[] = [
   { name: 'a CNN with all that is drawn, a schedule and early stopping', model: () => cnn() },

@@ -9,6 +9,7 @@ import {
   reduceOnPlateau,
   sgd,
   softmaxCrossEntropy,
+  warmup,
 } from '../../src/entries/index'
 import { countRight, countRightSides, countTopK } from '../../src/metrics'
 import { coreOf } from '../../src/model/core-of'
@@ -139,4 +140,62 @@ test.each(['clipNorm', 'clipValue', 'maxNorm'])('%s of 0 is refused, for nothing
   await expect(make(0.1, { [name]: 0 })).rejects.toThrow(`createModel: ${name} must be more than 0, got 0`)
   await expect(make(0.1, { [name]: 1e-60, dtype: 'float32' })).rejects.toThrow(/must be more than 0, got 1e-60/)
   await make(0.1, { [name]: 1e-60 })
+})
+
+describe('a rate, or a loss, that is no number', () => {
+  test.each<[string, unknown]>([
+    ['"0.1"', '0.1'],
+    ['true', true],
+    ['[0.1]', [0.1]],
+    ['null', null],
+    ['undefined', undefined],
+    ['-1', -1],
+    ['Infinity', Infinity],
+    ['a promise (await it first)', Promise.resolve(0.1)],
+  ])('%s of a schedule or of an optimizer of the user’s', async (shown, given) => {
+    const [mine, warming] = [() => given, warmup(2, (() => given) as never)]
+    const { update } = sgd({ learningRate: 1 })
+    const own = { kind: 'own', config: {}, learningRate: given, slots: [], update }
+    const cases = [
+      [await make(mine as never), `learningRate: the schedule gives ${shown} at step 0 of epoch 0`],
+      [await make(warming), `warmup: what schedule gives must be a finite number of at least 0, got ${shown}`],
+      ...(given === null || given === undefined
+        ? []
+        : [
+            [
+              await make(1, { optimizer: own }),
+              `the optimizer: learningRate must be a number of at least 0 or a`,
+            ] as const,
+          ]),
+    ] as const
+    for (const [model, message] of cases) {
+      const before = model.parameters.weight.data.slice()
+      for (const step of [() => model.trainStep([1], [2]), () => model.step(), () => model.step(() => 1)]) {
+        expect(step).toThrow(PlanError)
+        expect(step).toThrow(message)
+      }
+      await expect(model.fit(data)).rejects.toThrow(message)
+      expect(model.parameters.weight.data).toEqual(before)
+      expect(coreOf('test', model).counters).toMatchObject({ steps: 0, passes: 0 })
+    }
+  })
+
+  test.each<[string, unknown]>([
+    ['"1"', '1'],
+    ['undefined', undefined],
+    ['a promise (await it first)', Promise.resolve(1)],
+  ])('%s of an optimizer’s minimize', async (shown, given) => {
+    const minimize = (p: { x: number; kernels: { scale(n: number, by: number, x: number): void } }) => {
+      p.kernels.scale(1, 2, p.x)
+      return given
+    }
+    const own = { kind: 'own', config: {}, learningRate: 1, slots: [], minimize }
+    const model = await make(1, { optimizer: own })
+    const before = model.parameters.weight.data.slice()
+    for (const step of [() => model.trainStep([1], [2]), () => model.step(() => 1)]) {
+      expect(step).toThrow(PlanError)
+      expect(step).toThrow(`own: minimize must return the first loss, a number, got ${shown}`)
+      expect(model.parameters.weight.data).toEqual(before)
+    }
+  })
 })

@@ -149,8 +149,21 @@ describe('softmaxCrossEntropy', () => {
     const loss = softmaxCrossEntropy({ classWeights: [0, 1] })
     const model = await createModel(dense(2), { input: [1], batch: 2, loss, optimizer: sgd({ learningRate: 1 }) })
     const before = model.parameters.weight.data.slice()
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    expect(model.trainStep([1, 2], [0, 1])).toBeGreaterThan(0)
+    model.evaluate({ x: [1, 2, 3], y: [0, 0, 1] })
+    expect(warn).not.toHaveBeenCalled()
+    model.parameters.weight.data.set(before)
     expect(model.trainStep([1, 2], [0, 0])).toBe(0)
     expect(model.parameters.weight.data).toEqual(before)
+    const ofBatch = 'v128: no row of a batch counts, for their classes have weight 0: it teaches nothing; '
+    expect(warn.mock.calls).toEqual([[`${ofBatch}leave out rows of such classes`]])
+    const none = { x: [1, 2, 3], y: [0, 0, 0] }
+    expect(model.evaluate(none).loss).toBe(0)
+    await model.fit({ x: [1], y: [1] }, { validation: none })
+    const ofAll = 'no row counts, for their classes have weight 0: the loss is no mean, and says nothing of them'
+    expect(warn.mock.calls.slice(1)).toEqual([[`v128: evaluate: ${ofAll}`], [`v128: fit: validation: ${ofAll}`]])
+    warn.mockRestore()
     const both = model.evaluate({ x: [1, 2, 3], y: [0, 0, 1] }).loss
     expect(both).toBeCloseTo(model.evaluate({ x: [3], y: [1] }).loss, 14)
   })

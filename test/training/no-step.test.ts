@@ -104,6 +104,56 @@ describe.each(['wasm', 'js'] as const)('gradients that are not finite under a fi
   })
 })
 
+describe.each(['wasm', 'js'] as const)('squares that adagrad adds up, on %s', (backend) => {
+  test.each([
+    ['float32', 1.5e19],
+    ['float64', 1.2e154],
+  ] as const)('a step that makes the sum infinite is not taken: %s', async (dtype, large) => {
+    const optimizer = adagrad({ learningRate: 0.1 })
+    const model = await createModel(dense(1), { input: [2], dtype, backend, loss, optimizer })
+    const { weight } = model.parameters
+    const gradient = model.gradients.weight.data
+    const step = () => (gradient.set([1, large]), model.step())
+    // One such square is less than the largest number, two are more.
+    step()
+    const before = [...weight.data]
+    const slots = () => {
+      const { engine, pointers, memory } = coreOf('test', model)
+      return new Uint8Array(engine.buffer, pointers.optimizer, memory.optimizer).slice()
+    }
+    const [kept, { counters }] = [slots(), coreOf('test', model)]
+    expect(step).toThrow(DataError)
+    expect(step).toThrow(
+      `step: a gradient is too large: that of parameter 'weight' is ${gradientOf(dtype, large)} at 1, and adagrad adds up ` +
+        `squares, which overflow in ${dtype}; scale inputs and targets, or give createModel a clipNorm`,
+    )
+    expect([...weight.data]).toEqual(before)
+    expect(slots()).toEqual(kept)
+    expect(counters.steps).toBe(1)
+    // Others go on, up to the last that is rounded away.
+    for (let i = 0; i < 3; i++) {
+      gradient.set([1, dtype === 'float32' ? 1e15 : 1e145])
+      model.step()
+    }
+    expect(counters.steps).toBe(4)
+    expect(weight.data[0]).not.toBe(before[0])
+  })
+
+  test('fit says so', async () => {
+    const optimizer = adagrad({ learningRate: 1e-30 })
+    const model = await createModel(dense(1), { input: [1], dtype: 'float32', backend, loss, optimizer })
+    model.parameters.weight.data[0] = 1
+    // The gradient is 2 · (2.6e9)², about 1.35e19: its square fits, that of two does not.
+    const history = await model.fit({ x: [2.6e9], y: [0] }, { epochs: 9 })
+    expect(history).toMatchObject({ stopped: 'diverged', steps: 1 })
+    expect(history.diverged!.text).toMatch(
+      /step 1, in epoch 1: .*'weight' is 13519\d+ at 0, and adagrad adds up squares/,
+    )
+  })
+})
+
+const gradientOf = (dtype: 'float32' | 'float64', value: number) => (dtype === 'float32' ? Math.fround(value) : value)
+
 test('a console that throws leaves no step open', async () => {
   const model = await createModel(sequential(dense(2), batchNorm(), dense(1)), {
     input: [2],

@@ -7,6 +7,7 @@ import {
   callable,
   checkArguments,
   checkOptions,
+  count,
   finite,
   integer,
   quote,
@@ -88,7 +89,9 @@ export function augment(
       size = next.channels * next.height * next.width
     }
     if (!(Number.isInteger(n) && n >= 0 && n * size <= data.length)) {
-      throw new DataError(`${where}: the input has ${data.length / size} images, got ${show(n)} for their number`)
+      throw new DataError(
+        `${where}: the input has ${count(data.length / size, 'image')}, got ${show(n)} for their number`,
+      )
     }
     random.begin(integer(where, 'the number of the pass', pass, 0, 4294967295))
     calls = pass + 1

@@ -18,11 +18,11 @@ import {
 } from 'v128'
 
 const BATCH = 8
-const BATCHES = 20
-const EPOCHS = 5
+export const BATCHES = 20
+export const EPOCHS = 5
 
 /** Two channels of noise, 8x8, and in one of four corners, which is the label, a brighter spot. */
-function createData() {
+export function createData() {
   const random = createRandom(7)
   const y = Uint8Array.from({ length: BATCH * BATCHES }, () => random.integer(4))
   const x = Float64Array.from({ length: y.length * 128 }, () => random.normal())
@@ -59,12 +59,9 @@ function hash(tensors) {
   return value.toString(16).padStart(16, '0')
 }
 
-/**
- * Trains with `options` of createModel (dtype, backend, wasm) and returns { backend, dtype, digest, ms }: of a step, the
- * mean of the last half. `settle` is awaited before the clock is read, for hosts where time stands still in between.
- */
-export async function train(options, settle) {
-  const model = await createModel(network(), {
+/** With `options` of createModel: dtype, backend, wasm. */
+export function create(options) {
+  return createModel(network(), {
     input: [2, 8, 8],
     batch: BATCH,
     loss: softmaxCrossEntropy(),
@@ -72,6 +69,16 @@ export async function train(options, settle) {
     seed: 1,
     ...options,
   })
+}
+
+export const digestOf = (model) => hash({ ...model.parameters, ...model.buffers })
+
+/**
+ * Trains with `options` of `create` and returns { backend, dtype, digest, ms }: of a step, the mean of the last half.
+ * `settle` is awaited before the clock is read, for hosts where time stands still in between.
+ */
+export async function train(options, settle) {
+  const model = await create(options)
   let half = 0
   let end = 0
   const history = await model.fit(createData(), {
@@ -86,7 +93,7 @@ export async function train(options, settle) {
   })
   const { backend, dtype } = model
   const ms = (end - half) / ((EPOCHS * BATCHES) / 2)
-  return { backend, dtype, digest: hash({ ...model.parameters, ...model.buffers }), loss: history.loss.at(-1), ms }
+  return { backend, dtype, digest: digestOf(model), loss: history.loss.at(-1), ms }
 }
 
 /** Both precisions on each backend, and what the library said meanwhile. */
