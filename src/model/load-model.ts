@@ -271,8 +271,9 @@ function rateOf(description: unknown): number | Schedule {
  *     const { data } = model.predict(x, { probabilities: true })
  *     model.metadata.classes   // what save was given
  *
- * Throws a FileError where the file is damaged, holds weights alone, or has a layer, a loss or a schedule that must be
- * given again: it says which.
+ * Throws a FileError where the file is damaged, holds weights alone, has a layer, a loss or a schedule that must be given
+ * again (it says which), or wants gigabytes beyond its own size while `batch` is not given; a PlanError where an option
+ * given here is wrong.
  */
 export async function loadModel<D extends DType = DType>(
   bytes: Uint8Array | ArrayBuffer,
