@@ -134,10 +134,11 @@ function fieldsOf({ settings }: Core, others: readonly string[]): string[] {
 function ofRun({ working, ...run }: Run): Contents['run'] {
   // Nothing is in work between steps.
   void working
-  const { stopped, diverged, ...history } = run.history
-  // Its last step was not taken: it is taken again.
+  // Where it died, its last step was not taken: it is taken again.
+  const { diverged, ...history } = run.history
   void diverged
-  return { ...run, history: { ...history, stopped: ENDS.includes(stopped) ? stopped : 'end', aborted: false } }
+  const stopped = ENDS.includes(history.stopped) ? history.stopped : 'end'
+  return { ...run, history: { ...history, stopped, aborted: false } }
 }
 
 // ---- giving back ----

@@ -183,10 +183,11 @@ export async function fit(
   // Its own, for whatever else uses the model in a pause has another.
   const pass = createPass()
   core.active = { run, pass, kept: () => watch.kept(run), fingerprint }
+  // A model that died would take the place of one that did not; the end of the epoch says so.
+  const taken = () => (firstNotFinite(core) ? undefined : take(core))
   // For as long as it takes, but not for a model that was closed.
   const wait = (kept: Promise<void> | undefined) => unlessEnded(core, kept)
-  // A model that died would take the place of one that did not; the end of the epoch says so.
-  const saver = createSaver(settings.checkpoint, run, () => (firstNotFinite(core) ? undefined : take(core)), wait)
+  const saver = createSaver(settings.checkpoint, run, taken, wait)
   // Only who writes checkpoints, or reads one, has to know.
   const sums = settings.checkpoint || saved
 

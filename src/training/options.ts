@@ -49,7 +49,19 @@ export interface EarlyStopping {
 /** What is written while fit trains, so that nothing is lost should it end at once. */
 export interface Checkpoints {
   /** So many steps or epochs of the run, or seconds since the last. */
-  every: { steps: number } | { epochs: number } | { seconds: number }
+  every:
+    | {
+        /** Of the run, from 1. */
+        steps: number
+      }
+    | {
+        /** Of the run, from 1. */
+        epochs: number
+      }
+    | {
+        /** Since the last checkpoint; 0 is after each step. */
+        seconds: number
+      }
   /**
    * Gets each checkpoint: a file of its own, which fit does not touch again. Training goes on while a promise that it
    * gives is open, and the next checkpoint waits for that; what it throws ends the run.
