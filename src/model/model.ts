@@ -94,6 +94,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   /**
    * What goes into the files of this model beside its weights, such as the names of classes: of the file that loadModel
    * read, {} in another model. It is written as it is then: an object that changes meanwhile is in each file as it was.
+   * What save is given goes into that file instead.
    */
   get metadata(): Readonly<Record<string, unknown>> {
     return open('metadata', this.#core).metadata
@@ -300,7 +301,8 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   }
 
   /**
-   * Brings the model to where it was at a checkpoint: what comes is, bit for bit, what would have come there. Throws a
+   * Brings the model to where it was at a checkpoint, its learning rate too: what comes is, bit for bit, what would have
+   * come there. Throws a
    * FileError, and changes nothing, where the file is damaged or of another network or optimizer; a PlanError while fit
    * runs. To go on with the run that it was taken in, hand it to fit as `resume` instead.
    */

@@ -3,11 +3,10 @@
 
 import type { Data } from '../data/batches'
 import { splitRows } from '../data/split'
-import { DataError, FileError, PlanError } from '../errors'
+import { PlanError } from '../errors'
 import { createPauses } from '../pause'
 import { createRandom } from '../random'
-import type { Floats } from '../tensor'
-import { type Core, type Counters, type Fingerprint, createPass, needOpen } from './core'
+import { type Core, type Fingerprint, createPass, needOpen } from './core'
 import { explain, firstNotFinite } from './divergence'
 import {
   type AsyncBatches,
@@ -25,7 +24,8 @@ import {
 import type { Divergence, EpochResult, History, Progress } from './history'
 import { type Callback, type FitOptions, type FitSettings, checkFitOptions } from './options'
 import { observe, resetSchedule } from './rate'
-import { type Run, account, createRun, nextEpoch, report } from './run'
+import { account, createRun, nextEpoch, report } from './run'
+import { type Checkpointing, checkResumed, wind } from './resume'
 import { createSaver } from './saving'
 import { advance, begin } from './step'
 import { accuracyOf, addPass, createTally, lossOf, lossOfAll } from './tally'
@@ -89,17 +89,6 @@ function feedsOf(core: Core, data: Data | Batches | AsyncBatches, options: FitOp
   }
 }
 
-/** Throws a DataError that says in what the data of a run are not those of its checkpoint. */
-function checkSame(was: Fingerprint, is: Fingerprint): void {
-  for (const [name, value] of Object.entries(is)) {
-    if (was[name] === value) continue
-    throw new DataError(
-      `fit: this run is not over what that of the checkpoint was: ${name}: ${was[name] ?? 'none'} there, ${value} ` +
-        "here; resume: { bytes, data: 'changed' } goes on all the same",
-    )
-  }
-}
-
 /** Throws a PlanError where an optimizer that wants all rows at once gets several batches. */
 function checkFullBatch(core: Core, { rows, batches }: Feed): void {
   if (!core.settings.optimizer?.minimize || batches === 1) return
@@ -107,23 +96,6 @@ function checkFullBatch(core: Core, { rows, batches }: Feed): void {
     `fit: this optimizer wants all rows in one batch, got ${batches || 'an iterable'}; ` +
       `${rows ? `create the model with batch: ${rows}` : 'hand in arrays'}, or take another optimizer`,
   )
-}
-
-/** A checkpoint that was read and fits the model, which it has not changed yet. */
-export interface Restored {
-  /** Undefined where it was taken outside of fit. */
-  readonly run: Run | undefined
-  readonly counters: Counters
-  readonly fingerprint: Fingerprint
-  readonly kept: Readonly<Record<string, readonly Floats[]>>
-  /** Brings the model to its state. */
-  apply(): void
-}
-
-/** What makes checkpoints of a model, and reads them. */
-export interface Checkpointing {
-  take(core: Core): Uint8Array<ArrayBuffer>
-  read(where: string, core: Core, bytes: unknown): Restored
 }
 
 /** See Model.fit. */
@@ -290,25 +262,6 @@ export async function fit(
   return history
 }
 
-/** Throws where a run cannot go on from a checkpoint; `is` tells its data, unless they may be others. */
-function checkResumed(
-  { run, fingerprint, kept }: Restored,
-  { earlyStopping }: FitSettings,
-  is: Fingerprint | undefined,
-) {
-  if (!run) {
-    throw new FileError(
-      'fit: the checkpoint of resume was taken while no fit ran, so there is no run to go on with; ' +
-        'call model.restore(bytes), then fit without resume',
-    )
-  }
-  if (is) checkSame(fingerprint, is)
-  if (!earlyStopping?.restoreBest || run.history.bestEpoch < 0 || kept.best) return
-  throw new PlanError(
-    'fit: earlyStopping.restoreBest: the checkpoint was written by a run without it, which has not kept its best weights',
-  )
-}
-
 /** Steps that a schedule counts before the first epoch of a run. */
 function stepsBefore({ rate }: Core, initialEpoch: number, batches: number): number {
   if (!initialEpoch) return 0
@@ -318,33 +271,6 @@ function stepsBefore({ rate }: Core, initialEpoch: number, batches: number): num
     'fit: initialEpoch: the learning rate is a function of the step, but how many steps an epoch of an iterable has is ' +
       'not known; resume a checkpoint instead',
   )
-}
-
-/** Leaves out what the run had of its epoch in work. Throws a DataError where an iterable has less, or something else. */
-async function wind(
-  core: Core,
-  feed: Feed,
-  { epoch, batch, seen }: Run,
-  changed: boolean,
-  signal: AbortSignal | undefined,
-) {
-  feed.skip(batch)
-  if (Number.isFinite(feed.batches)) return
-  const problem = (what: string) =>
-    new DataError(
-      `fit: resume: the iterable ${what} of epoch ${epoch}; it must give the batches that it gave before, as a function ` +
-        "of the epoch, which it gets; resume: { bytes, data: 'changed' } takes what comes",
-    )
-  let sum = ''
-  for (let i = 0; i < batch; i++) {
-    const found = await unlessEnded(core, feed.next(), signal)
-    needOpen('fit', core)
-    if (signal?.aborted) return
-    if (found) sum = feed.sumWith(sum)
-    else if (changed) return
-    else throw problem(`ended after ${i} of the ${batch} batches that were done`)
-  }
-  if (!changed && seen && sum !== seen) throw problem(`gave others for the first ${batch} batches`)
 }
 
 /** The rows in the order of an epoch: a function of the seed and of the number of epochs that fit `begun` before. */

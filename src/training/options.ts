@@ -51,7 +51,7 @@ export interface Checkpoints {
   /** So many steps or epochs of the run, or seconds since the last. */
   every:
     | {
-        /** Of the run, from 1. */
+        /** Of the run, from 1; right after the step, in the middle of an epoch as a rule. */
         steps: number
       }
     | {
@@ -73,7 +73,10 @@ export interface Checkpoints {
 export interface Resume {
   /** The checkpoint. */
   bytes: Uint8Array | ArrayBuffer
-  /** 'changed' says that the data need not be those of the checkpoint, nor their batches. 'same' unless given. */
+  /**
+   * 'changed' says that the data need not be those of the checkpoint, nor their batches: the run goes on behind as many
+   * batches of its epoch as were done, and the epoch ends where there are no more. 'same' unless given.
+   */
   data?: 'same' | 'changed'
 }
 
@@ -112,8 +115,10 @@ export interface FitOptions {
   checkpoint?: Checkpoints | false | null
   /**
    * A checkpoint that this run goes on from, in the middle of an epoch too, with the options and the data of the run that
-   * wrote it: it ends with the bits and the history of a run that was never stopped. An iterable is wound forward. One of
-   * a run that has ended, unless by its signal, is done at once.
+   * wrote it: it ends with the bits and the history of a run that was never stopped. Data, batches and what early stopping
+   * monitors are compared (a DataError says what differs); validation data and functions are not. An iterable is wound
+   * forward. Of a run that has ended, unless by its signal, all is done at once; with more `epochs` one that came to its
+   * end goes on.
    */
   resume?: Uint8Array | ArrayBuffer | Resume | false | null
   /** The number of the first epoch, for schedules and callbacks; `epochs` counts from 0. 0 unless given. */
