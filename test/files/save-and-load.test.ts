@@ -247,7 +247,7 @@ describe('temporary files', () => {
 
   test('are of a realm, which two containers do not share', async () => {
     expect(realm()).toMatch(/^[0-9a-f]{12}$/)
-    const module = await bundle('../../src/io/processes.ts')
+    const module = await bundle('../src/io/processes.ts')
     const code = `import { realm } from ${JSON.stringify(module)}; console.log(realm())`
     const run = (command: string, ...args: string[]) =>
       spawnSync(command, [...args, process.execPath, '--input-type=module', '-e', code], { encoding: 'utf8' })
