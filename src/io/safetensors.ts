@@ -70,7 +70,8 @@ export type Metadata = Readonly<Record<string, string>>
 /**
  * One file with all tensors, in the order given. Its `__metadata__` has a checksum, which reading the file compares,
  * `format: 'pt'`, which says that the layout is PyTorch's, and the texts of `metadata`, none unless given. Throws a
- * DataError where a tensor is no Float64Array or Float32Array of as many values as its shape says, or metadata no text.
+ * DataError where a tensor is no Float64Array or Float32Array of as many values as its shape says, metadata no text, or
+ * names and metadata take more than 32 MiB, or are more than 131,072 members of JSON, which no reader here takes.
  *
  *     const bytes = encodeSafetensors({ w: { shape: [2], data: Float64Array.of(1, 2) } }, { metadata: { made: 'today' } })
  *     readMetadata(bytes).made   // 'today'

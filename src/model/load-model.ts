@@ -91,7 +91,8 @@ type Child = { readonly name: string; readonly kind: string; readonly config: ob
 function children(list: readonly Child[], build: (description: unknown) => Layer): Layer[] | [Record<string, Layer>] {
   if (!Array.isArray(list))
     throw new FileError(`loadModel: the layers within a layer must be a list, got ${show(list)}`)
-  const layers = list.map(build)
+  if (list.length > MOST_LAYERS) throw new FileError(`loadModel: more than ${MOST_LAYERS} layers`)
+  const layers = list.map((one) => build(one))
   const names = new Set(list.map(({ name }) => name))
   const isNamed = names.size === list.length && [...names].every((name: unknown) => typeof name === 'string')
   if (!isNamed) throw new FileError('loadModel: layers within a layer must each have a name, a text of its own')
@@ -168,8 +169,9 @@ type Planned = Partial<ModelOptions>
 const MOST_BESIDE = 2 ** 30
 const MOST_PER_BYTE = 64
 
-/** Layers within layers, as in a plan. */
+/** Layers within layers, as in a plan; and layers in all, for a plan of very many takes very long. */
 const DEEPEST = 500
+const MOST_LAYERS = 10_000
 
 /** The factory of a kind, or undefined. */
 function factoryOf<T>(registry: Readonly<Record<string, T>>, kind: string): T | undefined {
@@ -197,8 +199,14 @@ function partsOf(what: string, description: unknown): { kind: string; config: ob
   throw new FileError(`loadModel: ${what} of the file must be { kind, config }, got ${show(description)}`)
 }
 
-function layerOf(description: unknown, own: Readonly<Record<string, LayerFactory>>, depth = 0): Layer {
+function layerOf(
+  description: unknown,
+  own: Readonly<Record<string, LayerFactory>>,
+  count = { layers: 0 },
+  depth = 0,
+): Layer {
   const { kind, config } = partsOf('a layer', description)
+  if (++count.layers > MOST_LAYERS) throw new FileError(`loadModel: more than ${MOST_LAYERS} layers`)
   if (depth > DEEPEST) throw new FileError(`loadModel: layers are nested more than ${DEEPEST} deep`)
   const factory = factoryOf(own, kind) ?? factoryOf(LAYERS, kind)
   if (!factory) {
@@ -207,7 +215,9 @@ function layerOf(description: unknown, own: Readonly<Record<string, LayerFactory
         `loadModel(bytes, { layers: { ${quote(kind)}: (config) => ... } })`,
     )
   }
-  const layer = made(`the layer ${quote(kind)}`, () => factory(config, (inner) => layerOf(inner, own, depth + 1)))
+  const layer = made(`the layer ${quote(kind)}`, () =>
+    factory(config, (inner) => layerOf(inner, own, count, depth + 1)),
+  )
   checkLayer('loadModel', `what layers.${kind} makes`, layer)
   return layer
 }
@@ -261,8 +271,9 @@ function rateOf(description: unknown): number | Schedule {
  *     const { data } = model.predict(x, { probabilities: true })
  *     model.metadata.classes   // what save was given
  *
- * Throws a FileError where the file is damaged, holds weights alone, or has a layer, a loss or a schedule that must be
- * given again: it says which.
+ * Throws a FileError where the file is damaged, holds weights alone, has a layer, a loss or a schedule that must be given
+ * again (it says which), or wants gigabytes beyond its own size while `batch` is not given; a PlanError where an option
+ * given here is wrong.
  */
 export async function loadModel<D extends DType = DType>(
   bytes: Uint8Array | ArrayBuffer,

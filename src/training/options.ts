@@ -48,18 +48,18 @@ export interface EarlyStopping {
 
 /** What is written while fit trains, so that nothing is lost should it end at once. */
 export interface Checkpoints {
-  /** When. */
+  /** So many steps or epochs of the run, or seconds since the last. */
   every:
     | {
-        /** After so many of the run. */
+        /** Of the run, from 1. */
         steps: number
       }
     | {
-        /** After so many of the run. */
+        /** Of the run, from 1. */
         epochs: number
       }
     | {
-        /** So many since the last, once the step in work is done. */
+        /** Since the last checkpoint; 0 is after each step. */
         seconds: number
       }
   /**
