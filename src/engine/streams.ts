@@ -31,12 +31,12 @@ function walk(length: number, move: (stream: number) => number): void {
   const bytes = (stream: number, count: number): void => {
     while (count-- > 0) byte(stream)
   }
-  /** A number in LEB128. */
+  /** A number in LEB128, of which 32 bits count. */
   const number = (stream: number): number => {
     let value = 0
     for (let shift = 0; ; shift += 7) {
       const next = byte(stream)
-      value += (next % 128) * 2 ** shift
+      value |= (next & 127) << shift
       if (next < 128) return value
     }
   }
@@ -87,11 +87,12 @@ function walk(length: number, move: (stream: number) => number): void {
  * or with `back` the way back.
  */
 function rank(stream: Uint8Array, back: boolean): void {
-  const recent = Array.from({ length: 256 }, (_, byte) => byte)
+  const recent = Uint8Array.from({ length: 256 }, (_, byte) => byte)
   stream.forEach((value, i) => {
     const place = back ? value : recent.indexOf(value)
-    const [byte] = recent.splice(place, 1)
-    recent.unshift(byte)
+    const byte = recent[place]
+    recent.copyWithin(1, 0, place)
+    recent[0] = byte
     stream[i] = back ? byte : place
   })
 }

@@ -21,11 +21,13 @@ export function encode(bytes: Uint8Array): string {
 }
 
 export function decode(text: string): Uint8Array<ArrayBuffer> {
+  const places = new Uint8Array(128)
+  for (let i = 0; i < ALPHABET.length; i++) places[ALPHABET.charCodeAt(i)] = i
   const bytes = new Uint8Array(text.length)
   let length = 0
   let first = 0
-  for (const character of text) {
-    const place = ALPHABET.indexOf(character)
+  for (let i = 0; i < text.length; i++) {
+    const place = places[text.charCodeAt(i)]
     if (first === 0 && place >= SINGLE) {
       first = SINGLE + ALPHABET.length * (place - SINGLE)
     } else {
