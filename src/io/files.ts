@@ -2,7 +2,7 @@
 
 import { host } from '#files'
 import { type Bytes, viewBytes } from '../data/bytes'
-import { FileError, checkArguments, show } from '../errors'
+import { FileError, checkArguments, checkOptions, flag, show } from '../errors'
 
 /**
  * Writes a file, whole or not at all: at any moment, also after `kill -9` or a power cut, the file named is the old one
@@ -32,14 +32,35 @@ export async function saveFile(name: string, bytes: Bytes): Promise<void> {
 /**
  * The bytes of a file, which `saveFile` wrote or anybody else. `name` is a path on disk in Node, Deno and Bun, and one in
  * the storage of the page's origin in browsers. Throws a FileError that says what to do where there is no such file, or
- * it cannot be read.
+ * it cannot be read. With `optional`, false unless given, a file that is not there is undefined.
  *
  *     const file = await loadFile('model.safetensors')
  *     const { missing } = model.load(file, { strict: false })
  */
-export async function loadFile(name: string): Promise<Uint8Array<ArrayBuffer>> {
-  checkArguments('loadFile', arguments, 1)
-  return host.at('loadFile', checkName('loadFile', name)).load()
+export async function loadFile(name: string, options?: { optional?: false }): Promise<Uint8Array<ArrayBuffer>>
+export async function loadFile(
+  name: string,
+  options: { optional?: boolean },
+): Promise<Uint8Array<ArrayBuffer> | undefined>
+export async function loadFile(
+  name: string,
+  options: { optional?: boolean } = {},
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  checkArguments('loadFile', arguments, 2)
+  const optional = flag('loadFile', 'optional', checkOptions('loadFile', options, ['optional']).optional ?? false)
+  const place = host.at('loadFile', checkName('loadFile', name))
+  try {
+    return await place.load()
+  } catch (error) {
+    if (optional && isMissing(error)) return undefined
+    throw error
+  }
+}
+
+/** Whether an error says that there is no such file: in the words of a disk, or of the storage of an origin. */
+function isMissing(error: unknown): boolean {
+  const { code, name } = ((error as Error).cause ?? {}) as { code?: unknown; name?: unknown }
+  return code === 'ENOENT' || name === 'NotFoundError'
 }
 
 function checkName(where: string, name: unknown): string {

@@ -14,6 +14,12 @@ import { mix } from '../random'
  */
 export function dropout(options: { keep?: number; mode?: 'inverted' | 'vanilla' } = {}): Layer {
   checkArguments('dropout', arguments, 1)
+  if (typeof options === 'number') {
+    throw new PlanError(
+      `dropout: options must be an object with keep, mode, got ${show(options)}; keep is the share of values that ` +
+        'stays: dropout({ keep: 0.9 }) drops a tenth',
+    )
+  }
   options = checkOptions('dropout', options, ['keep', 'mode'])
   const keep = options.keep ?? 0.5
   if (!(typeof keep === 'number' && keep > 0 && keep <= 1)) {

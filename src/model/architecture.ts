@@ -1,13 +1,13 @@
 // A model as plain data: what a model file says of itself, in the metadata of its tensors.
 
-import { PlanError, isPlain, quote, readSafely, show } from '../errors'
+import { FileError, PlanError, isPlain, note, quote, readSafely, show } from '../errors'
 import type { Metadata } from '../io/safetensors'
 import { describeRate } from '../schedules'
 import type { Core } from '../training/core'
 
 /** Metadata of a model file, each a text: the architecture and the user's own as JSON, and which numbers it computes. */
 export const ARCHITECTURE = 'v128.model'
-export const OWN = 'v128.metadata'
+const OWN = 'v128.metadata'
 export const NUMERICS = 'v128.numerics'
 /** Another whenever the same model computes other bits. */
 export const NUMERICS_NOW = '1'
@@ -39,6 +39,10 @@ export function architectureOf(where: string, core: Core, metadata: unknown = co
   }
   const { json, lost } = toJson(architecture)
   const own = ownMetadata(where, metadata)
+  if (lost)
+    note(
+      `${where}: the file holds the weights, but not the network, whose config holds ${lost}; loadModel cannot read it`,
+    )
   return {
     [NUMERICS]: NUMERICS_NOW,
     // The weights are written all the same.
@@ -58,6 +62,18 @@ export function ownMetadata(where: string, metadata: unknown): string {
     if (isPlain(metadata) && json) return json
     throw new PlanError(`${where}: metadata must be an object that JSON can hold, got ${lost ?? show(metadata)}`)
   })
+}
+
+/** The user's metadata in a file. Throws a FileError where it is no object. */
+export function ownIn(where: string, { [OWN]: text = '{}' }: Metadata): Core['metadata'] {
+  let own: unknown
+  try {
+    own = JSON.parse(text)
+  } catch (cause) {
+    throw new FileError(`${where}: the metadata of the file is not JSON`, { cause })
+  }
+  if (isPlain(own)) return own as Core['metadata']
+  throw new FileError(`${where}: the metadata of the file must be an object, got ${show(own)}`)
 }
 
 /** Whether JSON keeps it as it is: of a Map it would keep nothing, of a typed array an object. */

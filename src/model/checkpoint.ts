@@ -11,7 +11,7 @@ import type { Restored } from '../training/resume'
 import { type Run, account, createRun } from '../training/run'
 import { slotsOf, weightsOf } from '../training/state'
 import { settle } from '../training/step'
-import { NUMERICS, NUMERICS_NOW, architectureOf } from './architecture'
+import { ARCHITECTURE, type Architecture, NUMERICS, NUMERICS_NOW, architectureOf, ownIn } from './architecture'
 
 /** Metadata with what is not of tensors, as JSON. */
 export const CHECKPOINT = 'v128.checkpoint'
@@ -185,7 +185,10 @@ export function readCheckpoint(where: string, core: Core, bytes: unknown): Resto
   if (settings.optimizer?.accepts?.(numbers) === false) {
     throw new FileError(`${where}: the checkpoint has numbers of ${kind} that it never has: ${show(numbers)}`)
   }
-  const rateNow = rateIn(where, core, rate, scheduleState)
+  const own = ownIn(where, metadata)
+  const origin = noteOther(where, core, metadata)
+  const rateNow = rateIn(where, core, rate, origin?.optimizer?.learningRate)
+  const stateNow = stateOf(where, rateNow, rate, scheduleState)
   return {
     run: run && { ...run, working: { rows: 0, seen: '' } },
     counters,
@@ -197,9 +200,10 @@ export function readCheckpoint(where: string, core: Core, bytes: unknown): Resto
       vector.numbers.set(numbers)
       Object.assign(core.counters, counters)
       Object.assign(core.clock, clock)
-      core.scheduleState = Float64Array.from(scheduleState)
+      core.scheduleState = stateNow
       core.rate = rateNow
       core.lastRate = lastRate
+      if (!Object.keys(core.metadata).length) core.metadata = own
       // The values between the layers are those of other weights.
       core.rows = 0
     },
@@ -276,35 +280,64 @@ function readerOf(where: string, tensors: ReadonlyMap<string, StoredTensor>) {
 }
 
 /**
- * The rate of a checkpoint: a number, or its schedule, which the model follows or was created with. Throws a FileError
- * where it has no such.
+ * The rate that the model goes on with: its own, where the checkpoint has that with which its model was created; else,
+ * what was set by hand there. Throws a FileError where that is a schedule that the model has not.
  */
-function rateIn(
-  where: string,
-  { rate, settings }: Core,
-  was: RateDescription,
-  state: readonly number[],
-): number | Schedule {
+function rateIn(where: string, { rate, settings }: Core, was: RateDescription, created: unknown): number | Schedule {
+  const json = (one: unknown) => JSON.stringify(one).slice(0, LONGEST)
+  const describe = (one: number | Schedule) => (describeRate(one) === null ? 'a function' : json(describeRate(one)))
+  if (created !== undefined && json(created) === json(was)) {
+    if (json(describeRate(rate)) !== json(was)) {
+      note(
+        `${where}: the learning rate was ${was === null ? 'a function' : json(was)} in the checkpoint; it goes on as ${describe(rate)}`,
+      )
+    }
+    return rate
+  }
   if (typeof was === 'number') return was
-  const name = was ? brief(was.kind) : "a schedule of the user's"
-  const json = (one: RateDescription) => JSON.stringify(one)
   const schedules = [rate, settings.optimizer?.learningRate].filter((one) => typeof one === 'function')
-  const schedule =
-    schedules.find((one) => json(describeRate(one)) === json(was)) ??
-    schedules.find(({ kind }) => !was || kind === was.kind)
-  if (!schedule) {
-    throw new FileError(
-      `${where}: the learning rate of the checkpoint is ${name}, that of this model ${show(describeRate(rate))}; give it ` +
-        'again: model.learningRate = ..., or in the optimizer',
+  const schedule = schedules.find((one) => json(describeRate(one)) === json(was))
+  if (schedule) return schedule
+  throw new FileError(
+    `${where}: the learning rate was set to ${was ? brief(was.kind) : 'a function'} before the checkpoint, but this model ` +
+      `has ${describe(rate)}; set it again before: model.learningRate = ...`,
+  )
+}
+
+/** What a schedule has seen, where it is still the same; else what it begins with. */
+function stateOf(where: string, rate: number | Schedule, was: RateDescription, state: readonly number[]): Float64Array {
+  const initial = typeof rate === 'function' ? (rate.initialState ?? []) : []
+  if (JSON.stringify(describeRate(rate)) !== JSON.stringify(was)) return Float64Array.from(initial)
+  if (state.length === initial.length) return Float64Array.from(state)
+  throw new FileError(`${where}: the schedule of the checkpoint keeps ${state.length} numbers, want ${initial.length}`)
+}
+
+/** Says in what the model is another than that of the checkpoint, but for its learning rate. */
+function noteOther(where: string, core: Core, { [ARCHITECTURE]: text = 'null' }: Metadata): Architecture | undefined {
+  let was: Architecture
+  try {
+    was = JSON.parse(text) as Architecture
+  } catch (cause) {
+    throw new FileError(`${where}: the network of the checkpoint is not JSON`, { cause })
+  }
+  // One that could not be written down has none.
+  if (!isPlain(was) || !isPlain(was.options)) return undefined
+  const is = JSON.parse(architectureOf(where, core)[ARCHITECTURE]) as Architecture
+  const flat = ({ network, loss, optimizer, options = {} }: Architecture): Record<string, unknown> => {
+    const { batch: _batch, ...others } = options
+    return { network, loss, optimizer: { ...optimizer, learningRate: 0 }, ...others }
+  }
+  const [before, now] = [flat(was), flat(is)]
+  const other = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
+    (name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]),
+  )
+  if (other.length) {
+    note(
+      `${where}: this model is not quite that of the checkpoint: another ${few(other)}; it goes on, but not as a run that was ` +
+        'never stopped',
     )
   }
-  const wanted = schedule.initialState?.length ?? 0
-  if (state.length !== wanted) {
-    throw new FileError(`${where}: ${name} of the checkpoint keeps ${state.length} numbers, want ${wanted}`)
-  }
-  const [before, now] = [was, describeRate(schedule)].map((one) => json(one).slice(0, LONGEST))
-  if (before !== now) note(`${where}: the learning rate was ${before} in the checkpoint; it goes on as ${now}`)
-  return schedule
+  return was
 }
 
 /** The tensors of a file without what training keeps beside the weights; `isOwn` says what is a weight in any case. */

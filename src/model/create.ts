@@ -11,7 +11,7 @@ import type { Layer, Loss } from '../plan/layer'
 import { prepare } from '../plan/run'
 import type { Parameter, Place, Value, Variable } from '../plan/value'
 import { createRandom } from '../random'
-import type { DType, Tensor } from '../tensor'
+import type { DType, Floats, Tensor } from '../tensor'
 import { type Core, createPass, viewOf } from '../training/core'
 import { resetSchedule } from '../training/rate'
 import { kernelsOfStep } from '../training/step'
@@ -63,17 +63,16 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     blueprint
   const { kernels, buffer } = engine
   const view = (pointer: number, length: number) => viewOf(dtype, buffer, pointer, length)
-  const batchOf = ({ shape, size, data }: Value): Tensor<D> => ({
-    shape: [batch, ...shape],
-    data: view(data.pointer, batch * size),
-  })
+  // Whoever wrote another array into a tensor would not change the model.
+  const tensorOf = (shape: readonly number[], data: Floats<D>): Tensor<D> => Object.freeze({ shape, data })
+  const batchOf = ({ shape, size, data }: Value) => tensorOf([batch, ...shape], view(data.pointer, batch * size))
   const tensorsOf = (variables: readonly Variable[], pointerOf = ({ pointer }: Variable) => pointer) => {
     const tensors: Record<string, Tensor<D>> = {}
     for (const variable of variables) {
       const { name, shape, size } = variable
       // A name may be that of something that every object has.
       Object.defineProperty(tensors, name, {
-        value: { shape, data: view(pointerOf(variable), size) },
+        value: tensorOf(shape, view(pointerOf(variable), size)),
         enumerable: true,
       })
     }

@@ -64,9 +64,8 @@ import {
   warmup,
 } from '../schedules'
 import type { DType } from '../tensor'
-import type { Core } from '../training/core'
-import type { Ability } from './abilities'
-import { ARCHITECTURE, OWN } from './architecture'
+import type { AbilitiesOf } from './abilities'
+import { ARCHITECTURE, ownIn } from './architecture'
 import { weightsIn } from './checkpoint'
 import { buildModel, fillConstants } from './create'
 import type { Model } from './model'
@@ -77,8 +76,8 @@ import { loadTensors } from './weights'
 export type LayerFactory = (config: any, build: (description: unknown) => Layer) => Layer
 
 /** Options of createModel, of which those of the file hold unless given, and what the file cannot hold. */
-export interface LoadModelOptions<D extends DType = DType> extends Partial<
-  Omit<ModelOptions<Loss | undefined, Optimizer | undefined, boolean, D>, 'input'>
+export interface LoadModelOptions<D extends DType = DType, I extends boolean = boolean> extends Partial<
+  Omit<ModelOptions<Loss | undefined, Optimizer | undefined, I, D>, 'input'>
 > {
   /** What makes the layers that are not of this library, by their kind. */
   layers?: Readonly<Record<string, LayerFactory>>
@@ -275,10 +274,10 @@ function rateOf(description: unknown): number | Schedule {
  * again (it says which), or wants gigabytes beyond its own size while `batch` is not given; a PlanError where an option
  * given here is wrong.
  */
-export async function loadModel<D extends DType = DType>(
+export async function loadModel<D extends DType = DType, I extends boolean = false>(
   bytes: Uint8Array | ArrayBuffer,
-  options: LoadModelOptions<D> = {},
-): Promise<Model<Ability, D>> {
+  options: LoadModelOptions<D, I> = {},
+): Promise<Model<AbilitiesOf<Loss, Optimizer, I>, D>> {
   checkArguments('loadModel', arguments, 2)
   const { layers = {}, ...told } = checkOptions('loadModel', options, [
     ...MODEL_OPTIONS.filter((name) => name !== 'input'),
@@ -286,7 +285,7 @@ export async function loadModel<D extends DType = DType>(
   ])
   const file = readFile(bytes)
   const { network, loss, optimizer, options: planned = {}, lost } = architectureIn(file.metadata[ARCHITECTURE])
-  const metadata = ownIn(file.metadata[OWN])
+  const metadata = ownIn('loadModel', file.metadata)
   if (typeof lost === 'string') {
     throw new FileError(
       `loadModel: the network could not be written down, since its config holds ${brief(lost)}; create the model with ` +
@@ -315,7 +314,7 @@ export async function loadModel<D extends DType = DType>(
         `loadModel(bytes, { batch: ${batch} }) if that is meant, or a smaller one`,
     )
   }
-  return buildModel<Ability, D>(blueprint, (core) => {
+  return buildModel<AbilitiesOf<Loss, Optimizer, I>, D>(blueprint, (core) => {
     made('a number', () => fillConstants(core, blueprint))
     core.metadata = metadata
     // Whoever saved numbers that are not finite said so.
@@ -350,13 +349,6 @@ function checkFactories(layers: unknown): Readonly<Record<string, LayerFactory>>
     }
     return layers as Record<string, LayerFactory>
   })
-}
-
-/** The user's metadata in a model file. */
-function ownIn(text = '{}'): Core['metadata'] {
-  const own = made('the metadata', () => JSON.parse(text) as unknown)
-  if (isPlain(own)) return own as Core['metadata']
-  throw new FileError(`loadModel: the metadata of the file must be an object, got ${show(own)}`)
 }
 
 /** What a model file says of itself. */

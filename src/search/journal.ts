@@ -143,7 +143,10 @@ function readLines<Line extends { index: number }>(
     const number = i + 1
     const line = parse(text)
     const problem = line === undefined ? 'it is no JSON' : problemOf(line)
-    if (problem) throw refusal(file, `line ${number} is damaged: ${problem}`)
+    if (problem) {
+      const cure = 'delete that line, and its trial runs again'
+      throw new FileError(`search: ${clip(file)}: line ${number} is damaged: ${problem}; ${cure}`)
+    }
     const { index } = line as Line
     const before = numbers.get(index)
     if (before !== undefined) {

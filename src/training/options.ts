@@ -112,7 +112,7 @@ export interface FitOptions {
   /** Ends the run after the batch in work; the history says so, and what was learnt stays. */
   signal?: AbortSignal | null
   /** Writes checkpoints of the run, as it goes and once more at its end, after an abort too. */
-  checkpoint?: Checkpoints | false | null
+  checkpoint?: Checkpoints | false | null | undefined
   /**
    * A checkpoint that this run goes on from, in the middle of an epoch too, with the options and the data of the run that
    * wrote it: it ends with the bits and the history of a run that was never stopped. Data, batches and what early stopping
@@ -120,7 +120,7 @@ export interface FitOptions {
    * forward. Of a run that has ended, unless by its signal, all is done at once; with more `epochs` one that came to its
    * end goes on.
    */
-  resume?: Uint8Array | ArrayBuffer | Resume | false | null
+  resume?: Uint8Array | ArrayBuffer | Resume | false | null | undefined
   /** The number of the first epoch, for schedules and callbacks; `epochs` counts from 0. 0 unless given. */
   initialEpoch?: number
   /** Other events, such as the frames of a page, run every so many milliseconds, even within a step. 8 unless given. */
@@ -219,6 +219,11 @@ export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
 function checkCheckpoints(options: FitOptions['checkpoint']): FitSettings['checkpoint'] {
   if (!given(options)) return undefined
   const where = 'fit.checkpoint'
+  if (!isPlain(options)) {
+    throw new PlanError(
+      `${where}: must be in the form { every: { seconds: 10 }, save: (bytes) => saveFile(name, bytes) }, got ${show(options)}`,
+    )
+  }
   const { every, save } = checkOptions(where, options as Checkpoints, ['every', 'save'])
   callable(where, 'save', save, 'a function that keeps the bytes')
   const units = ['steps', 'epochs', 'seconds'] as const

@@ -1,6 +1,6 @@
 // A run that goes on from a checkpoint: whether it can, and how its data get to where it was.
 
-import { DataError, FileError, PlanError } from '../errors'
+import { DataError, FileError, PlanError, note } from '../errors'
 import type { Floats } from '../tensor'
 import { type Core, type Counters, type Fingerprint, needOpen } from './core'
 import type { Feed } from './feed'
@@ -38,6 +38,13 @@ export function checkResumed(
     )
   }
   if (is) checkSame(fingerprint, is)
+  const { stopped } = run.history
+  if (stopped !== 'end') {
+    note(
+      `fit: the run of the checkpoint has ended (${stopped}): nothing is trained; to train on, model.restore(bytes), then ` +
+        `fit with initialEpoch: ${run.epoch}`,
+    )
+  }
   if (!earlyStopping?.restoreBest || run.history.bestEpoch < 0 || kept.best) return
   throw new PlanError(
     'fit: earlyStopping.restoreBest: the checkpoint was written by a run without it, which has not kept its best weights',
@@ -50,7 +57,7 @@ function checkSame(was: Fingerprint, is: Fingerprint): void {
     if (was[name] === value) continue
     throw new DataError(
       `fit: this run is not over what that of the checkpoint was: ${name}: ${was[name] ?? 'none'} there, ${value} ` +
-        "here; resume: { bytes, data: 'changed' } goes on all the same",
+        "here; hand in the data and the options of that run, or resume: { bytes, data: 'changed' } to go on all the same",
     )
   }
 }

@@ -54,7 +54,7 @@ function makeSlots<D extends DType>(core: Core<D>) {
   const entries = trainedOf(parameters).flatMap(({ name, shape, size, pointer }) =>
     slots.map((slot, i): [string, Tensor<D>] => {
       const place = vector.slots[i] + pointer - pointers.parameters
-      return [`${name}.${slot}`, { shape, data: viewOf(dtype, engine.buffer, place, size) }]
+      return [`${name}.${slot}`, Object.freeze({ shape, data: viewOf(dtype, engine.buffer, place, size) })]
     }),
   )
   return Object.fromEntries(entries)

@@ -209,6 +209,17 @@ describe('what is kept', () => {
   })
 })
 
+test('a file that is not there is undefined, if that may be', async () => {
+  const folder = newFolder()
+  const file = join(folder, 'run')
+  expect(await loadFile(file, { optional: true })).toBe(undefined)
+  await expect(loadFile(file)).rejects.toThrow(/there is no such file/)
+  await saveFile(file, Uint8Array.of(1))
+  expect(await loadFile(file, { optional: true })).toEqual(Uint8Array.of(1))
+  // What is there, but no file, is an error all the same.
+  await expect(loadFile(folder, { optional: true })).rejects.toThrow(/folder/)
+})
+
 describe('temporary files', () => {
   const uuid = () => crypto.randomUUID()
   const own = startOf(process.pid) ?? ''

@@ -158,7 +158,7 @@ const filesRows: Rows = {
   saveFile: () => ({ args: [file, new Uint8Array(1)] }),
   loadFile: async () => {
     await files.saveFile(file, new Uint8Array(1))
-    return { args: [file] }
+    return { args: [file, {}], options: 1 }
   },
 }
 

@@ -207,6 +207,7 @@ describe('each option of createModel', () => {
     const file = (await scorer({ l2: 0.1 })).save()
     const inference = await loadModel(file, { inference: true, batch: 1 })
     expect([inference.batch, inference.memory.gradients, inference.memory.optimizer]).toEqual([1, 0, 0])
+    // @ts-expect-error: what is for inference cannot be trained.
     expect(() => inference.trainStep(scored.x, scored.y)).toThrow(PlanError)
     expect((await loadModel(file, { loss: null, optimizer: null })).loss).toBe(undefined)
     expect(Object.keys((await loadModel(file, { optimizer: adam({ learningRate: 1 }) })).optimizerState)[0]).toBe(

@@ -132,7 +132,7 @@ describe('a damaged line is named by its number', () => {
     const file = newFile(text)
     // Line 2 is blank.
     expect(await refusal(file)).toBe(
-      `search: ${file}: line 3 is damaged: ${problem}; give another file, or delete it to begin anew`,
+      `search: ${file}: line 3 is damaged: ${problem}; delete that line, and its trial runs again`,
     )
     expect(readFileSync(file, 'utf8')).toBe(text)
     expect(readdirSync(folder).filter((name) => name.endsWith('lock'))).toEqual([])

@@ -81,7 +81,6 @@ const GIVEN: Record<string, string> = {
   controller: 'new AbortController()',
   slider: 'document.createElement("input")',
   stop: 'document.createElement("button")',
-  goesOn: 'true',
   resume: 'undefined',
   save: '(() => {})',
   chart: '{ add(value: number) {} }',

@@ -1,14 +1,17 @@
 // What fit is told about checkpoints: where to go on, over what, from which epoch.
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   type AsyncBatches,
   type Batches,
   type Data,
   type FitOptions,
   type ModelOptions,
+  type Schedule,
   DataError,
   FileError,
   PlanError,
+  adam,
+  cosineDecay,
   exponentialDecay,
   momentum,
   sgd,
@@ -97,7 +100,7 @@ describe('resume over something else', () => {
     const resume = (how: object) => model.fit(over, { epochs: 2, ...options, ...how })
     await expect(resume({ resume: all[2] })).rejects.toThrow(message)
     await expect(resume({ resume: { bytes: all[2] } })).rejects.toThrow(DataError)
-    await expect(resume({ resume: { bytes: all[2], data: 'same' } })).rejects.toThrow(/data: 'changed' \} goes on/)
+    await expect(resume({ resume: { bytes: all[2], data: 'same' } })).rejects.toThrow(/data: 'changed' \} to go on/)
     expect(stateOf(model)).toEqual(before)
     const { loss, stopped } = await resume({ resume: { bytes: all[2], data: 'changed' } })
     expect([loss.length, stopped]).toEqual([2, 'end'])
@@ -143,6 +146,38 @@ describe('resume over something else', () => {
     const model = await make()
     await expect(resume({}, model.checkpoint())).rejects.toThrow(/no run to go on with; call model\.restore/)
     await expect(resume({}, model.save())).rejects.toThrow(/no checkpoint, but weights alone/)
+  })
+
+  test('another seed, l2 or beta is said, and goes on', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const { all } = await written(await make({ seed: 7 }), data, { epochs: 2 })
+    const options = { seed: 8, l2: 0.125, optimizer: adam({ learningRate: 0.01, beta1: 0.75 }) }
+    await (await make(options)).fit(data, { epochs: 2, resume: all[2] })
+    expect(warn.mock.calls.join()).toMatch(/fit: this model is not quite .*: another optimizer, .*seed.*l2/)
+    warn.mockRestore()
+  })
+
+  test('a run that has ended by itself trains nothing more, and says how', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const { all, history } = await written(await make(), data, { epochs: 2, onEpoch: () => false })
+    const model = await make()
+    expect(await model.fit(data, { epochs: 9, resume: all.at(-1) })).toEqual(history)
+    expect(warn.mock.calls.join()).toMatch(/has ended \(callback\): nothing is trained; .*initialEpoch: 1/)
+    warn.mockRestore()
+    model.restore(all.at(-1)!)
+    expect((await model.fit(data, { epochs: 3, initialEpoch: 1 })).loss.length).toBe(2)
+  })
+
+  test('metadata comes back where there is none', async () => {
+    const model = await make()
+    model.metadata = { classes: ['a', 'b'] }
+    const bytes = model.checkpoint()
+    const other = await make()
+    other.restore(bytes)
+    expect(other.metadata).toEqual({ classes: ['a', 'b'] })
+    other.metadata = { mine: 1 }
+    other.restore(bytes)
+    expect(other.metadata).toEqual({ mine: 1 })
   })
 
   test('restoreBest that the run had not', async () => {
@@ -258,5 +293,53 @@ describe('a run that has ended', () => {
       expect(all.length).toBe(1)
       await expectSame(all[0], data, { epochs: 2, validation })
     }
+  })
+})
+
+describe('the learning rate of a checkpoint', () => {
+  const cosine = (initial = 0.01) => cosineDecay({ initial, total: 9 })
+  const own: Schedule = () => 0.25
+  /** The rate of the step after a restore, and what was said. */
+  const goOn = async (was: number | Schedule, byHand: number | Schedule | undefined, is: number | Schedule) => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    try {
+      const model = await make({ optimizer: adam({ learningRate: was }) })
+      model.trainStep(data.x.slice(0, 16), data.y.slice(0, 4))
+      if (byHand !== undefined) model.learningRate = byHand
+      const bytes = model.checkpoint()
+      const other = await make({ optimizer: adam({ learningRate: is }) })
+      other.restore(bytes)
+      other.trainStep(data.x.slice(0, 16), data.y.slice(0, 4))
+      return [other.learningRate, warn.mock.calls.join()]
+    } finally {
+      warn.mockRestore()
+    }
+  }
+
+  test('that the model was created with is that of whoever goes on; another is said', async () => {
+    expect(await goOn(0.5, undefined, 0.5)).toEqual([0.5, ''])
+    expect(await goOn(own, undefined, own)).toEqual([0.25, ''])
+    expect(await goOn(cosine(), undefined, cosine())).toEqual([0.01, ''])
+    expect(await goOn(0.5, undefined, 0.125)).toEqual([0.125, expect.stringMatching(/was 0\.5 .* goes on as 0\.125/)])
+    expect(await goOn(0.5, undefined, own)).toEqual([0.25, expect.stringMatching(/was 0\.5 .* goes on as a function/)])
+    expect(await goOn(own, undefined, 0.125)).toEqual([0.125, expect.stringMatching(/was a function .* as 0\.125/)])
+    expect(await goOn(cosine(), undefined, cosine(0.5))).toEqual([
+      0.5,
+      expect.stringMatching(/"initial":0\.01.*"initial":0\.5/),
+    ])
+    expect(await goOn(cosine(), undefined, own)).toEqual([
+      0.25,
+      expect.stringMatching(/was \{"kind":"cosineDecay".* as a function/),
+    ])
+  })
+
+  test('that was set by hand comes back', async () => {
+    expect(await goOn(0.5, 0.125, 0.5)).toEqual([0.125, ''])
+    expect(await goOn(cosine(), 0.125, cosine())).toEqual([0.125, ''])
+    expect(await goOn(0.5, cosine(), cosine())).toEqual([0.01, expect.anything()])
+    await expect(goOn(0.5, cosine(), 0.5)).rejects.toThrow(
+      /set to cosineDecay before the checkpoint.*model\.learningRate/,
+    )
+    await expect(goOn(0.5, own, 0.5)).rejects.toThrow(/set to a function before the checkpoint/)
   })
 })
