@@ -5,7 +5,7 @@ import { FileError, PlanError, brief, few, isPlain, note, quote, show } from '..
 import { type Metadata, type StoredTensor, encodeTensors, readFile } from '../io/safetensors'
 import { type RateDescription, type Schedule, describeRate } from '../schedules'
 import type { Floats, Tensor } from '../tensor'
-import type { Core } from '../training/core'
+import { type Core, needNoStep } from '../training/core'
 import { firstNotFinite } from '../training/divergence'
 import type { Restored } from '../training/resume'
 import { type Run, account, createRun } from '../training/run'
@@ -21,6 +21,8 @@ const LONGEST = 300
 const GRADIENT = 'grad'
 const BEST = 'best'
 const BEFORE = 'before'
+/** How the lists of a history are named, each a tensor: in the header they would make it grow with every epoch. */
+const HISTORY = 'run.history.'
 
 /** What a checkpoint holds beside tensors. */
 interface Contents {
@@ -31,6 +33,8 @@ interface Contents {
   readonly counters: Core['counters']
   readonly clock: { readonly epoch: number; readonly step: number }
   readonly rate: RateDescription
+  /** Whether that was set after the model was created. */
+  readonly rateByHand: boolean
   readonly lastRate: number
   readonly numbers: readonly number[]
   readonly scheduleState: readonly number[]
@@ -42,6 +46,7 @@ interface Contents {
 const LIKE = {
   counters: { steps: 0, passes: 0, epochs: 0 },
   clock: { epoch: 0, step: 0 },
+  rateByHand: false,
   lastRate: 0,
   numbers: [0],
   scheduleState: [0],
@@ -82,10 +87,11 @@ function unpack<T>(value: unknown, like: T): T {
 
 /** See Model.checkpoint. */
 export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
+  needNoStep('checkpoint', core)
   settle('checkpoint', core)
   const spoilt = firstNotFinite(core)
   if (spoilt) throw new PlanError(`checkpoint: ${spoilt}, as it diverged; go back to a checkpoint before that`)
-  const { active, settings, counters, clock, rate, lastRate, vector, scheduleState, tensors } = core
+  const { active, settings, counters, clock, rate, rateByHand, lastRate, vector, scheduleState, tensors } = core
   if (active) account(core, active.run, active.pass)
   const weights = weightsOf(core)
   const names = Object.keys(weights)
@@ -97,6 +103,9 @@ export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
     ...kept.flatMap(([field, all]) =>
       all.map((data, i): [string, Tensor] => [`${names[i]}.${field}`, { shape: weights[names[i]].shape, data }]),
     ),
+    ...listsOf(active?.run).map(([name, list]): [string, Tensor] => {
+      return [HISTORY + name, { shape: [list.length], data: Float64Array.from(list) }]
+    }),
   ]
   for (const [name] of beside) {
     if (Object.hasOwn(weights, name)) {
@@ -109,6 +118,7 @@ export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
     counters,
     clock: { epoch: clock.epoch, step: clock.step },
     rate: describeRate(rate),
+    rateByHand,
     lastRate,
     numbers: [...vector.numbers],
     scheduleState: [...scheduleState],
@@ -138,13 +148,20 @@ function ofRun({ working, ...run }: Run): Contents['run'] {
   const { diverged, ...history } = run.history
   void diverged
   const stopped = ENDS.includes(history.stopped) ? history.stopped : 'end'
-  return { ...run, history: { ...history, stopped, aborted: false } }
+  const noLists = Object.fromEntries(listsOf(run).map(([name]) => [name, []]))
+  return { ...run, history: { ...history, ...noLists, stopped, aborted: false } }
+}
+
+/** The lists of its history, by name. */
+function listsOf(run: Pick<Run, 'history'> | undefined): [string, number[]][] {
+  return Object.entries(run?.history ?? {}).filter(([, value]) => Array.isArray(value))
 }
 
 // ---- giving back ----
 
 /** Reads a checkpoint of this model. Throws a FileError where it is of another; nothing changes before `apply`. */
 export function readCheckpoint(where: string, core: Core, bytes: unknown): Restored {
+  needNoStep(where, core)
   const { tensors, metadata } = readFile(bytes)
   const contents = readContents(where, metadata)
   if (metadata[NUMERICS] !== NUMERICS_NOW) {
@@ -153,7 +170,7 @@ export function readCheckpoint(where: string, core: Core, bytes: unknown): Resto
         `(${show(metadata[NUMERICS])}, now ${NUMERICS_NOW}): what comes is right, but not that of a run that was never stopped`,
     )
   }
-  const { optimizer, fields, counters, clock, rate, lastRate, numbers, scheduleState, run } = contents
+  const { optimizer, fields, counters, clock, rate, rateByHand, lastRate, numbers, scheduleState, run } = contents
   const { settings, vector } = core
   const kind = settings.optimizer?.kind
   if (optimizer !== (kind ?? null)) {
@@ -176,6 +193,7 @@ export function readCheckpoint(where: string, core: Core, bytes: unknown): Resto
     if (!fields.includes(field)) continue
     kept[field] = weights.map(([name, { shape, data }]) => read(`${name}.${field}`, shape, data))
   }
+  for (const [name, list] of listsOf(run)) list.push(...read.list(HISTORY + name))
   if (read.left()) throw new FileError(`${where}: the checkpoint has ${quote(read.left()!)}, which this model has not`)
   if (numbers.length !== vector.numbers.length) {
     throw new FileError(
@@ -186,8 +204,8 @@ export function readCheckpoint(where: string, core: Core, bytes: unknown): Resto
     throw new FileError(`${where}: the checkpoint has numbers of ${kind} that it never has: ${show(numbers)}`)
   }
   const own = ownIn(where, metadata)
-  const origin = noteOther(where, core, metadata)
-  const rateNow = rateIn(where, core, rate, origin?.optimizer?.learningRate)
+  compareOrigins(where, core, metadata)
+  const rateNow = rateIn(where, core, rate, rateByHand)
   const stateNow = stateOf(where, rateNow, rate, scheduleState)
   return {
     run: run && { ...run, working: { rows: 0, seen: '' } },
@@ -202,6 +220,7 @@ export function readCheckpoint(where: string, core: Core, bytes: unknown): Resto
       Object.assign(core.clock, clock)
       core.scheduleState = stateNow
       core.rate = rateNow
+      core.rateByHand = rateByHand
       core.lastRate = lastRate
       if (!Object.keys(core.metadata).length) core.metadata = own
       // The values between the layers are those of other weights.
@@ -276,68 +295,84 @@ function readerOf(where: string, tensors: ReadonlyMap<string, StoredTensor>) {
         'here; it is of another model',
     )
   }
-  return Object.assign(read, { left: () => left.values().next().value })
+  const list = (name: string): Iterable<number> => {
+    const tensor = tensors.get(name)
+    left.delete(name)
+    if (tensor?.dtype === 'F64' && tensor.shape.length === 1) return tensor.decode()
+    throw new FileError(`${where}: the checkpoint has no list of numbers ${quote(name)}`)
+  }
+  return Object.assign(read, { list, left: () => left.values().next().value })
 }
 
 /**
- * The rate that the model goes on with: its own, where the checkpoint has that with which its model was created; else,
+ * The rate that the model goes on with: its own, where the checkpoint has the one with which its model was created; else
  * what was set by hand there. Throws a FileError where that is a schedule that the model has not.
  */
-function rateIn(where: string, { rate, settings }: Core, was: RateDescription, created: unknown): number | Schedule {
-  const json = (one: unknown) => JSON.stringify(one).slice(0, LONGEST)
-  const describe = (one: number | Schedule) => (describeRate(one) === null ? 'a function' : json(describeRate(one)))
-  if (created !== undefined && json(created) === json(was)) {
-    if (json(describeRate(rate)) !== json(was)) {
-      note(
-        `${where}: the learning rate was ${was === null ? 'a function' : json(was)} in the checkpoint; it goes on as ${describe(rate)}`,
-      )
-    }
+function rateIn(where: string, core: Core, was: RateDescription, wasByHand: boolean): number | Schedule {
+  const { rate } = core
+  const before = textOf(was)
+  const now = textOf(describeRate(rate))
+  if (!wasByHand) {
+    if (before !== now) note(`${where}: the learning rate was ${before} in the checkpoint; it goes on as ${now}`)
     return rate
   }
   if (typeof was === 'number') return was
-  const schedules = [rate, settings.optimizer?.learningRate].filter((one) => typeof one === 'function')
-  const schedule = schedules.find((one) => json(describeRate(one)) === json(was))
-  if (schedule) return schedule
+  // Of a function nothing is known but that it was one: it counts once it was set again.
+  if (before === now && (was || core.rateByHand)) return rate
   throw new FileError(
-    `${where}: the learning rate was set to ${was ? brief(was.kind) : 'a function'} before the checkpoint, but this model ` +
-      `has ${describe(rate)}; set it again before: model.learningRate = ...`,
+    `${where}: the learning rate was set to ${before} before the checkpoint, but this model has ${now}; set it again ` +
+      'before: model.learningRate = ...',
   )
+}
+
+/** A rate in words; a function of the user's has none of its own. */
+function textOf(rate: RateDescription): string {
+  return rate === null ? 'a function' : JSON.stringify(rate, pack).slice(0, LONGEST)
 }
 
 /** What a schedule has seen, where it is still the same; else what it begins with. */
 function stateOf(where: string, rate: number | Schedule, was: RateDescription, state: readonly number[]): Float64Array {
   const initial = typeof rate === 'function' ? (rate.initialState ?? []) : []
-  if (JSON.stringify(describeRate(rate)) !== JSON.stringify(was)) return Float64Array.from(initial)
+  if (textOf(describeRate(rate)) !== textOf(was)) return Float64Array.from(initial)
   if (state.length === initial.length) return Float64Array.from(state)
   throw new FileError(`${where}: the schedule of the checkpoint keeps ${state.length} numbers, want ${initial.length}`)
 }
 
-/** Says in what the model is another than that of the checkpoint, but for its learning rate. */
-function noteOther(where: string, core: Core, { [ARCHITECTURE]: text = 'null' }: Metadata): Architecture | undefined {
-  let was: Architecture
+/**
+ * Throws a FileError where the network is another than that of the checkpoint, and says in what else the model differs, but
+ * for its learning rate.
+ */
+function compareOrigins(where: string, core: Core, { [ARCHITECTURE]: text = 'null' }: Metadata): void {
+  let was: unknown
   try {
-    was = JSON.parse(text) as Architecture
+    was = JSON.parse(text)
   } catch (cause) {
     throw new FileError(`${where}: the network of the checkpoint is not JSON`, { cause })
   }
   // One that could not be written down has none.
-  if (!isPlain(was) || !isPlain(was.options)) return undefined
-  const is = JSON.parse(architectureOf(where, core)[ARCHITECTURE]) as Architecture
-  const flat = ({ network, loss, optimizer, options = {} }: Architecture): Record<string, unknown> => {
-    const { batch: _batch, ...others } = options
-    return { network, loss, optimizer: { ...optimizer, learningRate: 0 }, ...others }
-  }
-  const [before, now] = [flat(was), flat(is)]
+  if (!isPlain(was) || !isPlain((was as Architecture).options)) return
+  const is: unknown = JSON.parse(architectureOf(where, core)[ARCHITECTURE])
+  const [before, now] = [was, is].map((one) => {
+    const { network, loss, optimizer, options } = one as Architecture
+    return { network, loss, optimizer: { ...optimizer, learningRate: 0 }, ...options, batch: 0 } as Record<
+      string,
+      unknown
+    >
+  })
   const other = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
     (name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]),
   )
-  if (other.length) {
-    note(
-      `${where}: this model is not quite that of the checkpoint: another ${few(other)}; it goes on, but not as a run that was ` +
-        'never stopped',
+  if (other.includes('network')) {
+    throw new FileError(
+      `${where}: the checkpoint is of another network than this one; create the model with that, or take its weights ` +
+        'alone: model.load(bytes)',
     )
   }
-  return was
+  if (!other.length) return
+  note(
+    `${where}: this model differs from that of the checkpoint in ${few(other)}: it goes on, but not as a run that was never ` +
+      'stopped',
+  )
 }
 
 /** The tensors of a file without what training keeps beside the weights; `isOwn` says what is a weight in any case. */
@@ -348,6 +383,7 @@ export function weightsIn(
   if (metadata[CHECKPOINT] === undefined) return tensors
   const { fields } = readContents('load', metadata)
   const isBeside = (name: string) => {
+    if (name.startsWith(HISTORY)) return !isOwn(name)
     const dot = name.lastIndexOf('.')
     return !isOwn(name) && fields.includes(name.slice(dot + 1)) && tensors.has(name.slice(0, dot))
   }

@@ -125,6 +125,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     lonelyNorm: lonelyNormOf(blueprint),
     metadata: {},
     rate,
+    rateByHand: false,
     scheduleState: new Float64Array(0),
     lastRate: typeof rate === 'number' ? rate : 0,
     clock: { epoch: 0, step: 0, epochs: undefined, steps: undefined },

@@ -93,8 +93,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
 
   /**
    * What goes into the files of this model beside its weights, such as the names of classes: of the file that loadModel
-   * read, {} in another model. It is written as it is then: an object that changes meanwhile is in each file as it was.
-   * What save is given goes into that file instead.
+   * read or restore found, {} else. It is written as it is then: an object that changes is in each file as it was.
    */
   get metadata(): Readonly<Record<string, unknown>> {
     return open('metadata', this.#core).metadata

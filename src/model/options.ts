@@ -202,6 +202,23 @@ function checkFrozen(where: string, names: unknown): readonly string[] {
   throw new PlanError(`${where}: frozen must be an array of names of layers, got ${show(names)}`)
 }
 
+/** What checkpoints name otherwise, behind the name of a parameter. */
+const RESERVED: readonly string[] = ['grad', 'best', 'before']
+
+/** Throws a PlanError where two things that an optimizer remembers would have one name in a checkpoint. */
+function checkSlots(where: string, optimizer: Optimizer | undefined): void {
+  const slots: unknown = optimizer?.slots ?? []
+  const isFine =
+    Array.isArray(slots) &&
+    new Set(slots).size === slots.length &&
+    slots.every((slot) => typeof slot === 'string' && !slot.includes('.') && !RESERVED.includes(slot))
+  if (isFine) return
+  throw new PlanError(
+    `${where}: the slots of ${optimizer!.kind} must be names without dots, each once, and none of ${few(RESERVED)}, got ` +
+      show(slots),
+  )
+}
+
 function checkSettings(where: string, options: ModelOptions): Settings {
   const loss = given(options.loss)
   const optimizer = given(options.optimizer)
@@ -213,6 +230,7 @@ function checkSettings(where: string, options: ModelOptions): Settings {
   if (optimizer !== undefined && typeof optimizer.update !== 'function' && typeof optimizer.minimize !== 'function') {
     throw new PlanError(`${where}: optimizer must be one such as adam({ learningRate: 1e-3 }), got ${show(optimizer)}`)
   }
+  checkSlots(where, optimizer)
   const limits: string[] = []
   // None where it is not given.
   const limit = (name: 'maxNorm' | 'clipValue' | 'clipNorm') => {

@@ -66,6 +66,7 @@ export function isRate(value: unknown): value is number {
 export function rateOf(where: string, { learningRate }: WithRate): number | Schedule {
   const wanted = 'a number of at least 0 or a schedule'
   if (typeof learningRate === 'function') return checkSchedule(where, 'learningRate', learningRate, wanted)
-  if (isRate(learningRate)) return learningRate
+  // -0 becomes 0.
+  if (isRate(learningRate)) return learningRate + 0
   throw new PlanError(`${where}: learningRate must be ${wanted}, got ${show(learningRate)}`)
 }

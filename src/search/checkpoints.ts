@@ -3,12 +3,13 @@
 
 import * as fs from 'node:fs'
 import { FileError, isPlain } from '../errors'
+import { checksumOf } from '../io/checksum'
 // Not by v128/files, which finds out where files are: here there is a disk.
 import { host } from '../io/disk'
 import type { Trial } from './space'
 import type { Curve } from './stopping'
 import { textOf } from './texts'
-import { type TrialResult, isCurve } from './trials'
+import type { TrialResult } from './trials'
 
 /** A trial that was cut off. */
 export interface CutOff {
@@ -36,26 +37,30 @@ export function checkpointsOf(file: string | undefined): Checkpoints {
     async read(trial) {
       const path = pathOf(trial)
       if (!fs.existsSync(path)) return undefined
-      const all = await host.at('search', path).load()
+      const file = await host.at('search', path).load()
+      const all = file.subarray(CHECKSUM)
       const end = all.indexOf(NEWLINE)
-      const found = parse(all.subarray(0, Math.max(end, 0)))
+      const isWhole = new TextDecoder().decode(file.subarray(0, CHECKSUM)) === checksumOf(all)
+      const found = isWhole ? parse(all.subarray(0, Math.max(end, 0))) : undefined
       if (!isPlain(found)) throw new FileError(`search: ${path} is damaged; delete it, and the trial begins anew`)
-      const { of, curve, status } = found as { of: unknown; curve: unknown; status: TrialResult['status'] }
-      if (of !== ofTrial(trial) || !isCurve(curve)) return undefined
-      return { curve, status, bytes: all.slice(end + 1) }
+      const { of, curve, status } = found as { of: string } & CutOff
+      return of === ofTrial(trial) ? { curve, status, bytes: all.slice(end + 1) } : undefined
     },
     async write(trial, { curve, status, bytes }) {
       const head = new TextEncoder().encode(`${JSON.stringify({ of: ofTrial(trial), curve, status })}\n`)
-      const all = new Uint8Array(head.length + bytes.length)
-      all.set(head)
-      all.set(bytes, head.length)
-      await host.at('search', pathOf(trial)).save(all)
+      const file = new Uint8Array(CHECKSUM + head.length + bytes.length)
+      file.set(head, CHECKSUM)
+      file.set(bytes, CHECKSUM + head.length)
+      file.set(new TextEncoder().encode(checksumOf(file.subarray(CHECKSUM))))
+      await host.at('search', pathOf(trial)).save(file)
     },
     drop: (trial) => fs.rmSync(pathOf(trial), { force: true }),
   }
 }
 
 const NEWLINE = 10
+/** Characters of a checksum, with which the file begins: of all behind it. */
+const CHECKSUM = 16
 
 /** What a trial is told by. */
 function ofTrial({ index, seed, parameters }: Trial): string {

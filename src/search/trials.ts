@@ -91,7 +91,7 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
-export function isCurve(value: unknown): value is Curve {
+function isCurve(value: unknown): boolean {
   if (!Array.isArray(value)) return false
   let last = -1
   return value.every((report: unknown) => {

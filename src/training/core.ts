@@ -136,6 +136,8 @@ export interface Core<D extends DType = DType> {
   /** Of the user's, for the files of this model. */
   metadata: Readonly<Record<string, unknown>>
   rate: number | Schedule
+  /** Whether that was set after the model was created. */
+  rateByHand: boolean
   /** What a schedule that watches the loss has seen. */
   scheduleState: Float64Array
   /** The rate of the last step. */
@@ -216,6 +218,7 @@ export interface State {
   readonly counters: Counters
   readonly clock: Clock
   rate: number | Schedule
+  rateByHand: boolean
   lastRate: number
   regularises: boolean
 }
@@ -305,7 +308,9 @@ export function needTraining(where: string, core: Core): void {
 /** Throws where the function that was handed to step takes one itself. */
 export function needNoStep(where: string, { stepping }: Core): void {
   if (!stepping) return
-  throw new PlanError(`${where}: a step waits for its function, which may run passes, but take no step`)
+  throw new PlanError(
+    `${where}: a step waits for its function, which may run passes, but neither take a step nor keep one`,
+  )
 }
 
 export function needLoss(where: string, { loss }: Core): LossPlan {

@@ -42,6 +42,8 @@ export interface Feed {
   skip(batches: number): void
   /** A checksum of the batch that was taken, and of those before it, of which it was `before`; '' where all is in memory. */
   sumWith(before: string): string
+  /** A checksum of all there is; '' where that is not known ahead. */
+  sum(): string
   /** Ends an epoch, also in its middle. */
   close(): unknown
 }
@@ -179,6 +181,7 @@ export function arrayFeed(core: Core, data: Checked, batch: number, order?: Arra
       first = batches * batch
     },
     sumWith: () => '',
+    sum: () => sumOf('', data.x, data.y),
     close() {},
   }
 }
@@ -239,6 +242,7 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
     },
     skip() {},
     sumWith: (before) => sumOf(before, ...endsOf(current.x), ...endsOf(current.y)),
+    sum: () => '',
     close() {
       if (finished) return
       finished = true

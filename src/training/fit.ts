@@ -27,6 +27,7 @@ import { observe, resetSchedule } from './rate'
 import { account, createRun, nextEpoch, report } from './run'
 import { type Checkpointing, checkResumed, wind } from './resume'
 import { createSaver } from './saving'
+import { restoreState, takeState } from './state'
 import { advance, begin } from './step'
 import { accuracyOf, addPass, createTally, lossOf, lossOfAll } from './tally'
 import { createWatch } from './early-stopping'
@@ -114,7 +115,13 @@ export async function fit(
   checkFullBatch(core, training)
   const monitor = settings.earlyStopping?.monitor ?? (validating ? 'validationLoss' : 'loss')
   let found: Fingerprint | undefined
-  const fingerprint = () => (found ??= { ...feeds.fingerprint(), monitor })
+  const fingerprint = () =>
+    (found ??= {
+      ...feeds.fingerprint(),
+      monitor,
+      seed: core.settings.seed,
+      'checksum of validation': (typeof settings.validation === 'object' && validating?.sum()) || 'none',
+    })
   const saved = resume && read('fit', core, resume.bytes)
   if (saved) checkResumed(saved, settings, resume.changed ? undefined : fingerprint())
   // Of large data it takes longer than a checkpoint: here nobody waits for the next step.
@@ -125,7 +132,7 @@ export async function fit(
   const known = (length: number) => (Number.isFinite(length) ? length : undefined)
   const run = saved?.run ?? createRun(initialEpoch, stepsBefore(core, initialEpoch, batches))
   const allSteps = known(Math.min(run.stepsBefore + steps, epochs * (batches || Infinity)))
-  const allEpochs = known(Math.min(epochs, initialEpoch + Math.ceil(steps / (batches || 0)) || Infinity))
+  const allEpochs = known(Math.min(epochs, run.firstEpoch + Math.ceil(steps / (batches || 0)) || Infinity))
 
   const { history } = run
   const progress = { epochs: allEpochs ?? NaN, batches, totalExamples: training.rows } as Progress
@@ -138,23 +145,33 @@ export async function fit(
   }
   // In the middle of an epoch, unless nothing is left of it.
   let started = run.batch > 0 && !ended()
-  if (started) {
-    start(saved!.counters.epochs - 1)
+  // What cannot run changes nothing.
+  const before = started ? takeState(core) : undefined
+  const { metadata } = core
+  if (saved) saved.apply()
+  else resetSchedule(core)
+  // From here on: what looks at the rate between the batches, and between the epochs, has to know it.
+  Object.assign(core.clock, { epochs: allEpochs, steps: allSteps })
+  const watch = createWatch(core, settings.earlyStopping, monitor, saved?.kept)
+  // Its own, for whatever else uses the model in a pause has another.
+  const pass = createPass()
+  pass.rate = run.rate
+  core.active = { run, pass, kept: () => watch.kept(run), fingerprint }
+  if (before) {
+    start(core.counters.epochs - 1)
     try {
-      await wind(core, training, run, resume!.changed, signal)
+      run.seen = await wind(core, training, run, resume!.changed, signal)
     } catch (error) {
+      core.active = undefined
+      if (!core.closed) {
+        restoreState(core, before)
+        core.metadata = metadata
+      }
       await closeFeed(core, training, signal)
       throw error
     }
   }
-  // Not before all is checked: what cannot run changes nothing.
-  if (saved) saved.apply()
-  else resetSchedule(core)
-  const watch = createWatch(core, settings.earlyStopping, monitor, saved?.kept)
   const pauses = createPauses(settings.yieldEvery)
-  // Its own, for whatever else uses the model in a pause has another.
-  const pass = createPass()
-  core.active = { run, pass, kept: () => watch.kept(run), fingerprint }
   // A model that died would take the place of one that did not; the end of the epoch says so.
   const taken = () => (firstNotFinite(core) ? undefined : take(core))
   // For as long as it takes, but not for a model that was closed.
@@ -255,9 +272,9 @@ export async function fit(
     needOpen('fit', core)
     watch.finish(run)
   } finally {
-    core.active = undefined
     pauses.close()
     await saver.abandon()
+    core.active = undefined
   }
   return history
 }

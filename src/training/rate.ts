@@ -36,7 +36,8 @@ export function rateAt(core: Core, clock: Core['clock']): number {
 export function setRate(core: Core, rate: number | Schedule): void {
   needOptimizer('learningRate', core)
   core.rate = checkRate('model', { learningRate: rate })
-  if (typeof rate === 'number') core.lastRate = rate
+  core.rateByHand = true
+  if (typeof core.rate === 'number') core.lastRate = core.rate
   resetSchedule(core)
 }
 

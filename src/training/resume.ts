@@ -62,16 +62,19 @@ function checkSame(was: Fingerprint, is: Fingerprint): void {
   }
 }
 
-/** Leaves out what the run had of its epoch in work. Throws a DataError where an iterable has less, or something else. */
+/**
+ * Leaves out what the run had of its epoch in work; returns the checksum of that. Throws a DataError where an iterable has
+ * less, or something else.
+ */
 export async function wind(
   core: Core,
   feed: Feed,
   { epoch, batch, seen }: Run,
   changed: boolean,
   signal: AbortSignal | undefined,
-) {
+): Promise<string> {
   feed.skip(batch)
-  if (Number.isFinite(feed.batches)) return
+  if (Number.isFinite(feed.batches)) return seen
   const problem = (what: string) =>
     new DataError(
       `fit: resume: the iterable ${what} of epoch ${epoch}; it must give the batches that it gave before, as a function ` +
@@ -81,10 +84,11 @@ export async function wind(
   for (let i = 0; i < batch; i++) {
     const found = await unlessEnded(core, feed.next(), signal)
     needOpen('fit', core)
-    if (signal?.aborted) return
+    if (signal?.aborted) return seen
     if (found) sum = feed.sumWith(sum)
-    else if (changed) return
+    else if (changed) return sum
     else throw problem(`ended after ${i} of the ${batch} batches that were done`)
   }
   if (!changed && seen && sum !== seen) throw problem(`gave others for the first ${batch} batches`)
+  return sum
 }

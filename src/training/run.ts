@@ -19,7 +19,8 @@ export interface Run {
   batchLoss: number
   /** The checksum of the batches of an iterable in this epoch; '' where nobody asked for it. */
   seen: string
-  /** Steps that count as done before its first. */
+  /** The number of its first epoch, and steps that count as done before it. */
+  readonly firstEpoch: number
   readonly stepsBefore: number
   /** The step in work: its rows, 0 where there is none, and `seen` after it. A checkpoint is between steps. */
   readonly working: { rows: number; seen: string }
@@ -36,6 +37,7 @@ export function createRun(epoch: number, stepsBefore: number): Run {
     rate: 0,
     batchLoss: NaN,
     seen: '',
+    firstEpoch: epoch,
     stepsBefore,
     working: { rows: 0, seen: '' },
   }

@@ -26,8 +26,8 @@ export function restoreState(core: Core, state: State): void {
 function copyRest<T extends Core | State>(from: Core | State, to: T): T {
   Object.assign(to.counters, from.counters)
   Object.assign(to.clock, from.clock)
-  const { scheduleState, rate, lastRate, regularises } = from
-  return Object.assign(to, { scheduleState: scheduleState.slice(), rate, lastRate, regularises })
+  const { scheduleState, rate, rateByHand, lastRate, regularises } = from
+  return Object.assign(to, { scheduleState: scheduleState.slice(), rate, rateByHand, lastRate, regularises })
 }
 
 function changing({ engine, pointers, memory }: Core): Uint8Array {

@@ -40,7 +40,7 @@ describe('a search', () => {
     let kills = 0
     let cut = 0
     let found: string | undefined
-    while (kills < 20 && (found = await start(file, 400 * random.uniform())) === undefined) {
+    while (kills < 20 && (found = await start(file, 80 + 140 * random.uniform())) === undefined) {
       kills++
       cut += left(file).length
     }
@@ -114,11 +114,20 @@ describe('a search', () => {
     await search({ space, trials: 1, seed: 2, file, run: counting(() => {}, seen) })
     expect(seen).toEqual([undefined])
     expect(existsSync(join(folder, name))).toBe(false)
-    rmSync(file)
-    writeFileSync(join(folder, name), kept.subarray(0, 10))
-    await expect(search({ space, trials: 1, seed: 1, file, run: counting(() => {}) })).rejects.toThrow(
-      /trial-0 is damaged; delete it/,
-    )
+    // A bit of what the search has written, one of what run has, and an end that is missing.
+    for (const damage of [
+      (bytes: Buffer) => (bytes[40] ^= 1),
+      (bytes: Buffer) => (bytes[bytes.length - 1] ^= 1),
+      (bytes: Buffer) => bytes.copyWithin(0, 1),
+    ]) {
+      rmSync(file, { force: true })
+      const bytes = Buffer.from(kept)
+      damage(bytes)
+      writeFileSync(join(folder, name), bytes)
+      await expect(search({ space, trials: 1, seed: 1, file, run: counting(() => {}) })).rejects.toThrow(
+        /trial-0 is damaged; delete it/,
+      )
+    }
   })
 
   test('without a file keeps nothing, and refuses what is no bytes', async () => {

@@ -5,18 +5,24 @@ import {
   type Batches,
   type Data,
   type FitOptions,
+  type History,
   type Model,
   type ModelOptions,
   PlanError,
   adam,
+  cosineDecay,
   createModel,
   dense,
+  dropout,
   meanSquaredError,
   momentum,
+  sequential,
   sgd,
+  softmaxCrossEntropy,
+  tanh,
 } from '../../src/entries/index'
 import { stateOf } from '../support/state'
-import { data, validation, make, batches, pause } from './small'
+import { batches, data, make, pause, validation, written } from './small'
 
 describe('save', () => {
   test('never overlaps itself, and the last is waited for', async () => {
@@ -252,5 +258,146 @@ describe('optimizerState', () => {
     const closed = await make()
     closed.close()
     expect(() => closed.optimizerState).toThrow(PlanError)
+  })
+})
+
+describe('what a tester found', () => {
+  const expectEnd = (model: Model, history: History, whole: Model, wanted: History) => {
+    expect(history).toEqual(wanted)
+    expect(stateOf(model)).toEqual(stateOf(whole))
+  }
+  const whole = async (options: FitOptions, model = make, over: Data | Batches = data) => {
+    const first = await model()
+    return { model: first, ...(await written(first, over, options)) }
+  }
+
+  test('a checkpoint does not grow with its history by more than the numbers', async () => {
+    const model = await make()
+    const sizes: number[] = []
+    const headers: number[] = []
+    const save = (bytes: Uint8Array) => {
+      sizes.push(bytes.length)
+      headers.push(new DataView(bytes.buffer).getUint32(0, true))
+    }
+    const small = { x: data.x.slice(0, 16), y: data.y.slice(0, 4) }
+    await model.fit(small, { epochs: 2000, checkpoint: { every: { epochs: 1000 }, save } })
+    expect(headers[1] - headers[0]).toBeLessThan(64)
+    // Loss, accuracy and learning rate of each epoch.
+    expect(sizes[1] - sizes[0]).toBeLessThan(64 + 3 * 8 * 1000)
+  })
+
+  test('a run with initialEpoch and a number of steps', async () => {
+    const optimizer = adam({ learningRate: cosineDecay({ initial: 0.1 }) })
+    const { all, history, model } = await whole({ initialEpoch: 2, steps: 14 }, () => make({ optimizer }))
+    for (const bytes of all) {
+      const other = await make({ optimizer })
+      expectEnd(other, await other.fit(data, { steps: 14, resume: bytes }), model, history)
+    }
+  })
+
+  test('steps of a callback at the end of an epoch know how long the run is', async () => {
+    const optimizer = adam({ learningRate: cosineDecay({ initial: 0.1 }) })
+    const create = async () => make({ optimizer })
+    const options = (model: Model): FitOptions => ({
+      epochs: 3,
+      onEpoch: () => void model.trainStep(data.x.slice(0, 16), data.y.slice(0, 4)),
+    })
+    const first = await create()
+    const { all, history } = await written(first, data, options(first))
+    for (const bytes of all) {
+      const other = await create()
+      expectEnd(other, await other.fit(data, { ...options(other), resume: bytes }), first, history)
+    }
+  })
+
+  test('a run whose first part wrote no checkpoints, over an iterable', async () => {
+    const first = await make()
+    let taken: Uint8Array | undefined
+    await first.fit(batches, {
+      epochs: 2,
+      onBatch: ({ batch }) => void (batch === 1 && (taken ??= first.checkpoint())),
+    })
+    const second = await make()
+    const all: Uint8Array[] = []
+    const history = await second.fit(batches, {
+      epochs: 2,
+      resume: taken,
+      checkpoint: { every: { steps: 1 }, save: (bytes) => all.push(bytes) },
+    })
+    for (const bytes of all) {
+      const third = await make()
+      expectEnd(third, await third.fit(batches, { epochs: 2, resume: bytes }), second, history)
+    }
+  })
+
+  test('a checkpoint while an iterable is wound forward', async () => {
+    const slow = async function* (epoch: number) {
+      for (const batch of batches(epoch)) {
+        await pause(5)
+        yield batch
+      }
+    }
+    const first = await make()
+    const all: Uint8Array[] = []
+    const history = await first.fit(slow, {
+      epochs: 2,
+      checkpoint: { every: { steps: 3 }, save: (bytes) => all.push(bytes) },
+    })
+    const model = await make()
+    const going = model.fit(slow, { epochs: 2, resume: all[0] })
+    await pause(3)
+    const taken = model.checkpoint()
+    expectEnd(model, await going, first, history)
+    const other = await make()
+    expectEnd(other, await other.fit(slow, { epochs: 2, resume: taken }), first, history)
+  })
+
+  test('a rate of -0 is 0', async () => {
+    const model = await make()
+    model.learningRate = -0
+    const bytes = model.checkpoint()
+    model.restore(bytes)
+    expect(model.learningRate).toBe(0)
+  })
+
+  test('none within a step', async () => {
+    const model = await make()
+    const loss = (act: () => void) => () => {
+      act()
+      return 1
+    }
+    expect(() => model.step(loss(() => model.checkpoint()))).toThrow(/checkpoint: a step waits for its function/)
+    const bytes = model.checkpoint()
+    expect(() => model.step(loss(() => model.restore(bytes)))).toThrow(/restore: a step waits for its function/)
+  })
+
+  test('another network is refused, though all shapes fit', async () => {
+    const { all } = await whole({ epochs: 1 })
+    const other = (await createModel(sequential(dense(8), tanh(), dropout(), dense(3)), {
+      input: [4],
+      batch: 4,
+      loss: softmaxCrossEntropy(),
+      optimizer: adam({ learningRate: 0.01 }),
+    })) as Model
+    const before = stateOf(other)
+    expect(() => other.restore(all[0])).toThrow(/restore: the checkpoint is of another network .*model\.load\(bytes\)/)
+    await expect(other.fit(data, { resume: all[0] })).rejects.toThrow(/fit: the checkpoint is of another network/)
+    expect(stateOf(other)).toEqual(before)
+    other.load(all[0])
+  })
+
+  test('other data for validation are told', async () => {
+    const { all } = await whole({ epochs: 2, validation })
+    const other = { x: validation.x.map((value) => value + 1), y: validation.y }
+    await expect((await make()).fit(data, { epochs: 2, validation: other, resume: all[1] })).rejects.toThrow(
+      /checksum of validation/,
+    )
+  })
+
+  test('what an optimizer of others remembers must have names of its own', async () => {
+    for (const slots of [['m', 'm'], ['best'], ['a.b'], [1], 'm']) {
+      const optimizer = { ...adam({ learningRate: 1 }), kind: 'mine', slots: slots as string[] }
+      await expect(make({ optimizer })).rejects.toThrow(/the slots of mine must be names without dots, each once/)
+    }
   })
 })
