@@ -5,4 +5,4 @@
  */
 
 export { type Bytes } from '../data/bytes'
-export { loadFile, saveFile } from '../io/files'
+export { type LoadOptions, loadFile, saveFile } from '../io/files'

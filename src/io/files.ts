@@ -29,23 +29,26 @@ export async function saveFile(name: string, bytes: Bytes): Promise<void> {
   await inTurn(place.path, () => place.save(copy))
 }
 
+/** Of loadFile. */
+export interface LoadOptions {
+  /** Whether a file that is not there is undefined, rather than an error. False unless given. */
+  optional?: boolean
+}
+
 /**
  * The bytes of a file, which `saveFile` wrote or anybody else. `name` is a path on disk in Node, Deno and Bun, and one in
  * the storage of the page's origin in browsers. Throws a FileError that says what to do where there is no such file, or
- * it cannot be read. With `optional`, false unless given, a file that is not there is undefined.
+ * it cannot be read.
  *
  *     const file = await loadFile('model.safetensors')
  *     const { missing } = model.load(file, { strict: false })
  */
-export async function loadFile(name: string, options?: { optional?: false }): Promise<Uint8Array<ArrayBuffer>>
 export async function loadFile(
   name: string,
-  options: { optional?: boolean },
-): Promise<Uint8Array<ArrayBuffer> | undefined>
-export async function loadFile(
-  name: string,
-  options: { optional?: boolean } = {},
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  options?: LoadOptions & { optional?: false },
+): Promise<Uint8Array<ArrayBuffer>>
+export async function loadFile(name: string, options: LoadOptions): Promise<Uint8Array<ArrayBuffer> | undefined>
+export async function loadFile(name: string, options: LoadOptions = {}): Promise<Uint8Array<ArrayBuffer> | undefined> {
   checkArguments('loadFile', arguments, 2)
   const optional = flag('loadFile', 'optional', checkOptions('loadFile', options, ['optional']).optional ?? false)
   const place = host.at('loadFile', checkName('loadFile', name))

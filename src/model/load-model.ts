@@ -72,14 +72,20 @@ import type { Model } from './model'
 import { type Blueprint, MODEL_OPTIONS, type ModelOptions, planModel } from './options'
 import { loadTensors } from './weights'
 
-/** What makes a layer from its config; `build` makes those within it, from { kind, config }. */
+/**
+ * What makes a layer from its config, as JSON has it; `build` makes those within it, from { kind, config }.
+ *
+ *     await loadModel(bytes, {
+ *       layers: { mine: ({ units }) => dense(units), still: ({ layer }, build) => freeze(build(layer)) },
+ *     })
+ */
 export type LayerFactory = (config: any, build: (description: unknown) => Layer) => Layer
 
 /** Options of createModel, of which those of the file hold unless given, and what the file cannot hold. */
 export interface LoadModelOptions<D extends DType = DType, I extends boolean = boolean> extends Partial<
   Omit<ModelOptions<Loss | undefined, Optimizer | undefined, I, D>, 'input'>
 > {
-  /** What makes the layers that are not of this library, by their kind. */
+  /** What makes the layers that are not of this library, by their kind; goes before those of the library. */
   layers?: Readonly<Record<string, LayerFactory>>
 }
 

@@ -289,9 +289,9 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
 
   /**
    * All that training changes, as one safetensors file: parameters and buffers, what the optimizer remembers
-   * (`0.weight.exp_avg`), counters, the learning rate and what its schedule has seen; in a callback of fit the run as
-   * well, for fit's `resume`. It is a model file too: load and loadModel take the weights in it. Throws a PlanError where
-   * a parameter is not finite.
+   * (`0.weight.exp_avg`), counters, the learning rate and what its schedule has seen; while fit runs, the run as well, for
+   * fit's `resume`, but not what a callback does after this. It is a model file too, whose weights load and loadModel take.
+   * Throws a PlanError where a parameter is not finite.
    */
   checkpoint(this: Model<'training', D>): Uint8Array<ArrayBuffer> {
     const core = this.#enter('checkpoint', arguments, 0)

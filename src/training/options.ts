@@ -116,7 +116,7 @@ export interface FitOptions {
   /**
    * A checkpoint that this run goes on from, in the middle of an epoch too, with the options and the data of the run that
    * wrote it: it ends with the bits and the history of a run that was never stopped. Data, batches and what early stopping
-   * monitors are compared (a DataError says what differs); validation data and functions are not. An iterable is wound
+   * monitors are compared (a DataError says what differs; arrays of another type are other data), functions are not. An iterable is wound
    * forward. Of a run that has ended, unless by its signal, all is done at once; with more `epochs` one that came to its
    * end goes on.
    */
