@@ -257,7 +257,7 @@ function readContents(where: string, metadata: Metadata) {
   for (const [name, value] of Object.entries(fingerprint ?? {})) need(quote(name), value, isPlainValue(value))
 
   const numbers = unpack(others, LIKE)
-  const read = run === null ? undefined : unpack<Contents['run']>(run, ofRun(createRun(0, 0)))!
+  const read = run === null ? undefined : unpack<Contents['run']>(run, ofRun(createRun(0, 0, 0)))!
   for (const count of [...Object.values(numbers.counters), ...Object.values(numbers.clock), ...countsOf(read)]) {
     need('a count', count, Number.isSafeInteger(count) && count >= 0)
   }

@@ -130,7 +130,7 @@ export async function fit(
   // How long the run is, as far as that can be known: for schedules and for callbacks.
   const { batches } = training
   const known = (length: number) => (Number.isFinite(length) ? length : undefined)
-  const run = saved?.run ?? createRun(initialEpoch, stepsBefore(core, initialEpoch, batches))
+  const run = saved?.run ?? createRun(epochs, initialEpoch, stepsBefore(core, initialEpoch, batches))
   const allSteps = known(Math.min(run.stepsBefore + steps, epochs * (batches || Infinity)))
   const allEpochs = known(Math.min(epochs, run.firstEpoch + Math.ceil(steps / (batches || 0)) || Infinity))
 

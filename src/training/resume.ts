@@ -28,7 +28,7 @@ export interface Checkpointing {
 /** Throws where a run cannot go on from a checkpoint; `is` tells its data, unless they may be others. */
 export function checkResumed(
   { run, fingerprint, kept }: Restored,
-  { earlyStopping }: FitSettings,
+  { earlyStopping, epochs }: FitSettings,
   is: Fingerprint | undefined,
 ) {
   if (!run) {
@@ -39,7 +39,7 @@ export function checkResumed(
   }
   if (is) checkSame(fingerprint, is)
   const { stopped } = run.history
-  if (stopped !== 'end') {
+  if (stopped !== 'end' && epochs > run.epochs) {
     note(
       `fit: the run of the checkpoint has ended (${stopped}): nothing is trained; to train on, model.restore(bytes), then ` +
         `fit with initialEpoch: ${run.epoch}`,

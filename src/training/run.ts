@@ -19,6 +19,8 @@ export interface Run {
   batchLoss: number
   /** The checksum of the batches of an iterable in this epoch; '' where nobody asked for it. */
   seen: string
+  /** So many epochs were asked for. */
+  readonly epochs: number
   /** The number of its first epoch, and steps that count as done before it. */
   readonly firstEpoch: number
   readonly stepsBefore: number
@@ -26,8 +28,8 @@ export interface Run {
   readonly working: { rows: number; seen: string }
 }
 
-/** A run that has not begun; its first epoch has that number. */
-export function createRun(epoch: number, stepsBefore: number): Run {
+/** A run of `epochs` that has not begun; its first epoch has that number. */
+export function createRun(epochs: number, epoch: number, stepsBefore: number): Run {
   return {
     epoch,
     batch: 0,
@@ -37,6 +39,7 @@ export function createRun(epoch: number, stepsBefore: number): Run {
     rate: 0,
     batchLoss: NaN,
     seen: '',
+    epochs,
     firstEpoch: epoch,
     stepsBefore,
     working: { rows: 0, seen: '' },
