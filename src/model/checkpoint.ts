@@ -8,6 +8,7 @@ import type { Floats, Tensor } from '../tensor'
 import { type Core, needNoStep } from '../training/core'
 import { firstNotFinite } from '../training/divergence'
 import type { Restored } from '../training/resume'
+import { initialStateOf } from '../training/rate'
 import { type Run, account, createRun } from '../training/run'
 import { slotsOf, weightsOf } from '../training/state'
 import { settle } from '../training/step'
@@ -86,11 +87,16 @@ function unpack<T>(value: unknown, like: T): T {
 // ---- taking ----
 
 /** See Model.checkpoint. */
-export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
+export function checkpointOf(core: Core): Uint8Array<ArrayBuffer> {
   needNoStep('checkpoint', core)
   settle('checkpoint', core)
   const spoilt = firstNotFinite(core)
   if (spoilt) throw new PlanError(`checkpoint: ${spoilt}, as it diverged; go back to a checkpoint before that`)
+  return takeCheckpoint(core)
+}
+
+/** The same of a model that is between two steps, and finite. */
+export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
   const { active, settings, counters, clock, rate, rateByHand, lastRate, vector, scheduleState, tensors } = core
   if (active) account(core, active.run, active.pass)
   const weights = weightsOf(core)
@@ -114,7 +120,11 @@ export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
   }
   const contents: Contents = {
     optimizer: settings.optimizer?.kind ?? null,
-    fields: fieldsOf(core, [...(gradients.length ? [GRADIENT] : []), ...kept.map(([field]) => field)]),
+    fields: [
+      ...(settings.optimizer?.slots ?? []),
+      ...(gradients.length ? [GRADIENT] : []),
+      ...kept.map(([field]) => field),
+    ],
     counters,
     clock: { epoch: clock.epoch, step: clock.step },
     rate: describeRate(rate),
@@ -134,10 +144,6 @@ function hasValues({ buffer, byteOffset, byteLength }: Floats): boolean {
   const words = new Int32Array(buffer, byteOffset, byteLength / 4)
   for (let i = 0; i < words.length; i++) if (words[i]) return true
   return false
-}
-
-function fieldsOf({ settings }: Core, others: readonly string[]): string[] {
-  return [...(settings.optimizer?.slots ?? []), ...others]
 }
 
 /** A run that was cut off is one that goes on. */
@@ -332,8 +338,8 @@ function textOf(rate: RateDescription): string {
 
 /** What a schedule has seen, where it is still the same; else what it begins with. */
 function stateOf(where: string, rate: number | Schedule, was: RateDescription, state: readonly number[]): Float64Array {
-  const initial = typeof rate === 'function' ? (rate.initialState ?? []) : []
-  if (textOf(describeRate(rate)) !== textOf(was)) return Float64Array.from(initial)
+  const initial = initialStateOf(rate)
+  if (textOf(describeRate(rate)) !== textOf(was)) return initial
   if (state.length === initial.length) return Float64Array.from(state)
   throw new FileError(`${where}: the schedule of the checkpoint keeps ${state.length} numbers, want ${initial.length}`)
 }

@@ -178,9 +178,15 @@ const MOST_PER_BYTE = 64
 const DEEPEST = 500
 const MOST_LAYERS = 10_000
 
-/** The factory of a kind, or undefined. */
-function factoryOf<T>(registry: Readonly<Record<string, T>>, kind: string): T | undefined {
-  return Object.hasOwn(registry, kind) ? registry[kind] : undefined
+/** The factory of a kind. Throws a FileError, with its cure, where this library has none. */
+function factoryOf<T>(registry: Readonly<Record<string, T>>, what: string, kind: string, cure: string): T {
+  if (Object.hasOwn(registry, kind)) return registry[kind]
+  throw new FileError(`loadModel: the ${what} ${quote(kind)} is not one of this library; ${cure}`)
+}
+
+/** What to do about a part that a model may also be without. */
+function again(option: 'loss' | 'optimizer'): string {
+  return `give it again: loadModel(bytes, { ${option} }), or ${option}: null for a model without`
 }
 
 /** What `make` makes of a config; where that throws, a FileError. */
@@ -213,13 +219,8 @@ function layerOf(
   const { kind, config } = partsOf('a layer', description)
   if (++count.layers > MOST_LAYERS) throw new FileError(`loadModel: more than ${MOST_LAYERS} layers`)
   if (depth > DEEPEST) throw new FileError(`loadModel: layers are nested more than ${DEEPEST} deep`)
-  const factory = factoryOf(own, kind) ?? factoryOf(LAYERS, kind)
-  if (!factory) {
-    throw new FileError(
-      `loadModel: the layer ${quote(kind)} is not one of this library; hand it in: ` +
-        `loadModel(bytes, { layers: { ${quote(kind)}: (config) => ... } })`,
-    )
-  }
+  const cure = `hand it in: loadModel(bytes, { layers: { ${quote(kind)}: (config) => ... } })`
+  const factory = factoryOf(Object.hasOwn(own, kind) ? own : LAYERS, 'layer', kind, cure)
   const layer = made(`the layer ${quote(kind)}`, () =>
     factory(config, (inner) => layerOf(inner, own, count, depth + 1)),
   )
@@ -229,42 +230,27 @@ function layerOf(
 
 function lossOf(description: unknown): Loss {
   const { kind, config } = partsOf('the loss', description)
-  const factory = factoryOf(LOSSES, kind)
-  if (factory) return made(`the loss ${quote(kind)}`, () => factory(config))
-  throw new FileError(
-    `loadModel: the loss ${quote(kind)} is not one of this library; give it again: loadModel(bytes, { loss }), or ` +
-      'loss: null for a model without',
-  )
+  const factory = factoryOf(LOSSES, 'loss', kind, again('loss'))
+  return made(`the loss ${quote(kind)}`, () => factory(config))
 }
 
 function optimizerOf(description: unknown): Optimizer {
   const { kind, config, learningRate } = partsOf('the optimizer', description)
-  const factory = factoryOf(OPTIMIZERS, kind)
-  const what = factory
-    ? learningRate === null && `the learning rate of ${kind} was a function`
-    : `the optimizer ${quote(kind)} is not one of this library`
-  if (what) {
-    throw new FileError(
-      `loadModel: ${what}; give it again: loadModel(bytes, { optimizer }), or optimizer: null for a model without`,
-    )
+  const factory = factoryOf(OPTIMIZERS, 'optimizer', kind, again('optimizer'))
+  if (learningRate === null) {
+    throw new FileError(`loadModel: the learning rate of ${kind} was a function; ${again('optimizer')}`)
   }
-  return made(`the optimizer ${quote(kind)}`, () => factory!({ ...config, learningRate: rateOf(learningRate) }))
+  return made(`the optimizer ${quote(kind)}`, () => factory({ ...config, learningRate: rateOf(learningRate) }))
 }
 
 function rateOf(description: unknown): number | Schedule {
   if (typeof description === 'number') return description
   if (description === null) {
-    throw new FileError(
-      'loadModel: a schedule within warmup was a function; give it again: loadModel(bytes, { optimizer }), or ' +
-        'optimizer: null for a model without',
-    )
+    throw new FileError(`loadModel: a schedule within warmup was a function; ${again('optimizer')}`)
   }
   const { kind, config } = partsOf('the learning rate', description)
-  const factory = factoryOf(SCHEDULES, kind)
-  if (factory) return made(`the schedule ${quote(kind)}`, () => factory(config))
-  throw new FileError(
-    `loadModel: the schedule ${quote(kind)} is not one of this library; give it again: loadModel(bytes, { optimizer })`,
-  )
+  const factory = factoryOf(SCHEDULES, 'schedule', kind, again('optimizer'))
+  return made(`the schedule ${quote(kind)}`, () => factory(config))
 }
 
 /**

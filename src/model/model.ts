@@ -18,7 +18,7 @@ import { slotsOf } from '../training/state'
 import { runPass, settle, takeStep } from '../training/step'
 import type { Ability } from './abilities'
 import { ownMetadata } from './architecture'
-import { readCheckpoint, takeCheckpoint } from './checkpoint'
+import { checkpointOf, readCheckpoint, takeCheckpoint } from './checkpoint'
 import { keepCore, open } from './core-of'
 import type { Blueprint } from './options'
 import { summarise } from './describe'
@@ -296,7 +296,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   checkpoint(this: Model<'training', D>): Uint8Array<ArrayBuffer> {
     const core = this.#enter('checkpoint', arguments, 0)
     needTraining('checkpoint', core)
-    return takeCheckpoint(core)
+    return checkpointOf(core)
   }
 
   /**

@@ -98,7 +98,9 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
   const runTrial = async (worker: TrialWorker, trial: Trial<S>): Promise<void> => {
     const { index } = trial
     const own: Watched = { epochs: [], best: [], over: false }
-    const cutOff = await checkpoints.read(trial as unknown as Trial)
+    // Files and threads know nothing of the space.
+    const plain = trial as unknown as Trial
+    const cutOff = await checkpoints.read(plain)
     if (over) return
     reports[index] = own
     const curve = [...(cutOff?.curve ?? [])]
@@ -137,7 +139,7 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
       save: async (bytes) => {
         // What runs in this thread cannot be ended: from here on it is nobody's business.
         if (own.over || over) return
-        await (writing = checkpoints.write(trial as unknown as Trial, {
+        await (writing = checkpoints.write(plain, {
           curve,
           status,
           bytes: viewBytes('save', bytes),
@@ -148,7 +150,7 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
     let score: unknown = NaN
     let error: string | undefined
     try {
-      score = await unlessOver(worker.run(trial as unknown as Trial, report, checkpoint))
+      score = await unlessOver(worker.run(plain, report, checkpoint))
       if (over) return
       if (refused) throw refused
       if (typeof score !== 'number') throw new Error(`run must give the score, a number, got ${show(score)}`)
@@ -166,7 +168,7 @@ async function run<S extends Space>(settings: Settings<S>, journal?: Journal<Lin
     ranking.add(result)
     journal?.add({ ...(result as unknown as TrialResult), score: Number.isFinite(score) ? result.score : null })
     await writing?.catch(() => {})
-    checkpoints.drop(trial as unknown as Trial)
+    checkpoints.drop(plain)
     wake()
     await unlessOver(tell(result))
   }

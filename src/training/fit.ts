@@ -203,8 +203,8 @@ export async function fit(
   const train = async (n: number) => {
     const { epoch, working } = run
     transformBatch('fit', core, transform, n)
-    const step = run.stepsBefore + history.steps
-    Object.assign(core.clock, { epoch, step, epochs: allEpochs, steps: allSteps })
+    core.clock.epoch = epoch
+    core.clock.step = run.stepsBefore + history.steps
     watch.beforeStep()
     working.rows = n
     working.seen = sums ? training.sumWith(run.seen) : ''

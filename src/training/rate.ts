@@ -43,8 +43,12 @@ export function setRate(core: Core, rate: number | Schedule): void {
 
 /** Begins what a schedule remembers of a run. */
 export function resetSchedule(core: Core): void {
-  const { rate } = core
-  core.scheduleState = Float64Array.from(typeof rate === 'function' ? (rate.initialState ?? []) : [])
+  core.scheduleState = initialStateOf(core.rate)
+}
+
+/** What a schedule remembers where a run begins; of a number, nothing. */
+export function initialStateOf(rate: number | Schedule): Float64Array {
+  return Float64Array.from(typeof rate === 'function' ? (rate.initialState ?? []) : [])
 }
 
 /** Shows the loss of an epoch that has ended to a schedule that watches it. */
