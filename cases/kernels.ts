@@ -142,7 +142,8 @@ export function denseCases(n: number, inputs: number, outputs: number): KernelCa
 export function batchNormCases(n: number, c: number, hw: number, training: number, relu: number): KernelCase[] {
   const size = n * c * hw
   const name = `${n}x${c}x${hw}${training ? '' : ' running'}${relu ? ' + relu' : ''}`
-  const [kernel, sizes] = hw === 1 ? (['batchNormFeatures', [n, c]] as const) : (['batchNorm', [n, c, hw]] as const)
+  const [kernel, sizes] =
+    hw === 1 ? (['batchNormFeatures', [n, c, c]] as const) : (['batchNorm', [n, c, c, hw]] as const)
   return [
     {
       kernel: `${kernel}Forward`,
@@ -194,7 +195,7 @@ export function batchNormCases(n: number, c: number, hw: number, training: numbe
 export function groupNormCases(n: number, groups: number, c: number, hw: number): KernelCase[] {
   const size = n * c * hw
   const name = `${n}x${c}x${hw} in ${groups}`
-  const sizes = [n, groups, c, hw]
+  const sizes = [n, groups, groups, c / groups, hw]
   const [x, features, statistics] = [size, c, n * groups]
   const outputs = (a: Arguments) => [a.values(features), a.values(features)]
   return [

@@ -15,6 +15,8 @@ import {
   flatten,
   freeze,
   gradientCheck,
+  groupNorm,
+  layerNorm,
   relu,
   sequential,
   sigmoid,
@@ -22,7 +24,7 @@ import {
   tanh,
   times,
 } from '../../src/entries/index'
-import { GEMM_SCRATCH } from '../../src/kernels/blocking'
+import { GEMM_SCRATCH, SUM_STEPS } from '../../src/kernels/blocking'
 import type { Parameter } from '../../src/plan/value'
 import { cnn, layerCases } from '../../cases/layers'
 import { bits, randomData } from '../support/models'
@@ -136,6 +138,23 @@ test.each<[string, () => Layer, number[]]>([
 ])('larger than a block, watched: %s', async (_, network, input) => {
   await runWatched(network, input, 'wasm', 'float64')
   await runWatched(network, input, 'wasm', 'float32')
+})
+
+// From SUM_STEPS examples on sums go block by block, and some by way of the scratch.
+test.each(['float64', 'float32'] as const)('a batch of several blocks of sums, watched, %s', async (dtype) => {
+  const network = sequential(groupNorm(2), conv2d(2, { kernel: 2 }), batchNorm(), flatten(), layerNorm(), dense(3))
+  const model = await createModel(network, {
+    input: [4, 3, 2],
+    batch: 2 * SUM_STEPS + 1,
+    loss,
+    optimizer: adam({ learningRate: 0.01 }),
+    dtype,
+    seed: 4,
+  })
+  const count = await watch(model)
+  const { x, y } = randomData(2 * SUM_STEPS + 1, 24, 3)
+  expect(model.trainStep(x, y)).toBeGreaterThan(0)
+  expect(count()).toBeGreaterThan(10)
 })
 
 // ---- mistakes, made on purpose ----
