@@ -1,8 +1,9 @@
-// v128 itself: run.mjs bundles this file into dist/, as npm run bench does with its own.
+// v128 itself: run.mjs bundles this file, with the library's sources, into dist/peers.mjs.
 
-import { createModel } from '../../src/model/create'
+import { trainingStep } from '../networks.mjs'
 import { createEngine } from '../../src/engine/create'
-import { adam, softmaxCrossEntropy } from '../../src/entries/index'
+import * as architectures from '../../src/entries/architectures'
+import * as v128 from '../../src/entries/index'
 import {
   type KernelCase,
   activationCases,
@@ -14,8 +15,7 @@ import {
   prepare,
   softmaxCase,
 } from '../../cases/kernels'
-import { cnn } from '../../cases/layers'
-import { keepLosses, labels, mnistParameters, serve, values } from './child.mjs'
+import { serve } from './child.mjs'
 
 interface Options {
   dtype: 'float64' | 'float32'
@@ -56,7 +56,10 @@ function fillWindows(index: Int32Array, h: number): void {
   }
 }
 
-serve(async ({ dtype, backend }: Options) => ({
+const train = (options: Options) => (task: { network: string }) =>
+  trainingStep({ ...v128, ...architectures }, task.network, options)
+
+serve(async (options: Options) => ({
   version: '',
   tasks: {
     ...Object.fromEntries(
@@ -64,6 +67,7 @@ serve(async ({ dtype, backend }: Options) => ({
         kind,
         async (task: Task) => {
           const kernelCase = find(task)
+          const { dtype, backend } = options
           const call = prepare(kernelCase, dtype === 'float64' ? 8 : 4)
           const { kernels, buffer } = await createEngine(dtype, call.bytes, backend)
           call.fill(buffer)
@@ -76,23 +80,7 @@ serve(async ({ dtype, backend }: Options) => ({
         },
       ]),
     ),
-    mnist: async ({ batch }: Task) => {
-      const model = await createModel(cnn(), {
-        input: [1, 28, 28],
-        batch,
-        dtype,
-        backend,
-        seed: 1,
-        loss: softmaxCrossEntropy(),
-        optimizer: adam({ learningRate: 1e-3 }),
-      })
-      const Type = (dtype === 'float64' ? Float64Array : Float32Array) as Float32ArrayConstructor
-      for (const [name, [, data]] of Object.entries(mnistParameters(Type))) {
-        model.parameters[name].data.set(data as Float32Array)
-      }
-      const x = values(batch * 784, Type)
-      const y = labels(batch, 10)
-      return keepLosses(() => model.trainStep(x, y))
-    },
+    mnist: train(options),
+    training: train(options),
   },
 }))
