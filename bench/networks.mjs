@@ -3,10 +3,18 @@
 
 import { initial, labels, product, values } from './peers/values.mjs'
 
+/** @typedef {Record<string, any>} Library */
+
+/** @type {Record<string, { layers: (v128: Library) => any, input: number[], batch: number, classes: number }>} */
 export const networks = {
   'MNIST CNN': {
     layers: ({ sequential, conv2d, batchNorm, relu, maxPool2d, flatten, dense }) => {
-      const block = (filters) => [conv2d(filters, { kernel: 3, pad: 1 }), batchNorm(), relu(), maxPool2d(2)]
+      const block = (/** @type {number} */ filters) => [
+        conv2d(filters, { kernel: 3, pad: 1 }),
+        batchNorm(),
+        relu(),
+        maxPool2d(2),
+      ]
       return sequential(...block(16), ...block(32), flatten(), dense(10))
     },
     input: [1, 28, 28],
@@ -34,8 +42,8 @@ export const networks = {
   },
   'four 3x3 convolutions, two dense, 3x32x32': {
     layers: ({ sequential, conv2d, relu, maxPool2d, flatten, dense }) => {
-      const conv = (filters) => [conv2d(filters, { kernel: 3, pad: 1 }), relu()]
-      const block = (filters) => [...conv(filters), ...conv(filters), maxPool2d(2)]
+      const conv = (/** @type {number} */ filters) => [conv2d(filters, { kernel: 3, pad: 1 }), relu()]
+      const block = (/** @type {number} */ filters) => [...conv(filters), ...conv(filters), maxPool2d(2)]
       return sequential(...block(32), ...block(64), flatten(), dense(512), relu(), dense(10))
     },
     input: [3, 32, 32],
@@ -44,13 +52,18 @@ export const networks = {
   },
 }
 
+/** @param {string} network */
 export const titleOf = (network) => `${network}, batch ${networks[network].batch}`
 
-/** A training step of each network, as a task for the children of bench:peers and bench:threads: plain data. */
+/**
+ * A training step of each network, as a task for the children of bench:peers and bench:threads: plain data.
+ *
+ * @param {Library} v128
+ */
 export const trainingTasks = (v128) =>
   Object.entries(networks).map(([network, { layers, input, batch, classes }]) => ({
     id: `Training step: ${titleOf(network)}`,
-    // Peers that no description is read to have this network written by hand.
+    // Peers that cannot read a description have this network written by hand.
     kind: network === 'MNIST CNN' ? 'mnist' : 'training',
     network,
     // A layer says of itself its kind and its config.
@@ -63,6 +76,10 @@ export const trainingTasks = (v128) =>
 /**
  * A training step of a network, on a batch that lies there. Its first two losses are told, as proof that all peers train
  * the same network.
+ *
+ * @param {Library} v128
+ * @param {string} network
+ * @param {{ dtype: 'float64' | 'float32', backend?: 'wasm' | 'js', threads?: number }} options
  */
 export async function trainingStep(v128, network, { dtype, backend = 'wasm', threads = 1 }) {
   const { layers, input, batch, classes } = networks[network]

@@ -119,7 +119,8 @@ export function shorten(message, length) {
 const row = (cells) => `| ${cells.join(' | ')} |`
 
 /** Rows of cells as Markdown, all but the first column to the right. */
-export const table = (head, rows) => [row(head), row(head.map((_, i) => (i ? '---:' : '---'))), ...rows.map(row)].join('\n')
+export const table = (head, rows) =>
+  [row(head), row(head.map((_, i) => (i ? '---:' : '---'))), ...rows.map(row)].join('\n')
 
 /** Markdown as prettier lays it out. */
 export async function layOut(text) {

@@ -108,7 +108,10 @@ async function runSide(side, wanted, round) {
     left = left.filter((task) => task.id !== id)
     say(line.error ? `${shorten(line.error, 60)}\n` : `${line.ms === undefined ? '-' : `${format(line.ms)} ms`}\n`)
   }
-  const begin = (id) => say(`${clock(performance.now() - start).padStart(6)}  round ${round}/${rounds}  ${side.name} ${side.dtype}  ${id}  `)
+  const begin = (id) =>
+    say(
+      `${clock(performance.now() - start).padStart(6)}  round ${round}/${rounds}  ${side.name} ${side.dtype}  ${id}  `,
+    )
   const failAll = (error) => {
     for (const { id } of left) {
       begin(id)

@@ -3,7 +3,12 @@
 /** @param {readonly number[]} shape */
 export const product = (shape) => shape.reduce((a, b) => a * b, 1)
 
-/** Values from -scale to scale. */
+/**
+ * Values from -scale to scale.
+ *
+ * @param {number} count
+ * @param {new (count: number) => Float32Array | Float64Array} Type
+ */
 export function values(count, Type = Float32Array, scale = 1) {
   const data = new Type(count)
   let state = 1
@@ -22,7 +27,13 @@ export function values(count, Type = Float32Array, scale = 1) {
  */
 export const labels = (count, limit) => Array.from({ length: count }, (_, i) => (i * 7) % limit)
 
-/** A parameter before the first step, by its name in PyTorch: weights of He's scale, of norms 1, biases 0. */
+/**
+ * A parameter before the first step, by its name in PyTorch: weights of He's scale, of norms 1, biases 0.
+ *
+ * @param {string} name
+ * @param {readonly number[]} shape
+ * @param {new (count: number) => Float32Array | Float64Array} Type
+ */
 export function initial(name, shape, Type = Float32Array) {
   const size = product(shape)
   if (shape.length > 1) return values(size, Type, Math.sqrt((6 * shape[0]) / size))
