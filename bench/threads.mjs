@@ -6,8 +6,8 @@
 // All sides train the same network from the same weights, or the run says so. With --threads 1, v128 beside PyTorch on
 // one. --readme writes what a whole run prints between the markers of bench/README.md.
 //
-// How PyTorch's threads wait for each other, and whether OpenBLAS has threads beside OpenMP's, makes it up to several
-// times slower, depending on the network and on what else the machine does: in the first round it tries all ways, and
+// How PyTorch's threads wait for each other, and whether OpenBLAS has threads beside OpenMP's, decides how fast it is;
+// which is best depends on the network, and on what else the machine does. In the first round it tries all ways, and
 // keeps the fastest for each network.
 //
 // Networks are matched as 'MNIST CNN, batch 64, float32'.
@@ -71,7 +71,7 @@ const sides = [
   { title: `v128, ${many}`, ...ours, threads, ways: [{}] },
   ...(torch.missing ? [] : [{ title: `PyTorch, ${many}`, ...torch, threads, ways }]),
 ]
-const [one, several, peer] = threads > 1 ? sides : [undefined, ...sides]
+const [single, several, peer] = threads > 1 ? sides : [undefined, ...sides]
 
 /** A network in one precision; of each side its error, or what each round gave. */
 const cases = trainingTasks({ ...v128, ...architectures })
@@ -81,8 +81,7 @@ if (cases.length === 0)
   throw new Error(`--only ${flags.only} matches no network, such as 'MNIST CNN, batch 64, float32'`)
 
 const start = performance.now()
-const count = (list, of) => list.reduce((sum, one) => sum + of(one), 0)
-const total = cases.length * (count(sides, ({ ways }) => ways.length) + (rounds - 1) * sides.length)
+const total = cases.length * (sides.flatMap((side) => side.ways).length + (rounds - 1) * sides.length)
 let done = 0
 
 function tell(round) {
@@ -109,13 +108,14 @@ function wrong(side, losses, want) {
   return same ? undefined : `trains something else: losses ${losses.join(', ')}, not ${want.join(', ')}`
 }
 
-async function turn(side, one, round) {
-  const { results } = one
+/** One figure of a side; in the first round, the best of the ways that it has. */
+async function turn(side, network, round) {
+  const { results } = network
   if (!results.has(side)) results.set(side, { turns: [], ways: side.ways })
   const result = results.get(side)
   const tried = []
   for (const way of result.ways) {
-    if (!result.error) tried.push({ way, ...(await run(side, one, way)) })
+    if (!result.error) tried.push({ way, ...(await run(side, network, way)) })
     done++
     tell(round)
   }
@@ -123,16 +123,16 @@ async function turn(side, one, round) {
   if (best) {
     result.turns[round - 1] = best
     result.ways = [best.way]
-    one.losses ??= best.losses
-    result.error ??= wrong(side, best.losses, one.losses)
+    network.losses ??= best.losses
+    result.error ??= wrong(side, best.losses, network.losses)
   } else result.error ??= tried[0].error
 }
 
 for (let round = 1; round <= rounds; round++) {
-  for (const one of cases) {
+  for (const network of cases) {
     // Who begins changes, and v128 gives the losses that others are compared with.
     const order = round % 2 ? sides : sides.toReversed()
-    for (const side of order) await turn(side, one, round)
+    for (const side of order) await turn(side, network, round)
   }
 }
 
@@ -171,14 +171,14 @@ const both = (network, cell) =>
 const atLeast = (list) => (threads === 2 ? [list.map((x) => `≥ ${x}`).join(' / ')] : [])
 
 const columns = [
-  ...(one ? [[`${threads} threads against 1`, (c) => ratio(c, several, one), (w) => w.slice(0, 1)]] : []),
+  ...(single ? [[`${threads} threads against 1`, (c) => ratio(c, several, single), (w) => w.slice(0, 1)]] : []),
   ...(peer ? [[`against PyTorch with ${many}`, (c) => ratio(c, several, peer), (w) => w.slice(1)]] : []),
 ]
 const speeds = table(
   ['network', ...columns.flatMap(([title]) => [`${title}, f64 / f32`, ...(threads === 2 ? ['wanted'] : [])])],
   names.map((network) => [
     titleOf(network),
-    ...columns.flatMap(([, cell, want]) => [both(network, cell).join(' / '), ...atLeast(want(wanted[network]))]),
+    ...columns.flatMap(([, cell, want]) => [both(network, cell).join(' / '), ...atLeast(want(wanted[network] ?? []))]),
   ]),
 )
 const times = table(
@@ -199,7 +199,12 @@ const text = await layOut(
     ...(columns.length > 0 ? [speeds] : []),
     'Milliseconds a training step: the median, and in brackets the least.',
     times,
-    peer?.remark ? `PyTorch: ${peer.remark}.` : '',
+    [
+      ...(peer && ways.length > 1 ? ['its threads wait, for each network, in the way that was the fastest'] : []),
+      ...(peer?.remark ? [peer.remark] : []),
+    ]
+      .map((remark) => `PyTorch: ${remark}.`)
+      .join(' '),
   ].join('\n\n'),
 )
 console.log(text)
