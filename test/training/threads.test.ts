@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { cnn, layerCases } from '../../cases/layers'
-import { splitEverything } from '../../src/engine/threads'
+import { threads as host } from '#host'
 import {
   type ModelOptions,
   PlanError,
@@ -27,6 +27,9 @@ import {
   softmaxCrossEntropy,
 } from '../../src/entries/index'
 import { bits, classifier, learnable, randomData } from '../support/models'
+
+// Of the bundle that models load.
+const { splitEverything } = await host!.load()
 
 const COUNTS = [2, 3, 4, 7]
 
