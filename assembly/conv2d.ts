@@ -21,9 +21,10 @@
 
 import { BLOCK_OFFSET, GEMM_SCRATCH, KC, MR, SUM_STEPS } from '../src/kernels/blocking'
 import {
-  MOST_BLOCKS, TAPS, convOutput, gradientBefore, gradientPlane, sourcePlane, sumsTaps, tapRows, tapsStride,
+  MOST_BLOCKS, TAPS, convOutput, gradientBefore, gradientPlane, slidesTaps, sourcePlane, sumsTaps, tapRows, tapsStride,
   usesWinograd,
 } from '../src/kernels/conv-geometry'
+import { addTaps, depthwiseBackwardInput, depthwiseBackwardWeight, depthwiseForward } from './depthwise'
 import { add } from './elementwise'
 import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
 import { packPanel, panelTimesBlock, setStart } from './gemm'
@@ -244,6 +245,10 @@ export function conv2dForward(
   groups = ONLY_TILES ? 1 : abs(groups)
   const cg = ONLY_TILES ? 1 : c / groups
   const fg = f / groups
+  if (!ONLY_TILES && slidesTaps(cg, fg, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw)) {
+    depthwiseForward(n, groups, h, w, fg, sh, ph, pw, x, weight, bias, scratch, y)
+    return
+  }
   const taps = cg * kh * kw
   const planeH = sourcePlane(oh, kh, sh, dlh)
   const planeW = sourcePlane(ow, kw, sw, dlw)
@@ -283,6 +288,10 @@ export function conv2dBackwardInput(
   groups = ONLY_TILES ? 1 : abs(groups)
   const cg = ONLY_TILES ? 1 : c / groups
   const fg = f / groups
+  if (!ONLY_TILES && fg == 1 && slidesTaps(cg, fg, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw)) {
+    depthwiseBackwardInput(n, groups, h, w, sh, ph, pw, dy, weight, scratch, dx)
+    return
+  }
   const planeH = gradientPlane(h, oh, kh, sh, ph, dlh)
   const planeW = gradientPlane(w, ow, kw, sw, pw, dlw)
   const top = gradientBefore(kh, sh, ph, dlh)
@@ -458,24 +467,6 @@ function accumulateTaps(
   v128.store(sums, v128.add<Float>(v128.load(sums, 64), s4), 64)
 }
 
-/** dw += the partial sums of all taps of f filters, lane after lane, which become 0. */
-function addTaps(f: i32, taps: i32, stride: i32, sums: usize, dw: usize): void {
-  for (let filter = 0; filter < f; ++filter) {
-    let at = sums + <usize>(filter * stride)
-    for (let t = 0; t < taps; ++t) {
-      let sum: Float = load<Float>(at) + load<Float>(at, SIZE)
-      if (LANES == 4) {
-        sum += load<Float>(at, 2 * SIZE)
-        sum += load<Float>(at, 3 * SIZE)
-      }
-      store<Float>(dw, load<Float>(dw) + sum)
-      dw += SIZE
-      at += 16
-    }
-  }
-  memory.fill(sums, 0, <usize>(f * stride))
-}
-
 /** dw += dy times the columns of x, transposed; db += sums of dy over the images and pixels; db may be 0. */
 export function conv2dBackwardWeight(
   n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
@@ -500,6 +491,10 @@ export function conv2dBackwardWeight(
   groups = ONLY_TILES ? 1 : abs(groups)
   const cg = ONLY_TILES ? 1 : c / groups
   const fg = f / groups
+  if (!ONLY_TILES && slidesTaps(cg, fg, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw)) {
+    depthwiseBackwardWeight(n, groups, h, w, fg, sh, ph, pw, x, dy, scratch, dw)
+    return
+  }
   const taps = cg * kh * kw
   const planeH = sourcePlane(oh, kh, sh, dlh)
   const planeW = sourcePlane(ow, kw, sw, dlw)

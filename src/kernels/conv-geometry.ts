@@ -123,6 +123,23 @@ export function sumsTaps(c: i32, f: i32, taps: i32): bool {
   return c == 1 && f * tapsStride(taps) + 16 <= GEMM_SCRATCH
 }
 
+/** Bytes of scratch of depthwise.ts before its copies of planes, and of as many of these as it makes at a time. */
+export const SLIDE_BEFORE: i32 = 36864
+export const SLIDE_BATCH: i32 = 16384
+/** Filters whose partial sums depthwise.ts holds at a time. */
+export const SLIDE_FILTERS: i32 = 128
+
+/**
+ * Whether a convolution of one channel (c and f of a group) goes by depthwise.ts. There must be room in the scratch of
+ * a matrix product for what it keeps: of f filters, and of a row.
+ */
+export function slidesTaps(
+  c: i32, f: i32, h: i32, w: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
+): bool {
+  const fits: bool = f <= SLIDE_FILTERS && h <= 4096 && w <= 4096
+  return fits && c == 1 && kh == 3 && kw == 3 && sh == sw && sh <= 2 && ph <= 2 && pw <= 2 && dlh * dlw == 1
+}
+
 /** Bytes of the small things of winograd.ts: a tile in work, and the table of the tiles of a chunk. */
 export const WINOGRAD_TMP: i32 = 1792
 export const WINOGRAD_TABLE: i32 = 16 * 104
