@@ -283,30 +283,29 @@ function copyIn(
   )
 }
 
-/** How spread() pairs its columns: the first of two is one that two taps of a row reach, or one that a single tap does. */
-type TwoFirst = u8
-type OneFirst = u16
-
 @inline
 /** Stores two vectors of columns by turns. */
-function storePairs<T>(two: v128, one: v128, to: usize): void {
-  v128.store(to, sizeof<T>() == 1 ? zipLow(two, one) : zipLow(one, two))
-  v128.store(to, sizeof<T>() == 1 ? zipHigh(two, one) : zipHigh(one, two), 16)
+function storePairs(first: v128, second: v128, to: usize): void {
+  v128.store(to, zipLow(first, second))
+  v128.store(to, zipHigh(first, second), 16)
 }
 
 /**
- * dx (h x w) of a stride of 2. Two columns side by side: one that the taps 0 and 2 of a row reach, and one that tap 1
- * does; with rows it is the same. `dy` is where the first column's tap 2 reads in the row of the first row's tap 0.
- * Rows that jut out over their end write to the next one, which comes later; the last one goes by way of `spare`.
+ * dx (h x w) of a stride of 2. Columns come in pairs: the first is one that only tap 1 of a row reaches, the second one
+ * that the taps 0 and 2 do. Where the padding is even, dx begins with a second one, and `before` = SIZE is how far the
+ * pair begins before it. `dy` is what the first pair's tap 2 reads, in the row that the first row's tap 0 or 1 reads.
+ * Rows that jut out over their end write to the next ones, which come later; what must not goes by way of `spare`.
  */
-function spread<T>(
-  planes: i32, h: i32, w: i32, ph: i32, weight: usize, dy: usize, dyRow: usize, dyPlane: usize,
+function spread(
+  planes: i32, h: i32, w: i32, ph: i32, before: usize, weight: usize, dy: usize, dyRow: usize, dyPlane: usize,
   spare: usize, dx: usize, dxPlane: usize,
 ): void {
   const zero = v128.splat<Float>(0)
   const dxRow = <usize>w * SIZE
-  const strips = (w + 2 * LANES - 1) / (2 * LANES)
-  const juts = w % (2 * LANES) != 0
+  const width = w + i32(before != 0)
+  const strips = (width + 2 * LANES - 1) / (2 * LANES)
+  // Rows from here on would write past the plane.
+  const inner = h * w - strips * 2 * LANES
   for (; planes > 0; --planes) {
     const w0 = v128.load_splat<Float>(weight)
     const w1 = v128.load_splat<Float>(weight, SIZE)
@@ -319,7 +318,7 @@ function spread<T>(
     const w8 = v128.load_splat<Float>(weight, 8 * SIZE)
     let source = dy
     for (let row = 0; row < h; ++row) {
-      const isSpare = juts && row == h - 1
+      const isSpare = before != 0 || row * w > inner
       const out = dx + <usize>row * dxRow
       let to = isSpare ? spare : out
       let at = source
@@ -327,29 +326,28 @@ function spread<T>(
         for (let i = strips; i > 0; --i) {
           const d0 = v128.load(at)
           const d1 = v128.load(at, SIZE)
-          const two = plus(plus(zero, w3, d1), w5, d0)
-          storePairs<T>(two, plus(zero, w4, sizeof<T>() == 1 ? d1 : d0), to)
+          storePairs(plus(zero, w4, d0), plus(plus(zero, w3, d1), w5, d0), to)
           at += 16
           to += 32
         }
         source += dyRow
       } else {
-        let before = at - dyRow
+        let above = at - dyRow
         for (let i = strips; i > 0; --i) {
           const d0 = v128.load(at)
           const d1 = v128.load(at, SIZE)
-          const b0 = v128.load(before)
-          const b1 = v128.load(before, SIZE)
-          const two = plus(plus(plus(plus(zero, w0, d1), w2, d0), w6, b1), w8, b0)
-          const one = plus(plus(zero, w1, sizeof<T>() == 1 ? d1 : d0), w7, sizeof<T>() == 1 ? b1 : b0)
-          storePairs<T>(two, one, to)
+          const b0 = v128.load(above)
+          const b1 = v128.load(above, SIZE)
+          const first = plus(plus(zero, w1, d0), w7, b0)
+          storePairs(first, plus(plus(plus(plus(zero, w0, d1), w2, d0), w6, b1), w8, b0), to)
           at += 16
-          before += 16
+          above += 16
           to += 32
         }
       }
-      if (isSpare) copyPlanes(1, 1, w, spare, 0, 0, out, 0, 0)
+      if (isSpare) copyPlanes(1, 1, w, spare + before, 0, 0, out, 0, 0)
     }
+    weight += 9 * SIZE
     dy += dyPlane
     dx += dxPlane
   }
@@ -394,10 +392,10 @@ export function depthwiseBackwardInput(
         const to = (isNarrow ? narrow : dx) + bottom * toRow
         slide(count, h, w, 2 * SIZE, 0, taps, 0, from, 0 - copyRow, copyPlane, to, 0 - toRow, toPlane)
         if (isNarrow) copyPlanes(count, h, w, narrow, 16, toPlane, dx, dxRow, dxPlane)
-      } else if (pw & 1) {
-        spread<OneFirst>(count, h, w, ph, taps, copy + copyRow + SIZE, copyRow, copyPlane, scratch, dx, dxPlane)
       } else {
-        spread<TwoFirst>(count, h, w, ph, taps, copy + copyRow, copyRow, copyPlane, scratch, dx, dxPlane)
+        const before = pw & 1 ? <usize>0 : SIZE
+        const from = copy + copyRow + SIZE - before
+        spread(count, h, w, ph, before, taps, from, copyRow, copyPlane, scratch, dx, dxPlane)
       }
       dy += <usize>count * dyPlane
       dx += <usize>count * dxPlane
