@@ -12,9 +12,9 @@
 //   scratch   | GEMM_SCRATCH | source planes | flipped weights | one phase of dx | offsets (i32) |
 //   of dw     | GEMM_SCRATCH | source planes | part of dw | offsets (i32) |
 //
-// Three cases go other ways, by shapes alone (conv-geometry.ts says which): kernels of 3 x 3 and 5 x 5 with stride 1
-// by winograd.ts; fewer than MR filters, as in depthwise convolutions, by productOfRow; dw of one channel by
-// accumulateTaps.
+// Four cases go other ways, by shapes alone (conv-geometry.ts says which): kernels of 3 x 3 and 5 x 5 with stride 1
+// by winograd.ts; kernels of 3 x 3 over one channel, as in depthwise convolutions, by depthwise.ts; fewer than MR
+// filters by productOfRow; dw of one channel by accumulateTaps.
 //
 // Legend: n images, c channels, h x w image, f filters, kh x kw taps, sh sw stride, ph pw pad, dlh dlw dilation,
 // oh x ow output; a group has c/groups channels and f/groups filters. Strides in elements, offsets in bytes.
