@@ -1,14 +1,6 @@
 // Passes that people ask for one by one: forward, backward, and predictions.
 
-import {
-  type Numbers,
-  type TypedNumbers,
-  checkValues,
-  copyRows,
-  countRows,
-  isTyped,
-  readRows,
-} from '../data/batches'
+import { type Numbers, type TypedNumbers, checkValues, copyRows, countRows, isTyped, readRows } from '../data/batches'
 import { DataError, PlanError, checkOptions, count, flag } from '../errors'
 import { probabilitiesOf } from '../metrics'
 import type { Value } from '../plan/value'
