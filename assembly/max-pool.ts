@@ -260,14 +260,12 @@ export function maxPool2dForward(
 ): void {
   const wide = poolWide(ow)
   const length = poolRow(w, ow, kw, sw, pw)
-  const image = <usize>length * SIZE
-  const values = scratch + 2 * image
+  const values = scratch + <usize>length * SIZE
   const places = values + <usize>(kh * wide) * SIZE
-  fill(2 * length, -Infinity, scratch)
+  fill(length, -Infinity, scratch)
   for (; planes > 0; --planes) {
     // NaN if a value of the plane is; or if infinities of both signs are, which costs time only.
     let sum = v128.splat<Float>(0)
-    let copied = 0
     let done = 0
     for (let i = 0; i < oh; ++i) {
       const top = max(0, i * sh - ph)
@@ -276,15 +274,10 @@ export function maxPool2dForward(
         const line = <usize>((done % kh) * wide)
         const to = values + line * SIZE
         const placesTo = places + line * 4
-        // The next row, too: a load that takes of two stores waits for both of them to be through.
-        for (; copied < min(h, done + 2); ++copied) {
-          const row = scratch + <usize>(copied & 1) * image + <usize>pw * SIZE
-          sum = v128.add<Float>(sum, copyAndSum(w, x + <usize>(copied * w) * SIZE, row))
-        }
-        const row = scratch + <usize>(done & 1) * image
-        if (sw == 1) maxOfRow(wide, kw, 1, pw, done * w, row, to, placesTo)
-        else if (sw == 2) maxOfRow(wide, kw, 2, pw, done * w, row, to, placesTo)
-        else maxOfRow(wide, kw, sw, pw, done * w, row, to, placesTo)
+        sum = v128.add<Float>(sum, copyAndSum(w, x + <usize>(done * w) * SIZE, scratch + <usize>pw * SIZE))
+        if (sw == 1) maxOfRow(wide, kw, 1, pw, done * w, scratch, to, placesTo)
+        else if (sw == 2) maxOfRow(wide, kw, 2, pw, done * w, scratch, to, placesTo)
+        else maxOfRow(wide, kw, sw, pw, done * w, scratch, to, placesTo)
       }
       const row = <usize>(i * ow)
       maxOfRows(ow, bottom - top, wide, kh, top % kh, relu, values, places, index + row * 4, y + row * SIZE)

@@ -2,10 +2,10 @@
 // Windows of 2 x 2 side by side go nearly as fast as memory gives. The sums of others are made row by row and then down
 // the columns, or the other way round, and each of them once.
 
-import { arePairs, poolRow, poolWide } from '../src/kernels/conv-geometry'
+import { arePairs, poolRow } from '../src/kernels/conv-geometry'
 import { fill } from './elementwise'
 import { LANES, SIZE } from './float'
-import { evens, loadStrided, odds, storeFirst, zipHigh, zipLow } from './lanes'
+import { evens, loadStrided, odds, zipHigh, zipLow } from './lanes'
 import { Values, total } from './reduce'
 
 @inline
@@ -153,41 +153,42 @@ export function avgPool2dForward(
   const isLong = max(kh, kw) > LONGEST
   const isExact = areExact(kh, kw)
   const length = poolRow(w, ow, kw, sw, pw)
-  const image = <usize>length * SIZE
-  const counts = scratch + 2 * image
-  memory.fill(scratch, 0, 2 * image)
+  const counts = scratch + <usize>length * SIZE
+  const sums = scratch + <usize>pw * SIZE
+  memory.fill(scratch, 0, <usize>length * SIZE)
   countColumns(isExact, w, ow, kw, sw, pw, countPad, counts)
   for (; planes > 0; --planes, x += <usize>h * width) {
-    let summed = 0
     for (let i = 0; i < oh; ++i, y += <usize>ow * SIZE) {
-      // The next row of windows, too: a load that takes of two stores waits for both of them to be through.
-      for (; summed < min(oh, i + 2); ++summed) {
-        const top = max(0, summed * sh - ph)
-        const rows = min(h, summed * sh - ph + kh) - top
-        const from = x + <usize>top * width
-        const to = scratch + <usize>(summed & 1) * image + <usize>pw * SIZE
-        if (isLong || w < 2 * LANES) {
-          for (let at: usize = 0; at < width; at += SIZE) store<Float>(to + at, sumOfOne(rows, width, from + at))
-        } else {
-          sumColumns(rows, w, from, to)
+      const top = max(0, i * sh - ph)
+      const rows = min(h, i * sh - ph + kh) - top
+      const from = x + <usize>top * width
+      if (isLong || w < 2 * LANES) {
+        let column: usize = 0
+        if (!isLong && w >= LANES) {
+          let sum = v128.load(from)
+          for (let row = 1; row < rows; ++row) sum = v128.add<Float>(sum, v128.load(from + <usize>row * width))
+          v128.store(sums, sum)
+          column = 16
         }
+        for (; column < width; column += SIZE) store<Float>(sums + column, sumOfOne(rows, width, from + column))
+      } else {
+        sumColumns(rows, w, from, sums)
       }
-      const sums = scratch + <usize>(i & 1) * image
       const countRows = factor(isExact, counted(i, h, kh, sh, ph, countPad))
       if (isLong || ow < LANES) {
         for (let j = 0; j < ow; ++j) {
           const at = <usize>j * SIZE
-          const sum = sumOfOne(kw, SIZE, sums + at * <usize>sw)
+          const sum = sumOfOne(kw, SIZE, scratch + at * <usize>sw)
           store<Float>(y + at, shareOfOne(isExact, sum, countRows, counts + at))
         }
       } else if (kw == 3 && sw == 1) {
-        meansOfRow(false, ow, 3, 1, countRows, counts, sums, y)
+        meansOfRow(false, ow, 3, 1, countRows, counts, scratch, y)
       } else if (kw == 3 && sw == 2) {
-        meansOfRow(false, ow, 3, 2, countRows, counts, sums, y)
+        meansOfRow(false, ow, 3, 2, countRows, counts, scratch, y)
       } else if (isExact && sw == 1) {
-        meansOfRow(true, ow, kw, 1, countRows, counts, sums, y)
+        meansOfRow(true, ow, kw, 1, countRows, counts, scratch, y)
       } else {
-        meansOfRow(isExact, ow, kw, sw, countRows, counts, sums, y)
+        meansOfRow(isExact, ow, kw, sw, countRows, counts, scratch, y)
       }
     }
   }
@@ -213,56 +214,10 @@ function storeStrided(stride: i32, values: v128, to: usize): void {
   }
 }
 
-@inline
-/** dy / count of a row of windows, a value each sw places. */
-function spreadRow(isExact: bool, ow: i32, sw: i32, rows: Float, counts: usize, dy: usize, to: usize): void {
-  const allRows = v128.splat<Float>(rows)
-  for (let j = 0; j < ow; j += LANES) {
-    const first = min(j, ow - LANES)
-    const at = <usize>first * SIZE
-    storeStrided(sw, share(isExact, v128.load(dy + at), allRows, counts + at), to + <usize>sw * at)
-  }
-}
-
-@inline
-/** What each of w columns gets of a row of windows. */
-function sumWindows(w: i32, kw: i32, windows: usize, sums: usize): void {
-  for (let j = 0; j < w; j += LANES) {
-    const column = <usize>min(j, w - LANES) * SIZE
-    v128.store(sums + column, sumOfTaps(kw, 1, windows + column))
-  }
-}
-
-/** A row of dx: the sum of `rows` rows of a ring of kh, `line` bytes apart, from the row `first` on. */
-function sumRing(rows: i32, w: i32, kh: i32, first: i32, line: usize, ring: usize, dx: usize): void {
-  const second = first + 1 < kh ? first + 1 : 0
-  const third = second + 1 < kh ? second + 1 : 0
-  const ring0 = ring + <usize>first * line
-  const ring1 = ring + <usize>second * line
-  const ring2 = ring + <usize>third * line
-  for (let j = 0; j < w; j += LANES) {
-    const column = <usize>max(min(j, w - LANES), 0) * SIZE
-    let sum = v128.load(ring0 + column)
-    if (rows > 1) {
-      sum = v128.add<Float>(sum, v128.load(ring1 + column))
-      if (rows > 2) {
-        sum = v128.add<Float>(sum, v128.load(ring2 + column))
-        let next = third
-        for (let row = 3; row < rows; ++row) {
-          next = next + 1 < kh ? next + 1 : 0
-          sum = v128.add<Float>(sum, v128.load(ring + <usize>next * line + column))
-        }
-      }
-    }
-    if (w >= LANES) v128.store(dx + column, sum)
-    else storeFirst(w, sum, dx)
-  }
-}
-
 /**
  * dx = the sum, over the windows that a place is in, of dy / count: along a row from left to right, then from top to
  * bottom. A row of dy / count is spread out, a value each sw places, so that the windows of any stride are kw
- * neighbours; what it gives to the columns is kept for the kh rows that its windows span. scratch: poolScratch() bytes.
+ * neighbours. scratch: poolScratch() bytes.
  */
 export function avgPool2dBackward(
   planes: i32, h: i32, w: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, countPad: i32,
@@ -289,54 +244,55 @@ export function avgPool2dBackward(
     return
   }
   const isExact = areExact(kh, kw)
+  const inVectors: usize = kw > LONGEST ? 0 : width
   const length = poolRow(w, ow, kw, sw, pw)
-  const image = <usize>length * SIZE
-  const counts = scratch + 2 * image
-  const ring = counts + <usize>poolWide(ow) * SIZE
-  const line = <usize>poolWide(w) * SIZE
-  memory.fill(scratch, 0, 2 * image)
+  const counts = scratch + <usize>length * SIZE
+  const spread = scratch + <usize>(kw - 1) * SIZE
+  const windows = scratch + <usize>pw * SIZE
+  memory.fill(scratch, 0, <usize>length * SIZE)
   countColumns(isExact, w, ow, kw, sw, pw, countPad, counts)
-  for (; planes > 0; --planes) {
-    // Rows of windows that are spread out, and those that are in the ring.
-    let spread = 0
+  for (; planes > 0; --planes, dx += <usize>h * width) {
+    // Rows of dx that have got something.
     let done = 0
-    for (let row = 0; row < h; ++row, dx += width) {
-      const first = row + ph < kh ? 0 : (row + ph - kh) / sh + 1
-      const end = min(oh, (row + ph) / sh + 1)
-      for (; done < end; ++done) {
-        // The next one, too: a load that takes of two stores waits for both of them to be through.
-        for (; spread < min(oh, done + 2); ++spread, dy += <usize>ow * SIZE) {
-          const rows = factor(isExact, counted(spread, h, kh, sh, ph, countPad))
-          const to = scratch + <usize>(spread & 1) * image + <usize>(kw - 1) * SIZE
-          if (ow < LANES) {
-            for (let j = 0; j < ow; ++j) {
-              const at = <usize>j * SIZE
-              store<Float>(to + <usize>sw * at, shareOfOne(isExact, load<Float>(dy + at), rows, counts + at))
-            }
-          } else if (sw == 1) {
-            if (isExact) spreadRow(true, ow, 1, rows, counts, dy, to)
-            else spreadRow(false, ow, 1, rows, counts, dy, to)
-          } else {
-            spreadRow(isExact, ow, sw, rows, counts, dy, to)
-          }
-        }
-        const windows = scratch + <usize>(done & 1) * image + <usize>pw * SIZE
-        const sums = ring + <usize>(done % kh) * line
-        if (kw > LONGEST || w < LANES) {
-          for (let at: usize = 0; at < width; at += SIZE) store<Float>(sums + at, sumOfOne(kw, SIZE, windows + at))
-        } else if (kw == 3) {
-          sumWindows(w, 3, windows, sums)
-        } else if (kw == 2) {
-          sumWindows(w, 2, windows, sums)
-        } else {
-          sumWindows(w, kw, windows, sums)
-        }
+    for (let i = 0; i < oh; ++i) {
+      const top = max(0, i * sh - ph)
+      const bottom = min(h, i * sh - ph + kh)
+      const rows = factor(isExact, counted(i, h, kh, sh, ph, countPad))
+      const allRows = v128.splat<Float>(rows)
+      let j = 0
+      for (; j + LANES <= ow; j += LANES) {
+        const values = share(isExact, v128.load(dy), allRows, counts + <usize>j * SIZE)
+        storeStrided(sw, values, spread + <usize>(j * sw) * SIZE)
+        dy += 16
       }
-      if (first < end) sumRing(end - first, w, kh, first % kh, line, ring, dx)
-      else memory.fill(dx, 0, width)
+      for (; j < ow; ++j) {
+        const value = shareOfOne(isExact, load<Float>(dy), rows, counts + <usize>j * SIZE)
+        store<Float>(spread + <usize>(j * sw) * SIZE, value)
+        dy += SIZE
+      }
+      if (top > done) memory.fill(dx + <usize>done * width, 0, <usize>(top - done) * width)
+      const fresh = max(done, top)
+      const from = dx + <usize>top * width
+      let column: usize = 0
+      for (; column + 16 <= inVectors; column += 16) {
+        let sum = v128.splat<Float>(0)
+        let at = windows + column
+        for (let k = 0; k < kw; ++k, at += SIZE) sum = v128.add<Float>(sum, v128.load(at))
+        at = from + column
+        let row = top
+        for (; row < fresh; ++row, at += width) v128.store(at, v128.add<Float>(v128.load(at), sum))
+        for (; row < bottom; ++row, at += width) v128.store(at, sum)
+      }
+      for (; column < width; column += SIZE) {
+        const sum = sumOfOne(kw, SIZE, windows + column)
+        let at = from + column
+        let row = top
+        for (; row < fresh; ++row, at += width) store<Float>(at, load<Float>(at) + sum)
+        for (; row < bottom; ++row, at += width) store<Float>(at, sum)
+      }
+      done = max(done, bottom)
     }
-    // Windows of the padding below the image give nothing.
-    dy += <usize>((oh - spread) * ow) * SIZE
+    if (done < h) memory.fill(dx + <usize>done * width, 0, <usize>(h - done) * width)
   }
 }
 

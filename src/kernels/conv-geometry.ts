@@ -38,15 +38,9 @@ export function poolRow(w: i32, ow: i32, kw: i32, sw: i32, pw: i32): i32 {
   return poolWide(w + pw + 2 * kw + poolWide(ow) * sw + 16)
 }
 
-/**
- * Bytes of scratch of a pool: two rows of the image, one of counts, and rings of kh rows: of winners and of their places,
- * or of what the columns of the image get.
- */
+/** Bytes of scratch of a pool: a row of the image, one of counts, and rings of kh rows of winners and of their places. */
 export function poolScratch(w: i32, ow: i32, kh: i32, kw: i32, sw: i32, pw: i32, bytes: i32): i32 {
-  const wide: i32 = poolWide(ow)
-  const image: i32 = poolWide(w)
-  const ring: i32 = 2 * wide > image ? 2 * wide : image
-  return (2 * poolRow(w, ow, kw, sw, pw) + wide + kh * ring) * bytes
+  return (poolRow(w, ow, kw, sw, pw) + (2 * kh + 1) * poolWide(ow)) * bytes
 }
 
 /** Size of one phase plane of the padded image: tap t of output o reads plane t*dilation % stride at o + reach(t). */
