@@ -43,7 +43,7 @@ export {
   globalAvgPool2dBackward,
   globalAvgPool2dForward,
 } from './pool'
-export { dot, sumOfMagnitudes, sumOfSquares } from './reduce'
+export { addChannelSums, dot, sumOfMagnitudes, sumOfSquares } from './reduce'
 export { addSigns, clamp } from './regularisation'
 export { softmaxBackward, softmaxForward } from './softmax'
 export { ONLY_TILES } from './part'

@@ -42,7 +42,9 @@ function convolution(memory: Memory, bytes: number, [n, c, h, w, f, kh, kw, ph, 
     backwardWeight(x: Float64Array, dy: Float64Array): { dw: ArrayLike<number>; db: ArrayLike<number> } {
       const dw = put(filled(f * c * kh * kw, 0))
       const db = put(filled(f, 0))
-      kernels.conv2dBackwardWeight(...sizes, put(x), put(dy), tmp, dw, db)
+      const from = put(dy)
+      kernels.conv2dBackwardWeight(n, c, c, h, w, f, f, kh, kw, 1, 1, ph, pw, 1, 1, 1, put(x), from, tmp, dw)
+      kernels.addChannelSums(n, f, f, y / (n * f), from, db)
       return { dw: at(dw, f * c * kh * kw), db: at(db, f) }
     },
   }
