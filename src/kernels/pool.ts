@@ -1,4 +1,4 @@
-// Twin of assembly/pool.ts.
+// Twin of assembly/pool.ts, and of max-pool.ts.
 import { F, SHIFT, type Heap } from './float'
 import { total, values } from './reduce'
 
