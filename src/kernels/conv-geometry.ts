@@ -28,20 +28,19 @@ export function arePairs(
   return kh == 2 && kw == 2 && sh == 2 && sw == 2 && ph + pw == 0 && ow >= 4 && 2 * oh <= h && 2 * ow <= w
 }
 
-/** Values in a row of windows, in whole vectors. */
-export function poolWide(ow: i32, bytes: i32): i32 {
-  const lanes: i32 = floorDivide(16, bytes)
-  return lanes * ceilDivide(ow, lanes)
+/** Values in a row of windows, in whole groups of four. */
+export function poolWide(ow: i32): i32 {
+  return 4 * ceilDivide(ow, 4)
 }
 
 /** Values in a row of the image with what pooling reads and writes beyond both of its ends. */
-export function poolRow(w: i32, ow: i32, kw: i32, sw: i32, pw: i32, bytes: i32): i32 {
-  return poolWide(w + pw + 2 * kw + poolWide(ow, bytes) * sw + 16, bytes)
+export function poolRow(w: i32, ow: i32, kw: i32, sw: i32, pw: i32): i32 {
+  return poolWide(w + pw + 2 * kw + poolWide(ow) * sw + 16)
 }
 
 /** Bytes of scratch of a pool: a row of the image, one of counts, and rings of kh rows of winners and of their places. */
 export function poolScratch(w: i32, ow: i32, kh: i32, kw: i32, sw: i32, pw: i32, bytes: i32): i32 {
-  return (poolRow(w, ow, kw, sw, pw, bytes) + (2 * kh + 1) * poolWide(ow, bytes)) * bytes
+  return (poolRow(w, ow, kw, sw, pw) + (2 * kh + 1) * poolWide(ow)) * bytes
 }
 
 /** Size of one phase plane of the padded image: tap t of output o reads plane t*dilation % stride at o + reach(t). */
