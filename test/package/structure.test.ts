@@ -36,7 +36,7 @@ const RANKS = [
 
 /** What package.json maps, and who may import it. */
 const MAPPED: Record<string, RegExp> = {
-  '#host': /^engine\/(wasm|js)$/,
+  '#host': /^(engine\/(wasm|js)|model\/threads)$/,
   '#files': /^io\/files$/,
   '#kernels': /^kernels\/index$/,
   // Not mapped: bundled into the entry v128/preprocessing.
