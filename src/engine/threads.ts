@@ -286,11 +286,12 @@ export async function threadedKernels(
   const own = (pool ??= createPool(errorOf))
   own.models.add(model)
   const place = { from: own, model }
+  let spins = SPINS
   const names = (Object.keys(exports) as (keyof Kernels)[]).filter((name) => RULES[name])
   try {
     const cores = await coresOf()
     // Looking takes the core from whom is waited for, where there are fewer cores than threads.
-    if (threads > cores) own.block.words[Word.Spins] = 0
+    if (threads > cores) spins = 0
     own.growing = own.growing.then(async () => {
       while (own.members.length < threads - 1) await addMember(own)
     })
@@ -307,19 +308,10 @@ export async function threadedKernels(
     forget(place)
     throw error
   }
-  const split = createSplit(dtype === 'float64' ? 8 : 4)
+  const team: Team = { pool: own, model, threads, spins, scratchBytes, split: createSplit(dtype === 'float64' ? 8 : 4) }
   const table: Record<string, unknown> = { ...exports }
   names.forEach((name, kernel) => {
-    table[name] = splitting(
-      own,
-      model,
-      kernel,
-      exports[name] as Routine['run'],
-      RULES[name]!,
-      split,
-      threads,
-      scratchBytes,
-    )
+    table[name] = splitting(team, kernel, exports[name] as Routine['run'], RULES[name]!)
   })
   const kernels = table as unknown as Kernels
   registry ??= new FinalizationRegistry(forget)
@@ -344,7 +336,6 @@ export async function threadedKernels(
 function createPool(errorOf: ErrorOf): Pool {
   const buffer = new SharedArrayBuffer(BLOCK_BYTES)
   const block = blockOf(buffer)
-  block.words[Word.Spins] = SPINS
   return {
     block,
     buffer,
@@ -357,17 +348,20 @@ function createPool(errorOf: ErrorOf): Pool {
   }
 }
 
+/** The threads that compute the calls of a model. */
+interface Team {
+  readonly pool: Pool
+  readonly model: number
+  readonly threads: number
+  /** How often to look before sleeping. */
+  readonly spins: number
+  readonly scratchBytes: number
+  /** Of the call in work. */
+  readonly split: Split
+}
+
 /** A kernel, of which calls that are worth it are split. Takes up to 20 arguments, each by name: a list would be made anew. */
-function splitting(
-  pool: Pool,
-  model: number,
-  kernel: number,
-  run: Routine['run'],
-  rule: Rule,
-  split: Split,
-  threads: number,
-  scratchBytes: number,
-): Routine['run'] {
+function splitting(team: Team, kernel: number, run: Routine['run'], rule: Rule): Routine['run'] {
   // Of mixed kinds from the start: an array of doubles would make an object of each at every call.
   const whole: Routine = { run, args: Array<undefined>(run.length).fill(undefined) }
   const part: Routine = { run, args: Array<undefined>(run.length).fill(undefined) }
@@ -416,39 +410,32 @@ function splitting(
     if (length > 17) args[17] = a17
     if (length > 18) args[18] = a18
     if (length > 19) args[19] = a19
+    const { split, threads } = team
     splitOf(rule, args as number[], split)
     const worth = splitsAll ? threads : Math.floor(split.cost / LEAST_SHARE)
     const shares = Math.min(threads, split.units, worth)
     if (shares < 2) return Reflect.apply(run, undefined, args)
-    compute(pool, model, kernel, args as number[], split, shares, threads, scratchBytes, part)
+    compute(team, kernel, args as number[], shares, part)
   }
   // Whoever plans a call compares its arguments with it.
   return Object.defineProperty(call, 'length', { value: length })
 }
 
 /** Computes a call in shares, with whoever else is there. */
-function compute(
-  pool: Pool,
-  model: number,
-  kernel: number,
-  args: readonly number[],
-  split: Split,
-  shares: number,
-  threads: number,
-  scratchBytes: number,
-  routine: Routine,
-): void {
+function compute(team: Team, kernel: number, args: readonly number[], shares: number, routine: Routine): void {
+  const { pool, split, threads } = team
   const { block } = pool
   const { words, whole, step, perUnit } = block
-  words[Word.Model] = model
+  words[Word.Model] = team.model
   words[Word.Kernel] = kernel
   words[Word.Shares] = shares
   words[Word.Units] = split.units
   words[Word.Grain] = split.grain
   words[Word.Arguments] = args.length
   words[Word.Scratch] = split.scratch
-  words[Word.ScratchBytes] = scratchBytes
+  words[Word.ScratchBytes] = team.scratchBytes
   words[Word.Threads] = threads
+  words[Word.Spins] = team.spins
   for (let i = 0; i < args.length; i++) {
     whole[i] = args[i]
     step[i] = split.step[i]
@@ -457,8 +444,11 @@ function compute(
   Atomics.store(words, Word.Done, 0)
   // From here on shares may be taken.
   Atomics.store(words, Word.State, (((Atomics.load(words, Word.State) >> 8) + 1) << 8) | shares)
-  const sleepers = Atomics.load(words, Word.Sleepers)
-  if (sleepers) Atomics.notify(words, Word.State, Math.min(sleepers, shares - 1))
+  if (Atomics.load(words, Word.Sleepers)) {
+    // Whoever wakes may be one that other models have, but not this one.
+    const all = pool.members.length === threads - 1
+    Atomics.notify(words, Word.State, all ? shares - 1 : Infinity)
+  }
   let share: number
   while ((share = takeShare(block, 0)) >= 0) {
     runShare(block, share, routine, 0)
