@@ -2,7 +2,7 @@
 // where the other thread asks for it.
 
 import { type AsyncBatches, type Batches, isStream, openBatches } from '../data/stream'
-import { PlanError, callable, hasMembers, isObject, isPlain, isPromise, readSafely } from '../errors'
+import { PlanError, callable, checkNoPromise, hasMembers, isObject, isPlain, readSafely } from '../errors'
 import { checkSignal } from '../pause'
 import type { Link, Parcel, Question } from './protocol'
 
@@ -68,12 +68,13 @@ export function packArguments(
       return undefined
     }
     if (place === transform && value) throw noTransform(where)
+    const what = isData ? (place === '0' ? 'data' : 'validation') : 'what it was given'
+    checkNoPromise(where, what, value)
     if (isData && isStream(value)) {
-      const what = place === '0' ? 'data' : 'validation'
       return void link(path, 'stream', streamed(where, what, value, moves))
     }
     if (typeof value === 'function') return void link(path, 'function', called(where, place, value))
-    if (!isObject(value) || path.length > DEEPEST || isPromise(value)) return value
+    if (!isObject(value) || path.length > DEEPEST) return value
     if (Array.isArray(value)) {
       const calls = value.length <= LONGEST && value.some((one) => typeof one === 'function')
       return calls ? value.map(inner) : value
@@ -99,7 +100,7 @@ function packMembers(value: object, pack: (member: unknown, name: string) => unk
 
 /** Of an object of a class, x and y, which may be getters: posting would lose them. */
 function packData(value: unknown, pack: (member: unknown) => unknown): unknown {
-  if (!isObject(value) || Array.isArray(value) || ArrayBuffer.isView(value) || isPromise(value)) return pack(value)
+  if (!isObject(value) || Array.isArray(value) || ArrayBuffer.isView(value)) return pack(value)
   if (isPlain(value)) return packMembers(value, pack)
   const { x, y } = value as { x?: unknown; y?: unknown }
   return { x: pack(x), y: pack(y) }
@@ -113,12 +114,12 @@ function called(where: string, place: string, value: unknown): Answer {
 
 /** Batches of the page, one for each time that the worker asks. */
 function streamed(where: string, what: string, source: Batches | AsyncBatches, moves: boolean): Answer {
-  let iterator: ReturnType<typeof openBatches>['iterator']
+  let iterator: ReturnType<typeof openBatches>['iterator'] | undefined
   return async (question, [epoch]) => {
     if (question === 'open') iterator = openBatches(where, what, source, epoch as number).iterator
-    else if (question === 'close') await iterator.return?.()
+    else if (question === 'close') await iterator?.return?.()
     else {
-      const result: unknown = await iterator.next()
+      const result: unknown = await iterator!.next()
       if (!isObject(result)) return { value: result, transfer: [] }
       const { done, value } = result as IteratorResult<unknown>
       if (done) return { value: { done, value: undefined }, transfer: [] }

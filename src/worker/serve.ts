@@ -49,9 +49,9 @@ function readerOf(where: string): Reader {
     where,
     from: '',
     Fault: PlanError,
-    cure: (part) =>
-      `a worker gets the network as data, and no code of yours: take ${part === 'layer' ? 'layers' : `a ${part}`} of this ` +
-      'library, or create the model with createModel in a worker of your own',
+    cure: () =>
+      'a worker gets the network as data, and no code of yours: take what this library has, or create the model with ' +
+      'createModel in a worker of your own',
     initializer: (_kind, _config, known) => known(),
     layers: {},
   }
