@@ -1,20 +1,11 @@
 // Starts a worker, and has it make a model.
 
 import { host } from '#worker'
-import {
-  PlanError,
-  callable,
-  checkArguments,
-  checkNoPromise,
-  checkOptions,
-  hasMembers,
-  readSafely,
-  show,
-} from '../errors'
+import { PlanError, callable, checkArguments, checkNoPromise, checkOptions, readSafely, show } from '../errors'
 import type { AbilitiesOf } from '../model/abilities'
 import { type Described, partsOf, toJson } from '../model/architecture'
 import type { LoadModelOptions } from '../model/load-model'
-import type { ModelOptions } from '../model/options'
+import { MODEL_OPTIONS, type ModelOptions } from '../model/options'
 import type { Optimizer } from '../optimizers/optimizer'
 import { checkLayer } from '../plan/checks'
 import type { Layer, Loss } from '../plan/layer'
@@ -59,8 +50,9 @@ export async function createWorkerModel<
 >(network: Layer, options: ModelOptions<L, O, I, D> & InWorker): Promise<WorkerModel<AbilitiesOf<L, O, I>, D>> {
   const where = 'createWorkerModel'
   checkArguments(where, arguments, 2)
-  checkLayer(where, '', network)
-  const { recipe, worker } = recipeOf(where, options, network)
+  checkNoPromise(where, 'the network', network)
+  checkLayer(where, 'network', network)
+  const { recipe, worker } = recipeOf(where, options, [...MODEL_OPTIONS, 'worker'], network)
   return start(where, worker, (connection) => connection.ask({ deed: 'create', name: where, args: [recipe] }))
 }
 
@@ -80,7 +72,8 @@ export async function loadWorkerModel<D extends DType = DType, I extends boolean
   const where = 'loadWorkerModel'
   checkArguments(where, arguments, 2)
   checkNoPromise(where, 'the file', bytes)
-  const { recipe, worker } = recipeOf(where, options)
+  const names = MODEL_OPTIONS.filter((name) => name !== 'input')
+  const { recipe, worker } = recipeOf(where, options, [...names, 'layers', 'worker'])
   if ('layers' in recipe.options) {
     throw new PlanError(
       `${where}: layers are functions, which cannot be sent to a worker; call loadModel in a worker of your own`,
@@ -89,15 +82,14 @@ export async function loadWorkerModel<D extends DType = DType, I extends boolean
   return start(where, worker, (connection) => connection.ask({ deed: 'load', name: where, args: [bytes, recipe] }))
 }
 
-/** What is posted of a network and its options, each read once; and the one that is not. */
+/** What is posted of a network and its options, which are `names`, each read once; and the one that is not. */
 function recipeOf(
   where: string,
   options: object,
+  names: readonly string[],
   network?: Layer,
 ): { recipe: Recipe; worker: (() => WorkerHandle) | undefined } {
   return readSafely(where, 'options', () => {
-    // Which others there may be is said by createModel.
-    const names = hasMembers(options) ? Object.keys(options) : ['input']
     const given = checkOptions(where, options as Record<string, unknown>, names)
     const { loss, optimizer, worker, ...rest } = given
     checkPart(where, 'loss', 'softmaxCrossEntropy()', loss)
