@@ -35,7 +35,10 @@ export interface Architecture extends Parts {
 export function architectureOf(where: string, core: Core, metadata: unknown = core.metadata): Metadata {
   const { origin, settings } = core
   const { loss, optimizer } = settings
-  const architecture: Architecture = { ...partsOf({ network: origin.network, loss, optimizer }), options: origin.options }
+  const architecture: Architecture = {
+    ...partsOf({ network: origin.network, loss, optimizer }),
+    options: origin.options,
+  }
   const { json, lost } = toJson(architecture)
   const own = ownMetadata(where, metadata)
   if (lost)

@@ -233,9 +233,7 @@ export class WorkerModel<Can extends Ability = Ability, D extends DType = DType>
     return this.#call('observe', [loss])
   }
 
-  /**
-   * A model file: see Model.save. `allowNonFinite`, false unless given, allows numbers that are not finite.
-   */
+  /** A model file: see Model.save. */
   async save(options: { metadata?: object; allowNonFinite?: boolean } = {}): Promise<Uint8Array<ArrayBuffer>> {
     checkArguments('save', arguments, 1)
     return this.#call('save', [options])
@@ -253,10 +251,7 @@ export class WorkerModel<Can extends Ability = Ability, D extends DType = DType>
     return this.#call('restore', [bytes])
   }
 
-  /**
-   * Loads what save() or checkpoint() wrote: see Model.load. `strict` is true unless given, `allowNonFinite` false unless
-   * given.
-   */
+  /** Loads what save() or checkpoint() wrote: see Model.load. */
   async load(
     bytes: Uint8Array | ArrayBuffer,
     options: { strict?: boolean; allowNonFinite?: boolean } = {},
