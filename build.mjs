@@ -120,7 +120,7 @@ for (const [dtype, short] of Object.entries(precisions)) {
 }
 
 /** How the names of the kernels begin that any model may call. */
-const CORE = 'addScaled$|bytesPerValue|firstNotFinite|norm$|sumOfSquares'
+const CORE = 'addChannelSums|addScaled$|bytesPerValue|firstNotFinite|norm$|sumOfSquares'
 /** Those of some settings (src/training/step.ts) and of layers that copy. */
 const MORE = 'add$|addSigns|clamp|copyBlocks|fill|limitRowNorms|sumOf'
 const ACTIVATIONS = 'relu|leakyRelu|sigmoid|tanh|elu|softmax|normalize|dropout|scaled'

@@ -1,6 +1,6 @@
-// Batch norm of features: n rows of c, each feature over its n values. Features lie side by side, and so do their sums,
-// which have the order of reduce.ts for rows of one value: a block is SUM_STEPS rows. They go a strip of the row at a
-// time, so that what belongs to a strip stays in the cache, and `stride` is the bytes from a row to the next:
+// Batch norm of c features of rows that have `all`: each over its n values. Features lie side by side, and so do their
+// sums, which have the order of reduce.ts for rows of one value: a block is SUM_STEPS rows. They go a strip of the row at
+// a time, so that what belongs to a strip stays in the cache, and `stride` is the bytes from a row to the next:
 //
 //   scratch   | out | sums | second sums | shifts | totals of both sums (float64) |
 
@@ -282,17 +282,18 @@ function normalizeStrip(
   }
 }
 
-/** batchNormForward() of c features: hw = 1. */
+/** batchNormForward() of features: hw = 1. */
 export function batchNormFeaturesForward(
-  n: i32, c: i32, training: i32, unbiased: i32, relu: i32, epsilon: Float, momentum: Float, rest: Float,
+  n: i32, c: i32, all: i32, training: i32, unbiased: i32, relu: i32, epsilon: Float, momentum: Float, rest: Float,
   x: usize, gamma: usize, beta: usize, runningMean: usize, runningVar: usize, scratch: usize,
   mean: usize, invStd: usize, y: usize,
 ): void {
-  const stride = <usize>c * SIZE
+  const row = <usize>c * SIZE
+  const stride = <usize>all * SIZE
   const floor: Float = relu ? 0 : -Infinity
   if (!training) takeRunning(c, epsilon, runningMean, runningVar, mean, invStd)
-  for (let at: usize = 0; at < stride; at += STRIP) {
-    const width = min(STRIP, stride - at)
+  for (let at: usize = 0; at < row; at += STRIP) {
+    const width = min(STRIP, row - at)
     const strip = x + at
     if (training) {
       columnTotals(n, width, stride, strip, scratch)
@@ -377,30 +378,31 @@ function gradientColumns(
   }
 }
 
-/** batchNormBackward() of c features: hw = 1. */
+/** batchNormBackward() of features: hw = 1. */
 export function batchNormFeaturesBackward(
-  n: i32, c: i32, training: i32, relu: i32,
+  n: i32, c: i32, all: i32, training: i32, relu: i32,
   x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize, dy: usize, scratch: usize,
   dgamma: usize, dbeta: usize, dx: usize,
 ): void {
-  const stride = <usize>c * SIZE
+  const row = <usize>c * SIZE
+  const stride = <usize>all * SIZE
   const m = <Float>n
   const sums = scratch + SUMS_AT
   const products = scratch + SECONDS_AT
-  for (let at: usize = 0; at < stride; at += STRIP) {
-    const width = min(STRIP, stride - at)
-    for (let row = 0; row < n; row += SUM_STEPS) {
+  for (let at: usize = 0; at < row; at += STRIP) {
+    const width = min(STRIP, row - at)
+    for (let begin = 0; begin < n; begin += SUM_STEPS) {
       memory.fill(sums, 0, STRIP)
       memory.fill(products, 0, STRIP)
-      for (let i = row; i < min(n, row + SUM_STEPS); i += ROWS) {
+      for (let i = begin; i < min(n, begin + SUM_STEPS); i += ROWS) {
         const offset = <usize>i * stride + at
         accumulateColumnGradients(
           min(ROWS, n - i), width, stride, relu, x + offset, gamma + at, beta + at, mean + at, invStd + at,
           dy + offset, sums, products,
         )
       }
-      addBlock(row == 0, width, sums, scratch + TOTALS_AT)
-      addBlock(row == 0, width, products, scratch + SECOND_TOTALS_AT)
+      addBlock(begin == 0, width, sums, scratch + TOTALS_AT)
+      addBlock(begin == 0, width, products, scratch + SECOND_TOTALS_AT)
     }
     for (let j: usize = 0; j < width; j += SIZE) {
       const inverse = load<Float>(invStd + at + j)

@@ -1,6 +1,7 @@
-// Batch normalisation (Ioffe & Szegedy, 2015) of x (n x c x hw), each channel over its m = n * hw values. Features, for
-// which hw is 1, are in batch-norm-features.ts. With `relu`, y = max(0, ...) in the same pass, and backward takes the
-// sign of y from x again.
+// Batch normalisation (Ioffe & Szegedy, 2015) of x (n x all x hw), each channel over its m = n * hw values. A call does
+// c neighbouring channels, and the pointers are those of the first; what becomes of a channel is the same in any call.
+// Features, for which hw is 1, are in batch-norm-features.ts. With `relu`, y = max(0, ...) in the same pass, and
+// backward takes the sign of y from x again.
 
 import { SIZE } from './float'
 import { gradientRows, keepStatistics, moments, normalizeRows, sumGradients, takeRunning } from './norm'
@@ -12,11 +13,12 @@ import { gradientRows, keepStatistics, moments, normalizeRows, sumGradients, tak
  * rest = 1 - momentum, handed in because float32 would lose digits. scratch: NORM_SCRATCH bytes.
  */
 export function batchNormForward(
-  n: i32, c: i32, hw: i32, training: i32, unbiased: i32, relu: i32, epsilon: Float, momentum: Float, rest: Float,
+  n: i32, c: i32, all: i32, hw: i32, training: i32, unbiased: i32, relu: i32,
+  epsilon: Float, momentum: Float, rest: Float,
   x: usize, gamma: usize, beta: usize, runningMean: usize, runningVar: usize, scratch: usize,
   mean: usize, invStd: usize, y: usize,
 ): void {
-  const stride = <usize>(c * hw) * SIZE
+  const stride = <usize>(all * hw) * SIZE
   const floor: Float = relu ? 0 : -Infinity
   if (!training) takeRunning(c, epsilon, runningMean, runningVar, mean, invStd)
   for (let channel = 0; channel < c; ++channel) {
@@ -45,11 +47,11 @@ export function batchNormForward(
  * constants and dx = gamma invStd dy. scratch: NORM_SCRATCH bytes.
  */
 export function batchNormBackward(
-  n: i32, c: i32, hw: i32, training: i32, relu: i32,
+  n: i32, c: i32, all: i32, hw: i32, training: i32, relu: i32,
   x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize, dy: usize, scratch: usize,
   dgamma: usize, dbeta: usize, dx: usize,
 ): void {
-  const stride = <usize>(c * hw) * SIZE
+  const stride = <usize>(all * hw) * SIZE
   const m: Float = <Float>(n * hw)
   for (let channel = 0; channel < c; ++channel) {
     const at = <usize>channel * SIZE

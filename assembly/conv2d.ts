@@ -30,7 +30,6 @@ import { packPanel, panelTimesBlock, setStart } from './gemm'
 import { high, low, storeTransposed } from './lanes'
 import { ONLY_TILES } from './part'
 import { copyInside } from './planes'
-import { Values, total } from './reduce'
 import { winogradProduct, winogradWeight } from './winograd'
 
 /**
@@ -476,10 +475,22 @@ function addTaps(f: i32, taps: i32, stride: i32, sums: usize, dw: usize): void {
   memory.fill(sums, 0, <usize>(f * stride))
 }
 
-/** dw += dy times the columns of x, transposed; db += sums of dy over the images and pixels; db may be 0. */
+/** Adds a matrix to one whose rows lie `row` elements apart. */
+function addRows(rows: i32, columns: i32, from: usize, to: usize, row: i32): void {
+  for (let i = 0; i < rows; ++i) {
+    add(columns, to, from, to)
+    from += <usize>columns * SIZE
+    to += <usize>row * SIZE
+  }
+}
+
+/**
+ * dw += dy times the columns of x, transposed: for c channels and f filters, to which the pointers are, of the allC and
+ * allF of all groups. They are any of a single group, or all of some of the groups. scratch: convScratch() bytes.
+ */
 export function conv2dBackwardWeight(
-  n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
-  groups: i32, x: usize, dy: usize, scratch: usize, dw: usize, db: usize,
+  n: i32, c: i32, allC: i32, h: i32, w: i32, f: i32, allF: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32,
+  dlh: i32, dlw: i32, groups: i32, x: usize, dy: usize, scratch: usize, dw: usize,
 ): void {
   if (ONLY_TILES) {
     kh = kw = 3
@@ -488,16 +499,15 @@ export function conv2dBackwardWeight(
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
   const pixels = oh * ow
-  for (let filter = 0; db && filter < f; ++filter) {
-    const at = db + <usize>filter * SIZE
-    const sum = total<Values>(n, pixels, <usize>(f * pixels) * SIZE, dy + <usize>(filter * pixels) * SIZE, 0, 0)
-    store<Float>(at, load<Float>(at) + <Float>sum)
-  }
-  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
-    winogradWeight(kh, n, c, h, w, f, oh, ow, ph, pw, x, dy, scratch, dw)
+  // Which way it goes depends on all channels and filters, so that a part of them goes the same.
+  if (usesWinograd(allC, allF, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
+    winogradWeight(kh, n, c, allC, h, w, f, allF, oh, ow, ph, pw, x, dy, scratch, dw)
     return
   }
-  groups = ONLY_TILES ? 1 : abs(groups)
+  const allGroups = ONLY_TILES ? 1 : abs(groups)
+  const dwTaps = ONLY_TILES ? kh * kw : (allC / allGroups) * kh * kw
+  // Of which these are to do, each of cg channels and fg filters.
+  groups = allGroups > 1 ? c / (allC / allGroups) : 1
   const cg = ONLY_TILES ? 1 : c / groups
   const fg = f / groups
   const taps = cg * kh * kw
@@ -510,7 +520,7 @@ export function conv2dBackwardWeight(
   const plain = sh * sw == 1 && planeH == h && planeW == w && ph + pw == 0
   fillOffsets(cg, kh, kw, sh, sw, dlh, dlw, planeH, planeW, offsets)
   if (!plain) memory.fill(padded, 0, part - padded)
-  if (ONLY_TILES || sumsTaps(cg, fg, taps)) {
+  if (ONLY_TILES || sumsTaps(allC / allGroups, allF / allGroups, dwTaps)) {
     // One channel: no matrix product, but sums over pixels. Partial sum l of a tap has the pixels l, l + LANES, ... of
     // each row, in blocks of at most SUM_STEPS vectors. The partial sums of MOST_BLOCKS blocks at a time are added to dw.
     const stride = tapsStride(taps)
@@ -526,7 +536,7 @@ export function conv2dBackwardWeight(
       let blocks = 0
       memory.fill(sums, 0, <usize>(fg * stride))
       for (let image = 0; image < n; ++image) {
-        const channel = x + <usize>((image * c + g) * h * w) * SIZE
+        const channel = x + <usize>((image * allC + g) * h * w) * SIZE
         if (!plain) fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw, planeH, planeW, channel, padded)
         const source = plain ? channel : padded
         for (let row = 0; row < oh; row += rows) {
@@ -537,7 +547,7 @@ export function conv2dBackwardWeight(
             }
             blocks += 1
             for (let filter = 0; filter < fg; ++filter) {
-              const plane = (image * f + g * fg + filter) * pixels
+              const plane = (image * allF + g * fg + filter) * pixels
               const dyBlock = dy + <usize>(plane + row * ow + column) * SIZE
               const block = source + <usize>(row * planeW + column) * SIZE
               for (let t = 0; t < taps; t += TAPS) {
@@ -557,23 +567,25 @@ export function conv2dBackwardWeight(
   }
   // Blocks of pixels are added to dw one after the other; after the first MOST_BLOCKS, as many at a time are summed on
   // their own before they are.
-  const size = fg * taps
+  const size = <usize>(fg * taps) * SIZE
   setStart(0, 0, scratch)
   for (let g = 0; g < groups; ++g) {
-    const dwGroup = dw + <usize>(g * size) * SIZE
+    const dwGroup = dw + <usize>(g * fg * dwTaps) * SIZE
     let target = dwGroup
+    let row = dwTaps
     let blocks = 0
     for (let image = 0; image < n; ++image) {
-      const channels = x + <usize>((image * c + g * cg) * h * w) * SIZE
-      const dyGroup = dy + <usize>((image * f + g * fg) * pixels) * SIZE
+      const channels = x + <usize>((image * allC + g * cg) * h * w) * SIZE
+      const dyGroup = dy + <usize>((image * allF + g * fg) * pixels) * SIZE
       if (!plain) fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw, planeH, planeW, channels, padded)
       const source = plain ? channels : padded
       for (let p = 0; p < pixels; p += KC) {
         const kc = min(KC, pixels - p)
         if (blocks == MOST_BLOCKS) {
-          if (target == part) add(size, dwGroup, part, dwGroup)
-          memory.fill(part, 0, <usize>size * SIZE)
+          if (target == part) addRows(fg, taps, part, dwGroup, dwTaps)
+          memory.fill(part, 0, size)
           target = part
+          row = taps
           blocks = 0
         }
         blocks += 1
@@ -587,11 +599,11 @@ export function conv2dBackwardWeight(
           for (let i = 0; i < fg; i += MR) {
             const rows = min(MR, fg - i)
             packPanel(rows, kc, dyGroup + <usize>(i * pixels + p) * SIZE, pixels, 1, scratch)
-            panelTimesBlock(rows, columns, kc, 0, scratch, target + <usize>(i * taps + t) * SIZE, taps)
+            panelTimesBlock(rows, columns, kc, 0, scratch, target + <usize>(i * row + t) * SIZE, row)
           }
         }
       }
     }
-    if (target == part) add(size, dwGroup, part, dwGroup)
+    if (target == part) addRows(fg, taps, part, dwGroup, dwTaps)
   }
 }

@@ -237,16 +237,16 @@ function packBlock(kc: i32, columns: i32, b: usize, bRow: i32, bColumn: i32, blo
 }
 
 /**
- * C (m x n, row-major) = A (m x k) B (k x n), or C += A B with `accumulate`. A and B have row and column strides in
- * elements, so that any of them may be transposed. scratch: GEMM_SCRATCH bytes.
+ * C (m x n) = A (m x k) B (k x n), or C += A B with `accumulate`. A and B have row and column strides in elements, so
+ * that any of them may be transposed; the rows of C lie cRow elements apart. scratch: GEMM_SCRATCH bytes.
  */
 export function gemm(
-  m: i32, n: i32, k: i32, aRow: i32, aColumn: i32, bRow: i32, bColumn: i32, accumulate: i32,
+  m: i32, n: i32, k: i32, aRow: i32, aColumn: i32, bRow: i32, bColumn: i32, cRow: i32, accumulate: i32,
   a: usize, b: usize, scratch: usize, c: usize,
 ): void {
   setStart(0, 0, scratch)
   if (!ONLY_TILES && k > LONG) {
-    longGemm(m, n, k, aRow, aColumn, bRow, bColumn, accumulate, a, b, scratch, c)
+    longGemm(m, n, k, aRow, aColumn, bRow, bColumn, cRow, accumulate, a, b, scratch, c)
     return
   }
   for (let j = 0; j < n; j += BLOCK_COLUMNS) {
@@ -257,7 +257,7 @@ export function gemm(
       for (let i = 0; i < m; i += MR) {
         const rows = min(MR, m - i)
         packPanel(rows, kc, a + <usize>(i * aRow + p * aColumn) * SIZE, aRow, aColumn, scratch)
-        panelTimesBlock(rows, columns, kc, i32(!accumulate && p == 0), scratch, c + <usize>(i * n + j) * SIZE, n)
+        panelTimesBlock(rows, columns, kc, i32(!accumulate && p == 0), scratch, c + <usize>(i * cRow + j) * SIZE, cRow)
       }
     }
   }
@@ -269,7 +269,7 @@ const PART_ROWS: i32 = KC
 
 /** gemm() for k > LONG. */
 function longGemm(
-  m: i32, n: i32, k: i32, aRow: i32, aColumn: i32, bRow: i32, bColumn: i32, accumulate: i32,
+  m: i32, n: i32, k: i32, aRow: i32, aColumn: i32, bRow: i32, bColumn: i32, cRow: i32, accumulate: i32,
   a: usize, b: usize, scratch: usize, c: usize,
 ): void {
   const part = scratch + BLOCK_OFFSET + <usize>(GEMM_SCRATCH - BLOCK_OFFSET) / 2
@@ -289,7 +289,7 @@ function longGemm(
         if ((p + kc) % LONG != 0 && p + kc < k) continue
         for (let i = first; i < end; ++i) {
           const from = part + <usize>((i - first) * PART_COLUMNS) * SIZE
-          const to = c + <usize>(i * n + j) * SIZE
+          const to = c + <usize>(i * cRow + j) * SIZE
           if (accumulate || p >= LONG) add(columns, to, from, to)
           else memory.copy(to, from, <usize>columns * SIZE)
         }

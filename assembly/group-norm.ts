@@ -1,6 +1,7 @@
-// Group normalisation (Wu & He, 2018) of x (n x c x hw): each example and group of c / groups channels over its
-// m = c / groups * hw values; gamma and beta (c). With one group and hw = 1 it is layer normalisation (Ba et al., 2016)
-// of c features.
+// Group normalisation (Wu & He, 2018) of x (n x all x channels x hw): each example and group over its m = channels * hw
+// values; gamma and beta (all x channels). A call does `groups` neighbouring groups, and the pointers are those of the
+// first; what becomes of a group is the same in any call. With one group and hw = 1 it is layer normalisation (Ba et
+// al., 2016) of features.
 
 import { NORM_SCRATCH, SUM_STEPS } from '../src/kernels/blocking'
 import { add } from './elementwise'
@@ -18,15 +19,16 @@ function storeForAll(value: Float, to: usize): void {
 }
 
 /**
- * y = gamma * (x - mean) / sqrt(variance + epsilon) + beta; mean and invStd (n x groups) are kept for backward.
+ * y = gamma * (x - mean) / sqrt(variance + epsilon) + beta; mean and invStd (n x all) are kept for backward.
  * scratch: NORM_SCRATCH bytes.
  */
 export function groupNormForward(
-  n: i32, groups: i32, c: i32, hw: i32, epsilon: Float,
+  n: i32, groups: i32, all: i32, channels: i32, hw: i32, epsilon: Float,
   x: usize, gamma: usize, beta: usize, scratch: usize, mean: usize, invStd: usize, y: usize,
 ): void {
-  const channels = c / groups
   const size = channels * hw
+  // To the next example, from the end of the groups.
+  const others = <usize>(all - groups) * SIZE
   for (let i = 0; i < n; ++i) {
     let at: usize = 0
     for (let group = 0; group < groups; ++group) {
@@ -52,6 +54,10 @@ export function groupNormForward(
       mean += SIZE
       invStd += SIZE
     }
+    x += others * <usize>size
+    y += others * <usize>size
+    mean += others
+    invStd += others
   }
 }
 
@@ -224,15 +230,17 @@ function gradientFeatures(
 /**
  * dgamma += sum dy (x - mean) invStd, dbeta += sum dy, unless dgamma is 0; and, unless dx is 0, with g = gamma dy and
  * means over a group, dx = invStd (g - mean(g) - (x - mean) invStd^2 mean(g (x - mean))). After the first SUM_STEPS
- * examples, as many at a time are summed on their own. scratch: NORM_SCRATCH bytes and 2 c values.
+ * examples, as many at a time are summed on their own. scratch: NORM_SCRATCH bytes and, unless n <= SUM_STEPS and
+ * dgamma is wanted, two values for each channel.
  */
 export function groupNormBackward(
-  n: i32, groups: i32, c: i32, hw: i32,
+  n: i32, groups: i32, all: i32, channels: i32, hw: i32,
   x: usize, gamma: usize, mean: usize, invStd: usize, dy: usize, scratch: usize,
   dgamma: usize, dbeta: usize, dx: usize,
 ): void {
-  const channels = c / groups
+  const c = groups * channels
   const size = channels * hw
+  const others = <usize>(all - groups) * SIZE
   const m: Float = <Float>size
   const bytes = <usize>size * SIZE
   const row = <usize>hw * SIZE
@@ -290,6 +298,11 @@ export function groupNormBackward(
       mean += SIZE
       invStd += SIZE
     }
+    x += others * <usize>size
+    dy += others * <usize>size
+    if (dx) dx += others * <usize>size
+    mean += others
+    invStd += others
   }
   if (dgamma && n > SUM_STEPS) addBlocks(c, blockGamma, blockBeta, dgamma, dbeta)
 }

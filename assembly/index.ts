@@ -45,7 +45,7 @@ export {
   maxPool2dForward,
   maxPool2x2Forward,
 } from './pool'
-export { dot, sumOfMagnitudes, sumOfSquares } from './reduce'
+export { addChannelSums, dot, sumOfMagnitudes, sumOfSquares } from './reduce'
 export { addSigns, clamp } from './regularisation'
 export { softmaxBackward, softmaxForward } from './softmax'
 export { ONLY_TILES } from './part'

@@ -153,3 +153,32 @@ export function sumOfSquares(count: i32, x: usize): f64 {
 export function sumOfMagnitudes(count: i32, x: usize): f64 {
   return total<Magnitudes>(1, count, 0, x, 0, -0.0)
 }
+
+/**
+ * sums += the sums of each of c channels of x, of the `all` that an image has, over n images of hw values. For biases: the
+ * gradients of an output.
+ */
+export function addChannelSums(n: i32, c: i32, all: i32, hw: i32, x: usize, sums: usize): void {
+  const stride = <usize>(all * hw) * SIZE
+  // Of single values, a vector of channels at a time, in the order of total().
+  for (; hw == 1 && c >= LANES; c -= LANES, x += 16, sums += 16) {
+    let low = f64x2.splat(0)
+    let high = low
+    let from = x
+    for (let left = n; left > 0; left -= SUM_STEPS) {
+      let sum = v128.splat<Float>(0)
+      for (let row = min(left, SUM_STEPS); row > 0; --row, from += stride) sum = v128.add<Float>(sum, v128.load(from))
+      if (LANES == 2) {
+        low = f64x2.add(low, sum)
+      } else {
+        low = f64x2.add(low, f64x2.promote_low_f32x4(sum))
+        high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<i64>(sum, sum, 1, 1)))
+      }
+    }
+    if (LANES == 4) low = v128.shuffle<i64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2)
+    v128.store(sums, v128.add<Float>(v128.load(sums), low))
+  }
+  for (; c > 0; --c, x += <usize>hw * SIZE, sums += SIZE) {
+    store<Float>(sums, load<Float>(sums) + <Float>total<Values>(n, hw, stride, x, 0, 0))
+  }
+}

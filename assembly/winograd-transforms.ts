@@ -533,10 +533,10 @@ export function weightPanels(size: i32, c: i32, f: i32, flipped: i32, w: usize, 
 @inline
 /**
  * dw += G' t G of the t of `rows` x `columns` pairs: t[place][row][column], rows `row` bytes apart, places `place`.
- * `swapped`: rows are channels and columns filters.
+ * `swapped`: rows are channels and columns filters. A filter of dw has `channels` of them.
  */
 export function addWeightGradients(
-  size: i32, rows: i32, columns: i32, swapped: i32, t: usize, row: usize, place: usize, tmp: usize, dw: usize,
+  size: i32, rows: i32, columns: i32, swapped: i32, channels: i32, t: usize, row: usize, place: usize, tmp: usize, dw: usize,
 ): void {
   const taps = winogradTaps(size)
   for (let i = 0; i < rows; ++i) {
@@ -549,7 +549,7 @@ export function addWeightGradients(
       for (let k = 0; k < taps; ++k) {
         gradientLine(size, tmp, tmp + <usize>(k * size) * 16, 16, tmp + LINE, 16)
         for (let l = 0; l < LANES && j + l < columns; ++l) {
-          const pair = swapped ? (j + l) * rows + i : i * columns + j + l
+          const pair = swapped ? (j + l) * channels + i : i * channels + j + l
           const to = dw + <usize>((pair * taps + k) * taps) * SIZE
           for (let m = 0; m < taps; ++m) {
             const at = to + <usize>m * SIZE

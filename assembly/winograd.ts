@@ -90,6 +90,15 @@ function scatter(outputs: i32, count: i32, tmp: usize, entry: usize, ow: i32, ba
   }
 }
 
+/** Copies n planes of images of h x w, with pads, into planes of height x width. */
+function copyPlanes(n: i32, h: i32, w: i32, ph: i32, pw: i32, height: i32, width: i32, x: usize, planes: usize): void {
+  for (let i = 0; i < n; ++i) {
+    copyInside(h, w, -ph, -pw, 1, 1, height, width, x, planes)
+    x += <usize>(h * w) * SIZE
+    planes += <usize>(height * width) * SIZE
+  }
+}
+
 /** y (n x f x oh x ow) = bias + convolution of x (n x c x h x w), pads ph and pw; bias may be 0. */
 export function winogradProduct(
   taps: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32, flipped: i32,
@@ -117,10 +126,7 @@ export function winogradProduct(
   weightPanels(size, c, f, flipped, weight, scratch, u)
   for (let image = 0; image < n; image += images) {
     const count = min(images, n - image)
-    for (let i = 0; i < count * c; ++i) {
-      const from = x + <usize>((image * c + i) * h * w) * SIZE
-      copyInside(h, w, -ph, -pw, 1, 1, height, width, from, source + <usize>(i * plane) * SIZE)
-    }
+    copyPlanes(count * c, h, w, ph, pw, height, width, x + <usize>(image * c * h * w) * SIZE, source)
     const yImage = y + <usize>(image * f * oh * ow) * SIZE
     for (let first = 0; first < count * tiles; first += chunk) {
       const used = min(chunk, count * tiles - first)
@@ -185,9 +191,9 @@ export function winogradProduct(
 }
 
 @inline
-/** dw (f x c x taps x taps) += the gradient of a convolution of x with dy. */
+/** dw += the gradient of a convolution of x with dy, for c of allC channels and f of allF filters, to which the pointers are. */
 export function winogradWeight(
-  taps: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32,
+  taps: i32, n: i32, c: i32, allC: i32, h: i32, w: i32, f: i32, allF: i32, oh: i32, ow: i32, ph: i32, pw: i32,
   x: usize, dy: usize, scratch: usize, dw: usize,
 ): void {
   const size = ONLY_TILES ? ONLY_TILES : winogradSize(taps, oh, ow)
@@ -229,22 +235,24 @@ export function winogradWeight(
   memory.fill(source, 0, dySource - source + <usize>(images * f) * dyPlaneBytes)
   for (let image = 0; image < n; image += images) {
     const count = min(images, n - image)
-    for (let i = 0; i < count * c; ++i) {
-      const from = x + <usize>((image * c + i) * h * w) * SIZE
-      copyInside(h, w, -ph, -pw, 1, 1, height, width, from, source + <usize>i * planeBytes)
+    for (let i = 0; i < count; ++i) {
+      const from = x + <usize>((image + i) * allC * h * w) * SIZE
+      copyPlanes(c, h, w, ph, pw, height, width, from, source + <usize>(i * c) * planeBytes)
     }
     // Outputs in whole tiles are read where they are.
-    let dyPlanes = dy + <usize>(image * f * oh * ow) * SIZE
+    let dyPlanes = dy + <usize>(image * allF * oh * ow) * SIZE
+    let dyImage = allF * dyPlane
     if (dyPlane != oh * ow) {
-      for (let i = 0; i < count * f; ++i) {
-        const from = dyPlanes + <usize>(i * oh * ow) * SIZE
-        copyInside(oh, ow, 0, 0, 1, 1, height - border, width - border, from, dySource + <usize>i * dyPlaneBytes)
+      for (let i = 0; i < count; ++i) {
+        const from = dyPlanes + <usize>(i * allF * oh * ow) * SIZE
+        copyPlanes(f, oh, ow, 0, 0, height - border, width - border, from, dySource + <usize>(i * f) * dyPlaneBytes)
       }
       dyPlanes = dySource
+      dyImage = f * dyPlane
     }
     for (let first = 0; first < count * tiles; first += chunk) {
       const used = min(chunk, count * tiles - first)
-      fillTable(outputs, first, used, used, oh, ow, c * plane, width, f * dyPlane, width - border, table)
+      fillTable(outputs, first, used, used, oh, ow, c * plane, width, dyImage, width - border, table)
 
       // V: v[place][channel / vWidth][tile][channel % vWidth], and G the same of filters.
       const rightPlace = placeStride(slivers * NR * used * <i32>SIZE)
@@ -293,7 +301,7 @@ export function winogradWeight(
       chunks += 1
       const isLast = image + count == n && first + used == count * tiles
       if (chunks < MOST_BLOCKS && !isLast) continue
-      addWeightGradients(size, swapped ? c : f, swapped ? f : c, i32(swapped), du, duRow, place, scratch, dw)
+      addWeightGradients(size, swapped ? c : f, swapped ? f : c, i32(swapped), allC, du, duRow, place, scratch, dw)
       memory.fill(du, 0, <usize>places * place)
       chunks = 0
     }

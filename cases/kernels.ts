@@ -48,7 +48,8 @@ export function convCases(...[n, c, h, w, f, kernel, options = {}]: Conv): Kerne
   const [sh, sw] = stride
   const [ph, pw] = pad
   const [dlh, dlw] = dilation
-  const sizes = [n, c, h, w, f, kh, kw, sh, sw, ph, pw, dlh, dlw, groups]
+  const window = [kh, kw, sh, sw, ph, pw, dlh, dlw, groups]
+  const sizes = [n, c, h, w, f, ...window]
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
   const [x, y, weights] = [n * c * h * w, n * f * oh * ow, (f * c * kh * kw) / groups]
@@ -79,8 +80,9 @@ export function convCases(...[n, c, h, w, f, kernel, options = {}]: Conv): Kerne
       kernel: 'conv2dBackwardWeight',
       name,
       flops,
-      args: (a) => [...sizes, a.values(x), a.values(y), scratch(a), a.values(weights), a.values(f)],
+      args: (a) => [n, c, c, h, w, f, f, ...window, a.values(x), a.values(y), scratch(a), a.values(weights)],
     },
+    { kernel: 'addChannelSums', name, args: (a) => [n, f, f, oh * ow, a.values(y), a.values(f)] },
   ]
 }
 
@@ -98,6 +100,7 @@ export function gemmCase(m: number, n: number, k: number, transposed = '', accum
       k,
       ...a,
       ...b,
+      n,
       accumulate,
       memory.values(m * k),
       memory.values(k * n),
@@ -111,38 +114,59 @@ export function denseCases(n: number, inputs: number, outputs: number): KernelCa
   const name = `${n}x${inputs} to ${outputs}`
   const flops = 2 * n * inputs * outputs
   const [x, w, y] = [n * inputs, inputs * outputs, n * outputs]
-  const sizes = [n, inputs, outputs]
   return [
     {
       kernel: 'denseForward',
       name,
       flops,
-      args: (a) => [...sizes, a.values(x), a.values(w), a.values(outputs), a.scratch(GEMM_SCRATCH), a.values(y)],
+      args: (a) => [
+        n,
+        inputs,
+        outputs,
+        outputs,
+        a.values(x),
+        a.values(w),
+        a.values(outputs),
+        a.scratch(GEMM_SCRATCH),
+        a.values(y),
+      ],
     },
     {
       kernel: 'denseForward',
       name: `${name} no bias`,
-      args: (a) => [...sizes, a.values(x), a.values(w), 0, a.scratch(GEMM_SCRATCH), a.values(y)],
+      args: (a) => [n, inputs, outputs, outputs, a.values(x), a.values(w), 0, a.scratch(GEMM_SCRATCH), a.values(y)],
     },
     {
       kernel: 'denseBackwardInput',
       name,
       flops,
-      args: (a) => [...sizes, a.values(y), a.values(w), a.scratch(GEMM_SCRATCH), a.values(x)],
+      args: (a) => [n, inputs, inputs, outputs, a.values(y), a.values(w), a.scratch(GEMM_SCRATCH), a.values(x)],
     },
     {
       kernel: 'denseBackwardWeight',
       name,
       flops,
-      args: (a) => [...sizes, a.values(x), a.values(y), a.scratch(GEMM_SCRATCH), a.values(w), a.values(outputs)],
+      args: (a) => [
+        n,
+        inputs,
+        inputs,
+        outputs,
+        outputs,
+        a.values(x),
+        a.values(y),
+        a.scratch(GEMM_SCRATCH),
+        a.values(w),
+      ],
     },
+    { kernel: 'addChannelSums', name, args: (a) => [n, outputs, outputs, 1, a.values(y), a.values(outputs)] },
   ]
 }
 
 export function batchNormCases(n: number, c: number, hw: number, training: number, relu: number): KernelCase[] {
   const size = n * c * hw
   const name = `${n}x${c}x${hw}${training ? '' : ' running'}${relu ? ' + relu' : ''}`
-  const [kernel, sizes] = hw === 1 ? (['batchNormFeatures', [n, c]] as const) : (['batchNorm', [n, c, hw]] as const)
+  const [kernel, sizes] =
+    hw === 1 ? (['batchNormFeatures', [n, c, c]] as const) : (['batchNorm', [n, c, c, hw]] as const)
   return [
     {
       kernel: `${kernel}Forward`,
@@ -194,7 +218,7 @@ export function batchNormCases(n: number, c: number, hw: number, training: numbe
 export function groupNormCases(n: number, groups: number, c: number, hw: number): KernelCase[] {
   const size = n * c * hw
   const name = `${n}x${c}x${hw} in ${groups}`
-  const sizes = [n, groups, c, hw]
+  const sizes = [n, groups, groups, c / groups, hw]
   const [x, features, statistics] = [size, c, n * groups]
   const outputs = (a: Arguments) => [a.values(features), a.values(features)]
   return [

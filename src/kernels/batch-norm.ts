@@ -7,7 +7,7 @@ export const batchNormKernels = (heap: Heap) => {
 
   const kernels = {
     batchNormForward(
-      n: number, c: number, hw: number, training: number, unbiased: number, relu: number,
+      n: number, c: number, all: number, hw: number, training: number, unbiased: number, relu: number,
       epsilon: number, momentum: number, rest: number,
       x: number, gamma: number, beta: number, runningMean: number, runningVar: number, _scratch: number,
       mean: number, invStd: number, y: number,
@@ -23,7 +23,7 @@ export const batchNormKernels = (heap: Heap) => {
       mean >>>= SHIFT
       invStd >>>= SHIFT
       y >>>= SHIFT
-      const stride = c * hw
+      const stride = all * hw
       const m = F(n * hw)
       const floor = relu ? 0 : -Infinity
       for (let channel = 0; channel < c; channel++) {
@@ -53,7 +53,7 @@ export const batchNormKernels = (heap: Heap) => {
     },
 
     batchNormBackward(
-      n: number, c: number, hw: number, training: number, relu: number,
+      n: number, c: number, all: number, hw: number, training: number, relu: number,
       x: number, gamma: number, beta: number, mean: number, invStd: number, dy: number, _scratch: number,
       dgamma: number, dbeta: number, dx: number,
     ): void {
@@ -66,7 +66,7 @@ export const batchNormKernels = (heap: Heap) => {
       dgamma >>>= SHIFT
       dbeta >>>= SHIFT
       dx >>>= SHIFT
-      const stride = c * hw
+      const stride = all * hw
       const m = F(n * hw)
       for (let channel = 0; channel < c; channel++) {
         const at = channel * hw
@@ -94,24 +94,24 @@ export const batchNormKernels = (heap: Heap) => {
     },
 
     batchNormFeaturesForward(
-      n: number, c: number, training: number, unbiased: number, relu: number,
+      n: number, c: number, all: number, training: number, unbiased: number, relu: number,
       epsilon: number, momentum: number, rest: number,
       x: number, gamma: number, beta: number, runningMean: number, runningVar: number, scratch: number,
       mean: number, invStd: number, y: number,
     ): void {
       kernels.batchNormForward(
-        n, c, 1, training, unbiased, relu, epsilon, momentum, rest, x, gamma, beta, runningMean, runningVar, scratch,
-        mean, invStd, y,
+        n, c, all, 1, training, unbiased, relu, epsilon, momentum, rest, x, gamma, beta, runningMean, runningVar,
+        scratch, mean, invStd, y,
       )
     },
 
     batchNormFeaturesBackward(
-      n: number, c: number, training: number, relu: number,
+      n: number, c: number, all: number, training: number, relu: number,
       x: number, gamma: number, beta: number, mean: number, invStd: number, dy: number, scratch: number,
       dgamma: number, dbeta: number, dx: number,
     ): void {
       kernels.batchNormBackward(
-        n, c, 1, training, relu, x, gamma, beta, mean, invStd, dy, scratch, dgamma, dbeta, dx,
+        n, c, all, 1, training, relu, x, gamma, beta, mean, invStd, dy, scratch, dgamma, dbeta, dx,
       )
     },
   }

@@ -6,11 +6,10 @@ import {
 } from './conv-geometry'
 import { F, LANES, SHIFT, type Heap } from './float'
 import { copyInside } from './planes'
-import { total, values } from './reduce'
 import { winogradKernels } from './winograd'
 
 export const conv2dKernels = (heap: Heap) => {
-  const { f, i32, out } = heap
+  const { f, i32 } = heap
   const { winogradProduct, winogradWeight } = winogradKernels(heap)
 
   /** `start` plus the products of k weights, from a on, with the source values at the offsets, from `table` on. */
@@ -175,9 +174,11 @@ export const conv2dKernels = (heap: Heap) => {
     f.fill(0, sums, sums + LANES * count)
   }
 
-  /** dw += part. */
-  function addPart(size: number, part: number, dw: number): void {
-    for (let k = 0; k < size; k++) f[dw + k] = f[dw + k] + f[part + k]
+  /** Adds a matrix to one whose rows lie `row` apart. */
+  function addRows(rows: number, columns: number, from: number, to: number, row: number): void {
+    for (let i = 0; i < rows; i++, to += row) {
+      for (let k = 0; k < columns; k++, from++) f[to + k] = f[to + k] + f[from]
+    }
   }
 
   return {
@@ -300,25 +301,20 @@ export const conv2dKernels = (heap: Heap) => {
     },
 
     conv2dBackwardWeight(
-      n: number, c: number, h: number, w: number, filters: number, kh: number, kw: number, sh: number, sw: number,
-      ph: number, pw: number, dlh: number, dlw: number, groups: number,
-      x: number, dy: number, scratch: number, dw: number, db: number,
+      n: number, c: number, allC: number, h: number, w: number, filters: number, allF: number, kh: number, kw: number,
+      sh: number, sw: number, ph: number, pw: number, dlh: number, dlw: number, groups: number,
+      x: number, dy: number, scratch: number, dw: number,
     ): void {
       const oh = convOutput(h, kh, sh, ph, dlh)
       const ow = convOutput(w, kw, sw, pw, dlw)
       const pixels = oh * ow
-      if (db) {
-        for (let filter = 0; filter < filters; filter++) {
-          const at = (db >>> SHIFT) + filter
-          total(heap, values, n, pixels, filters * pixels, (dy >>> SHIFT) + filter * pixels, 0, 0)
-          f[at] = f[at] + F(out[0])
-        }
-      }
-      if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
-        winogradWeight(kh, n, c, h, w, filters, oh, ow, ph, pw, x, dy, scratch, dw)
+      if (usesWinograd(allC, allF, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
+        winogradWeight(kh, n, c, allC, h, w, filters, allF, oh, ow, ph, pw, x, dy, scratch, dw)
         return
       }
-      groups = Math.abs(groups)
+      const allGroups = Math.abs(groups)
+      const dwTaps = (allC / allGroups) * kh * kw
+      groups = allGroups > 1 ? c / (allC / allGroups) : 1
       const cg = c / groups
       const fg = filters / groups
       const taps = cg * kh * kw
@@ -333,7 +329,7 @@ export const conv2dKernels = (heap: Heap) => {
       dw >>>= SHIFT
       fillOffsets(cg, kh, kw, sh, sw, dlh, dlw, planeH, planeW, table)
       f.fill(0, source, part)
-      if (sumsTaps(cg, fg, taps)) {
+      if (sumsTaps(allC / allGroups, allF / allGroups, dwTaps)) {
         const size = LANES * taps
         const columns = SUM_STEPS * LANES
         const rows = tapRows(ow, LANES)
@@ -341,7 +337,7 @@ export const conv2dKernels = (heap: Heap) => {
           let blocks = 0
           f.fill(0, sums, sums + fg * size)
           for (let image = 0; image < n; image++) {
-            fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw, planeH, planeW, x + (image * c + g) * h * w, source)
+            fillSource(1, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw, planeH, planeW, x + (image * allC + g) * h * w, source)
             for (let row = 0; row < oh; row += rows) {
               for (let column = 0; column < ow; column += columns) {
                 if (blocks === MOST_BLOCKS) {
@@ -350,7 +346,7 @@ export const conv2dKernels = (heap: Heap) => {
                 }
                 blocks++
                 for (let filter = 0; filter < fg; filter++) {
-                  const dyBlock = dy + (image * filters + g * fg + filter) * pixels + row * ow + column
+                  const dyBlock = dy + (image * allF + g * fg + filter) * pixels + row * ow + column
                   const block = source + row * planeW + column
                   for (let t = 0; t < taps; t++) {
                     addTap(
@@ -370,19 +366,21 @@ export const conv2dKernels = (heap: Heap) => {
       const f4 = fg & ~3
       const taps2 = taps & ~1
       for (let g = 0; g < groups; g++) {
-        const dwGroup = dw + g * size
+        const dwGroup = dw + g * fg * dwTaps
         let target = dwGroup
+        let ldw = dwTaps
         let blocks = 0
         for (let image = 0; image < n; image++) {
-          const channels = x + (image * c + g * cg) * h * w
-          const dyGroup = dy + (image * filters + g * fg) * pixels
+          const channels = x + (image * allC + g * cg) * h * w
+          const dyGroup = dy + (image * allF + g * fg) * pixels
           fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw, planeH, planeW, channels, source)
           for (let p = 0; p < pixels; p += KC) {
             const kc = Math.min(KC, pixels - p)
             if (blocks === MOST_BLOCKS) {
-              if (target === part) addPart(size, part, dwGroup)
+              if (target === part) addRows(fg, taps, part, dwGroup, dwTaps)
               f.fill(0, part, part + size)
               target = part
+              ldw = taps
               blocks = 0
             }
             blocks++
@@ -410,26 +408,26 @@ export const conv2dKernels = (heap: Heap) => {
                     s31 = F(s31 + F(d3 * x1))
                   }
                 }
-                const to = target + i * taps + t
+                const to = target + i * ldw + t
                 f[to] = f[to] + s00
                 f[to + 1] = f[to + 1] + s01
-                f[to + taps] = f[to + taps] + s10
-                f[to + taps + 1] = f[to + taps + 1] + s11
-                f[to + 2 * taps] = f[to + 2 * taps] + s20
-                f[to + 2 * taps + 1] = f[to + 2 * taps + 1] + s21
-                f[to + 3 * taps] = f[to + 3 * taps] + s30
-                f[to + 3 * taps + 1] = f[to + 3 * taps + 1] + s31
+                f[to + ldw] = f[to + ldw] + s10
+                f[to + ldw + 1] = f[to + ldw + 1] + s11
+                f[to + 2 * ldw] = f[to + 2 * ldw] + s20
+                f[to + 2 * ldw + 1] = f[to + 2 * ldw + 1] + s21
+                f[to + 3 * ldw] = f[to + 3 * ldw] + s30
+                f[to + 3 * ldw + 1] = f[to + 3 * ldw + 1] + s31
               }
             }
             for (let i = 0; i < fg; i++) {
               for (let t = i < f4 ? taps2 : 0; t < taps; t++) {
-                const to = target + i * taps + t
+                const to = target + i * ldw + t
                 f[to] = f[to] + productOfPixels(p, kc, ow, planeW, dyGroup + i * pixels, source + i32[table + t])
               }
             }
           }
         }
-        if (target === part) addPart(size, part, dwGroup)
+        if (target === part) addRows(fg, taps, part, dwGroup, dwTaps)
       }
     },
   }

@@ -68,23 +68,23 @@ export const gemmKernels = ({ f }: Heap) => {
 
   return {
     gemm(
-      m: number, n: number, k: number, aRow: number, aColumn: number, bRow: number, bColumn: number,
+      m: number, n: number, k: number, aRow: number, aColumn: number, bRow: number, bColumn: number, cRow: number,
       accumulate: number, a: number, b: number, scratch: number, c: number,
     ): void {
       a >>>= SHIFT
       b >>>= SHIFT
       c >>>= SHIFT
-      if (!accumulate) f.fill(0, c, c + m * n)
+      for (let i = 0; !accumulate && i < m; i++) f.fill(0, c + i * cRow, c + i * cRow + n)
       const part = scratch >>> SHIFT
       const m4 = m & ~3
       const n4 = n & ~3
       for (let j = 0; j < n4; j += 4) {
         for (let i = 0; i < m4; i += 4) {
-          const to = c + i * n + j
+          const to = c + i * cRow + j
           for (let first = 0; first < k; first += LONG) {
             const end = Math.min(k, first + LONG)
             const blocks = k > LONG ? part : to
-            const ldc = k > LONG ? 4 : n
+            const ldc = k > LONG ? 4 : cRow
             if (k > LONG) f.fill(0, part, part + 16)
             for (let p = first; p < end; p += KC) {
               tile(
@@ -94,7 +94,7 @@ export const gemmKernels = ({ f }: Heap) => {
             }
             if (k <= LONG) continue
             for (let e = 0; e < 16; e++) {
-              const at = to + (e >> 2) * n + (e & 3)
+              const at = to + (e >> 2) * cRow + (e & 3)
               f[at] = f[at] + f[part + e]
             }
           }
@@ -102,7 +102,7 @@ export const gemmKernels = ({ f }: Heap) => {
       }
       for (let i = 0; i < m; i++) {
         for (let j = i < m4 ? n4 : 0; j < n; j++) {
-          const to = c + i * n + j
+          const to = c + i * cRow + j
           for (let first = 0; first < k; first += LONG) {
             const end = Math.min(k, first + LONG)
             let sum = k > LONG ? 0 : f[to]

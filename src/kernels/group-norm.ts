@@ -47,7 +47,7 @@ export const groupNormKernels = (heap: Heap) => {
 
   return {
     groupNormForward(
-      n: number, groups: number, c: number, hw: number, epsilon: number,
+      n: number, groups: number, all: number, channels: number, hw: number, epsilon: number,
       x: number, gamma: number, beta: number, _scratch: number, mean: number, invStd: number, y: number,
     ): void {
       epsilon = F(epsilon)
@@ -57,24 +57,28 @@ export const groupNormKernels = (heap: Heap) => {
       mean >>>= SHIFT
       invStd >>>= SHIFT
       y >>>= SHIFT
-      const channels = c / groups
       const size = channels * hw
-      for (let i = 0; i < n * groups; i++, x += size, y += size) {
-        moments(heap, 1, size, 0, x)
-        const average = F(out[0])
-        const inverse = inverseDeviationOf(epsilon, out)
-        f[mean + i] = average
-        f[invStd + i] = inverse
-        const from = (i % groups) * channels
-        for (let j = 0; j < channels; j++) {
-          const scale = F(f[gamma + from + j] * inverse)
-          normalizeRow(heap, hw, -Infinity, average, scale, f[beta + from + j], x + j * hw, y + j * hw)
+      for (let i = 0; i < n; i++) {
+        for (let group = 0; group < groups; group++) {
+          const at = i * all + group
+          const from = x + at * size
+          const to = y + at * size
+          moments(heap, 1, size, 0, from)
+          const average = F(out[0])
+          const inverse = inverseDeviationOf(epsilon, out)
+          f[mean + at] = average
+          f[invStd + at] = inverse
+          for (let j = 0; j < channels; j++) {
+            const channel = group * channels + j
+            const scale = F(f[gamma + channel] * inverse)
+            normalizeRow(heap, hw, -Infinity, average, scale, f[beta + channel], from + j * hw, to + j * hw)
+          }
         }
       }
     },
 
     groupNormBackward(
-      n: number, groups: number, c: number, hw: number,
+      n: number, groups: number, all: number, channels: number, hw: number,
       x: number, gamma: number, mean: number, invStd: number, dy: number, scratch: number,
       dgamma: number, dbeta: number, dx: number,
     ): void {
@@ -86,15 +90,15 @@ export const groupNormKernels = (heap: Heap) => {
       dgamma >>>= SHIFT
       dbeta >>>= SHIFT
       dx >>>= SHIFT
-      const channels = c / groups
+      const c = groups * channels
       const size = channels * hw
       const blockGamma = (scratch + NORM_SCRATCH) >>> SHIFT
       const blockBeta = blockGamma + c
       let toGamma = dgamma || blockGamma
       let toBeta = dgamma ? dbeta : blockBeta
-      for (let i = 0; i < n * groups; i++, x += size, dy += size) {
-        if (i > 0 && i % (SUM_STEPS * groups) === 0 && dgamma) {
-          if (i > SUM_STEPS * groups) {
+      for (let i = 0; i < n; i++) {
+        if (i > 0 && i % SUM_STEPS === 0 && dgamma) {
+          if (i > SUM_STEPS) {
             addBlock(c, blockGamma, dgamma)
             addBlock(c, blockBeta, dbeta)
           }
@@ -102,38 +106,43 @@ export const groupNormKernels = (heap: Heap) => {
           toGamma = blockGamma
           toBeta = blockBeta
         }
-        const average = f[mean + i]
-        const inverse = f[invStd + i]
-        const from = (i % groups) * channels
-        let sum = 0
-        let product = 0
-        if (hw === 1) {
-          addFeatures(size, average, inverse, x, gamma + from, dy, toGamma + from, toBeta + from)
-          sum = out[0]
-          product = out[1]
-        } else {
+        for (let group = 0; group < groups; group++) {
+          const at = i * all + group
+          const first = group * channels
+          const average = f[mean + at]
+          const inverse = f[invStd + at]
+          let sum = 0
+          let product = 0
+          if (hw === 1) {
+            addFeatures(
+              size, average, inverse, x + at * size, gamma + first, dy + at * size, toGamma + first, toBeta + first,
+            )
+            sum = out[0]
+            product = out[1]
+          } else {
+            for (let j = 0; j < channels; j++) {
+              const from = at * size + j * hw
+              out[0] = average
+              out[1] = 0
+              out[2] = NaN
+              sumGradients(heap, 1, hw, 0, x + from, dy + from)
+              const s = out[0]
+              const p = out[1]
+              f[toBeta + first + j] = f[toBeta + first + j] + F(s)
+              f[toGamma + first + j] = f[toGamma + first + j] + F(F(p) * inverse)
+              sum += f[gamma + first + j] * s
+              product += f[gamma + first + j] * p
+            }
+          }
+          if (!dx) continue
+          const b = F(F(sum) / F(size))
+          const k = F(F(F(F(product) / F(size)) * inverse) * inverse)
           for (let j = 0; j < channels; j++) {
-            out[0] = average
-            out[1] = 0
-            out[2] = NaN
-            sumGradients(heap, 1, hw, 0, x + j * hw, dy + j * hw)
-            const s = out[0]
-            const p = out[1]
-            f[toBeta + from + j] = f[toBeta + from + j] + F(s)
-            f[toGamma + from + j] = f[toGamma + from + j] + F(F(p) * inverse)
-            sum += f[gamma + from + j] * s
-            product += f[gamma + from + j] * p
+            const from = at * size + j * hw
+            const scale = f[gamma + first + j]
+            gradientRow(heap, hw, average, 0, NaN, inverse, scale, b, k, x + from, dy + from, dx + from)
           }
         }
-        if (!dx) continue
-        const b = F(F(sum) / F(size))
-        const k = F(F(F(F(product) / F(size)) * inverse) * inverse)
-        for (let j = 0; j < channels; j++) {
-          const at = j * hw
-          const scale = f[gamma + from + j]
-          gradientRow(heap, hw, average, 0, NaN, inverse, scale, b, k, x + at, dy + at, dx + at)
-        }
-        dx += size
       }
       if (dgamma && n > SUM_STEPS) {
         addBlock(c, blockGamma, dgamma)

@@ -112,8 +112,15 @@ export function dot(heap: Heap, count: number, a: number, b: number): void {
 }
 
 export const reduceKernels = (heap: Heap) => {
-  const { out } = heap
+  const { f, out } = heap
   return {
+    addChannelSums(n: number, c: number, all: number, hw: number, x: number, sums: number): void {
+      for (let channel = 0; channel < c; channel++) {
+        total(heap, values, n, hw, all * hw, (x >>> SHIFT) + channel * hw, 0, 0)
+        f[(sums >>> SHIFT) + channel] = f[(sums >>> SHIFT) + channel] + F(out[0])
+      }
+    },
+
     dot(count: number, a: number, b: number): number {
       dot(heap, count, a >>> SHIFT, b >>> SHIFT)
       return out[0]

@@ -160,16 +160,21 @@ export const winogradTransforms = ({ f }: Heap) => {
   }
 
   /** dw += G' t G of `pairs` pairs: t[place][pair]. */
-  function addWeightGradients(size: number, pairs: number, t: number, tmp: number, dw: number): void {
+  /** dw += G' t G of filters x c pairs; a filter of dw has allC channels. */
+  function addWeightGradients(
+    size: number, filters: number, c: number, allC: number, t: number, tmp: number, dw: number,
+  ): void {
     const taps = winogradTaps(size)
     const line = tmp + taps * size
     const g = line + taps
+    const pairs = filters * c
     fillWeightTransform(size, g)
     for (let pair = 0; pair < pairs; pair++) {
+      let to = dw + (Math.floor(pair / c) * allC + (pair % c)) * taps * taps
       for (let j = 0; j < size; j++) multiply(taps, size, g, 1, taps, t + j * pairs + pair, size * pairs, tmp + j, size)
       for (let i = 0; i < taps; i++) {
         multiply(taps, size, g, 1, taps, tmp + size * i, 1, line, 1)
-        for (let k = 0; k < taps; k++, dw++) f[dw] = f[dw] + f[line + k]
+        for (let k = 0; k < taps; k++, to++) f[to] = f[to] + f[line + k]
       }
     }
   }

@@ -67,7 +67,7 @@ export const winogradKernels = (heap: Heap) => {
             const mPlace = rows * used
             for (let e = 0; e < places; e++) {
               gemm(
-                rows, used, c, c, 1, used, 1, 0,
+                rows, used, c, c, 1, used, 1, used, 0,
                 (u + (e * filters + begin) * c) << SHIFT, (v + e * place) << SHIFT, scratch, (m + e * mPlace) << SHIFT,
               )
             }
@@ -97,8 +97,8 @@ export const winogradKernels = (heap: Heap) => {
     },
 
     winogradWeight(
-      taps: number, n: number, c: number, h: number, w: number, filters: number, oh: number, ow: number,
-      ph: number, pw: number, x: number, dy: number, scratch: number, dw: number,
+      taps: number, n: number, c: number, allC: number, h: number, w: number, filters: number, allF: number, oh: number,
+      ow: number, ph: number, pw: number, x: number, dy: number, scratch: number, dw: number,
     ): void {
       const size = winogradSize(taps, oh, ow)
       const places = size * size
@@ -129,15 +129,16 @@ export const winogradKernels = (heap: Heap) => {
       for (let image = 0; image < n; image += images) {
         const count = Math.min(images, n - image)
         for (let i = 0; i < count * c; i++) {
-          copyInside(heap, h, w, -ph, -pw, 1, 1, height, width, x + (image * c + i) * h * w, source + i * plane)
+          const from = x + ((image + Math.floor(i / c)) * allC + (i % c)) * h * w
+          copyInside(heap, h, w, -ph, -pw, 1, 1, height, width, from, source + i * plane)
         }
         for (let i = 0; i < count * filters; i++) {
-          const from = dy + (image * filters + i) * oh * ow
+          const from = dy + ((image + Math.floor(i / filters)) * allF + (i % filters)) * oh * ow
           copyInside(heap, oh, ow, 0, 0, 1, 1, height - border, width - border, from, dySource + i * dyPlane)
         }
         for (let first = 0; first < count * tiles; first += chunk) {
           if (chunks === MOST_BLOCKS) {
-            addWeightGradients(size, filters * c, du, tmp, dw)
+            addWeightGradients(size, filters, c, allC, du, tmp, dw)
             f.fill(0, du, du + places * filters * c)
             chunks = 0
           }
@@ -168,13 +169,13 @@ export const winogradKernels = (heap: Heap) => {
           }
           for (let e = 0; e < places; e++) {
             gemm(
-              filters, c, used, used, 1, 1, used, 1,
+              filters, c, used, used, 1, 1, used, c, 1,
               (g + e * gPlace) << SHIFT, (v + e * vPlace) << SHIFT, scratch, (du + e * filters * c) << SHIFT,
             )
           }
         }
       }
-      addWeightGradients(size, filters * c, du, tmp, dw)
+      addWeightGradients(size, filters, c, allC, du, tmp, dw)
     },
   }
 }

@@ -27,8 +27,8 @@ export function batchNorm(
     plan(x, plan) {
       const c = channelsOf(x, plan)
       const hw = x.size / c
-      // Features have kernels of their own, which need no hw.
-      const sizes = hw === 1 ? [N, c] : [N, c, hw]
+      // All channels of as many. Features have kernels of their own, which need no hw.
+      const sizes = hw === 1 ? [N, c, c] : [N, c, c, hw]
       const kernel = hw === 1 ? 'batchNormFeatures' : 'batchNorm'
       const unbiased = runningVar === 'unbiased' ? 1 : 0
       const gamma = plan.parameter('weight', [c], { init: constant(1), fanIn: 1, fanOut: 1, decay: false })
@@ -37,21 +37,20 @@ export function batchNorm(
       const runningVariance = plan.buffer('running_var', [c], 1)
       const mean = plan.saved(c * plan.bytes)
       const invStd = plan.saved(c * plan.bytes)
-      const scratch = Math.max(NORM_SCRATCH, 2 * c * plan.bytes)
       const y = plan.value(x.shape)
       // The 0 after `unbiased`, and in backward after the mode: whether a ReLU is done as well, which the plan finds out.
       plan.forward(`${kernel}Forward`, {
         sizes: [...sizes, plan.training, unbiased, 0, epsilon, momentum, 1 - momentum],
         reads: [x, gamma, beta, runningMean, runningVariance],
         updates: [runningMean, runningVariance],
-        scratch,
+        scratch: NORM_SCRATCH,
         writes: [mean, invStd, y],
         flops: 4 * x.size,
       })
       plan.backward(`${kernel}Backward`, {
         sizes: [...sizes, plan.training, 0],
         reads: [x, gamma, beta, mean, invStd, y.gradient],
-        scratch,
+        scratch: NORM_SCRATCH,
         writes: [gamma.gradient, beta.gradient, x.gradient],
       })
       return y

@@ -5,7 +5,7 @@ import { convOutput, convScratch, sumsTaps, usesWinograd, winogradSize } from '.
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/layer'
 import { checkFit, imageShape, one, strideWithin, windowHint } from './shapes'
-import { checkInitializer, defaultInitializer, planBias } from './weights'
+import { biasGradient, checkInitializer, defaultInitializer, planBias } from './weights'
 
 /** How a convolution slides, and what it has. One number is for both directions; two are [vertical, horizontal]. */
 export interface Conv2dOptions {
@@ -109,12 +109,13 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       const variant = !ordinary ? undefined : winograd ? winogradSize(3, h, w) : sumsTaps(c, filters, 9) ? 0 : undefined
       plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y], flops, variant })
       plan.backward('conv2dBackwardWeight', {
-        sizes,
+        sizes: [N, c, c, h, w, filters, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts],
         variant,
         reads: [x, y.gradient],
         scratch,
-        writes: [weight.gradient, bias?.gradient],
+        writes: [weight.gradient],
       })
+      if (bias) plan.backward('addChannelSums', biasGradient(y, bias, oh * ow))
       plan.backward('conv2dBackwardInput', {
         sizes,
         variant,

@@ -3,7 +3,7 @@ import type { Initializer } from '../initializers'
 import { GEMM_SCRATCH, LONG } from '../kernels/blocking'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/layer'
-import { checkInitializer, defaultInitializer, planBias } from './weights'
+import { biasGradient, checkInitializer, defaultInitializer, planBias } from './weights'
 
 /**
  * Fully connected: (N, in) to (N, units), y = x wᵀ + b. weight: (units, in), bias: (units). `bias`, true unless given,
@@ -35,12 +35,11 @@ export function dense(units: number, options: { bias?: boolean; init?: Initializ
       })
       const bias = hasBias ? planBias(plan, units) : undefined
       const y = plan.value([units])
-      const sizes = [N, inputs, units]
       const scratch = GEMM_SCRATCH
       // See assembly/part.ts.
       const variant = Math.max(inputs, units, plan.batch) > LONG ? undefined : 0
       plan.forward('denseForward', {
-        sizes,
+        sizes: [N, inputs, units, units],
         variant,
         reads: [x, weight, bias],
         scratch,
@@ -48,14 +47,15 @@ export function dense(units: number, options: { bias?: boolean; init?: Initializ
         flops: 2 * weight.size,
       })
       plan.backward('denseBackwardWeight', {
-        sizes,
+        sizes: [N, inputs, inputs, units, units],
         variant,
         reads: [x, y.gradient],
         scratch,
-        writes: [weight.gradient, bias?.gradient],
+        writes: [weight.gradient],
       })
+      if (bias) plan.backward('addChannelSums', biasGradient(y, bias, 1))
       plan.backward('denseBackwardInput', {
-        sizes,
+        sizes: [N, inputs, inputs, units],
         variant,
         reads: [y.gradient, weight],
         scratch,

@@ -1,6 +1,6 @@
 import { MAX_SIZE, checkArguments, checkOptions, epsilonOf, integer } from '../errors'
 import { constant, zeros } from '../initializers'
-import { NORM_SCRATCH } from '../kernels/blocking'
+import { NORM_SCRATCH, SUM_STEPS } from '../kernels/blocking'
 import { N } from '../plan/calls'
 import type { Plan } from '../plan/plan'
 import type { Layer } from '../plan/layer'
@@ -40,7 +40,8 @@ export function planGroupNorm(x: Value, plan: Plan, groups: number, shape: reado
   const gamma = plan.parameter('weight', shape, { init: constant(1), fanIn: 1, fanOut: 1, decay: false })
   const beta = plan.parameter('bias', shape, { init: zeros(), fanIn: 1, fanOut: 1, decay: false })
   const c = gamma.size
-  const sizes = [N, groups, c, x.size / c]
+  // All groups of as many.
+  const sizes = [N, groups, groups, c / groups, x.size / c]
   const mean = plan.saved(plan.batch * groups * plan.bytes)
   const invStd = plan.saved(plan.batch * groups * plan.bytes)
   // Sums of gradients that are not wanted, of frozen parameters, go to places of their own.
@@ -56,7 +57,7 @@ export function planGroupNorm(x: Value, plan: Plan, groups: number, shape: reado
   plan.backward('groupNormBackward', {
     sizes,
     reads: [x, gamma, mean, invStd, y.gradient],
-    scratch: NORM_SCRATCH,
+    scratch: NORM_SCRATCH + (plan.batch > SUM_STEPS ? 2 * c * plan.bytes : 0),
     writes: [...(spare ?? [gamma.gradient, beta.gradient]), x.gradient],
   })
   return y

@@ -2,9 +2,10 @@
 
 import { PlanError, checkNoPromise, readSafely, show } from '../errors'
 import { type Initializer, he, xavier, zeros } from '../initializers'
+import { type CallOptions, N } from '../plan/calls'
 import type { Plan } from '../plan/plan'
 import type { Ahead, Layer } from '../plan/layer'
-import type { Parameter } from '../plan/value'
+import type { Parameter, Value } from '../plan/value'
 
 /** `init`, or undefined where it is left out; else, unless it is an initializer, a PlanError. */
 export function checkInitializer(where: string, init: Initializer | null | undefined): Initializer | undefined {
@@ -42,4 +43,9 @@ export function aheadOf(layers: readonly Layer[], after: Ahead): Ahead[] {
 /** A bias for each output; zero at first, never decayed. */
 export function planBias(plan: Plan, outputs: number): Parameter {
   return plan.parameter('bias', [outputs], { init: zeros(), fanIn: 1, fanOut: 1, decay: false })
+}
+
+/** The call that adds the gradient of the bias of y: sums over its channels, of hw values each. */
+export function biasGradient(y: Value, bias: Parameter, hw: number): CallOptions {
+  return { sizes: [N, bias.size, bias.size, hw], reads: [y.gradient], writes: [bias.gradient] }
 }

@@ -12,10 +12,10 @@ export interface Join {
 
 /** Where the flag for a ReLU stands among the sizes of the kernels that can do one as well. */
 const RELU_FLAG: Readonly<Record<string, number>> = {
-  batchNormForward: 5,
-  batchNormBackward: 4,
-  batchNormFeaturesForward: 4,
-  batchNormFeaturesBackward: 3,
+  batchNormForward: 6,
+  batchNormBackward: 5,
+  batchNormFeaturesForward: 5,
+  batchNormFeaturesBackward: 4,
   maxPool2dForward: 11,
   maxPool2x2Forward: 5,
 }

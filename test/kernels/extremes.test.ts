@@ -121,7 +121,7 @@ describe.each(DTYPES)('%s', (dtype) => {
       const mean = statistics
       const inverse = put([0])
       const tmp = scratch(NORM_SCRATCH)
-      kernels.groupNormForward(1, 1, count, 1, 1e-5, put(x), ones, zeros, tmp, mean, inverse, y)
+      kernels.groupNormForward(1, 1, 1, count, 1, 1e-5, put(x), ones, zeros, tmp, mean, inverse, y)
       return [...at(mean, 1), ...at(inverse, 1), ...at(y, count)]
     })
     const scaled = x.map((value) => value / huge)
@@ -160,11 +160,11 @@ describe.each(DTYPES)('%s', (dtype) => {
       const places = [xs, ones, zeros, runningMean, runningVar, tmp, mean, inverse, y] as const
       const gradients = [xs, ones, zeros, mean, inverse, put(dy), tmp, dgamma, dbeta, dx] as const
       if (hw === 1) {
-        kernels.batchNormFeaturesForward(n, c, 1, 0, 0, 1e-30, 0.5, 0.5, ...places)
-        kernels.batchNormFeaturesBackward(n, c, 1, 0, ...gradients)
+        kernels.batchNormFeaturesForward(n, c, c, 1, 0, 0, 1e-30, 0.5, 0.5, ...places)
+        kernels.batchNormFeaturesBackward(n, c, c, 1, 0, ...gradients)
       } else {
-        kernels.batchNormForward(n, c, hw, 1, 0, 0, 1e-30, 0.5, 0.5, ...places)
-        kernels.batchNormBackward(n, c, hw, 1, 0, ...gradients)
+        kernels.batchNormForward(n, c, c, hw, 1, 0, 0, 1e-30, 0.5, 0.5, ...places)
+        kernels.batchNormBackward(n, c, c, hw, 1, 0, ...gradients)
       }
       return [...at(y, size), ...at(dx, size), ...at(dgamma, c)]
     })

@@ -42,7 +42,9 @@ function convolution(memory: Memory, bytes: number, [n, c, h, w, f, kh, kw, ph, 
     backwardWeight(x: Float64Array, dy: Float64Array): { dw: ArrayLike<number>; db: ArrayLike<number> } {
       const dw = put(filled(f * c * kh * kw, 0))
       const db = put(filled(f, 0))
-      kernels.conv2dBackwardWeight(...sizes, put(x), put(dy), tmp, dw, db)
+      const from = put(dy)
+      kernels.conv2dBackwardWeight(n, c, c, h, w, f, f, kh, kw, 1, 1, ph, pw, 1, 1, 1, put(x), from, tmp, dw)
+      kernels.addChannelSums(n, f, f, y / (n * f), from, db)
       return { dw: at(dw, f * c * kh * kw), db: at(db, f) }
     },
   }
@@ -173,11 +175,11 @@ describe.each(DTYPES)('%s', (dtype) => {
         const places = [tmp, means, out[2], y] as const
         const gradients = [xs, ones, zeros, means, out[2], put(dy), tmp, out[3], out[4], 0] as const
         if (hw === 1) {
-          kernels.batchNormFeaturesForward(n, c, 1, 0, 0, 1e-30, 0, 1, xs, ones, zeros, out[0], out[1], ...places)
-          kernels.batchNormFeaturesBackward(n, c, 1, 0, ...gradients)
+          kernels.batchNormFeaturesForward(n, c, c, 1, 0, 0, 1e-30, 0, 1, xs, ones, zeros, out[0], out[1], ...places)
+          kernels.batchNormFeaturesBackward(n, c, c, 1, 0, ...gradients)
         } else {
-          kernels.batchNormForward(n, c, hw, 1, 0, 0, 1e-30, 0, 1, xs, ones, zeros, out[0], out[1], ...places)
-          kernels.batchNormBackward(n, c, hw, 1, 0, ...gradients)
+          kernels.batchNormForward(n, c, c, hw, 1, 0, 0, 1e-30, 0, 1, xs, ones, zeros, out[0], out[1], ...places)
+          kernels.batchNormBackward(n, c, c, hw, 1, 0, ...gradients)
         }
         return out.flatMap((pointer) => Array.from(at(pointer, c)))
       })
@@ -208,7 +210,8 @@ describe.each(DTYPES)('%s', (dtype) => {
       const results = await onBoth(dtype, ({ kernels, put, scratch, at }) => {
         const [mean, inverse, y] = [put(filled(n * groups)), put(filled(n * groups)), put(x)]
         const tmp = scratch(NORM_SCRATCH)
-        kernels.groupNormForward(n, groups, c, hw, 1e-30, put(x), put(filled(c)), put(filled(c)), tmp, mean, inverse, y)
+        const [ones, beta] = [put(filled(c)), put(filled(c))]
+        kernels.groupNormForward(n, groups, groups, c / groups, hw, 1e-30, put(x), ones, beta, tmp, mean, inverse, y)
         return [...at(mean, n * groups), ...at(inverse, n * groups)]
       })
       const size = (c / groups) * hw
@@ -240,7 +243,7 @@ describe.each(DTYPES)('%s', (dtype) => {
         const tmp = scratch(NORM_SCRATCH + 16 * c)
         const means = put(mean)
         kernels.groupNormBackward(
-          n, groups, c, hw, put(x), put(gamma), means, put(filled(n * groups)), put(dy), tmp,
+          n, groups, groups, c / groups, hw, put(x), put(gamma), means, put(filled(n * groups)), put(dy), tmp,
           isFrozen ? 0 : dgamma, isFrozen ? 0 : dbeta, dx ? to : 0,
         ) // prettier-ignore
         return [...at(dgamma, c), ...at(dbeta, c), at(to, x.length)[x.length - 1]]

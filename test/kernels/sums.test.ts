@@ -199,7 +199,7 @@ const cases: Record<string, Case> = {
       const b = put(Float64Array.from({ length: 3 * n }, (_, i) => 1 + (i % 3)))
       // Five rows: x, and x from other places on.
       const a = put(Float64Array.from({ length: 5 * n }, (_, i) => x[i % n]))
-      kernels.gemm(5, 3, n, n, 1, 3, 1, 0, a, b, scratch(GEMM_SCRATCH), c)
+      kernels.gemm(5, 3, n, n, 1, 3, 1, 3, 0, a, b, scratch(GEMM_SCRATCH), c)
       return at(c, 15)
     },
     expected: (x) => Array.from({ length: 15 }, (_, i) => ({ terms: x, of: (sum) => sum * (1 + (i % 3)) })),
@@ -211,7 +211,7 @@ const cases: Record<string, Case> = {
       const c = put(new Float64Array(25).fill(1))
       const b = put(new Float64Array(5 * x.length).fill(1))
       const a = put(Float64Array.from({ length: 5 * x.length }, (_, i) => x[Math.floor(i / 5)]))
-      kernels.gemm(5, 5, x.length, 1, 5, 1, x.length, 1, a, b, scratch(GEMM_SCRATCH), c)
+      kernels.gemm(5, 5, x.length, 1, 5, 1, x.length, 5, 1, a, b, scratch(GEMM_SCRATCH), c)
       return at(c, 25)
     },
     expected: (x) => Array.from({ length: 25 }, () => ({ terms: x, of: (sum) => sum + 1 })),
@@ -221,7 +221,7 @@ const cases: Record<string, Case> = {
     run({ kernels, put, scratch, at }, x) {
       const y = put([0, 0])
       const w = put(new Float64Array(2 * n).fill(0.5))
-      kernels.denseForward(1, n, 2, put(x), w, put([1, 2]), scratch(GEMM_SCRATCH), y)
+      kernels.denseForward(1, n, 2, 2, put(x), w, put([1, 2]), scratch(GEMM_SCRATCH), y)
       return at(y, 2)
     },
     expected: (x) => [1, 2].map((bias) => ({ terms: x, of: (sum) => sum / 2 + bias })),
@@ -231,7 +231,7 @@ const cases: Record<string, Case> = {
     run({ kernels, put, scratch, at }, x) {
       const dx = put([0, 0, 0])
       const w = put(new Float64Array(3 * n).fill(0.5))
-      kernels.denseBackwardInput(1, 3, n, put(x), w, scratch(GEMM_SCRATCH), dx)
+      kernels.denseBackwardInput(1, 3, 3, n, put(x), w, scratch(GEMM_SCRATCH), dx)
       return at(dx, 3)
     },
     expected: (x) => [0, 1, 2].map(() => ({ terms: x, of: (sum) => sum / 2 })),
@@ -244,16 +244,9 @@ const cases: Record<string, Case> = {
       const db = put(new Float64Array(5))
       // Every fifth value: a column of dy.
       const dy = put(Float64Array.from({ length: 5 * x.length }, (_, i) => x[Math.floor(i / 5)] * (1 + (i % 5))))
-      kernels.denseBackwardWeight(
-        x.length,
-        2,
-        5,
-        put(new Float64Array(2 * x.length).fill(1)),
-        dy,
-        scratch(GEMM_SCRATCH),
-        dw,
-        db,
-      )
+      const ones = put(new Float64Array(2 * x.length).fill(1))
+      kernels.denseBackwardWeight(x.length, 2, 2, 5, 5, ones, dy, scratch(GEMM_SCRATCH), dw)
+      kernels.addChannelSums(x.length, 5, 5, 1, dy, db)
       return [...at(dw, 10), ...at(db, 5)]
     },
     expected: (x) => [
@@ -292,7 +285,7 @@ test.each(['float64', 'float32'] as const)(
     const [x, y] = [uniform(k + m), uniform(k + n).toReversed()].map((values) => rounded(dtype, values))
     const results = await onBoth(dtype, ({ kernels, put, scratch, at }) => {
       const c = put(new Float64Array(m * n).fill(2))
-      kernels.gemm(m, n, k, 1, 1, 1, 1, 1, put(x), put(y), scratch(GEMM_SCRATCH), c)
+      kernels.gemm(m, n, k, 1, 1, 1, 1, n, 1, put(x), put(y), scratch(GEMM_SCRATCH), c)
       return at(c, m * n)
     })
     for (const [i, j] of [

@@ -26,6 +26,7 @@ import {
   zeros,
 } from '../../src/entries/index'
 import { convOutput, convScratch } from '../../src/kernels/conv-geometry'
+import { biasGradient } from '../../src/layers/weights'
 
 const messageOf = (network: Layer, input: readonly number[]): string => {
   try {
@@ -212,8 +213,9 @@ group('a stride that leaves the image at once', () => {
       const sizes = [N, c, h, w, filters, k, k, s, s, p, p, 1, 1, 1]
       const scratch = convScratch(c, h, w, filters, k, k, s, s, p, p, 1, 1, 1, plan.bytes)
       plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y] })
-      const writes = [weight.gradient, bias.gradient]
-      plan.backward('conv2dBackwardWeight', { sizes, reads: [x, y.gradient], scratch, writes })
+      const all = [N, c, c, h, w, filters, filters, k, k, s, s, p, p, 1, 1, 1]
+      plan.backward('conv2dBackwardWeight', { sizes: all, reads: [x, y.gradient], scratch, writes: [weight.gradient] })
+      plan.backward('addChannelSums', biasGradient(y, bias, y.size / filters))
       plan.backward('conv2dBackwardInput', { sizes, reads: [y.gradient, weight], scratch, writes: [x.gradient] })
       return y
     },

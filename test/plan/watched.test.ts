@@ -15,6 +15,8 @@ import {
   flatten,
   freeze,
   gradientCheck,
+  groupNorm,
+  layerNorm,
   relu,
   sequential,
   sigmoid,
@@ -22,7 +24,7 @@ import {
   tanh,
   times,
 } from '../../src/entries/index'
-import { GEMM_SCRATCH } from '../../src/kernels/blocking'
+import { NORM_SCRATCH, SUM_STEPS } from '../../src/kernels/blocking'
 import type { Parameter } from '../../src/plan/value'
 import { cnn, layerCases } from '../../cases/layers'
 import { bits, randomData } from '../support/models'
@@ -138,6 +140,23 @@ test.each<[string, () => Layer, number[]]>([
   await runWatched(network, input, 'wasm', 'float32')
 })
 
+// From SUM_STEPS examples on sums go block by block, and some by way of the scratch.
+test.each(['float64', 'float32'] as const)('a batch of several blocks of sums, watched, %s', async (dtype) => {
+  const network = sequential(groupNorm(2), conv2d(2, { kernel: 2 }), batchNorm(), flatten(), layerNorm(), dense(3))
+  const model = await createModel(network, {
+    input: [4, 3, 2],
+    batch: 2 * SUM_STEPS + 1,
+    loss,
+    optimizer: adam({ learningRate: 0.01 }),
+    dtype,
+    seed: 4,
+  })
+  const count = await watch(model)
+  const { x, y } = randomData(2 * SUM_STEPS + 1, 24, 3)
+  expect(model.trainStep(x, y)).toBeGreaterThan(0)
+  expect(count()).toBeGreaterThan(10)
+})
+
 // ---- mistakes, made on purpose ----
 
 /** A layer of the same shape as what it gets. */
@@ -194,17 +213,16 @@ const mistakes: [what: string, layer: () => Layer, message: RegExp][] = [
       freeze(
         layer('frozen', (x, y, plan) => {
           const weight = plan.parameter('weight', [x.size, x.size], one)
-          const sizes = [N, x.size, x.size]
           copyForward(x, y, plan)
-          plan.backward('denseBackwardWeight', {
-            sizes,
-            reads: [x, y.gradient],
-            scratch: GEMM_SCRATCH,
-            writes: [weight.gradient, x.gradient],
+          plan.backward('groupNormForward', {
+            sizes: [N, 1, 1, x.size, 1, 1e-5],
+            reads: [y.gradient, weight, weight],
+            scratch: NORM_SCRATCH,
+            writes: [weight.gradient, weight.gradient, x.gradient],
           })
         }),
       ),
-    /^1 frozen: denseBackwardWeight wrote what it did not say it writes: byte \d+, where a null pointer leads/,
+    /^1 frozen: groupNormForward wrote what it did not say it writes: byte \d+, where a null pointer leads/,
   ],
   [
     'a layer that says that it overwrites y.gradient',

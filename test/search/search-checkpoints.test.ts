@@ -15,7 +15,10 @@ let files = 0
 const newFile = () => join(folder, `${++files}.jsonl`)
 const left = (file: string) => readdirSync(folder).filter((name) => join(folder, name).startsWith(`${file}.trial-`))
 
-/** A process that searches; killed so many milliseconds after it began, if it has not ended. */
+/**
+ * A process that searches. It is killed so many milliseconds after it began, or later: once a trial has kept something,
+ * however fast the machine is; not if it has ended.
+ */
 async function start(file: string, milliseconds = Infinity): Promise<string | undefined> {
   const child = spawn(process.execPath, ['test/support/searching.js', file], { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
@@ -26,7 +29,11 @@ async function start(file: string, milliseconds = Infinity): Promise<string | un
   if (milliseconds === Infinity) await ended
   else {
     await Promise.race([begun, ended])
-    if ((await Promise.race([ended, setTimeout(milliseconds, 'late')])) === 'late') child.kill('SIGKILL')
+    let running = true
+    void ended.then(() => (running = false))
+    await Promise.race([ended, setTimeout(milliseconds)])
+    while (running && !left(file).length) await setTimeout(1)
+    child.kill('SIGKILL')
   }
   return (await ended) === 0 ? text : undefined
 }
@@ -45,7 +52,7 @@ describe('a search', () => {
       cut += left(file).length
     }
     expect(found ?? (await start(file))).toBe(whole)
-    expect(kills).toBeGreaterThan(1)
+    expect(kills).toBeGreaterThan(0)
     expect(cut).toBeGreaterThan(0)
     expect(left(file)).toEqual([])
   })

@@ -1,6 +1,7 @@
 // A search on two worker threads, run by search-checkpoints.test.ts as `node test/support/searching.js FILE`: prints a
 // line when it begins and its trials, but for their times, when it ends. As a module it is what the threads run: a trial
 // that keeps a checkpoint after each step.
+import { setTimeout } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { adam, createModel, createRandom, dense, dropout, relu, sequential, softmaxCrossEntropy } from 'v128'
 import { integer, logUniform, search } from 'v128/node'
@@ -29,7 +30,11 @@ export async function run({ parameters, seed }, report, { resume, save }) {
       validation: 0.2,
       resume,
       checkpoint: { every: { steps: 1 }, save },
-      onEpoch: ({ epoch, validationLoss: loss = NaN }) => report(epoch, loss),
+      async onEpoch({ epoch, validationLoss: loss = NaN }) {
+        // So that, on any machine, whoever kills this process does so within a trial.
+        await setTimeout(5)
+        return report(epoch, loss)
+      },
     },
   )
   return validationLoss.at(-1) ?? NaN
