@@ -216,7 +216,7 @@ export class WorkerModel<Can extends Ability = Ability, D extends DType = DType>
    * there; of an iterable one batch is fetched ahead.
    *
    *     const model = await createWorkerModel(network, { input: [4], loss, optimizer })
-   *     await model.fit(data, { epochs: 30, signal: controller.signal, onEpoch: ({ loss }) => chart.add(loss) })
+   *     await model.fit(data, { epochs: 30, signal: controller.signal, onEpoch: (e) => chart.add(e.loss) })
    */
   async fit(
     this: WorkerModel<Ability, D>,
