@@ -175,6 +175,16 @@ for (const [dtype, short] of Object.entries(precisions)) {
   for (const [part, what] of Object.entries(PARTS)) write(`${short}.${part}`, partOf(compiled[dtype], what))
 }
 
+const thread = await build({
+  entryPoints: ['src/engine/thread.ts'],
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  minify: true,
+  write: false,
+})
+writeFileSync('dist/thread.js', `export default ${JSON.stringify(thread.outputFiles[0].text.trim())}\n`)
+
 /** How each kind of host, named by its export condition, gets compiled modules; all others compile the text. */
 const HOSTS = { workerd: (short) => `kernels.${short}.wasm`, 'edge-light': (short) => `kernels.${short}.wasm?module` }
 for (const host of [...Object.keys(HOSTS), '']) {
@@ -193,8 +203,14 @@ for (const host of [...Object.keys(HOSTS), '']) {
     return `[${[...some, `{ load: ${load(host ? HOSTS[host](short) : `wasm.${short}.js`)} }`].join(', ')}]`
   }
   const twin = (short) => `{ load: ${load(`twin.${short}.js`)} }`
+  const threads = host
+    ? 'export const threads = undefined, thread = undefined\n'
+    : `export const threads = { load: () => import('../src/engine/threads.ts') }, thread = { load: ${load('thread.js')} }\n`
   const id = `export const ids = ${JSON.stringify(ids)}\n`
-  writeFileSync(`dist/host${host && `.${host}`}.js`, names + table('wasm', modules) + table('twin', twin) + id)
+  writeFileSync(
+    `dist/host${host && `.${host}`}.js`,
+    names + table('wasm', modules) + table('twin', twin) + threads + id,
+  )
 }
 
 const common = { bundle: true, format: 'esm', target: 'es2022', logLevel: 'warning' }

@@ -1,13 +1,13 @@
-// npm run bench [-- FILTER]: every kind of kernel at sizes that matter, and the whole MNIST step: WebAssembly and its
-// twin in both precisions, with the share of what this machine reaches at the most, measured in the same run.
+// npm run bench [-- FILTER]: every kind of kernel at sizes that matter, and training steps of whole networks: WebAssembly
+// and its twin in both precisions, with the share of what this machine reaches at the most, measured in the same run.
 
-import { createModel } from '../src/model/create'
 import type { Kernels } from '../src/kernels/index'
 import { createEngine } from '../src/engine/create'
 import { readFileSync } from 'node:fs'
 import asc from 'assemblyscript/asc'
 import { Bench } from 'tinybench'
-import { adam, softmaxCrossEntropy } from '../src/entries/index'
+import * as architectures from '../src/entries/architectures'
+import * as v128 from '../src/entries/index'
 import {
   type KernelCase,
   activationCases,
@@ -31,7 +31,7 @@ import {
   softmaxCase,
   updateCases,
 } from '../cases/kernels'
-import { cnn } from '../cases/layers'
+import { networks, titleOf, trainingStep } from './networks.mjs'
 
 const filter = new RegExp(process.argv[2] ?? '', 'i')
 const DTYPES = ['float64', 'float32'] as const
@@ -158,22 +158,14 @@ for (const dtype of DTYPES) {
       (js / wasm).toFixed(1),
     ])
   }
-  const title = 'MNIST step: the CNN of the README, batch 64'
-  if (!filter.test(title)) continue
-  const times: number[] = []
-  for (const backend of ['wasm', 'js'] as const) {
-    const model = await createModel(cnn(), {
-      input: [1, 28, 28],
-      batch: 64,
-      dtype,
-      backend,
-      seed: 1,
-      loss: softmaxCrossEntropy(),
-      optimizer: adam({ learningRate: 1e-3 }),
-    })
-    const x = Uint8Array.from({ length: 64 * 784 }, (_, i) => (i * 7919) % 256)
-    const y = Uint8Array.from({ length: 64 }, (_, i) => i % 10)
-    times.push(await measure(() => model.trainStep(x, y), 1500))
+  for (const name of Object.keys(networks)) {
+    const title = `training step: ${titleOf(name)}`
+    if (!filter.test(title)) continue
+    const times: number[] = []
+    for (const backend of ['wasm', 'js'] as const) {
+      const step = await trainingStep({ ...v128, ...architectures }, name, { dtype, backend })
+      times.push(await measure(step, backend === 'wasm' ? 1500 : 200))
+    }
+    line([title, times[0].toFixed(2), '', '', '', times[1].toFixed(1), (times[1] / times[0]).toFixed(1)])
   }
-  line([title, times[0].toFixed(2), '', '', '', times[1].toFixed(1), (times[1] / times[0]).toFixed(1)])
 }

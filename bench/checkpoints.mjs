@@ -12,6 +12,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import * as v128 from '../dist/index.js'
 import { saveFile } from '../dist/files.js'
+import { networks } from './networks.mjs'
 
 const { values: flags } = parseArgs({ options: { rounds: { type: 'string', default: '30' } } })
 const rounds = Number(flags.rounds)
@@ -24,15 +25,7 @@ const folder = mkdtempSync(join(tmpdir(), 'v128-bench-checkpoints-'))
 const written = join(folder, 'checkpoint.safetensors')
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
-const { conv2d, batchNorm, relu, maxPool2d } = v128
-const block = (filters) => [conv2d(filters, { kernel: 3, pad: 1 }), batchNorm(), relu(), maxPool2d(2)]
-const network = v128.sequential(
-  v128.normalize({ mean: 33, std: 78 }),
-  ...block(16),
-  ...block(32),
-  v128.flatten(),
-  v128.dense(10),
-)
+const network = v128.sequential(v128.normalize({ mean: 33, std: 78 }), networks['MNIST CNN'].layers(v128))
 const [rows, batch, size] = [60_000, 64, 784]
 const x = new Uint8Array(rows * size).map((_, i) => Math.imul(i, 2654435761) >>> 24)
 const y = Uint8Array.from({ length: rows }, (_, i) => i % 10)

@@ -11,6 +11,8 @@ import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { networks as known } from './networks.mjs'
+import { quantile } from './peers/processes.mjs'
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,10 +23,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** A sample is `epochs` times `batches` steps: long enough for a clock, and for the beginning of fit not to count. */
 const networks = {
   'MNIST CNN, batch 64': {
-    layers: ({ sequential, conv2d, batchNorm, relu, maxPool2d, flatten, dense }) => {
-      const block = (filters) => [conv2d(filters, { kernel: 3, pad: 1 }), batchNorm(), relu(), maxPool2d(2)]
-      return sequential(...block(16), ...block(32), flatten(), dense(10))
-    },
+    layers: known['MNIST CNN'].layers,
     shape: { input: [1, 28, 28], batch: 64, classes: 10, batches: 2, epochs: 1 },
     inputs: (bits) => Uint8Array.from(bits, (word) => word >>> 24),
   },
@@ -73,13 +72,6 @@ async function measure({ tree, network, dtype, way }) {
     clock.push((performance.now() - from) / steps)
   }
   return { least: Math.min(...processor), median: quantile(clock, 0.5) }
-}
-
-function quantile(list, share) {
-  const sorted = list.toSorted((a, b) => a - b)
-  const at = share * (sorted.length - 1)
-  const below = sorted[Math.floor(at)]
-  return below + (at % 1) * (sorted[Math.ceil(at)] - below)
 }
 
 function compare(name, rounds) {

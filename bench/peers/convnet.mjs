@@ -2,8 +2,9 @@
 
 import convnetjs from 'convnetjs'
 import { createRequire } from 'node:module'
-import { labels, serve, values } from './child.mjs'
+import { serve } from './child.mjs'
 import { isPlain } from './tasks.mjs'
+import { labels, values } from './values.mjs'
 
 const { Vol } = convnetjs
 

@@ -2,8 +2,9 @@
 // `.ref` keeps it.
 
 import { readFileSync } from 'node:fs'
-import { keepLosses, labels, mnistParameters, product, serve, values } from './child.mjs'
+import { keepLosses, mnistParameters, serve } from './child.mjs'
 import { isPlain } from './tasks.mjs'
+import { labels, product, values } from './values.mjs'
 
 serve(async ({ dtype }) => {
   // It would start worker threads where there is such a global: none, to be on one thread like everybody here.

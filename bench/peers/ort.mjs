@@ -3,7 +3,8 @@
 // the package, would have generated. Every call copies its inputs into the runtime's memory and its results out of it,
 // as it does for a user.
 
-import { keepLosses, labels, mnistParameters, product, serve, values } from './child.mjs'
+import { keepLosses, mnistParameters, serve } from './child.mjs'
+import { labels, product, values } from './values.mjs'
 
 // What graphs of a few nodes need of ONNX's protobuf (onnx.proto): fields are numbered, values are varints (wire type
 // 0), float32 (5), or a length and that many bytes (2).

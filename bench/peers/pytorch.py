@@ -7,11 +7,12 @@ import time
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-options = json.loads(sys.argv[1])
+options = json.load(sys.stdin)
 dtype = getattr(torch, options["dtype"])
 seconds, slow, slower = (options["limits"][name] / 1000 for name in ("time", "slow", "slower"))
-torch.set_num_threads(1)
+torch.set_num_threads(options["threads"])
 torch.manual_seed(1)
 ops = torch.ops.aten
 
@@ -40,7 +41,7 @@ def measure(run):
         end = time.perf_counter() + seconds
         while time.perf_counter() < end or len(samples) < 3:
             samples.append(call_time(run))
-    return {"ms": 1000 * statistics.median(samples), "samples": len(samples)}
+    return {"ms": 1000 * statistics.median(samples), "least": 1000 * min(samples), "samples": len(samples)}
 
 
 def normal(*shape):
@@ -48,12 +49,15 @@ def normal(*shape):
 
 
 def values(shape, scale=1):
-    """The values of child.mjs."""
-    state, data = 1, []
-    for _ in range(torch.Size(shape).numel()):
-        state = (state * 1664525 + 1013904223) % 2**32
-        data.append(scale * (state - 2**32 * (state >= 2**31)) / 2**31)
-    return torch.tensor(data, dtype=dtype).reshape(shape)
+    """The values of values.mjs: x -> a x + c mod 2^32, again and again. As many steps at once are one of the same form."""
+    count = torch.Size(shape).numel()
+    a, c = 1664525, 1013904223
+    states = torch.tensor([a + c])
+    while len(states) < count:
+        states = torch.cat([states, (states * a + c) % 2**32])
+        a, c = a * a % 2**32, (a * c + c) % 2**32
+    states = states[:count]
+    return ((states - 2**32 * (states >= 2**31)) * (scale / 2**31)).to(dtype).reshape(shape)
 
 
 def gemm(t):
@@ -120,36 +124,82 @@ def softmax(t):
     return run
 
 
-def mnist(t):
-    nn = torch.nn
-    net = nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(32 * 7 * 7, 10),
-    ).to(dtype)  # fmt: skip
+class Residual(nn.Module):
+    def __init__(self, body, shortcut):
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
+    def forward(self, x):
+        return self.body(x) + self.shortcut(x)
+
+
+class Lambda(nn.Module):
+    def __init__(self, forward):
+        super().__init__()
+        self.forward = forward
+
+
+def module(layer):
+    """PyTorch's module for a layer of v128, by its description; sizes of what comes in are found by the first batch."""
+    kind, c = layer["kind"], layer["config"]
+    if kind == "sequential":
+        return nn.Sequential(*map(module, c["layers"]))
+    if kind == "residual":
+        return Residual(module(c["body"]), module(c["shortcut"]) if "shortcut" in c else nn.Identity())
+    if kind == "conv2d":
+        sizes = [c[name] for name in ("filters", "kernel", "stride", "pad", "dilation", "groups")]
+        return nn.LazyConv2d(*sizes, bias=c["bias"], dtype=dtype)
+    if kind == "batchNorm":
+        return nn.LazyBatchNorm2d(c["epsilon"], 1 - c["momentum"], dtype=dtype)
+    if kind == "relu":
+        return {"{}": nn.ReLU, '{"max": 6}': nn.ReLU6}[json.dumps(c)](inplace=True)
+    if kind == "maxPool2d" and c["kernel"] == [1, 1]:
+        # Every second pixel, as people write it.
+        (down, right) = c["stride"]
+        return Lambda(lambda x: x[:, :, ::down, ::right])
+    if kind == "maxPool2d":
+        return nn.MaxPool2d(c["kernel"], c["stride"], c["pad"], ceil_mode=c["ceil"])
+    if kind == "padChannels":
+        return Lambda(lambda x: F.pad(x, (0, 0, 0, 0, c["before"], c["after"])))
+    if kind == "globalAvgPool2d":
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    if kind == "flatten":
+        return nn.Flatten()
+    if kind == "dense":
+        return nn.LazyLinear(c["units"], bias=c["bias"], dtype=dtype)
+    if kind == "dropout":
+        return nn.Dropout(1 - c["keep"])
+    raise ValueError(f"{kind} has no module here")
+
+
+def training(t):
+    """What trainingStep of networks.mjs is."""
+    net = module(t["description"])
+    x = values((t["batch"], *t["input"]))
+    labels = torch.tensor([i * 7 % t["classes"] for i in range(t["batch"])])
+    net(x)
     with torch.no_grad():
-        for layer, scale in [(0, 0.5), (4, 0.1), (9, 0.03)]:
-            net[layer].weight.copy_(values(net[layer].weight.shape, scale))
-            net[layer].bias.zero_()
+        for name, tensor in net.named_parameters():
+            if tensor.dim() > 1:
+                tensor.copy_(values(tensor.shape, (6 * tensor.shape[0] / tensor.numel()) ** 0.5))
+            else:
+                tensor.fill_(float(name.endswith("weight")))
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    x = values((t["batch"], 1, 28, 28))
-    labels = torch.tensor([i * 7 % 10 for i in range(t["batch"])])
 
     def run():
         optimizer.zero_grad(set_to_none=True)
         loss = F.cross_entropy(net(x), labels)
         loss.backward()
         optimizer.step()
-        value = loss.item()
-        if len(losses) < 2:
-            losses.append(value)
+        return loss.item()
 
-    run.losses = losses = []
+    run.losses = [run(), run()]
+    optimizer.param_groups[0]["lr"] = 1e-6
     return run
 
 
 kinds = {
-    "gemm": gemm, "adam": adam, "softmax": softmax, "mnist": mnist,
+    "gemm": gemm, "adam": adam, "softmax": softmax, "mnist": training, "training": training,
     "conv-forward": conv, "conv-dx": conv, "conv-dw": conv,
     "batch-norm-forward": batch_norm, "batch-norm-backward": batch_norm,
     "max-pool-forward": max_pool, "max-pool-backward": max_pool,

@@ -7,12 +7,26 @@
 //
 // Peers are matched as 'PyTorch float32', tasks by their titles in tasks.mjs.
 
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, platform, release } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { tasks as allTasks } from './tasks.mjs'
+import { trainingTasks } from '../networks.mjs'
+import {
+  clock,
+  findTorch,
+  format,
+  layOut,
+  node,
+  quantile,
+  runChild,
+  sameLosses,
+  shorten,
+  table as markdown,
+  writeReadme,
+} from './processes.mjs'
+import { operations } from './tasks.mjs'
 
 const { values: flags } = parseArgs({
   options: {
@@ -29,33 +43,20 @@ const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 3))
  */
 const limits = flags.quick ? { time: 100, slow: 250, slower: 1000 } : { time: 240, slow: 500, slower: 3000 }
 /** A task that takes longer than this (ms) to warm up and measure is stopped. */
-const SILENCE = flags.quick ? 20_000 : 30_000
+const silence = flags.quick ? 20_000 : 30_000
 /** A task slower than this (ms) is not repeated in later rounds. */
 const ONCE = 500
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const python = '/usr/bin/python3'
-const bundle = `${here}node_modules/v128.mjs`
+const bundle = `${root}dist/peers.mjs`
 
-// Optimised at once: as a module starts in V8's baseline tier, two to three times slower, whether and when a function
-// leaves it depends on how busy the machine is.
-const node = (file) => [process.execPath, '--no-liftoff', '--disable-warning=ExperimentalWarning', file]
-// The allocator kept from giving memory back to the system after each operation, which costs PyTorch a third.
-const environment = {
-  ...process.env,
-  MALLOC_MMAP_THRESHOLD_: '4294967296',
-  MALLOC_TRIM_THRESHOLD_: '8589934592',
-  MALLOC_TOP_PAD_: '268435456',
-  OMP_NUM_THREADS: '1',
-  OPENBLAS_NUM_THREADS: '1',
-}
 const both = ['float32', 'float64']
 
 const peers = [
   { name: 'v128', dtypes: both, command: node(bundle), options: { backend: 'wasm' } },
   { name: 'v128 js', dtypes: both, command: node(bundle), options: { backend: 'js' } },
-  { name: 'PyTorch', dtypes: both, command: [python, `${here}pytorch.py`], ...findTorch() },
+  { ...findTorch(), dtypes: both },
   ...[
     { name: 'TF.js wasm', options: { backend: 'wasm' } },
     { name: 'TF.js wasm + filter gradient', options: { backend: 'wasm', filterGradient: true } },
@@ -67,31 +68,10 @@ const peers = [
   { name: 'ConvNetJS', dtypes: ['float64'], command: node(`${here}convnet.mjs`) },
 ]
 
-/**
- * Why PyTorch cannot run, or what it needs to run well: OpenBLAS takes a processor that is newer than itself for a
- * Prescott of 2004, with SSE3 only, and is then several times slower than it could be. It is told a better one.
- */
-function findTorch() {
-  const env = { ...environment, OPENBLAS_VERBOSE: '2' }
-  const { status, stdout, stderr } = spawnSync(python, ['-c', 'import torch'], { env, encoding: 'utf8' })
-  if (status !== 0) return { missing: 'not installed' }
-  if (!/Core: Prescott/.test(stdout + stderr)) return {}
-  const has = (flag) => new RegExp(`^flags.*\\b${flag}\\b`, 'm').test(readFileSync('/proc/cpuinfo', 'utf8'))
-  const core = ['avx512bw', 'avx512dq', 'avx512vl'].every(has) ? 'SkylakeX' : has('avx2') ? 'Haswell' : ''
-  if (!core) return {}
-  const remark = `its OpenBLAS does not know this processor and runs as for a ${core}, the nearest that it knows`
-  return { environment: { OPENBLAS_CORETYPE: core }, remark }
-}
-
 const start = performance.now()
 function say(text) {
   process.stderr.write(text)
 }
-function clock() {
-  const seconds = Math.round((performance.now() - start) / 1000)
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
-}
-
 /** The library, this package's dependencies, and v128's own side of the run in one file. */
 async function prepare() {
   execFileSync(process.execPath, ['build.mjs'], { cwd: root, stdio: ['ignore', 2, 2] })
@@ -114,44 +94,6 @@ async function prepare() {
   })
 }
 
-/**
- * One process: `hear` gets each line it says. Resolves to undefined when it is done, to why not when it crashed or hung.
- */
-function runChild({ command, options, dtype, environment: own }, tasks, hear) {
-  return new Promise((resolve) => {
-    const [program, ...args] = [...command, JSON.stringify({ ...options, dtype, tasks, limits })]
-    const child = spawn(program, args, {
-      cwd: here,
-      env: { ...environment, ...own },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let [rest, complaint, hung] = ['', '', false]
-    const stop = () => {
-      hung = true
-      child.kill('SIGKILL')
-    }
-    let timer = setTimeout(stop, SILENCE)
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop()
-      // Libraries print lines of their own.
-      for (const line of lines.filter((l) => l.startsWith('{"'))) {
-        clearTimeout(timer)
-        timer = setTimeout(stop, SILENCE)
-        hear(JSON.parse(line))
-      }
-    })
-    child.stderr.setEncoding('utf8').on('data', (text) => (complaint = (complaint + text).slice(-2000)))
-    child.on('error', (error) => (complaint = error.message))
-    child.on('close', (code, signal) => {
-      clearTimeout(timer)
-      const said = complaint.split('\n').findLast((line) => /error/i.test(line)) ?? complaint.trim()
-      if (hung) resolve(`stopped after ${SILENCE / 1000} s`)
-      else resolve(code === 0 ? undefined : said || `ended with ${signal ?? code}`)
-    })
-  })
-}
-
 /** All tasks of a side in one round; after a crash a new process takes the tasks that are left. */
 async function runSide(side, wanted, round) {
   let left = wanted
@@ -166,7 +108,10 @@ async function runSide(side, wanted, round) {
     left = left.filter((task) => task.id !== id)
     say(line.error ? `${shorten(line.error, 60)}\n` : `${line.ms === undefined ? '-' : `${format(line.ms)} ms`}\n`)
   }
-  const begin = (id) => say(`${clock().padStart(6)}  round ${round}/${rounds}  ${side.name} ${side.dtype}  ${id}  `)
+  const begin = (id) =>
+    say(
+      `${clock(performance.now() - start).padStart(6)}  round ${round}/${rounds}  ${side.name} ${side.dtype}  ${id}  `,
+    )
   const failAll = (error) => {
     for (const { id } of left) {
       begin(id)
@@ -176,7 +121,7 @@ async function runSide(side, wanted, round) {
   if (side.missing) failAll(side.missing)
   while (left.length > 0) {
     let current
-    const trouble = await runChild(side, left, (line) => {
+    const trouble = await runChild(side, { tasks: left, limits, silence }, (line) => {
       if (line.version !== undefined) Object.assign(side, { version: line.version, notes: line.notes })
       if (line.start) {
         current = line.start
@@ -193,38 +138,16 @@ async function runSide(side, wanted, round) {
   }
 }
 
-function median(list) {
-  const sorted = list.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}
-
-/** Three digits that matter. */
-function format(x) {
-  if (x >= 1000) return String(Math.round(x))
-  return x.toFixed(x >= 100 ? 0 : x >= 10 ? 1 : x >= 1 ? 2 : 3)
-}
-
-function shorten(message, length) {
-  // onnxruntime's own prefix says nothing
-  const line = message
-    .replace(/^Can't create a session\. ERROR_CODE: \d+, ERROR_MESSAGE: (Fatal error: )?/, '')
-    .replaceAll(/\s+/g, ' ')
-    .replaceAll(/[`|]/g, "'")
-    .trim()
-  return line.length > length ? `${line.slice(0, length - 1)}…` : line
-}
-
 /** Median, spread and ratio to v128 of each figure. */
 function summarise(sides) {
   for (const side of sides) {
     const reference = sides.find(({ name, dtype }) => name === 'v128' && dtype === side.dtype)
     for (const [id, result] of Object.entries(side.results)) {
       if (result.ms.length === 0) continue
-      result.median = median(result.ms)
+      result.median = quantile(result.ms, 0.5)
       result.spread = (Math.max(...result.ms) - Math.min(...result.ms)) / result.median
       const ours = reference?.results[id]?.ms ?? []
-      if (ours.length > 0) result.ratio = result.median / median(ours)
+      if (ours.length > 0) result.ratio = result.median / quantile(ours, 0.5)
     }
   }
 }
@@ -235,7 +158,7 @@ function checkLosses(sides) {
   for (const side of sides) {
     for (const [id, { losses }] of Object.entries(side.results)) {
       const want = ours?.results[id]?.losses
-      if (want && losses?.some((loss, i) => !(Math.abs(loss - want[i]) < 1e-3 * want[i]))) {
+      if (want && losses && !sameLosses(losses, want)) {
         say(`${side.name} ${side.dtype} trains something else: losses ${losses}, v128's ${want}\n`)
         side.results[id].error = `wrong losses: ${losses.map((loss) => loss.toFixed(4)).join(', ')}`
         delete side.results[id].median
@@ -257,13 +180,9 @@ function table(sides, tasks, notes) {
     return `${format(ms)}${much}${times}${note ? ` <sup>${notes.indexOf(note) + 1}</sup>` : ''}`
   }
   const rows = tasks.map((task) => [task.id, ...sides.map((side) => cell(side, task))])
-  const line = (cells) => `| ${cells.join(' | ')} |`
-  return [line(['ms a call', ...sides.map(title)]), line(['---', ...sides.map(() => '---:')]), ...rows.map(line)].join(
-    '\n',
-  )
+  return markdown(['ms a call', ...sides.map(title)], rows)
 }
 
-/** Markdown as prettier lays it out. */
 async function report(sides, tasks, environmentLine) {
   const notes = []
   const tables = both.map((dtype) => {
@@ -281,26 +200,16 @@ async function report(sides, tasks, environmentLine) {
     notes.map((note, i) => `<sup>${i + 1}</sup> ${note}.`).join(' '),
     [...new Set(sides.flatMap(({ name, remark }) => (remark ? `${name}: ${remark}.` : [])))].join(' '),
   ].join('\n\n')
-  const prettier = await import('prettier')
-  return prettier.format(text, { parser: 'markdown' })
+  return layOut(text)
 }
 
-/** Replaces what stands between the markers. */
-function writeReadme(text) {
-  const file = `${root}/bench/README.md`
-  const readme = readFileSync(file, 'utf8')
-  const [open, close] = ['<!-- bench:peers -->', '<!-- /bench:peers -->']
-  const [from, to] = [readme.indexOf(open), readme.indexOf(close)]
-  if (from < 0 || to < from) throw new Error(`${file} has lost its markers`)
-  writeFileSync(file, `${readme.slice(0, from + open.length)}\n\n${text.trim()}\n\n${readme.slice(to)}`)
-}
-
-const tasks = allTasks.filter(({ id }) => new RegExp(flags.task, 'i').test(id))
+await prepare()
+const v128 = { ...(await import('../../dist/index.js')), ...(await import('../../dist/architectures.js')) }
+const tasks = [...trainingTasks(v128), ...operations].filter(({ id }) => new RegExp(flags.task, 'i').test(id))
 const sides = peers
   .flatMap((peer) => peer.dtypes.map((dtype) => ({ ...peer, dtype, results: {} })))
   .filter(({ name, dtype }) => new RegExp(flags.only, 'i').test(`${name} ${dtype}`))
 
-await prepare()
 for (let round = 1; round <= rounds; round++) {
   for (const side of sides) {
     // What failed, is missing or takes long is not tried again.
@@ -328,7 +237,7 @@ console.log(text)
 if (flags.quick || flags.only || flags.task) {
   say('A part of a run: results.json and bench/README.md stay as they are\n')
 } else {
-  const { format: layOut } = await import('prettier')
+  const prettier = await import('prettier')
   const results = sides.map(({ name, dtype, version, notes, remark, results: figures }) => ({
     peer: name,
     dtype,
@@ -338,8 +247,8 @@ if (flags.quick || flags.only || flags.task) {
     tasks: figures,
   }))
   const json = JSON.stringify({ date, machine, versions, rounds, limits, results })
-  writeFileSync(`${here}results.json`, await layOut(json, { parser: 'json', printWidth: 120 }))
-  writeReadme(text)
+  writeFileSync(`${here}results.json`, await prettier.format(json, { parser: 'json', printWidth: 120 }))
+  writeReadme('bench:peers', text)
   say('Wrote results.json and bench/README.md\n')
 }
-say(`${clock()} in all\n`)
+say(`${clock(performance.now() - start)} in all\n`)

@@ -1,4 +1,5 @@
-// The tasks that every peer is given, as plain data: run.mjs hands them to the children as JSON.
+// Single operations, as tasks for every peer: plain data, which run.mjs hands to the children as JSON, as it does with
+// training steps (../networks.mjs).
 // N batch, C channels, H x W image, F filters; images of the convolutions are square.
 
 /** The three passes of one convolution. */
@@ -17,8 +18,7 @@ function conv(n, c, h, f, kernel, { pad = 0, stride = 1, dilation = 1, groups = 
 
 const image = { n: 64, c: 16, h: 28 }
 
-export const tasks = [
-  { id: 'MNIST training step, batch 64', kind: 'mnist', batch: 64 },
+export const operations = [
   { id: 'GEMM 512x512x512', kind: 'gemm', size: 512 },
   ...conv(64, 1, 28, 16, 3, { pad: 1 }),
   ...conv(64, 16, 14, 32, 3, { pad: 1 }),

@@ -3,8 +3,9 @@
 
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import { keepLosses, labels, mnistParameters, product, serve, values } from './child.mjs'
+import { keepLosses, mnistParameters, serve } from './child.mjs'
 import { isPlain } from './tasks.mjs'
+import { labels, product, values } from './values.mjs'
 
 // Its ES modules do not load in Node; its CommonJS builds do.
 const require = createRequire(import.meta.url)

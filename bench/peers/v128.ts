@@ -1,8 +1,9 @@
-// v128 itself: run.mjs bundles this file into dist/, as npm run bench does with its own.
+// v128 itself: run.mjs bundles this file, with the library's sources, into dist/peers.mjs.
 
-import { createModel } from '../../src/model/create'
+import { trainingStep } from '../networks.mjs'
 import { createEngine } from '../../src/engine/create'
-import { adam, softmaxCrossEntropy } from '../../src/entries/index'
+import * as architectures from '../../src/entries/architectures'
+import * as v128 from '../../src/entries/index'
 import {
   type KernelCase,
   activationCases,
@@ -14,8 +15,7 @@ import {
   prepare,
   softmaxCase,
 } from '../../cases/kernels'
-import { cnn } from '../../cases/layers'
-import { keepLosses, labels, mnistParameters, serve, values } from './child.mjs'
+import { serve } from './child.mjs'
 
 interface Options {
   dtype: 'float64' | 'float32'
@@ -31,19 +31,30 @@ const convolution = ({ n, c, h, f, kernel, pad, stride, dilation, groups }: Task
     groups,
   })
 
-const cases: Record<string, (task: Task) => KernelCase> = {
-  gemm: ({ size }) => gemmCase(size, size, size),
-  'conv-forward': (task) => convolution(task)[0],
-  'conv-dx': (task) => convolution(task)[1],
-  'conv-dw': (task) => convolution(task)[2],
-  'batch-norm-forward': ({ n, c, h }) => batchNormCases(n, c, h * h, 1, 0)[0],
-  'batch-norm-backward': ({ n, c, h }) => batchNormCases(n, c, h * h, 1, 0)[1],
-  'max-pool-forward': ({ n, c, h }) => poolCases(n * c, h, h, [2, 2])[0],
-  'max-pool-backward': ({ n, c, h }) => poolCases(n * c, h, h, [2, 2])[1],
-  'relu-forward': ({ n, c, h }) => activationCases('relu', n * c * h * h, [NaN])[0],
-  'relu-backward': ({ n, c, h }) => activationCases('relu', n * c * h * h, [NaN])[1],
-  adam: ({ count }) => adamCase(count),
-  softmax: ({ n, classes }) => softmaxCase(n, classes),
+/** Those of some kernels, by name: tables grow. */
+function only(kernelCases: readonly KernelCase[], ...kernels: string[]): KernelCase[] {
+  return kernels.map((kernel) => {
+    const found = kernelCases.find((kernelCase) => kernelCase.kernel === kernel)
+    if (!found) throw new Error(`no case of ${kernel}`)
+    return found
+  })
+}
+
+/** The calls of kernels that a task is. */
+const cases: Record<string, (task: Task) => KernelCase[]> = {
+  gemm: ({ size }) => [gemmCase(size, size, size)],
+  'conv-forward': (task) => only(convolution(task), 'conv2dForward'),
+  'conv-dx': (task) => only(convolution(task), 'conv2dBackwardInput'),
+  // The gradient of the bias as well, as PyTorch's.
+  'conv-dw': (task) => only(convolution(task), 'conv2dBackwardWeight', 'addChannelSums'),
+  'batch-norm-forward': ({ n, c, h }) => only(batchNormCases(n, c, h * h, 1, 0), 'batchNormForward'),
+  'batch-norm-backward': ({ n, c, h }) => only(batchNormCases(n, c, h * h, 1, 0), 'batchNormBackward'),
+  'max-pool-forward': ({ n, c, h }) => only(poolCases(n * c, h, h, [2, 2]), 'maxPool2x2Forward'),
+  'max-pool-backward': ({ n, c, h }) => only(poolCases(n * c, h, h, [2, 2]), 'maxPool2dBackward'),
+  'relu-forward': ({ n, c, h }) => only(activationCases('relu', n * c * h * h, [NaN]), 'reluForward'),
+  'relu-backward': ({ n, c, h }) => only(activationCases('relu', n * c * h * h, [NaN]), 'reluBackward'),
+  adam: ({ count }) => [adamCase(count)],
+  softmax: ({ n, classes }) => [softmaxCase(n, classes)],
 }
 
 /** The indices that a forward pass would leave: one in each window of 2 x 2, not anywhere in the plane. */
@@ -56,43 +67,34 @@ function fillWindows(index: Int32Array, h: number): void {
   }
 }
 
-serve(async ({ dtype, backend }: Options) => ({
+const train = (options: Options) => (task: { network: string }) =>
+  trainingStep({ ...v128, ...architectures }, task.network, options)
+
+serve(async (options: Options) => ({
   version: '',
   tasks: {
     ...Object.fromEntries(
       Object.entries(cases).map(([kind, find]) => [
         kind,
         async (task: Task) => {
-          const kernelCase = find(task)
-          const call = prepare(kernelCase, dtype === 'float64' ? 8 : 4)
-          const { kernels, buffer } = await createEngine(dtype, call.bytes, backend)
-          call.fill(buffer)
-          const { args } = call
-          if (kind === 'max-pool-backward') {
-            fillWindows(new Int32Array(buffer, args[4], (task.n * task.c * task.h * task.h) / 4), task.h)
+          const { dtype, backend } = options
+          const calls: (() => void)[] = []
+          for (const kernelCase of find(task)) {
+            const call = prepare(kernelCase, dtype === 'float64' ? 8 : 4)
+            const { kernels, buffer } = await createEngine(dtype, call.bytes, backend)
+            call.fill(buffer)
+            const { args } = call
+            if (kind === 'max-pool-backward') {
+              fillWindows(new Int32Array(buffer, args[4], (task.n * task.c * task.h * task.h) / 4), task.h)
+            }
+            const kernel = kernels[kernelCase.kernel] as (...args: number[]) => void
+            calls.push(() => kernel(...args))
           }
-          const kernel = kernels[kernelCase.kernel] as (...args: number[]) => void
-          return () => kernel(...args)
+          return calls.length === 1 ? calls[0] : () => calls.forEach((call) => call())
         },
       ]),
     ),
-    mnist: async ({ batch }: Task) => {
-      const model = await createModel(cnn(), {
-        input: [1, 28, 28],
-        batch,
-        dtype,
-        backend,
-        seed: 1,
-        loss: softmaxCrossEntropy(),
-        optimizer: adam({ learningRate: 1e-3 }),
-      })
-      const Type = (dtype === 'float64' ? Float64Array : Float32Array) as Float32ArrayConstructor
-      for (const [name, [, data]] of Object.entries(mnistParameters(Type))) {
-        model.parameters[name].data.set(data as Float32Array)
-      }
-      const x = values(batch * 784, Type)
-      const y = labels(batch, 10)
-      return keepLosses(() => model.trainStep(x, y))
-    },
+    mnist: train(options),
+    training: train(options),
   },
 }))

@@ -2,7 +2,7 @@ import { FileError, PlanError } from '../errors'
 import type { DType } from '../tensor'
 import type { Engine, WasmSource } from './engine'
 import { createJsEngine } from './js'
-import { createWasmEngine, entryOf } from './wasm'
+import { type Threads, createWasmEngine, entryOf } from './wasm'
 
 let warned = false
 
@@ -16,10 +16,11 @@ export async function createEngine(
   backend: 'auto' | 'wasm' | 'js',
   source?: WasmSource,
   names?: readonly string[],
+  threads?: Threads,
 ): Promise<Engine> {
   if (backend !== 'js') {
     try {
-      return await createWasmEngine(dtype, bytes, source, names)
+      return await createWasmEngine(dtype, bytes, source, names, threads)
     } catch (cause) {
       // Memory that cannot be had, or a file that does not come, would fail in JavaScript as well.
       if (cause instanceof PlanError || cause instanceof FileError) throw cause

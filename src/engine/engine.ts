@@ -6,10 +6,14 @@ import { count, forget } from './memory'
 
 export interface Engine {
   readonly backend: 'wasm' | 'js'
+  /** How many threads compute the calls of its kernels. */
+  readonly threads: number
   /** Throws a PlanError after close. */
   readonly kernels: Kernels
-  /** Throws a PlanError after close. */
+  /** Throws a PlanError after close. Shared among threads, where there are several. */
   readonly buffer: ArrayBuffer
+  /** Throws a PlanError, once, where one of its threads has ended. */
+  check(): void
   /**
    * Empties every view of the memory (their length is 0 from then on), and lets go of it. The memory of a WebAssembly
    * engine is freed when its kernels and all views, for V8 the empty ones too, were dropped and are collected; that of
@@ -31,12 +35,17 @@ export interface Engine {
  */
 export type WasmSource = WebAssembly.Module | BufferSource
 
-/** `kernels` over `buffer`, counted among the memories that live. `detach` empties the views of the buffer. */
+/**
+ * `kernels` over `buffer`, counted among the memories that live. `detach` empties the views of the buffer, or ends its
+ * threads.
+ */
 export function openEngine(
   backend: Engine['backend'],
   kernels: Kernels,
   buffer: ArrayBuffer,
   detach: () => void,
+  threads = 1,
+  check: () => void = () => {},
 ): Engine {
   const memory = count(buffer)
   let parts: { kernels: Kernels; buffer: ArrayBuffer; detach: () => void } | undefined = { kernels, buffer, detach }
@@ -46,6 +55,8 @@ export function openEngine(
   }
   return {
     backend,
+    threads,
+    check,
     get kernels() {
       return open().kernels
     },

@@ -25,8 +25,11 @@ export const enum Word {
   /** How many arguments it has, and which of them is the scratch; -1 if none is. */
   Arguments,
   Scratch,
-  /** Bytes between the scratches of two threads. */
+  /** Bytes between the scratches of two threads, and for how many there are some. */
   ScratchBytes,
+  Threads,
+  /** How often to look for the next call before sleeping. */
+  Spins,
 }
 
 /** Shares of a call: more do not fit into the state. */
@@ -58,11 +61,11 @@ export interface Routine {
   readonly args: unknown[]
 }
 
-/** Takes a share of the call in work, if there is one that nobody has: its number, or -1. */
-export function takeShare({ words }: Block): number {
+/** Takes a share of the call in work, if there is one that nobody has and that is for this thread: its number, or -1. */
+export function takeShare({ words }: Block, thread: number): number {
   for (;;) {
     const state = Atomics.load(words, Word.State)
-    if ((state & 255) === 0) return -1
+    if ((state & 255) === 0 || thread >= words[Word.Threads]) return -1
     // From here on the call stays as it is until this share is done.
     if (Atomics.compareExchange(words, Word.State, state, state - 1) === state) return (state & 255) - 1
   }
@@ -75,19 +78,14 @@ function firstOf(share: number, shares: number, units: number, grain: number): n
   return Math.floor(at / grain) * grain
 }
 
-/** Computes a share with the kernel of its model, on the scratch of a thread. */
-export function runShare(
+/** The arguments of a part of the call: so many units from the first on, with the scratch of a thread. */
+export function fillArguments(
   { words, whole, step, perUnit }: Block,
-  share: number,
-  routine: Routine,
+  first: number,
+  count: number,
   thread: number,
+  args: unknown[],
 ): void {
-  const shares = words[Word.Shares]
-  const units = words[Word.Units]
-  const grain = Math.max(1, Math.min(words[Word.Grain], Math.floor(units / shares)))
-  const first = firstOf(share, shares, units, grain)
-  const count = firstOf(share + 1, shares, units, grain) - first
-  const { run, args } = routine
   for (let i = 0; i < words[Word.Arguments]; i++) {
     // A pointer to nothing stays one.
     let value = whole[i] && whole[i] + step[i] * first
@@ -96,6 +94,16 @@ export function runShare(
     // Writing a number that is not small makes an object of it.
     if (args[i] !== value) args[i] = value
   }
+}
+
+/** Computes a share of the call, with the kernel of its model. */
+export function runShare(block: Block, share: number, { run, args }: Routine, thread: number): void {
+  const { words } = block
+  const shares = words[Word.Shares]
+  const units = words[Word.Units]
+  const grain = Math.max(1, Math.min(words[Word.Grain], Math.floor(units / shares)))
+  const first = firstOf(share, shares, units, grain)
+  fillArguments(block, first, firstOf(share + 1, shares, units, grain) - first, thread, args)
   Reflect.apply(run, undefined, args)
 }
 

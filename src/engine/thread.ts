@@ -5,8 +5,8 @@ import { type Block, Word, type Routine, blockOf, endShare, runShare, takeShare 
 
 /** What the main thread sends. */
 export type Message =
-  /** First of all. `spins`: how often to look for the next call before sleeping. */
-  | { readonly kind: 'begin'; readonly block: SharedArrayBuffer; readonly thread: number; readonly spins: number }
+  /** First of all. */
+  | { readonly kind: 'begin'; readonly block: SharedArrayBuffer; readonly thread: number }
   /** A model: its kernels by number. */
   | {
       readonly kind: 'model'
@@ -29,7 +29,6 @@ declare const port: {
 
 let block: Block
 let thread = 0
-let spins = 0
 const models = new Map<number, readonly Routine[]>()
 
 port.onmessage = ({ data }) => {
@@ -44,7 +43,6 @@ function receive(message: Message): void {
   if (message.kind === 'begin') {
     block = blockOf(message.block)
     thread = message.thread
-    spins = message.spins
   } else if (message.kind === 'model') {
     const { module, memory, kernels, model } = message
     const { exports } = new WebAssembly.Instance(module, { env: { memory } })
@@ -66,17 +64,18 @@ function serve(pauses: number): void {
   const { words } = block
   let looked = 0
   while (Atomics.load(words, Word.Pauses) === pauses) {
-    const share = takeShare(block)
+    const share = takeShare(block, thread)
     if (share >= 0) {
       compute(share)
       looked = 0
       continue
     }
-    if (looked++ < spins) continue
+    if (looked++ < words[Word.Spins]) continue
     const state = Atomics.load(words, Word.State)
     Atomics.add(words, Word.Sleepers, 1)
     // Whoever has something new changes the state first, and then looks for sleepers.
-    if ((state & 255) === 0 && Atomics.load(words, Word.Pauses) === pauses) Atomics.wait(words, Word.State, state)
+    const idle = (state & 255) === 0 || thread >= words[Word.Threads]
+    if (idle && Atomics.load(words, Word.Pauses) === pauses) Atomics.wait(words, Word.State, state)
     Atomics.sub(words, Word.Sleepers, 1)
     looked = 0
   }

@@ -1,6 +1,6 @@
 import type { DType } from '../tensor'
-import { type KernelModule, ids, wasm } from '#host'
-import { PlanError } from '../errors'
+import { type KernelModule, ids, threads as host, wasm } from '#host'
+import { PlanError, note } from '../errors'
 import type { Kernels } from '../kernels/index'
 import { type Engine, type WasmSource, openEngine } from './engine'
 import { load } from './load'
@@ -13,25 +13,61 @@ const PAGE = 65536
 export const entryOf = (dtype: DType) => `v128/kernels.${dtype === 'float64' ? 'f64' : 'f32'}.wasm`
 
 /** Compiling takes milliseconds, and a host that forbids it will do so again: once for each module. */
-const compiled = new Map<KernelModule, Promise<WebAssembly.Module>>()
+type Modules = Map<KernelModule, Promise<WebAssembly.Module>>
+const compiled: Modules = new Map()
+/** The same over memory that is shared. */
+const shared: Modules = new Map()
 
-/** The module to take for these kernels, or for all: the smallest, unless there is one already. */
-function moduleOf(dtype: DType, names: readonly string[] | undefined): KernelModule {
-  const fits = wasm[dtype].filter(({ kernels }) => !kernels || names?.every((name) => kernels.test(name)))
-  return fits.find((module) => compiled.has(module)) ?? fits[0]
+/** How many threads compute the calls of an engine, and how far apart their scratches lie. */
+export interface Threads {
+  readonly count: number
+  readonly scratchBytes: number
 }
 
-async function compile(dtype: DType, names: readonly string[] | undefined): Promise<WebAssembly.Module> {
-  const file = moduleOf(dtype, names)
+/** The module to take for these kernels, or for all: the smallest, unless there is one already. */
+function moduleOf(dtype: DType, names: readonly string[] | undefined, modules: Modules): KernelModule {
+  const fits = wasm[dtype].filter(({ kernels }) => !kernels || names?.every((name) => kernels.test(name)))
+  return fits.find((module) => modules.has(module)) ?? fits[0]
+}
+
+async function compile(
+  dtype: DType,
+  names: readonly string[] | undefined,
+  modules: Modules,
+): Promise<WebAssembly.Module> {
+  const file = moduleOf(dtype, names, modules)
   const { default: source } = await load(dtype, file)
-  let module = compiled.get(file)
+  let module = modules.get(file)
   if (!module) {
     const given = typeof source === 'string' ? fromStreams(decode(source)) : source
     // Not `instanceof WebAssembly.Module`: a module may come from another realm.
-    module = isBytes(given) ? WebAssembly.compile(given) : Promise.resolve(given)
-    compiled.set(file, module)
+    module = isBytes(given) ? WebAssembly.compile(modules === shared ? sharing(given) : given) : Promise.resolve(given)
+    modules.set(file, module)
   }
   return module
+}
+
+/** The import of a memory by the kernels, as asc writes it: env.memory of any size; and of one that is shared. */
+const IMPORT = [1, 3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2]
+const OWN = [...IMPORT, 0, 0]
+const SHARED = [...IMPORT, 3, 0, 0x80, 0x80, 4]
+
+/** The kernels for memory that is shared among threads: they differ by how they import it, and by that alone. */
+function sharing(source: BufferSource): Uint8Array<ArrayBuffer> {
+  const bytes = ArrayBuffer.isView(source)
+    ? new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength)
+    : new Uint8Array(source)
+  // The section of imports, 2, is among the first, and its size a single byte.
+  const at = bytes.findIndex(
+    (_, i) => bytes[i] === 2 && bytes[i + 1] === OWN.length && OWN.every((b, j) => bytes[i + 2 + j] === b),
+  )
+  if (at < 0) throw new TypeError('they import no memory that could be shared')
+  return Uint8Array.from([
+    ...bytes.subarray(0, at + 1),
+    SHARED.length,
+    ...SHARED,
+    ...bytes.subarray(at + 2 + OWN.length),
+  ])
 }
 
 function isBytes(source: WasmSource): source is BufferSource {
@@ -55,20 +91,23 @@ function notOurs(dtype: DType, cause?: unknown): PlanError {
 }
 
 /**
- * With the kernels `names` at least; with all unless given. Throws a PlanError if the memory cannot be had, and whatever
- * WebAssembly throws if the host forbids it.
+ * With the kernels `names` at least; with all unless given. Where the threads cannot be had, there is one, and the console
+ * says why. Throws a PlanError if the memory cannot be had, and whatever WebAssembly throws if the host forbids it.
  */
 export async function createWasmEngine(
   dtype: DType,
   bytes: number,
   source?: WasmSource,
   names?: readonly string[],
+  threads: Threads = { count: 1, scratchBytes: 0 },
 ): Promise<Engine> {
   if (typeof WebAssembly !== 'object') throw new TypeError('WebAssembly is not defined')
-  const module = source ?? (await compile(dtype, names))
+  const several = threads.count > 1
+  const given = source && several ? sharing(source as BufferSource) : source
+  const module = given ?? (await compile(dtype, names, several ? shared : compiled))
   const memory = allocate(bytes, (size) => {
     const pages = Math.ceil(size / PAGE)
-    return new WebAssembly.Memory({ initial: pages, maximum: pages })
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: several })
   })
   const result = await WebAssembly.instantiate(module as WebAssembly.Module, { env: { memory } }).catch(
     (cause: unknown): never => {
@@ -78,6 +117,15 @@ export async function createWasmEngine(
   // Of bytes comes a module with its instance, of a module the instance alone.
   const { module: own, instance } = ('instance' in result ? result : { module, instance: result }) as Compiled
   if (source && idOf(own) !== ids[dtype]) throw notOurs(dtype)
+  const exports = instance.exports as unknown as Kernels
   // Growing, by nothing too, empties every view that there was.
-  return openEngine('wasm', instance.exports as unknown as Kernels, memory.buffer, () => void memory.grow(0))
+  if (!several) return openEngine('wasm', exports, memory.buffer, () => void memory.grow(0))
+  const { threadedKernels } = await host!.load()
+  try {
+    const { kernels, check, close } = await threadedKernels(dtype, own, memory, exports, threads)
+    return openEngine('wasm', kernels, memory.buffer, close, threads.count, check)
+  } catch (cause) {
+    note(`createModel: no threads, the model computes on one: a worker could not be had: ${(cause as Error).message}`)
+    return createWasmEngine(dtype, bytes - (threads.count - 1) * threads.scratchBytes, source, names)
+  }
 }

@@ -15,8 +15,9 @@ import type { DType, Floats, Tensor } from '../tensor'
 import { type Core, createPass, viewOf } from '../training/core'
 import { resetSchedule } from '../training/rate'
 import { kernelsOfStep } from '../training/step'
-import { type Blueprint, type ModelOptions, checkTotal, planModel } from './options'
+import { type Blueprint, type ModelOptions, checkTotal, planModel, withThreads } from './options'
 import { type Model, modelOf } from './model'
+import { threadsFor } from './threads'
 
 /**
  * Plans `network`, gets its memory and fills its parameters.
@@ -42,12 +43,16 @@ export async function buildModel<Can extends Ability, D extends DType>(
   blueprint: Blueprint<D>,
   fill: (core: Core<D>, blueprint: Blueprint<D>) => void = fillFirst,
 ): Promise<Model<Can, D>> {
-  checkTotal(blueprint)
-  const { dtype, memory, backend, wasm } = blueprint
-  const engine = await createEngine(dtype, memory.total, backend, wasm, kernelsOf(blueprint))
-  const core = createCore(blueprint, engine)
-  fill(core, blueprint)
-  return modelOf(core, blueprint)
+  const count = await threadsFor(blueprint)
+  const planned = withThreads(blueprint, count)
+  checkTotal(planned)
+  const { dtype, memory, backend, wasm } = planned
+  const threads = { count, scratchBytes: memory.scratch / count }
+  const engine = await createEngine(dtype, memory.total, backend, wasm, kernelsOf(planned), threads)
+  const own = engine.threads === count ? planned : withThreads(blueprint, engine.threads)
+  const core = createCore(own, engine)
+  fill(core, own)
+  return modelOf(core, own)
 }
 
 /** The kernels that the model calls, beside those that all models do; undefined where they are not known. */
@@ -85,7 +90,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
   const rate = optimizer?.learningRate ?? 0
   const classes = loss?.targets === 'labels' ? output.size : 0
   const target = loss?.target.pointer ?? 0
-  const scratch: Place = { pointer: pointers.scratch, bytes: memory.scratch }
+  const scratch: Place = { pointer: pointers.scratch, bytes: memory.scratch / engine.threads }
   const liveBuffers = new Uint8Array(buffer, pointers.buffers, countOf(buffers) * bytes)
   const ownPass = createPass()
   const { pointer = 0 } = output.gradient ?? {}

@@ -4,7 +4,7 @@ import { checkArguments } from '../errors'
 import { titleOf } from '../plan/calls'
 import { type Regions, countOf } from '../plan/layout'
 import type { Layer, Row } from '../plan/layer'
-import { type Blueprint, type ModelOptions, planModel } from './options'
+import { type Blueprint, type ModelOptions, planModel, withThreads } from './options'
 
 /** What a model will be: see describe. */
 export interface Description {
@@ -29,13 +29,14 @@ export interface Description {
 /**
  * Plans a model as createModel does, with the same options and errors, but allocates none of its memory: how many
  * parameters and FLOPs a network has, and what it would take to train, in milliseconds. Models larger than 4 GiB, which
- * createModel refuses, are described all the same.
+ * createModel refuses, are described all the same; threads of 'auto' as one.
  *
  *     describe(vgg16(), { input: [3, 224, 224], batch: 8 }).parameters   // 138357544
  */
 export function describe(network: Layer, options: ModelOptions): Description {
   checkArguments('describe', arguments, 2)
-  const blueprint = planModel('describe', network, options)
+  const planned = planModel('describe', network, options)
+  const blueprint = withThreads(planned, planned.threads === 'auto' ? 1 : planned.threads)
   const { parameters, buffers, rows, output, memory } = blueprint
   return {
     parameters: countOf(parameters),
@@ -55,7 +56,7 @@ function flopsOf(rows: readonly Row[]): number {
 
 /** See Model.summary. */
 export function summarise(blueprint: Blueprint, backend?: string): string {
-  const { parameters, rows, memory, dtype, batch } = blueprint
+  const { parameters, rows, memory, dtype, batch, threads } = blueprint
   const number = (value: number) => value.toLocaleString('en')
   const all = countOf(parameters)
   const trainable = countOf(parameters.filter(({ frozen }) => !frozen))
@@ -67,7 +68,8 @@ export function summarise(blueprint: Blueprint, backend?: string): string {
   ]
   const { total, ...regions } = memory
   const bytes = [...Object.entries(regions), ['total', total] as const].map(([name, size]) => [name, number(size)])
-  const title = ['memory in bytes: ' + dtype, backend, `batches of ${batch}`].filter(Boolean).join(', ')
+  const several = threads !== 1 && `${threads} threads`
+  const title = ['memory in bytes: ' + dtype, backend, `batches of ${batch}`, several].filter(Boolean).join(', ')
   return `${table(lines)}\n\n${title}\n${table(bytes)}`
 }
 

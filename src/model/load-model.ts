@@ -127,7 +127,7 @@ export async function loadModel<D extends DType = DType, I extends boolean = fal
 
 /** The options of createModel in a file; what computes, and on what, is not its business. */
 function optionsIn(planned: unknown): Planned {
-  const names = MODEL_OPTIONS.filter((name) => !['loss', 'optimizer', 'backend', 'wasm'].includes(name))
+  const names = MODEL_OPTIONS.filter((name) => !['loss', 'optimizer', 'backend', 'wasm', 'threads'].includes(name))
   return made(READER, 'the model', () => ({ ...checkOptions('options', planned as object, names) })) as Planned
 }
 

@@ -71,6 +71,10 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   get backend(): 'wasm' | 'js' {
     return open('backend', this.#core).engine.backend
   }
+  /** How many threads compute it. */
+  get threads(): number {
+    return open('threads', this.#core).engine.threads
+  }
   /** The numbers that it computes with. */
   get dtype(): D {
     return open('dtype', this.#core).dtype
@@ -302,9 +306,8 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
 
   /**
    * Brings the model to where it was at a checkpoint, its learning rate too: what comes is, bit for bit, what would have
-   * come there. Throws a
-   * FileError, and changes nothing, where the file is damaged or of another network or optimizer; a PlanError while fit
-   * runs. To go on with the run that it was taken in, hand it to fit as `resume` instead.
+   * come there. Throws a FileError, and changes nothing, where the file is damaged or of another network or optimizer; a
+   * PlanError while fit runs. To go on with the run that it was taken in, hand it to fit as `resume` instead.
    */
   restore(this: Model<'training', D>, bytes: Uint8Array | ArrayBuffer): void {
     const core = this.#enter('restore', arguments, 1)
@@ -315,10 +318,10 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   }
 
   /**
-   * Loads what save() or checkpoint() wrote, or any safetensors file of F64, F32, F16 or BF16 with the same names and shapes. Throws a
-   * FileError, and changes nothing, unless all of it fits. With `strict`, true unless given, set to false it loads what
-   * fits and returns what did not, as for a new head on a body trained before; then it throws only if nothing fits.
-   * Numbers that are not finite are refused unless `allowNonFinite` (false unless given) is true.
+   * Loads what save() or checkpoint() wrote, or any safetensors file of F64, F32, F16 or BF16 with the same names and
+   * shapes. Throws a FileError, and changes nothing, unless all of it fits. With `strict`, true unless given, set to false
+   * it loads what fits and returns what did not, as for a new head on a body trained before; then it throws only if nothing
+   * fits. Numbers that are not finite are refused unless `allowNonFinite` (false unless given) is true.
    */
   load(bytes: Uint8Array | ArrayBuffer, options: { strict?: boolean; allowNonFinite?: boolean } = {}): LoadResult {
     const core = this.#enter('load', arguments, 2)

@@ -23,6 +23,7 @@ import { programOf } from '../plan/program'
 import { type DType, product } from '../tensor'
 import type { Core, Settings } from '../training/core'
 import { checkNetwork } from './network-checks'
+import { checkThreads } from './threads'
 
 /** Its type parameters are what a model's abilities come from; `ModelOptions` alone may hold any loss, or none. */
 export interface ModelOptions<
@@ -60,6 +61,13 @@ export interface ModelOptions<
   backend?: 'auto' | 'wasm' | 'js'
   /** Kernels for hosts that cannot compile the built-in ones. */
   wasm?: WasmSource
+  /**
+   * How many threads compute, to the same bits: 1 unless given; 'auto': as many as the host has cores, fewer where the
+   * network is too small to gain. In a page that needs the headers Cross-Origin-Opener-Policy: same-origin and
+   * Cross-Origin-Embedder-Policy: require-corp. Where there can be no threads the model computes on one, and the console
+   * says why. Views of such a model lie on shared memory, which some functions of browsers do not take: copy them there.
+   */
+  threads?: number | 'auto'
   /** Plans no gradients and no optimizer: less memory, no training. False unless given. */
   inference?: I
   /**
@@ -93,6 +101,7 @@ export const MODEL_OPTIONS = [
   'dtype',
   'backend',
   'wasm',
+  'threads',
   'inference',
   'frozen',
   'inputGradient',
@@ -112,6 +121,8 @@ export interface Blueprint<D extends DType = DType> extends Contents {
   readonly batch: number
   readonly backend: 'auto' | 'wasm' | 'js'
   readonly wasm: WasmSource | undefined
+  /** How many were asked for; the memory is that of one until withThreads. */
+  readonly threads: number | 'auto'
   readonly settings: Settings
   readonly origin: Core['origin']
   readonly loss: LossPlan | undefined
@@ -142,6 +153,7 @@ export function planModel<D extends DType>(
   const backend = oneOf(where, 'backend', options.backend ?? 'auto', ['auto', 'wasm', 'js'])
   const algorithm = oneOf(where, 'algorithm', options.algorithm ?? 'auto', ['auto', 'direct'])
   const inference = flag(where, 'inference', options.inference ?? false)
+  const threads = checkThreads(where, options.threads)
   const wasm = given(options.wasm)
   checkNoPromise(where, 'wasm', wasm)
   if (wasm !== undefined && typeof wasm !== 'object') {
@@ -179,12 +191,20 @@ export function planModel<D extends DType>(
     const joined = program.joined.get(layer)
     return { path: layer.path, kind: joined ?? layer.kind, ...row, ...(joined && { flops: 0 }) }
   })
-  const { backend: _host, wasm: _kernels, loss: _loss, optimizer: _optimizer, ...plain } = options
+  const { backend: _host, wasm: _kernels, threads: _threads, loss: _loss, optimizer: _optimizer, ...plain } = options
   const complete: Record<string, unknown> = { ...plain, input, batch, dtype, frozen, seed: settings.seed }
   // In one order, whatever was given: a model that was loaded writes the file that it was loaded from.
   const ordered = MODEL_OPTIONS.filter((name) => name in complete).map((name) => [name, complete[name]])
   const origin = { network, options: Object.fromEntries(ordered) as Record<string, unknown> }
-  return { ...contents, ...layOut(contents), dtype, batch, backend, wasm, settings, origin, loss: plannedLoss, rows }
+  const own = { dtype, batch, backend, wasm, threads, settings, origin, loss: plannedLoss, rows }
+  return { ...contents, ...layOut(contents), ...own }
+}
+
+/** A model that so many threads compute: each has a scratch of its own. */
+export function withThreads<D extends DType>(blueprint: Blueprint<D>, threads: number): Blueprint<D> {
+  const { memory } = blueprint
+  const more = (threads - 1) * memory.scratch
+  return { ...blueprint, threads, memory: { ...memory, scratch: memory.scratch + more, total: memory.total + more } }
 }
 
 function checkInput(where: string, shape: unknown): readonly number[] {

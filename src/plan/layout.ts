@@ -4,7 +4,7 @@
 //   0        64                                                                                        bytes
 //   | unused | parameters        | gradients        | state   | optimizer | activations    | scratch |
 //   | (null) | decayed | others  | decayed | others | frozen  | slots     | shared by time | one for |
-//   |        | weights | biases  |                  | running |           |                | all     |
+//   |        | weights | biases  |                  | running |           |                | a thread |
 //
 // A block of the activations lives from the first call that mentions it to the last, in the order in which calls run:
 // forward, loss, backward. What a backward pass reads of the forward pass lives until the next forward pass, so that
@@ -26,7 +26,7 @@ export interface Regions {
   optimizer: number
   /** Values between the layers and their gradients, which share memory by lifetime. */
   activations: number
-  /** Shared by all layers. */
+  /** Shared by all layers; one for each thread. */
   scratch: number
   /** All of it. */
   total: number

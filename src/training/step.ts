@@ -173,6 +173,8 @@ export function kernelsOfStep({ l1, clipValue, clipNorm, maxNorm }: Settings): r
 
 /** Makes the calls ready for n examples. */
 export function beginForward(core: Core, n: number, training: boolean): void {
+  // Before anything changes.
+  core.engine.check()
   core.rows = n
   beginPass(core.run, n, training, core.regularises, core.counters.passes)
 }

@@ -91,6 +91,10 @@ export class WorkerModel<Can extends Ability = Ability, D extends DType = DType>
   get seed(): number {
     return this.#facts.seed
   }
+  /** How many threads compute it, its worker one of them. */
+  get threads(): number {
+    return this.#facts.threads
+  }
   /** What each region of the memory takes, in bytes. */
   get memory(): Readonly<Regions> {
     return this.#facts.memory as Regions

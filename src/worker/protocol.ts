@@ -40,6 +40,7 @@ export interface Facts {
   readonly dtype: 'float64' | 'float32'
   readonly batch: number
   readonly seed: number
+  readonly threads: number
   readonly memory: object
 }
 

@@ -199,8 +199,8 @@ function read(where: string, { parts, options }: Recipe): Record<string, unknown
   }
 }
 
-function factsOf({ backend, dtype, batch, seed, memory }: Model): Facts {
-  return { backend, dtype, batch, seed, memory: { ...memory } }
+function factsOf({ backend, dtype, batch, seed, threads, memory }: Model): Facts {
+  return { backend, dtype, batch, seed, threads, memory: { ...memory } }
 }
 
 /** The gradient of an input may not be there, which is an error once it is looked at, and not before. */

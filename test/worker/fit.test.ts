@@ -51,9 +51,19 @@ describe('the same bits', () => {
     for (const name of ['parameters', 'buffers', 'gradients', 'optimizerState', 'output', 'input'] as const) {
       expect(await remote[name], name).toEqual(plain(local[name]))
     }
-    for (const name of ['backend', 'dtype', 'batch', 'seed'] as const) expect(remote[name]).toBe(local[name])
+    for (const name of ['backend', 'dtype', 'batch', 'seed', 'threads'] as const) expect(remote[name]).toBe(local[name])
     expect(remote.memory).toEqual(local.memory)
     await remote.close()
+  })
+
+  test('on several threads', async () => {
+    const { remote, local } = await twins({ threads: 2 }, sequential(dense(300), dense(3)))
+    expect([remote.threads, local.threads]).toEqual([2, 2])
+    expect(await remote.fit(data, { epochs: 2 })).toEqual(await local.fit(data, { epochs: 2 }))
+    expect(Buffer.from(await remote.checkpoint()).equals(local.checkpoint())).toBe(true)
+    expect((await remote.parameters)['1.bias'].data.buffer).toBeInstanceOf(ArrayBuffer)
+    await remote.close()
+    local.close()
   })
 
   test('of first weights, by every initializer', async () => {

@@ -1,0 +1,342 @@
+// How a call is split among threads: by its outputs, never along a sum, so that no bit depends on how many threads there
+// are. This table is the only place that says which calls are split, and along what. A rule gets the arguments of a
+// call; it says of how many units the outputs are, which sizes count them, and how far pointers move from one to the next.
+
+import { convOutput } from '../kernels/conv-geometry'
+import type { Kernels } from '../kernels/index'
+
+/** What a rule says of a call. Made once, and filled for each call. */
+export interface Split {
+  /** Bytes of a value. */
+  readonly bytes: number
+  /** How many units; a call of less than two is not split. */
+  units: number
+  /** Of how many units a share should be a multiple, so that vectors and tiles are whole; results do not depend on it. */
+  grain: number
+  /** About how long the call takes, in nanoseconds. */
+  cost: number
+  /** The argument that is the scratch, of which each thread has its own; -1 if none is. */
+  scratch: number
+  /** For each argument: see Block. */
+  readonly step: Float64Array
+  readonly perUnit: Float64Array
+}
+
+export type Rule = (a: ArrayLike<number>, split: Split) => void
+
+/** Nanoseconds of a multiplication and an addition within a product, and of a value that is read or written. */
+const PRODUCT = 0.045
+const VALUE = 0.12
+
+/** `units` of them, counted by the argument `size`, which is so many for each. */
+function along(s: Split, units: number, grain: number, size: number, perUnit = 1): void {
+  s.units = units
+  s.grain = grain
+  s.perUnit[size] = perUnit
+}
+
+/** The pointer `at` moves by so many values, or places (i32), from one unit to the next. */
+function move(s: Split, at: number, values: number): void {
+  s.step[at] = values * s.bytes
+}
+function movePlaces(s: Split, at: number, places: number): void {
+  s.step[at] = 4 * places
+}
+
+/** Values, as many as argument 0 says, at these pointers; `weight`: how many times as long as copying each takes. */
+function elements(pointers: readonly number[], weight = 1, scratch = -1): Rule {
+  return (a, s) => {
+    along(s, a[0], 16, 0)
+    for (let i = 0; i < pointers.length; i++) s.step[pointers[i]] = s.bytes
+    s.scratch = scratch
+    s.cost = a[0] * pointers.length * weight * VALUE
+  }
+}
+
+/** Rows, as many as argument 0 says, each of so many values at a pointer as `sizes` multiply to, such as c * hw. */
+function rows(sizes: readonly number[], pointers: readonly number[], weight = 1, scratch = -1): Rule {
+  return (a, s) => {
+    along(s, a[0], 1, 0)
+    let size = 1
+    for (let i = 0; i < sizes.length; i++) size *= a[sizes[i]]
+    for (let i = 0; i < pointers.length; i++) move(s, pointers[i], size)
+    s.scratch = scratch
+    s.cost = a[0] * size * pointers.length * weight * VALUE
+  }
+}
+
+/** Planes of h x w and their windows of oh x ow: pointers to images, to places in them and to results. */
+function windows(image: number, places: number, results: number, weight: number, scratch = -1): Rule {
+  return (a, s) => {
+    const [size, count] = [a[1] * a[2], a[3] * a[4]]
+    along(s, a[0], 1, 0)
+    move(s, image, size)
+    move(s, results, count)
+    if (places) movePlaces(s, places, count)
+    s.scratch = scratch
+    s.cost = a[0] * (size + count) * weight * VALUE
+  }
+}
+
+/** Multiplications of a convolution of n images; its sizes begin at argument `at` with f, kh, kw. */
+function convolutionCost(n: number, c: number, h: number, w: number, a: ArrayLike<number>, at: number): number {
+  const [kh, kw] = [a[at + 1], a[at + 2]]
+  const oh = convOutput(h, kh, a[at + 3], a[at + 5], a[at + 7])
+  const ow = convOutput(w, kw, a[at + 4], a[at + 6], a[at + 8])
+  return (n * a[at] * oh * ow * c * kh * kw * PRODUCT) / Math.abs(a[at + 9])
+}
+
+/** forward or dx: images of `from` and `to`. */
+function convolution(x: number, y: number, scratch: number): Rule {
+  return (a, s) => {
+    along(s, a[0], 1, 0)
+    move(s, x, a[1] * a[2] * a[3])
+    move(s, y, a[4] * convOutput(a[2], a[5], a[7], a[9], a[11]) * convOutput(a[3], a[6], a[8], a[10], a[12]))
+    s.scratch = scratch
+    s.cost = convolutionCost(a[0], a[1], a[2], a[3], a, 4)
+  }
+}
+
+/** dw: groups where there are several, else filters, or channels where those are more. */
+const convolutionWeight: Rule = (a, s) => {
+  const [allC, h, w, allF, kh, kw] = [a[2], a[3], a[4], a[6], a[7], a[8]]
+  const groups = Math.abs(a[15])
+  const outputs = convOutput(h, kh, a[9], a[11], a[13]) * convOutput(w, kw, a[10], a[12], a[14])
+  const [cg, fg] = [allC / groups, allF / groups]
+  if (groups > 1) {
+    along(s, groups, 8, 1, cg)
+    s.perUnit[5] = fg
+    move(s, 16, cg * h * w)
+    move(s, 17, fg * outputs)
+    move(s, 19, fg * cg * kh * kw)
+  } else if (allC > allF) {
+    along(s, allC, 8, 1)
+    move(s, 16, h * w)
+    move(s, 19, kh * kw)
+  } else {
+    along(s, allF, 8, 5)
+    move(s, 17, outputs)
+    move(s, 19, allC * kh * kw)
+  }
+  s.scratch = 18
+  s.cost = a[0] * allF * outputs * cg * kh * kw * PRODUCT
+}
+
+/** Batch norm by channels: `image` pointers move by hw values, `features` by one. */
+function channels(hw: number, image: readonly number[], features: readonly number[], scratch: number): Rule {
+  return (a, s) => {
+    const size = hw ? a[hw] : 1
+    along(s, a[1], hw ? 1 : 16, 1)
+    for (let i = 0; i < image.length; i++) move(s, image[i], size)
+    for (let i = 0; i < features.length; i++) move(s, features[i], 1)
+    s.scratch = scratch
+    s.cost = a[0] * a[1] * size * (image.length + 1) * VALUE
+  }
+}
+
+/** Group norm by groups, whose statistics lie together for each example. */
+function groups(
+  images: readonly number[],
+  features: readonly number[],
+  statistics: readonly number[],
+  scratch: number,
+): Rule {
+  return (a, s) => {
+    along(s, a[1], 1, 1)
+    for (let i = 0; i < images.length; i++) move(s, images[i], a[3] * a[4])
+    for (let i = 0; i < features.length; i++) move(s, features[i], a[3])
+    for (let i = 0; i < statistics.length; i++) move(s, statistics[i], 1)
+    s.scratch = scratch
+    s.cost = a[0] * a[1] * a[3] * a[4] * (images.length + 1) * VALUE
+  }
+}
+
+/** C by columns, or by rows where those are more. */
+const product: Rule = (a, s) => {
+  const [m, n, k] = [a[0], a[1], a[2]]
+  if (n >= m) {
+    along(s, n, 8, 1)
+    move(s, 10, a[6])
+    move(s, 12, 1)
+  } else {
+    along(s, m, 4, 0)
+    move(s, 9, a[3])
+    move(s, 12, a[7])
+  }
+  s.scratch = 11
+  s.cost = m * n * k * PRODUCT
+}
+
+/** Rules of all kernels; undefined where a call is never split: its result is one number. */
+export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
+  bytesPerValue: undefined,
+
+  // Sums.
+  dot: undefined,
+  sumOfSquares: undefined,
+  sumOfMagnitudes: undefined,
+  norm: undefined,
+  maxMagnitude: undefined,
+  firstNotFinite: undefined,
+  softmaxCrossEntropy: undefined,
+  hinge: undefined,
+  meanSquaredError: undefined,
+  binaryCrossEntropy: undefined,
+  sumOfLabelWeights: undefined,
+  addChannelSums: (a, s) => {
+    along(s, a[1], a[3] === 1 ? 16 : 1, 1)
+    move(s, 4, a[3])
+    move(s, 5, 1)
+    s.cost = a[0] * a[1] * a[3] * VALUE
+  },
+
+  // Elementwise.
+  add: elements([1, 2, 3]),
+  addScaled: elements([2, 3], 1.5),
+  addScaledTo: elements([2, 3, 4]),
+  scale: elements([2], 2),
+  fill: elements([2]),
+  addSigns: elements([2, 3], 1.5),
+  clamp: elements([2], 2),
+  scaled: elements([2, 3]),
+  reluForward: elements([2, 3]),
+  reluBackward: elements([2, 3, 4]),
+  leakyReluForward: elements([2, 3]),
+  leakyReluBackward: elements([2, 3, 4]),
+  eluForward: elements([2, 4], 12, 3),
+  eluBackward: elements([2, 3, 4]),
+  sigmoidForward: elements([1, 3], 12, 2),
+  sigmoidBackward: elements([1, 2, 3]),
+  tanhForward: elements([1, 3], 12, 2),
+  tanhBackward: elements([1, 2, 3]),
+  momentum: elements([4, 5, 6], 1.5),
+  nesterov: elements([4, 5, 6], 1.5),
+  rmsprop: elements([6, 7, 8], 3),
+  adam: elements([10, 11, 12, 13], 3),
+  // A mask is drawn by the number of the value in the call.
+  dropout: undefined,
+
+  // Rows.
+  limitRowNorms: rows([1], [3]),
+  softmaxForward: rows([1, 2], [3, 5], 12, 4),
+  softmaxBackward: rows([1, 2], [3, 4, 6], 1, 5),
+  normalizeForward: rows([1, 2], [3, 6]),
+  normalizeBackward: rows([1, 2], [4, 5]),
+  copyBlocks: (a, s) => {
+    along(s, a[0], 1, 0)
+    move(s, 4, a[2])
+    move(s, 5, a[3])
+    s.cost = 2 * a[0] * a[1] * VALUE
+  },
+  maxoutForward: (a, s) => {
+    along(s, a[0], a[2] === 1 ? 16 : 1, 0)
+    move(s, 3, a[1] * a[2])
+    movePlaces(s, 4, a[2])
+    move(s, 5, a[2])
+    s.cost = a[0] * (a[1] + 2) * a[2] * VALUE
+  },
+  maxoutBackward: (a, s) => {
+    along(s, a[0], a[2] === 1 ? 16 : 1, 0)
+    movePlaces(s, 3, a[2])
+    move(s, 4, a[2])
+    move(s, 5, a[1] * a[2])
+    s.cost = a[0] * (a[1] + 2) * a[2] * VALUE
+  },
+
+  // Planes of images.
+  maxPool2dForward: windows(12, 14, 15, 4, 13),
+  maxPool2x2Forward: windows(6, 7, 8, 1),
+  maxPool2dBackward: (a, s) => {
+    along(s, a[0], 1, 0)
+    move(s, 3, a[2])
+    movePlaces(s, 4, a[2])
+    move(s, 5, a[1])
+    s.cost = a[0] * (a[1] + 4 * a[2]) * VALUE
+  },
+  avgPool2dForward: windows(12, 0, 14, 4, 13),
+  avgPool2dBackward: windows(14, 0, 12, 4, 13),
+  globalAvgPool2dForward: (a, s) => {
+    along(s, a[0], 1, 0)
+    move(s, 2, a[1])
+    move(s, 3, 1)
+    s.cost = a[0] * a[1] * VALUE
+  },
+  globalAvgPool2dBackward: (a, s) => {
+    along(s, a[0], 1, 0)
+    move(s, 2, 1)
+    move(s, 3, a[1])
+    s.cost = a[0] * a[1] * VALUE
+  },
+
+  // Channels.
+  batchNormForward: channels(3, [10, 18], [11, 12, 13, 14, 16, 17], 15),
+  batchNormBackward: channels(3, [6, 11, 15], [7, 8, 9, 10, 13, 14], 12),
+  batchNormFeaturesForward: channels(0, [9, 17], [10, 11, 12, 13, 15, 16], 14),
+  batchNormFeaturesBackward: channels(0, [5, 10, 14], [6, 7, 8, 9, 12, 13], 11),
+  groupNormForward: groups([6, 12], [7, 8], [10, 11], 9),
+  groupNormBackward: groups([5, 9, 13], [6, 11, 12], [7, 8], 10),
+
+  // Products.
+  gemm: product,
+  denseForward: (a, s) => {
+    const [n, inputs, outputs] = [a[0], a[1], a[2]]
+    if (2 * outputs >= n) {
+      along(s, outputs, 8, 2)
+      move(s, 5, inputs)
+      move(s, 6, 1)
+      move(s, 8, 1)
+    } else {
+      along(s, n, 4, 0)
+      move(s, 4, inputs)
+      move(s, 8, a[3])
+    }
+    s.scratch = 7
+    s.cost = n * inputs * outputs * PRODUCT
+  },
+  denseBackwardInput: (a, s) => {
+    const [n, inputs, outputs] = [a[0], a[1], a[3]]
+    if (2 * inputs >= n) {
+      along(s, inputs, 8, 1)
+      move(s, 5, 1)
+      move(s, 7, 1)
+    } else {
+      along(s, n, 4, 0)
+      move(s, 4, outputs)
+      move(s, 7, a[2])
+    }
+    s.scratch = 6
+    s.cost = n * inputs * outputs * PRODUCT
+  },
+  denseBackwardWeight: (a, s) => {
+    const [inputs, outputs] = [a[1], a[3]]
+    if (inputs >= outputs) {
+      along(s, inputs, 8, 1)
+      move(s, 5, 1)
+      move(s, 8, 1)
+    } else {
+      along(s, outputs, 4, 3)
+      move(s, 6, 1)
+      move(s, 8, a[2])
+    }
+    s.scratch = 7
+    s.cost = a[0] * inputs * outputs * PRODUCT
+  },
+  conv2dForward: convolution(14, 18, 17),
+  conv2dBackwardInput: convolution(17, 14, 16),
+  conv2dBackwardWeight: convolutionWeight,
+}
+
+const MOST_ARGUMENTS = 32
+
+export function createSplit(bytes: number): Split {
+  const numbers = () => new Float64Array(MOST_ARGUMENTS)
+  return { bytes, units: 0, grain: 1, cost: 0, scratch: -1, step: numbers(), perUnit: numbers() }
+}
+
+/** Fills `split` with what the rule says of a call. */
+export function splitOf(rule: Rule, a: ArrayLike<number>, split: Split): void {
+  split.step.fill(0)
+  split.perUnit.fill(0)
+  split.scratch = -1
+  rule(a, split)
+}
