@@ -148,6 +148,13 @@ describe('a worker that cannot be started', () => {
   })
 })
 
+test('a host without workers says so', async () => {
+  const { host } = await import('../../src/worker/no-workers')
+  expect(String(await rejection(() => connect('createWorkerModel', host)))).toBe(
+    'PlanError: createWorkerModel: this host has no workers; take createModel',
+  )
+})
+
 test('a worker that was started before serves as well, and keeps messages of its own', async () => {
   const worker = startWorker()
   await new Promise((resolve) => worker.once('message', resolve))
