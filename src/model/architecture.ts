@@ -20,7 +20,7 @@ export interface Described {
 
 /** What a model is made of, but for options. */
 export interface Parts {
-  readonly network?: Described
+  readonly network: Described | undefined
   readonly loss: Described | undefined
   readonly optimizer: (Described & { readonly learningRate: RateDescription }) | undefined
 }
@@ -59,12 +59,12 @@ export function partsOf({
   loss,
   optimizer,
 }: {
-  network?: Described
+  network?: Described | undefined
   loss: Described | undefined
   optimizer: (Described & { readonly learningRate: number | Schedule }) | undefined
 }): Parts {
   return {
-    ...(network && { network: describe(network) }),
+    network: network && describe(network),
     loss: loss && describe(loss),
     optimizer: optimizer && { ...describe(optimizer), learningRate: describeRate(optimizer.learningRate) },
   }
