@@ -187,7 +187,8 @@ function lost(why: string): string {
 function unstarted(why: string, { script }: WorkerHost, make: (() => WorkerHandle) | undefined): string {
   const cure = make
     ? "its script must import 'v128/worker/script'"
-    : `a bundler must put ${script} beside the bundle: Vite and webpack do, esbuild does with the entry point ` +
-      `${script.replace(/\.js$/, '')}=v128/worker/script; or hand in worker: () => new Worker(...)`
+    : `a bundler must put ${script} beside the bundle: Vite and webpack do (Vite before 8 with optimizeDeps: { exclude: ` +
+      `['v128'] }), esbuild does with the entry point ${script.replace(/\.js$/, '')}=v128/worker/script; or hand in ` +
+      'worker: () => new Worker(...)'
   return `the worker could not be started: ${why}; ${cure}`
 }

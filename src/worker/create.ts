@@ -35,9 +35,10 @@ export interface InWorker {
  *     await model.fit(data, { epochs: 100, signal: controller.signal, onBatch: ({ loss }) => chart.add(loss) })
  *     const { data: scores } = await model.predict(x)
  *
- * The worker runs a file of this package, which Vite and webpack bundle by themselves. esbuild leaves it out: there it is
- * an entry point beside that of the page, `v128-worker=v128/worker/script`. A content security policy must allow workers
- * from 'self'; nothing comes from a blob. With Vite's server for development, `optimizeDeps: { exclude: ['v128'] }`.
+ * The worker runs a file of this package, which Vite and webpack bundle by themselves; Vite before 8 must be told
+ * `worker: { format: 'es' }` and `optimizeDeps: { exclude: ['v128'] }`. esbuild leaves the file out: there it is an entry
+ * point beside that of the page, `v128-worker=v128/worker/script`, or `v128-worker.node` in a bundle for Node. A content
+ * security policy must allow workers from 'self'; nothing comes from a blob.
  *
  * Throws a PlanError as createModel does, where the worker cannot be started, and where a layer, an initializer, a loss, an
  * optimizer or a schedule is not one of this library: the network is sent as data, and has no code.

@@ -142,7 +142,7 @@ function workerFaults(results) {
     if (stopped !== 'signal') faults.push(`the run that was cancelled ended by ${stopped}`)
     if (steps !== 100) faults.push(`${steps} steps`)
     if (predictions !== 480) faults.push(`${predictions} predictions`)
-    if (!/^DataError: x: want rows of 128 numbers/.test(error)) faults.push(`an error is ${error}`)
+    if (!error.startsWith('DataError: x: want rows of 128 numbers')) faults.push(`an error is ${error}`)
     return faults
   })
 }
@@ -212,7 +212,7 @@ async function checkWorkerPages(browser) {
   for (const [i, { results }] of found.entries()) checkWorkers(`${browser.name}, ${folders[i] ?? 'ended'}`, results)
   const { ended } = found.at(-1)
   console.log(`${browser.name}, a worker that is ended: ${ended}`)
-  if (!/^PlanError: fit: the worker of this model is gone: it was ended from outside; /.test(ended)) {
+  if (!ended.startsWith('PlanError: fit: the worker of this model is gone: it was ended from outside; ')) {
     fail(`${browser.name}: of a worker that is ended it says ${ended}`)
   }
 }

@@ -2,7 +2,7 @@
 // another worker; predictions on the way; and a worker that is ended from outside.
 
 import { createWorkerModel } from 'v128/worker'
-import { BATCHES, EPOCHS, createData, digestOf, network, settings } from './digest.mjs'
+import { EPOCHS, createData, digestOf, network, settings } from './digest.mjs'
 
 /** The digest of a run in two workers, in each precision, and what else they did. */
 export async function trainInWorkers(options = {}) {
