@@ -183,7 +183,15 @@ const thread = await build({
   minify: true,
   write: false,
 })
-writeFileSync('dist/thread.js', `export default ${JSON.stringify(thread.outputFiles[0].text.trim())}\n`)
+await build({
+  entryPoints: ['src/engine/threads.ts'],
+  outfile: 'dist/threads.js',
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  minifySyntax: true,
+  define: { THREAD: JSON.stringify(thread.outputFiles[0].text.trim()) },
+})
 
 /** How each kind of host, named by its export condition, gets compiled modules; all others compile the text. */
 const HOSTS = { workerd: (short) => `kernels.${short}.wasm`, 'edge-light': (short) => `kernels.${short}.wasm?module` }
@@ -203,9 +211,7 @@ for (const host of [...Object.keys(HOSTS), '']) {
     return `[${[...some, `{ load: ${load(host ? HOSTS[host](short) : `wasm.${short}.js`)} }`].join(', ')}]`
   }
   const twin = (short) => `{ load: ${load(`twin.${short}.js`)} }`
-  const threads = host
-    ? 'export const threads = undefined, thread = undefined\n'
-    : `export const threads = { load: () => import('../src/engine/threads.ts') }, thread = { load: ${load('thread.js')} }\n`
+  const threads = `export const threads = ${host ? 'undefined' : `{ load: ${load('threads.js')} }`}\n`
   const id = `export const ids = ${JSON.stringify(ids)}\n`
   writeFileSync(
     `dist/host${host && `.${host}`}.js`,

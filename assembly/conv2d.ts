@@ -12,18 +12,20 @@
 //   scratch   | GEMM_SCRATCH | source planes | flipped weights | one phase of dx | offsets (i32) |
 //   of dw     | GEMM_SCRATCH | source planes | part of dw | offsets (i32) |
 //
-// Three cases go other ways, by shapes alone (conv-geometry.ts says which): kernels of 3 x 3 and 5 x 5 with stride 1
-// by winograd.ts; fewer than MR filters, as in depthwise convolutions, by productOfRow; dw of one channel by
-// accumulateTaps.
+// Four cases go other ways, by shapes alone (conv-geometry.ts says which): kernels of 3 x 3 and 5 x 5 with stride 1
+// by winograd.ts; kernels of 3 x 3 over one channel, as in depthwise convolutions, by depthwise.ts; fewer than MR
+// filters by productOfRow; dw of one channel by accumulateTaps.
 //
 // Legend: n images, c channels, h x w image, f filters, kh x kw taps, sh sw stride, ph pw pad, dlh dlw dilation,
 // oh x ow output; a group has c/groups channels and f/groups filters. Strides in elements, offsets in bytes.
 
 import { BLOCK_OFFSET, GEMM_SCRATCH, KC, MR, SUM_STEPS } from '../src/kernels/blocking'
 import {
-  MOST_BLOCKS, TAPS, convOutput, gradientBefore, gradientPlane, sourcePlane, sumsTaps, tapRows, tapsStride,
+  MOST_BLOCKS, TAPS, convOutput, gradientBefore, gradientPlane, slidesTaps, sourcePlane, sumsTaps, tapRows, tapsStride,
   usesWinograd,
 } from '../src/kernels/conv-geometry'
+import { depthwiseBackwardInput, depthwiseBackwardWeight, depthwiseForward } from './depthwise'
+import { addTaps } from './depthwise-planes'
 import { add } from './elementwise'
 import { BLOCK_COLUMNS, LANES, NR, SIZE } from './float'
 import { packPanel, panelTimesBlock, setStart } from './gemm'
@@ -243,6 +245,10 @@ export function conv2dForward(
   groups = ONLY_TILES ? 1 : abs(groups)
   const cg = ONLY_TILES ? 1 : c / groups
   const fg = f / groups
+  if (!ONLY_TILES && slidesTaps(cg, fg, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw)) {
+    depthwiseForward(n, groups, h, w, fg, sh, ph, pw, x, weight, bias, scratch, y)
+    return
+  }
   const taps = cg * kh * kw
   const planeH = sourcePlane(oh, kh, sh, dlh)
   const planeW = sourcePlane(ow, kw, sw, dlw)
@@ -282,6 +288,10 @@ export function conv2dBackwardInput(
   groups = ONLY_TILES ? 1 : abs(groups)
   const cg = ONLY_TILES ? 1 : c / groups
   const fg = f / groups
+  if (!ONLY_TILES && fg == 1 && slidesTaps(cg, fg, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw)) {
+    depthwiseBackwardInput(n, groups, h, w, sh, ph, pw, dy, weight, scratch, dx)
+    return
+  }
   const planeH = gradientPlane(h, oh, kh, sh, ph, dlh)
   const planeW = gradientPlane(w, ow, kw, sw, pw, dlw)
   const top = gradientBefore(kh, sh, ph, dlh)
@@ -457,24 +467,6 @@ function accumulateTaps(
   v128.store(sums, v128.add<Float>(v128.load(sums, 64), s4), 64)
 }
 
-/** dw += the partial sums of all taps of f filters, lane after lane, which become 0. */
-function addTaps(f: i32, taps: i32, stride: i32, sums: usize, dw: usize): void {
-  for (let filter = 0; filter < f; ++filter) {
-    let at = sums + <usize>(filter * stride)
-    for (let t = 0; t < taps; ++t) {
-      let sum: Float = load<Float>(at) + load<Float>(at, SIZE)
-      if (LANES == 4) {
-        sum += load<Float>(at, 2 * SIZE)
-        sum += load<Float>(at, 3 * SIZE)
-      }
-      store<Float>(dw, load<Float>(dw) + sum)
-      dw += SIZE
-      at += 16
-    }
-  }
-  memory.fill(sums, 0, <usize>(f * stride))
-}
-
 /** Adds a matrix to one whose rows lie `row` elements apart. */
 function addRows(rows: i32, columns: i32, from: usize, to: usize, row: i32): void {
   for (let i = 0; i < rows; ++i) {
@@ -510,6 +502,13 @@ export function conv2dBackwardWeight(
   groups = allGroups > 1 ? c / (allC / allGroups) : 1
   const cg = ONLY_TILES ? 1 : c / groups
   const fg = f / groups
+  if (
+    !ONLY_TILES &&
+    slidesTaps(allC / allGroups, allF / allGroups, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw)
+  ) {
+    depthwiseBackwardWeight(n, c, allC, h, w, fg, allF, sh, ph, pw, x, dy, scratch, dw)
+    return
+  }
   const taps = cg * kh * kw
   const planeH = sourcePlane(oh, kh, sh, dlh)
   const planeW = sourcePlane(ow, kw, sw, dlw)

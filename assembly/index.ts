@@ -33,6 +33,7 @@ export { bytesPerValue } from './float'
 export { gemm } from './gemm'
 export { groupNormBackward, groupNormForward } from './group-norm'
 export { firstNotFinite, limitRowNorms, maxMagnitude, norm } from './magnitude'
+export { maxPool2dBackward, maxPool2dForward, maxPool2x2Forward } from './max-pool'
 export { maxoutBackward, maxoutForward } from './maxout'
 export { binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy, sumOfLabelWeights } from './losses'
 export { adam, momentum, nesterov, rmsprop } from './optimizers'
@@ -41,9 +42,6 @@ export {
   avgPool2dForward,
   globalAvgPool2dBackward,
   globalAvgPool2dForward,
-  maxPool2dBackward,
-  maxPool2dForward,
-  maxPool2x2Forward,
 } from './pool'
 export { addChannelSums, dot, sumOfMagnitudes, sumOfSquares } from './reduce'
 export { addSigns, clamp } from './regularisation'

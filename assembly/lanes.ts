@@ -1,6 +1,6 @@
 // Lanes of vectors in other orders, and places: the integers, as wide as the values, that say where a winner is.
 
-import { LANES } from './float'
+import { LANES, SIZE } from './float'
 
 // Inner loops are made of these, and the optimiser keeps the code small: what it is to inline, it is told.
 @inline
@@ -98,4 +98,27 @@ export function loadPlaces(index: usize): v128 {
 export function storePlaces(places: v128, index: usize): void {
   if (LANES == 2) v128.store64_lane(index, v128.shuffle<i32>(places, places, 0, 2, 0, 2), 0)
   else v128.store(index, places)
+}
+
+@inline
+/** LANES values that lie `stride` apart; with a stride of 2 one more behind them is read. */
+export function loadStrided(stride: i32, from: usize): v128 {
+  if (stride == 1) return v128.load(from)
+  if (stride == 2) return evens(v128.load(from), v128.load(from, 16))
+  return gather(from, <usize>stride * SIZE)
+}
+
+@inline
+/** Stores the first `count` lanes of 32 bits, one to three. */
+export function storeFirstWords(count: i32, words: v128, to: usize): void {
+  v128.store32_lane(to, words, 0)
+  if (count > 1) v128.store32_lane(to + 4, words, 1)
+  if (count > 2) v128.store32_lane(to + 8, words, 2)
+}
+
+@inline
+/** Stores the first `count` values of a vector, less than LANES. */
+export function storeFirst(count: i32, values: v128, to: usize): void {
+  if (LANES == 2) v128.store64_lane(to, values, 0)
+  else storeFirstWords(count, values, to)
 }

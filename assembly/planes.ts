@@ -2,6 +2,7 @@
 // they are copied by loops: a bulk memory operation costs as much as twenty stores before it begins.
 
 import { LANES, SIZE } from './float'
+import { evens, odds } from './lanes'
 
 /**
  * plane (height x width) = x (h x w) read from (top, left) on in steps of (sh, sw), where that is inside of x; the rest
@@ -40,5 +41,71 @@ export function copyInside(
     }
     x += <usize>(sh * w) * SIZE
     plane += <usize>width * SIZE
+  }
+}
+
+/** Copies rows x columns of each plane to where they are among zeros; nothing else is written. */
+export function copyPlanes(
+  planes: i32, rows: i32, columns: i32, x: usize, xRow: usize, xPlane: usize, to: usize, toRow: usize, toPlane: usize,
+): void {
+  const last = <usize>(columns - LANES) * SIZE
+  for (; planes > 0; --planes) {
+    let from = x
+    let at = to
+    for (let row = rows; row > 0; --row) {
+      if (columns >= LANES) {
+        for (let i: usize = 0; i < last; i += 16) v128.store(at + i, v128.load(from + i))
+        // Some values twice.
+        v128.store(at + last, v128.load(from + last))
+      } else if (LANES == 4 && columns > 1) {
+        store<i64>(at, load<i64>(from))
+        if (columns == 3) store<Float>(at, load<Float>(from, 2 * SIZE), 2 * SIZE)
+      } else {
+        store<Float>(at, load<Float>(from))
+      }
+      from += xRow
+      at += toRow
+    }
+    x += xPlane
+    to += toPlane
+  }
+}
+
+/** The same with the values of even columns at `to`, those of odd ones at `odd`. */
+export function splitPlanes(
+  planes: i32, rows: i32, columns: i32, x: usize, xRow: usize, xPlane: usize,
+  to: usize, odd: usize, toRow: usize, toPlane: usize,
+): void {
+  const pairs = columns >> 1
+  for (; planes > 0; --planes) {
+    let from = x
+    let at = to
+    let atOdd = odd
+    for (let row = rows; row > 0; --row) {
+      let i = 0
+      while (i < pairs) {
+        if (pairs >= LANES) {
+          // The last ones may be written twice.
+          i = min(i, pairs - LANES)
+          const values = from + 2 * <usize>i * SIZE
+          const first = v128.load(values)
+          const second = v128.load(values, 16)
+          v128.store(at + <usize>i * SIZE, evens(first, second))
+          v128.store(atOdd + <usize>i * SIZE, odds(first, second))
+          i += LANES
+        } else {
+          store<Float>(at + <usize>i * SIZE, load<Float>(from + 2 * <usize>i * SIZE))
+          store<Float>(atOdd + <usize>i * SIZE, load<Float>(from + 2 * <usize>i * SIZE, SIZE))
+          i += 1
+        }
+      }
+      if (columns & 1) store<Float>(at + <usize>pairs * SIZE, load<Float>(from + 2 * <usize>pairs * SIZE))
+      from += xRow
+      at += toRow
+      atOdd += toRow
+    }
+    x += xPlane
+    to += toPlane
+    odd += toPlane
   }
 }

@@ -48,6 +48,8 @@ export const benchCases: readonly KernelCase[] = [
   ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [1, 1], stride: [2, 2] }),
   ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [2, 2], dilation: [2, 2] }),
   ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [1, 1], groups: 64 }),
+  ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [1, 1], stride: [2, 2], groups: 64 }),
+  ...convCases(8, 384, 6, 6, 384, [3, 3], { pad: [1, 1], groups: 384 }),
   ...batchNormCases(64, 16, 784, 1, 0),
   ...batchNormCases(64, 16, 784, 1, 1),
   ...batchNormCases(64, 1024, 1, 1, 0),

@@ -222,9 +222,15 @@ export function viewRows(x: TypedNumbers, size: number): readonly TypedNumbers[]
   return Array.from({ length: x.length / size }, (_, row) => x.subarray(row * size, (row + 1) * size))
 }
 
+/** A view of each `batch` rows as they lie, and of those that are left: copyRows copies one at a time as a whole. */
+export function viewBatches(x: TypedNumbers, size: number, batch: number): readonly TypedNumbers[] {
+  const length = batch * size
+  return Array.from({ length: Math.ceil(x.length / length) }, (_, i) => x.subarray(i * length, (i + 1) * length))
+}
+
 /**
  * to = n rows of x, which readRows gave: rows[first], rows[first + 1], ..., or first, first + 1, ... without `rows`.
- * `views` are those of viewRows. Allocates nothing.
+ * `views` are those of viewRows or, without `rows`, of viewBatches. Allocates nothing.
  */
 export function copyRows(
   x: TypedNumbers,
@@ -235,12 +241,16 @@ export function copyRows(
   first: number,
   views?: readonly TypedNumbers[],
 ): void {
-  if (!rows && first === 0 && x.length === n * size) return to.set(x)
+  if (!rows) {
+    const whole = views?.[Math.floor((first * size) / views[0].length)] ?? x
+    const isThat = views ? (first * size) % views[0].length === 0 : first === 0
+    if (isThat && whole.length === n * size) return to.set(whole)
+  }
   for (let i = 0; i < n; i++) {
     const row = rows ? rows[first + i] : first + i
     // A buffer that is transferred to a worker, or made smaller, while a run goes on.
     if ((row + 1) * size > x.length) throw new DataError(`x: row ${row} is gone: its memory was taken away`)
-    if (views) to.set(views[row], i * size)
+    if (rows && views) to.set(views[row], i * size)
     else copyRow(x, row * size, to, i * size, size)
   }
 }

@@ -19,8 +19,7 @@ export interface KernelModule extends Loaded<{ default: string | WasmSource }> {
 export declare const wasm: Readonly<Record<DType, readonly KernelModule[]>>
 /** Their TypeScript twin, for hosts without WebAssembly. */
 export declare const twin: Readonly<Record<DType, Loaded<{ createTwin: typeof createTwin }>>>
-/** How calls are computed by several threads, and the text that their workers run; not where there are no workers. */
+/** How calls are computed by several threads; not where there are no workers. */
 export declare const threads: Loaded<typeof import('./threads')> | undefined
-export declare const thread: Loaded<{ default: string }>
 /** What the custom section 'v128' of the kernels of this build holds. */
 export declare const ids: Readonly<Record<DType, string>>

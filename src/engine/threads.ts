@@ -4,13 +4,14 @@
 // there are models that want them, and hold no process alive.
 
 import type { Kernels } from '../kernels/index'
-import { thread as source } from '#host'
-import { PlanError } from '../errors'
 import type { DType } from '../tensor'
 import { BLOCK_BYTES, type Block, type Routine, Word, blockOf, endShare, runShare, takeShare } from './shares'
 import { RULES, type Rule, type Split, createSplit, splitOf } from './split'
 import type { Answer, Message } from './thread'
 import type { Threads } from './wasm'
+
+/** thread.ts, as build.mjs puts it into this file. */
+declare const THREAD: string
 
 /** A worker of Node's kind, or of browsers'. */
 interface Worker {
@@ -35,6 +36,7 @@ interface Pool {
   readonly members: Member[]
   /** Whether this thread may sleep until a call is done. */
   readonly waits: boolean
+  readonly errorOf: ErrorOf
   /** Numbers of the models. */
   readonly models: Set<number>
   /** Ends when all workers that were asked for are there. */
@@ -68,12 +70,12 @@ const inNode = typeof process === 'object' && !!process.versions?.node
 const ofNode = (name: string) => import(/* webpackIgnore: true */ /* @vite-ignore */ `node:${name}`)
 
 /** How many cores the host has, as far as it says. */
-export async function coresOf(): Promise<number> {
+async function coresOf(): Promise<number> {
   return inNode ? (await ofNode('os')).availableParallelism() : (globalThis.navigator?.hardwareConcurrency ?? 1)
 }
 
 /** Why there can be no threads here, and what would help; undefined where there can. */
-export function obstacle(): string | undefined {
+function obstacle(): string | undefined {
   if (typeof SharedArrayBuffer !== 'function') {
     return inNode || globalThis.crossOriginIsolated
       ? 'this host has no SharedArrayBuffer'
@@ -85,10 +87,9 @@ export function obstacle(): string | undefined {
 }
 
 async function startWorker(listen: (answer: Answer) => void, end: (why: string) => void): Promise<Worker> {
-  const { default: text } = await source.load()
   if (inNode) {
     const { Worker } = await ofNode('worker_threads')
-    const code = `import { parentPort as port } from 'node:worker_threads'\n${text}`
+    const code = `import { parentPort as port } from 'node:worker_threads'\n${THREAD}`
     const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), {
       // What the process was started with is not for this.
       argv: [],
@@ -101,7 +102,7 @@ async function startWorker(listen: (answer: Answer) => void, end: (why: string) 
     worker.on('exit', () => end('it ended'))
     return worker as Worker
   }
-  const url = URL.createObjectURL(new Blob([`const port = self\n${text}`], { type: 'text/javascript' }))
+  const url = URL.createObjectURL(new Blob([`const port = self\n${THREAD}`], { type: 'text/javascript' }))
   try {
     const worker = new globalThis.Worker(url, { name: 'v128' })
     worker.onmessage = ({ data }: MessageEvent<Answer>) => listen(data)
@@ -167,16 +168,70 @@ function forget({ from, model }: { from: Pool; model: number }): void {
   for (const { worker } of from.members) worker.terminate()
 }
 
-// ---- models ----
+/** The import of a memory by the kernels, as asc writes it: env.memory of any size; and of one that is shared. */
+const IMPORT = [1, 3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2]
+const OWN = [...IMPORT, 0, 0]
+const SHARED = [...IMPORT, 3, 0, 0x80, 0x80, 4]
+
+/** The kernels for memory that is shared among threads: they differ by how they import it, and by that alone. */
+export function sharing(source: BufferSource): Uint8Array<ArrayBuffer> {
+  const bytes = ArrayBuffer.isView(source)
+    ? new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength)
+    : new Uint8Array(source)
+  // The section of imports, 2, is among the first, and its size a single byte.
+  const at = bytes.findIndex(
+    (_, i) => bytes[i] === 2 && bytes[i + 1] === OWN.length && OWN.every((b, j) => bytes[i + 2 + j] === b),
+  )
+  if (at < 0) throw new TypeError('they import no memory that could be shared')
+  return Uint8Array.from([
+    ...bytes.subarray(0, at + 1),
+    SHARED.length,
+    ...SHARED,
+    ...bytes.subarray(at + 2 + OWN.length),
+  ])
+}
+
+// ---- how many ----
+
+/** What is known of a model before it has memory. */
+export interface Wish {
+  readonly threads: number | 'auto'
+  readonly backend: 'auto' | 'wasm' | 'js'
+  readonly wasm: unknown
+  readonly batch: number
+  /** Bytes of a value. */
+  readonly bytes: number
+  /** The calls of a step. */
+  readonly calls: readonly {
+    readonly kernel: string | ((...args: any[]) => unknown)
+    readonly sizes: readonly unknown[]
+    readonly reads: readonly unknown[]
+    readonly writes: readonly unknown[]
+  }[]
+}
+
+/** How many threads the model gets: as many as it wishes, or as its work is worth; in words, why there can be but one. */
+export async function threadsFor({ threads, backend, wasm, batch, bytes, calls }: Wish): Promise<number | string> {
+  if (backend === 'js') return "the TypeScript kernels of backend: 'js' are for one; take WebAssembly's"
+  if (wasm && !('byteLength' in (wasm as object))) {
+    return 'the module given as wasm is compiled for memory of one thread; give its bytes instead'
+  }
+  const why = obstacle()
+  if (why || threads !== 'auto') return why ?? (threads as number)
+  const sizeOf = (size: unknown) =>
+    typeof size === 'number' ? size : ((size as { perExample?: number }).perExample ?? 0) * batch
+  const sized = calls.flatMap(({ kernel, sizes, reads, writes }) => {
+    const args = [...sizes.map(sizeOf), ...reads.map(Number), ...writes.map(Number), 0]
+    return typeof kernel === 'string' ? [{ kernel, args }] : []
+  })
+  return threadsWorth(sized, await coresOf(), bytes)
+}
 
 /** Nanoseconds that a call which is split takes longer for it, for each thread. */
 const DISPATCH = 1500
 
-/**
- * How many of `cores` threads these calls are worth: one more as long as it makes a step a tenth faster. `args` are the
- * sizes of a call, and anything but 0 for pointers.
- */
-export function threadsWorth(
+/** How many of `cores` threads these calls are worth: one more as long as it makes a step a tenth faster. */
+function threadsWorth(
   calls: readonly { readonly kernel: string; readonly args: readonly number[] }[],
   cores: number,
   bytes: number,
@@ -200,6 +255,11 @@ export function threadsWorth(
   return threads
 }
 
+// ---- models ----
+
+/** Makes a PlanError: this file is a bundle of its own, where that would be another class. */
+type ErrorOf = (message: string) => Error
+
 /** Kernels whose calls several threads compute. */
 export interface ThreadedKernels {
   readonly kernels: Kernels
@@ -218,11 +278,12 @@ export async function threadedKernels(
   memory: WebAssembly.Memory,
   exports: Kernels,
   { count: threads, scratchBytes }: Threads,
+  errorOf: ErrorOf,
 ): Promise<ThreadedKernels> {
   const model = ++models
   // Workers of which one has ended are for the models that have them.
   if (pool?.ended !== undefined) pool = undefined
-  const own = (pool ??= createPool())
+  const own = (pool ??= createPool(errorOf))
   own.models.add(model)
   const place = { from: own, model }
   const names = (Object.keys(exports) as (keyof Kernels)[]).filter((name) => RULES[name])
@@ -270,7 +331,7 @@ export async function threadedKernels(
       if (closed || own.ended === undefined) return
       const { ended } = own
       closed = true
-      throw new PlanError(
+      throw errorOf(
         `a thread of this model ended: ${ended}; the model is as it was before this call, and goes on with the others`,
       )
     },
@@ -280,7 +341,7 @@ export async function threadedKernels(
   }
 }
 
-function createPool(): Pool {
+function createPool(errorOf: ErrorOf): Pool {
   const buffer = new SharedArrayBuffer(BLOCK_BYTES)
   const block = blockOf(buffer)
   block.words[Word.Spins] = SPINS
@@ -289,6 +350,7 @@ function createPool(): Pool {
     buffer,
     members: [],
     waits: mayWait(block.words),
+    errorOf,
     models: new Set(),
     growing: Promise.resolve(),
     ended: undefined,
@@ -406,7 +468,7 @@ function compute(
 }
 
 /** Waits for the shares that others have taken. */
-function join({ block: { words }, waits }: Pool, shares: number): void {
+function join({ block: { words }, waits, errorOf }: Pool, shares: number): void {
   let looked = 0
   let since = 0
   for (;;) {
@@ -418,13 +480,13 @@ function join({ block: { words }, waits }: Pool, shares: number): void {
     const now = performance.now()
     since ||= now
     if (now - since < PATIENCE) continue
-    throw new PlanError(
+    throw errorOf(
       `a thread of this model did not finish its share of a call within ${PATIENCE / 1000} s: it has ended; create the ` +
         'model again, and restore its last checkpoint',
     )
   }
   if (Atomics.exchange(words, Word.Failed, 0)) {
-    throw new PlanError(
+    throw errorOf(
       'a thread of this model failed in the middle of a call; create the model again, and restore its last checkpoint',
     )
   }

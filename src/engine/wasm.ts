@@ -41,38 +41,22 @@ async function compile(
   if (!module) {
     const given = typeof source === 'string' ? fromStreams(decode(source)) : source
     // Not `instanceof WebAssembly.Module`: a module may come from another realm.
-    module = isBytes(given) ? WebAssembly.compile(modules === shared ? sharing(given) : given) : Promise.resolve(given)
+    module = isBytes(given)
+      ? WebAssembly.compile(modules === shared ? await sharing(given) : given)
+      : Promise.resolve(given)
     modules.set(file, module)
   }
   return module
 }
 
-/** The import of a memory by the kernels, as asc writes it: env.memory of any size; and of one that is shared. */
-const IMPORT = [1, 3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2]
-const OWN = [...IMPORT, 0, 0]
-const SHARED = [...IMPORT, 3, 0, 0x80, 0x80, 4]
-
-/** The kernels for memory that is shared among threads: they differ by how they import it, and by that alone. */
-function sharing(source: BufferSource): Uint8Array<ArrayBuffer> {
-  const bytes = ArrayBuffer.isView(source)
-    ? new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength)
-    : new Uint8Array(source)
-  // The section of imports, 2, is among the first, and its size a single byte.
-  const at = bytes.findIndex(
-    (_, i) => bytes[i] === 2 && bytes[i + 1] === OWN.length && OWN.every((b, j) => bytes[i + 2 + j] === b),
-  )
-  if (at < 0) throw new TypeError('they import no memory that could be shared')
-  return Uint8Array.from([
-    ...bytes.subarray(0, at + 1),
-    SHARED.length,
-    ...SHARED,
-    ...bytes.subarray(at + 2 + OWN.length),
-  ])
-}
+/** See threads.ts, which is loaded for models of several threads alone. */
+const sharing = async (source: BufferSource) => (await host!.load()).sharing(source)
 
 function isBytes(source: WasmSource): source is BufferSource {
   return ArrayBuffer.isView(source) || 'byteLength' in source
 }
+
+const planError = (message: string) => new PlanError(message)
 
 type Compiled = WebAssembly.WebAssemblyInstantiatedSource
 
@@ -103,7 +87,7 @@ export async function createWasmEngine(
 ): Promise<Engine> {
   if (typeof WebAssembly !== 'object') throw new TypeError('WebAssembly is not defined')
   const several = threads.count > 1
-  const given = source && several ? sharing(source as BufferSource) : source
+  const given = source && several ? await sharing(source as BufferSource) : source
   const module = given ?? (await compile(dtype, names, several ? shared : compiled))
   const memory = allocate(bytes, (size) => {
     const pages = Math.ceil(size / PAGE)
@@ -122,7 +106,7 @@ export async function createWasmEngine(
   if (!several) return openEngine('wasm', exports, memory.buffer, () => void memory.grow(0))
   const { threadedKernels } = await host!.load()
   try {
-    const { kernels, check, close } = await threadedKernels(dtype, own, memory, exports, threads)
+    const { kernels, check, close } = await threadedKernels(dtype, own, memory, exports, threads, planError)
     return openEngine('wasm', kernels, memory.buffer, close, threads.count, check)
   } catch (cause) {
     note(`createModel: no threads, the model computes on one: a worker could not be had: ${(cause as Error).message}`)

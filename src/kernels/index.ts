@@ -11,6 +11,7 @@ import { gemmKernels } from './gemm'
 import { groupNormKernels } from './group-norm'
 import { lossKernels } from './losses'
 import { magnitudeKernels } from './magnitude'
+import { maxPoolKernels } from './max-pool'
 import { maxoutKernels } from './maxout'
 import { optimizerKernels } from './optimizers'
 import { poolKernels } from './pool'
@@ -45,6 +46,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...magnitudeKernels(heap),
     ...maxoutKernels(heap),
     ...optimizerKernels(heap),
+    ...maxPoolKernels(heap),
     ...poolKernels(heap),
     ...reduceKernels(heap),
     ...regularisationKernels(heap),

@@ -139,10 +139,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     setRate(open('learningRate', this.#core), rate)
   }
 
-  /**
-   * How many forward passes were of training. Dropout draws its masks from this number: set it back to n to have those
-   * of pass n + 1 once more.
-   */
+  /** How many forward passes trained. Dropout draws its masks from it: set back to n, those of pass n + 1 once more. */
   get passes(): number {
     return open('passes', this.#core).counters.passes
   }

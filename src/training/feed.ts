@@ -12,6 +12,7 @@ import {
   readData,
   readLabels,
   readRows,
+  viewBatches,
   viewRows,
 } from '../data/batches'
 import { type AsyncBatches, type Batches, isStream, openBatches } from '../data/stream'
@@ -50,6 +51,20 @@ export interface Checked {
   readonly rows: number
   readonly x: TypedNumbers
   readonly y: TypedNumbers
+}
+
+/** Views of the examples and, where they are no labels, of the targets, for copyRows. */
+interface Views {
+  readonly x: readonly TypedNumbers[] | undefined
+  readonly y: readonly TypedNumbers[] | undefined
+}
+
+function viewsOf(
+  { classes, input, output }: Core,
+  { x, y }: Checked,
+  view: (values: TypedNumbers, size: number) => readonly TypedNumbers[] | undefined,
+): Views {
+  return { x: view(x, input.size), y: classes ? undefined : view(y, output.size) }
 }
 
 /** Throws a DataError where numbers are handed in for { x, y }; `form` is what to write instead. */
@@ -100,8 +115,8 @@ export function checkBatch(where: string, core: Core, rows: number, name = ''): 
 }
 
 /**
- * Puts n rows, rows[first] and on or, without `rows`, first and on, where the next pass finds them. `views` are those of
- * viewRows, for speed.
+ * Puts n rows, rows[first] and on or, without `rows`, first and on, where the next pass finds them. `views` are those
+ * that copyRows takes, for speed.
  */
 export function loadBatch(
   core: Core,
@@ -109,16 +124,16 @@ export function loadBatch(
   n: number,
   rows?: ArrayLike<number>,
   first = 0,
-  views?: readonly TypedNumbers[],
+  views?: Views,
 ): void {
   settle('the batch', core)
   const { classes, labels, values, input, output, tensors, loss } = core
   if (classes) copyLabels(y, classes, labels, n, rows, first)
   else {
-    copyRows(y, output.size, values, n, rows, first)
+    copyRows(y, output.size, values, n, rows, first, views?.y)
     if (loss?.targets === 'probabilities') recheckTargets(values, n, output.size)
   }
-  copyRows(x, input.size, tensors.input.data, n, rows, first, views)
+  copyRows(x, input.size, tensors.input.data, n, rows, first, views?.x)
 }
 
 /** Lets a function of the user's change the n loaded rows, within which the model can do nothing else. */
@@ -139,8 +154,10 @@ export function transformBatch(where: string, core: Core, transform: Transform |
 export function arrayFeed(core: Core, data: Checked, batch: number, order?: ArrayLike<number>, dropLast = false): Feed {
   const all = order?.length ?? data.rows
   const rows = dropLast ? all - (all % batch) : all
-  const views = viewRows(data.x, core.input.size)
   let current = order
+  // Made when they are first of use.
+  let shuffledViews: Views | undefined
+  let plainViews: Views | undefined
   let first = 0
   return {
     rows,
@@ -148,12 +165,14 @@ export function arrayFeed(core: Core, data: Checked, batch: number, order?: Arra
     start(_, shuffled = order) {
       current = shuffled
       first = 0
+      if (current) shuffledViews ??= viewsOf(core, data, viewRows)
+      else plainViews ??= viewsOf(core, data, (values, size) => viewBatches(values, size, batch))
       return false
     },
     next: () => first < rows,
     load() {
       const n = Math.min(batch, rows - first)
-      loadBatch(core, data, n, current, first, views)
+      loadBatch(core, data, n, current, first, current ? shuffledViews : plainViews)
       first += n
       return n
     },

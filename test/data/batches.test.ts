@@ -10,6 +10,7 @@ import {
   readData,
   readLabels,
   readRows,
+  viewBatches,
   viewRows,
 } from '../../src/data/batches'
 import { rowsByLabel, splitRows } from '../../src/data/split'
@@ -187,7 +188,8 @@ describe('copyRows and copyLabels', () => {
           for (let i = 0; i < n; i++) {
             for (let j = 0; j < size; j++) want[i * size + j] = x[(ordered ? order[first + i] : first + i) * size + j]
           }
-          for (const views of [undefined, viewRows(x, size)]) {
+          const blocks = [n, Math.max(1, first)].map((batch) => viewBatches(x, size, batch))
+          for (const views of [undefined, viewRows(x, size), ...(ordered ? [] : blocks)]) {
             const to = new To(n * size + 1)
             copyRows(x, size, to, n, ordered ? order : undefined, first, views)
             expect(to).toEqual(want)
@@ -221,6 +223,8 @@ describe('copyRows and copyLabels', () => {
       expect(refusal(() => copyRows(x, size, new Float64Array(size), 1, [3], 0, views))).toBe(
         'x: row 3 is gone: its memory was taken away',
       )
+      const blocks = [new Float64Array(0), new Float64Array(0)]
+      expect(refusal(() => copyRows(x, size, new Float64Array(size), 1, undefined, 2, blocks))).toMatch(/^x: row 2 is/)
     }
   })
 

@@ -2,33 +2,37 @@
 // others. The error is relative to the largest value.
 import { createModel } from '../../src/model/create'
 import { expect, test } from 'vitest'
-import { type Conv2dOptions, conv2d, createRandom } from '../../src/entries/index'
+import { conv2d, createRandom } from '../../src/entries/index'
 
 type Shape = [n: number, c: number, h: number, w: number]
+type Options = { kernel: number; pad: number; stride?: number; groups?: number }
 
-/** y, dx, dw of the sum over dy y, by six loops. */
+/** y, dx, dw of the sum over dy y, by seven loops. */
 function definition(
   x: Float64Array,
   weight: Float64Array,
   dy: Float64Array,
   [n, c, h, w]: Shape,
   f: number,
-  k: number,
-  pad: number,
+  { kernel: k, pad, stride = 1, groups = 1 }: Options,
 ) {
-  const [oh, ow] = [h + 2 * pad - k + 1, w + 2 * pad - k + 1]
+  const [oh, ow] = [h, w].map((size) => Math.floor((size + 2 * pad - k) / stride) + 1)
+  const [cg, fg] = [c / groups, f / groups]
   const y = new Float64Array(n * f * oh * ow)
   const dx = new Float64Array(x.length)
   const dw = new Float64Array(weight.length)
   for (let image = 0; image < n; image++)
     for (let filter = 0; filter < f; filter++)
-      for (let channel = 0; channel < c; channel++)
+      for (let channel = 0; channel < cg; channel++)
         for (let i = 0; i < k; i++)
           for (let j = 0; j < k; j++) {
-            const at = ((filter * c + channel) * k + i) * k + j
-            for (let row = Math.max(0, pad - i); row < Math.min(oh, h + pad - i); row++)
-              for (let column = Math.max(0, pad - j); column < Math.min(ow, w + pad - j); column++) {
-                const from = ((image * c + channel) * h + row + i - pad) * w + column + j - pad
+            const at = ((filter * cg + channel) * k + i) * k + j
+            const plane = image * c + Math.floor(filter / fg) * cg + channel
+            for (let row = 0; row < oh; row++)
+              for (let column = 0; column < ow; column++) {
+                const [fromRow, fromColumn] = [row * stride + i - pad, column * stride + j - pad]
+                if (fromRow < 0 || fromRow >= h || fromColumn < 0 || fromColumn >= w) continue
+                const from = (plane * h + fromRow) * w + fromColumn
                 const to = ((image * f + filter) * oh + row) * ow + column
                 y[to] += weight[at] * x[from]
                 dx[from] += weight[at] * dy[to]
@@ -47,7 +51,7 @@ function error(actual: ArrayLike<number>, expected: Float64Array): number {
   return difference / largest
 }
 
-const cases: [Shape, number, Conv2dOptions & { kernel: number; pad: number }][] = [
+const cases: [Shape, number, Options][] = [
   [[4, 16, 14, 14], 32, { kernel: 3, pad: 1 }],
   [[2, 64, 28, 28], 64, { kernel: 3, pad: 1 }],
   [[3, 8, 9, 17], 10, { kernel: 3, pad: 0 }],
@@ -57,19 +61,25 @@ const cases: [Shape, number, Conv2dOptions & { kernel: number; pad: number }][] 
   [[3, 7, 13, 11], 20, { kernel: 5, pad: 0 }],
   [[1, 64, 27, 27], 48, { kernel: 5, pad: 2 }],
   [[2, 12, 6, 5], 7, { kernel: 1, pad: 0 }],
+  [[2, 20, 3, 3], 20, { kernel: 3, pad: 1, groups: 20 }],
+  [[3, 5, 6, 6], 5, { kernel: 3, pad: 1, groups: 5 }],
+  [[2, 7, 6, 7], 7, { kernel: 3, pad: 1, groups: 7, stride: 2 }],
+  [[2, 4, 28, 30], 4, { kernel: 3, pad: 1, groups: 4 }],
+  [[2, 3, 29, 26], 3, { kernel: 3, pad: 1, groups: 3, stride: 2 }],
+  [[1, 2, 61, 75], 2, { kernel: 3, pad: 1, groups: 2 }],
+  [[2, 3, 9, 8], 3, { kernel: 3, pad: 0, groups: 3 }],
+  [[2, 3, 8, 9], 3, { kernel: 3, pad: 0, groups: 3, stride: 2 }],
+  [[2, 3, 5, 9], 3, { kernel: 3, pad: 2, groups: 3 }],
+  [[2, 3, 7, 10], 3, { kernel: 3, pad: 2, groups: 3, stride: 2 }],
+  [[2, 3, 2, 1], 3, { kernel: 3, pad: 1, groups: 3, stride: 2 }],
+  [[3, 1, 12, 13], 6, { kernel: 3, pad: 1 }],
+  [[2, 2, 9, 6], 6, { kernel: 3, pad: 1, groups: 2, stride: 2 }],
 ]
 
 test.each(
   cases.flatMap(([shape, f, options]) =>
     (['float64', 'float32'] as const).map(
-      (dtype) =>
-        [
-          `${shape.join('x')} to ${f}, ${options.kernel}x${options.kernel} pad ${options.pad}`,
-          dtype,
-          shape,
-          f,
-          options,
-        ] as const,
+      (dtype) => [`${shape.join('x')} to ${f}, ${JSON.stringify(options)}`, dtype, shape, f, options] as const,
     ),
   ),
 )('%s, %s', async (_, dtype, shape, f, options) => {
@@ -82,7 +92,7 @@ test.each(
   const weight = draw(model.parameters.weight.data.length)
   const dy = draw(model.output.data.length)
   model.parameters.weight.data.set(weight)
-  const expected = definition(x, weight, dy, [...shape], f, options.kernel, options.pad)
+  const expected = definition(x, weight, dy, [...shape], f, options)
   // The weight gradient of 5x5 in float32 comes to 1.3e-5.
   const tolerance = dtype === 'float64' ? 1e-13 : options.kernel === 5 ? 2e-5 : 1e-5
   expect(error(model.forward(x).data, expected.y)).toBeLessThan(tolerance)

@@ -1,4 +1,5 @@
-// Run by memory.test.ts as `node --expose-gc test/support/allocations.js`: prints as JSON what training steps allocate.
+// Run by tests as `node --expose-gc test/support/allocations.js BACKEND [THREADS]`: prints as JSON what training steps
+// allocate. With threads images are larger, so that calls are worth splitting.
 import {
   adam,
   batchNorm,
@@ -15,8 +16,10 @@ import {
   softmaxCrossEntropy,
 } from 'v128'
 
-const [, , backend] = process.argv
+const [, , backend, wanted = '1'] = process.argv
+const threads = Number(wanted)
 const STEPS = 300
+const [size, batch] = threads > 1 ? [28, 32] : [8, 8]
 
 const model = await createModel(
   sequential(
@@ -29,8 +32,9 @@ const model = await createModel(
     dense(5),
   ),
   {
-    input: [1, 8, 8],
-    batch: 8,
+    input: [1, size, size],
+    batch,
+    threads,
     seed: 1,
     l2: 1e-4,
     clipNorm: 1,
@@ -40,13 +44,13 @@ const model = await createModel(
   },
 )
 const random = createRandom(3)
-const x = Float64Array.from({ length: 8 * 64 }, () => random.normal())
-const y = Uint8Array.from({ length: 8 }, () => random.integer(5))
+const x = Float64Array.from({ length: batch * size ** 2 }, () => random.normal())
+const y = Uint8Array.from({ length: batch }, () => random.integer(5))
 const views = [model.input, model.output, ...Object.values(model.parameters), ...Object.values(model.gradients)]
 const buffers = views.map(({ data }) => data.buffer)
 
 // Compiled code allocates nothing; the interpreter that runs before it boxes numbers.
-for (let i = 0; i < 2000; i++) model.trainStep(x, y)
+for (let i = 0; i < (threads > 1 ? 400 : 2000); i++) model.trainStep(x, y)
 
 // Every view or buffer made from here on is counted.
 let constructed = 0
@@ -72,6 +76,7 @@ for (let window = 0; window < 100 && least > 500; window++) {
 }
 console.log(
   JSON.stringify({
+    threads: model.threads,
     steps: STEPS,
     heapBytesPerStep: least,
     arrayBufferBytes: process.memoryUsage().arrayBuffers - arrayBuffers,

@@ -120,3 +120,25 @@ describe('data that changes while fit runs', () => {
     await expect(run).rejects.toThrow(`y: the label of row 5 is ${label}; want an integer from 0 to 1`)
   })
 })
+
+describe.each(['wasm', 'js'] as const)('a gradient that is not finite, on %s', (backend) => {
+  test.each(['float64', 'float32'] as const)('is refused by its row, and the next is taken: %s', async (dtype) => {
+    const model = await createModel(dense(3), { input: [2], batch: 8, dtype, backend, seed: 2, inputGradient: true })
+    const x = values(8)
+    model.forward(x)
+    const dy = values(12)
+    const right = model.backward(dy).data.slice()
+    const cases: [value: number, message: RegExp][] = [
+      [NaN, /^dy: row 2 holds NaN; remove or repair that row$/],
+      [-Infinity, /^dy: row 2 holds -Infinity; remove or repair that row$/],
+      [1e300, /^dy: row 2 holds 1e\+300; too large for float32/],
+    ]
+    for (const [value, message] of cases) {
+      const bad = dy.slice()
+      bad[7] = value
+      if (dtype === 'float64' && Number.isFinite(value)) model.backward(bad)
+      else for (const given of [bad, [...bad]]) expect(() => model.backward(given)).toThrow(message)
+      expect(model.backward(dy).data).toEqual(right)
+    }
+  })
+})
