@@ -153,7 +153,7 @@ export function planModel<D extends DType>(
   const backend = oneOf(where, 'backend', options.backend ?? 'auto', ['auto', 'wasm', 'js'])
   const algorithm = oneOf(where, 'algorithm', options.algorithm ?? 'auto', ['auto', 'direct'])
   const inference = flag(where, 'inference', options.inference ?? false)
-  const threads = checkThreads(where, options.threads)
+  const threads = checkThreads(where, options.threads ?? 1)
   const wasm = given(options.wasm)
   checkNoPromise(where, 'wasm', wasm)
   if (wasm !== undefined && typeof wasm !== 'object') {

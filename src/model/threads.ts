@@ -9,7 +9,6 @@ export const MOST_THREADS = 64
 
 /** The option of createModel. Throws a PlanError unless it is a number of threads, or 'auto'. */
 export function checkThreads(where: string, threads: unknown): number | 'auto' {
-  if (threads === undefined || threads === null) return 1
   if (
     threads === 'auto' ||
     (Number.isInteger(threads) && (threads as number) > 0 && (threads as number) <= MOST_THREADS)

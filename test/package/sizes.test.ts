@@ -119,11 +119,11 @@ test('sizes are within their budgets', async () => {
   expect(over.length, `${how}\n\n${table}\n`).toBe(0)
 })
 
-test('kernels and their twins are loaded later, each precision by itself', async () => {
+test('kernels, their twins and threads are loaded later, each precision by itself', async () => {
   const { start, later } = await bundle("export * from 'v128'", false)
   const names = ['f32', 'f64'].flatMap((short) => ['', '.cnn', '.cnn7', '.dense'].map((part) => short + part))
   const parts = names.map((name) => `wasm.${name}`)
-  expect(Object.keys(later).toSorted()).toEqual(['twin.f32', 'twin.f64', ...parts])
+  expect(Object.keys(later).toSorted()).toEqual(['threads', 'twin.f32', 'twin.f64', ...parts])
   for (const short of ['f64', 'f32']) {
     const url = `data:text/javascript,${encodeURIComponent(later[`wasm.${short}`])}`
     const { default: text } = (await import(/* @vite-ignore */ url)) as { default: string }

@@ -36,7 +36,7 @@ const RANKS = [
 
 /** What package.json maps, and who may import it. */
 const MAPPED: Record<string, RegExp> = {
-  '#host': /^engine\/(wasm|js)$/,
+  '#host': /^(engine\/(wasm|js)|model\/threads)$/,
   '#files': /^io\/files$/,
   '#worker': /^worker\/create$/,
   '#kernels': /^kernels\/index$/,
