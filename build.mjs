@@ -241,7 +241,10 @@ for (const short of Object.values(precisions)) {
 }
 /** What `package.json` exports; each loads only what it needs, and what several need is loaded once. */
 const entryPoints = Object.fromEntries(
-  ['index', 'architectures', 'data', 'preprocessing', 'files', 'node'].map((name) => [name, `src/entries/${name}.ts`]),
+  ['index', 'architectures', 'data', 'preprocessing', 'files', 'worker', 'node'].map((name) => [
+    name,
+    `src/entries/${name}.ts`,
+  ]),
 )
 const entries = {
   ...common,
@@ -254,8 +257,11 @@ const entries = {
   outdir: 'dist',
   external: ['node:*', '*.wasm', '*.wasm?module'],
 }
-/** Where the entry v128/files finds files, by what is made of it. */
-const FILES = { files: 'files-disk', 'files.browser': 'files-origin' }
+/** What an import of an entry is on each kind of host, by the file of the entry: disks or origins, threads or workers. */
+const CHOICES = {
+  '#files': { files: 'files-disk', 'files.browser': 'files-origin' },
+  '#worker': { worker: 'worker-web', 'worker.node': 'worker-threads' },
+}
 // With what the examples share with it.
 await build({
   ...entries,
@@ -263,17 +269,24 @@ await build({
     ...entryPoints,
     'files-disk': 'src/io/disk.ts',
     'files-origin': 'src/io/origin.ts',
+    'worker-web': 'src/worker/web.ts',
+    'worker-threads': 'src/worker/threads.ts',
+    'v128-worker': 'src/worker/script.ts',
+    'v128-worker.node': 'src/worker/script-threads.ts',
     svg: 'src/svg.ts',
   },
-  external: [...entries.external, '#files'],
+  external: [...entries.external, ...Object.keys(CHOICES)],
   chunkNames: '[name]-[hash]',
   sourcemap: true,
 })
-// One build for both, so that there is one class of FileError for what a page or a program imports.
-const files = readFileSync('dist/files.js', 'utf8')
-if (files.split('"#files"').length !== 2) throw new Error('dist/files.js does not import #files')
-for (const [entry, place] of Object.entries(FILES)) {
-  writeFileSync(`dist/${entry}.js`, files.replace('"#files"', `"./${place}.js"`))
+// One build for all, so that there is one class of each error for what a page or a program imports.
+for (const [name, places] of Object.entries(CHOICES)) {
+  const [entry] = Object.keys(places)
+  const text = readFileSync(`dist/${entry}.js`, 'utf8')
+  if (text.split(`"${name}"`).length !== 2) throw new Error(`dist/${entry}.js does not import ${name}`)
+  for (const [file, place] of Object.entries(places)) {
+    writeFileSync(`dist/${file}.js`, text.replace(`"${name}"`, `"./${place}.js"`))
+  }
 }
 for (const host of Object.keys(HOSTS)) {
   await build({ ...entries, entryNames: `[name].${host}`, chunkNames: `[name]-[hash].${host}`, conditions: [host] })

@@ -1,6 +1,6 @@
 // node examples/worker/serve.js [port]: a page that trains in a web worker.
 //
-// Static files as they are: the page and the worker of this folder, and dist/, which npm run build makes.
+// Static files as they are: the page of this folder, and dist/ with the script of the worker, which npm run build makes.
 
 import { createReadStream, statSync } from 'node:fs'
 import { createServer } from 'node:http'

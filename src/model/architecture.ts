@@ -2,7 +2,7 @@
 
 import { FileError, PlanError, isPlain, note, quote, readSafely, show } from '../errors'
 import type { Metadata } from '../io/safetensors'
-import { describeRate } from '../schedules'
+import { type RateDescription, type Schedule, describeRate } from '../schedules'
 import type { Core } from '../training/core'
 
 /** Metadata of a model file, each a text: the architecture and the user's own as JSON, and which numbers it computes. */
@@ -18,11 +18,15 @@ export interface Described {
   readonly config: object
 }
 
-/** What a model is made of. */
-export interface Architecture {
-  readonly network: Described
+/** What a model is made of, but for options. */
+export interface Parts {
+  readonly network: Described | undefined
   readonly loss: Described | undefined
-  readonly optimizer: (Described & { readonly learningRate: ReturnType<typeof describeRate> }) | undefined
+  readonly optimizer: (Described & { readonly learningRate: RateDescription }) | undefined
+}
+
+/** What a model is made of. */
+export interface Architecture extends Parts {
   /** Of createModel. */
   readonly options: Readonly<Record<string, unknown>>
 }
@@ -32,9 +36,7 @@ export function architectureOf(where: string, core: Core, metadata: unknown = co
   const { origin, settings } = core
   const { loss, optimizer } = settings
   const architecture: Architecture = {
-    network: describe(origin.network),
-    loss: loss && describe(loss),
-    optimizer: optimizer && { ...describe(optimizer), learningRate: describeRate(optimizer.learningRate) },
+    ...partsOf({ network: origin.network, loss, optimizer }),
     options: origin.options,
   }
   const { json, lost } = toJson(architecture)
@@ -48,6 +50,23 @@ export function architectureOf(where: string, core: Core, metadata: unknown = co
     // The weights are written all the same.
     [ARCHITECTURE]: json ?? JSON.stringify({ lost }),
     ...(own !== '{}' && { [OWN]: own }),
+  }
+}
+
+/** The same as plain data, as far as it can be that. */
+export function partsOf({
+  network,
+  loss,
+  optimizer,
+}: {
+  network?: Described | undefined
+  loss: Described | undefined
+  optimizer: (Described & { readonly learningRate: number | Schedule }) | undefined
+}): Parts {
+  return {
+    network: network && describe(network),
+    loss: loss && describe(loss),
+    optimizer: optimizer && { ...describe(optimizer), learningRate: describeRate(optimizer.learningRate) },
   }
 }
 
@@ -84,7 +103,7 @@ function isKept(one: unknown): boolean {
 }
 
 /** As JSON; or, where that would lose something, what it is. */
-function toJson(value: unknown): { json?: string; lost?: string } {
+export function toJson(value: unknown): { json?: string; lost?: string } {
   let lost: string | undefined
   function check(this: unknown, name: string, one: unknown): unknown {
     if (isKept(one) || (one === undefined && !Array.isArray(this))) return one

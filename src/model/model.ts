@@ -1,6 +1,7 @@
 // What people hold in their hands: a network with its memory, behind a few methods. What they do is in src/training/.
 
 import type { Data, Labels, Numbers } from '../data/batches'
+import type { AsyncBatches, Batches } from '../data/stream'
 import { DataError, PlanError, checkArguments, integer, note, show } from '../errors'
 import type { Regions } from '../plan/layout'
 import type { Loss } from '../plan/layer'
@@ -8,7 +9,7 @@ import type { Schedule } from '../schedules'
 import type { DType, Tensor } from '../tensor'
 import { type Core, closeCore, needAll, needFree, needLoss, needOptimizer, needTraining } from '../training/core'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../training/evaluate'
-import { type AsyncBatches, type Batches, checkBatch, checkOneObject, checkRows, loadBatch } from '../training/feed'
+import { checkBatch, checkOneObject, checkRows, loadBatch } from '../training/feed'
 import { fit } from '../training/fit'
 import type { History } from '../training/history'
 import type { FitOptions } from '../training/options'

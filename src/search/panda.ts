@@ -2,6 +2,7 @@
 // after it; a search with many trials at once is that of the caviar.
 
 import type { Data } from '../data/batches'
+import type { AsyncBatches, Batches } from '../data/stream'
 import {
   PlanError,
   callable,
@@ -16,7 +17,7 @@ import {
 } from '../errors'
 import { needLoss } from '../training/core'
 import { evaluate } from '../training/evaluate'
-import { type AsyncBatches, type Batches, checkOneObject } from '../training/feed'
+import { checkOneObject } from '../training/feed'
 import { type FitOptions, checkCallbacks, checkTransform } from '../training/options'
 import { forget, keepWeights } from '../training/state'
 import { unlessEnded } from '../training/wait'

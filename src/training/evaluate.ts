@@ -1,11 +1,12 @@
 // How good a model is on some data.
 
 import type { Data } from '../data/batches'
+import type { AsyncBatches, Batches } from '../data/stream'
 import { PlanError, checkOptions, flag, integer } from '../errors'
 import type { Tensor } from '../tensor'
 import { type Core, needOpen } from './core'
 import { noteBadScores } from './divergence'
-import { type AsyncBatches, type Batches, feedOf, transformBatch } from './feed'
+import { feedOf, transformBatch } from './feed'
 import { checkTransform } from './options'
 import { runPass } from './step'
 import { accuracyOf, addPass, addScores, createTally, lossOfAll } from './tally'

@@ -15,18 +15,12 @@ import {
   viewBatches,
   viewRows,
 } from '../data/batches'
+import { type AsyncBatches, type Batches, isStream, openBatches } from '../data/stream'
 import { DataError, PlanError, callable, checkNoPromise, isObject, isPromise, readSafely, show } from '../errors'
 import { checksumOf } from '../io/checksum'
 import type { Tensor } from '../tensor'
 import { type Core, within } from './core'
 import { settle } from './step'
-
-/**
- * Batches { x, y } of any size up to that of the model; a function is called for each epoch, with its number 0, 1, ...
- */
-export type Batches = Iterable<Data> | ((epoch: number) => Iterable<Data>)
-/** The same, from a file, a network or a worker. */
-export type AsyncBatches = AsyncIterable<Data> | ((epoch: number) => AsyncIterable<Data>)
 
 /** Where batches come from, in the order in which they are taken. */
 export interface Feed {
@@ -156,20 +150,6 @@ export function transformBatch(where: string, core: Core, transform: Transform |
   )
 }
 
-/** Whether this is batches rather than data. */
-export function isStream(data: unknown): data is Batches | AsyncBatches {
-  if (typeof data === 'function') return true
-  if (!isObject(data) || ArrayBuffer.isView(data)) return false
-  try {
-    // An array may hold batches; numbers are a mistake that checkData explains.
-    if (Array.isArray(data) && data.length && typeof data[0] !== 'object') return false
-    return Symbol.iterator in data || Symbol.asyncIterator in data
-  } catch {
-    // What cannot be looked at, too.
-    return false
-  }
-}
-
 /** Batches of at most `batch` of all rows: of those in `order` and as it has them, if given. */
 export function arrayFeed(core: Core, data: Checked, batch: number, order?: ArrayLike<number>, dropLast = false): Feed {
   const all = order?.length ?? data.rows
@@ -207,9 +187,8 @@ export function arrayFeed(core: Core, data: Checked, batch: number, order?: Arra
 
 /** The batches of an iterable, each checked when it comes. */
 export function streamFeed(where: string, core: Core, source: Batches | AsyncBatches, name = ''): Feed {
-  const isMade = typeof source === 'function'
   const what = name || 'data'
-  if (isMade) callable(where, what, source, 'a function that gives batches')
+  if (typeof source === 'function') callable(where, what, source, 'a function that gives batches')
   let iterator: Iterator<Data> | AsyncIterator<Data>
   let finished = true
   let epoch = 0
@@ -237,19 +216,10 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
     start(number) {
       epoch = number
       index = 0
-      const batches = isMade ? source(number) : source
-      if (isMade && (typeof batches === 'function' || !isStream(batches))) {
-        throw new DataError(`${where}: the function must give an iterable of batches { x, y }, got ${show(batches)}`)
-      }
-      const isAsync = Symbol.asyncIterator in batches
-      const open: unknown = isAsync ? batches[Symbol.asyncIterator] : (batches as Iterable<Data>)[Symbol.iterator]
-      const made: unknown = typeof open === 'function' ? open.call(batches) : open
-      if (typeof (made as Iterator<Data> | undefined)?.next !== 'function') {
-        throw new DataError(`${where}: ${what}: its iterator has no next(), got ${show(made)}`)
-      }
-      iterator = made as Iterator<Data>
+      const opened = openBatches(where, what, source, number)
+      iterator = opened.iterator
       finished = false
-      return isAsync
+      return opened.isAsync
     },
     next() {
       const result = iterator.next()

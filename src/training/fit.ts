@@ -3,24 +3,13 @@
 
 import type { Data } from '../data/batches'
 import { splitRows } from '../data/split'
+import { type AsyncBatches, type Batches, isStream } from '../data/stream'
 import { PlanError } from '../errors'
 import { createPauses } from '../pause'
 import { createRandom } from '../random'
 import { type Core, type Fingerprint, createPass, needOpen } from './core'
 import { explain, firstNotFinite } from './divergence'
-import {
-  type AsyncBatches,
-  type Batches,
-  type Feed,
-  arrayFeed,
-  checkData,
-  checkOneObject,
-  feedOf,
-  isStream,
-  streamFeed,
-  sumOf,
-  transformBatch,
-} from './feed'
+import { type Feed, arrayFeed, checkData, checkOneObject, feedOf, streamFeed, sumOf, transformBatch } from './feed'
 import type { Divergence, EpochResult, History, Progress } from './history'
 import { type Callback, type FitOptions, type FitSettings, checkFitOptions } from './options'
 import { observe, resetSchedule } from './rate'

@@ -1,6 +1,7 @@
 // What fit is told, and the checks of it.
 
 import type { Data } from '../data/batches'
+import type { AsyncBatches, Batches } from '../data/stream'
 import {
   PlanError,
   callable,
@@ -18,7 +19,6 @@ import {
 import { checkSignal } from '../pause'
 import type { Tensor } from '../tensor'
 import type { Core } from './core'
-import type { AsyncBatches, Batches } from './feed'
 import type { EpochResult, Progress } from './history'
 
 /** Is waited for if it gives a promise. False, or a promise of it, ends the run; all else that it gives says nothing. */

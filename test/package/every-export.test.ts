@@ -10,7 +10,9 @@ import * as files from '../../src/entries/files'
 import * as core from '../../src/entries/index'
 import * as node from '../../src/entries/node'
 import * as preprocessing from '../../src/entries/preprocessing'
+import * as worker from '../../src/entries/worker'
 import { errorOf, isOurs } from '../support/mistakes'
+import { startWorker } from '../support/workers'
 
 /** A call that works. */
 interface Call {
@@ -162,6 +164,11 @@ const filesRows: Rows = {
   },
 }
 
+const workerRows: Rows = {
+  createWorkerModel: () => ({ args: [dense(3), { input: [4], worker: startWorker }], options: 1 }),
+  loadWorkerModel: async () => ({ args: [(await classifier()).save(), { worker: startWorker }], options: 1 }),
+}
+
 const nodeRows: Rows = {
   panda: () => ({
     args: [classifier2, { x, y }, { validation: { x, y }, learningRate: 0.1, epochs: 1 }],
@@ -209,6 +216,7 @@ const entries: [name: string, exports: object, rows: Rows][] = [
   ['v128/data', data, dataRows],
   ['v128/preprocessing', preprocessing, preprocessingRows],
   ['v128/files', files, filesRows],
+  ['v128/worker', worker, workerRows],
   ['v128/node', node, nodeRows],
 ]
 
@@ -258,13 +266,17 @@ describe.each(entries)('%s', (_, exported, rows) => {
   })
 })
 
+function membersOf(model: object): [methods: string[], properties: string[]] {
+  const members = Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(model) as object))
+  const named = (type: string) =>
+    members.flatMap(([name, { value }]) => (typeof value === type && name !== 'constructor' ? [name] : [])).toSorted()
+  return [named('function'), named('undefined')]
+}
+
 describe('a model', () => {
   test('every public method has a row', async () => {
-    const members = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(await classifier()) as object)
-    const methods = Object.entries(members).filter(
-      ([name, { value }]) => typeof value === 'function' && name !== 'constructor',
-    )
-    expect(Object.keys(methodRows).toSorted()).toEqual(methods.map(([name]) => name).toSorted())
+    const [methods] = membersOf(await classifier())
+    expect(Object.keys(methodRows).toSorted()).toEqual(methods)
   })
 
   describe.each(Object.entries(methodRows))('%s', (name, row) => {
@@ -274,5 +286,30 @@ describe('a model', () => {
       return (...args) => (model as unknown as Record<string, Function>)[name](...args)
     }
     checks(row, make, TOO_LENIENT.has(`model.${name}`))
+  })
+})
+
+describe('a model in a worker', () => {
+  const remote = () =>
+    worker.createWorkerModel(sequential(dense(4), relu(), dense(3)), { ...settings, worker: startWorker })
+
+  test('has all that a model has', async () => {
+    const [[methods, properties], model] = [membersOf(await classifier()), await remote()]
+    // Its loss is whoever's who created it.
+    expect(membersOf(model)).toEqual([methods, properties.filter((name) => name !== 'loss')])
+    await model.close()
+  })
+
+  // A function that step calls would have to wait for each pass.
+  describe.each(Object.entries({ ...methodRows, step: nothing }))('%s', (name, row) => {
+    const made: { close(): unknown }[] = []
+    afterAll(() => Promise.all(made.map((model) => model.close())))
+    const make = async (): Promise<Function> => {
+      const model = await remote()
+      made.push(model)
+      await model.forward(x, { training: true })
+      return (...args) => (model as unknown as Record<string, Function>)[name](...args)
+    }
+    checks(row, make, false)
   })
 })

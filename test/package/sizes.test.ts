@@ -80,6 +80,8 @@ test('sizes are within their budgets', async () => {
   const page = await bundle(read('test/runtimes/programs/cnn.mjs'), true)
   const all = await bundle("export * from 'v128'", true)
   const alone = await bundle("export { adam, dense } from 'v128'", true)
+  const worker = await bundle("export { createWorkerModel } from 'v128/worker'", true)
+  const script = await bundle("import 'v128/worker/script'", true)
   const loaded = page.run()
   expect(loaded).toEqual(['wasm.f32.cnn7'])
   const [javascript, kernels] = [bytes(page.start), bytes(loaded.map((part) => page.later[part]))]
@@ -92,6 +94,8 @@ test('sizes are within their budgets', async () => {
     'kernels of dense layers, gzipped': zipped(page.later['wasm.f32.dense']),
     'all exports of v128, gzipped': bytes(all.start),
     'dense and adam alone, gzipped': bytes(alone.start),
+    'v128/worker: the page, gzipped': bytes(worker.start),
+    'v128/worker: the script, gzipped': bytes(script.start),
   }
 
   const file = 'test/package/sizes.json'

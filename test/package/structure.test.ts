@@ -30,7 +30,7 @@ const RANKS = [
   ['training/'],
   ['model/'],
   ['study/'],
-  ['search/', 'architectures/'],
+  ['search/', 'architectures/', 'worker/'],
   ['entries/'],
 ]
 
@@ -38,17 +38,18 @@ const RANKS = [
 const MAPPED: Record<string, RegExp> = {
   '#host': /^(engine\/(wasm|js)|model\/threads)$/,
   '#files': /^io\/files$/,
+  '#worker': /^worker\/create$/,
   '#kernels': /^kernels\/index$/,
   // Not mapped: bundled into the entry v128/preprocessing.
   'ml-matrix': /^data\/decompositions$/,
-  // Of Node: only in the entry v128/node, and in v128/files where there is a disk.
+  // Of Node: only in the entry v128/node, in v128/files where there is a disk, and in v128/worker where there are threads.
   'node:crypto': /^io\/processes$/,
   'node:fs': /^(search\/(checkpoints|journal|lock)|io\/(disk|processes))$/,
   'node:fs/promises': /^io\/disk$/,
   'node:os': /^(search\/(lock|settings)|io\/processes)$/,
   'node:path': /^(search\/journal|io\/disk)$/,
   'node:url': /^search\/settings$/,
-  'node:worker_threads': /^search\/workers$/,
+  'node:worker_threads': /^(search\/workers|worker\/(script-)?threads)$/,
 }
 
 interface Import {
@@ -223,7 +224,7 @@ describe.each(['f64', 'f32'])('kernels.%s.wasm', (short) => {
 interface Package {
   files: string[]
   exports: Record<string, string | Record<string, string>>
-  sideEffects: boolean
+  sideEffects: string[]
 }
 
 describe('package.json', () => {
@@ -238,7 +239,8 @@ describe('package.json', () => {
       'bundleDependencies',
     ]
     for (const kind of kinds) expect(json).not.toHaveProperty(kind)
-    expect(json.sideEffects).toBe(false)
+    // What a worker runs, and nothing that is imported for what it exports.
+    expect(json.sideEffects).toEqual(['./dist/v128-worker*.js'])
   })
 
   test('exports files that the build makes', () => {

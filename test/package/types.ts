@@ -1,9 +1,11 @@
 // What the compiler must refuse, and what it must let pass: checked by `npm run typecheck`, never run. The line after each
 // directive that expects an error is a mistake; should the compiler no longer see it, the directive becomes an error.
+import { Worker as Thread } from 'node:worker_threads'
 import { createModel } from '../../src/model/create'
 import type { Loss } from '../../src/plan/layer'
 import type { Evaluation } from '../../src/training/evaluate'
 import { standardize } from '../../src/entries/data'
+import { type WorkerModel, createWorkerModel, loadWorkerModel } from '../../src/entries/worker'
 import {
   type DType,
   type Model,
@@ -260,4 +262,56 @@ export async function numbers(): Promise<void> {
   history.diverged?.text satisfies string | undefined
   // @ts-expect-error
   await double.fit({ x, y, sampleWeight: x })
+}
+
+export async function workers(): Promise<void> {
+  const full = await createWorkerModel(network, { input, loss, optimizer })
+  const lossless = await createWorkerModel(network, { input, optimizer })
+  const still = await createWorkerModel(network, { input, loss })
+  const inference = await createWorkerModel(network, { input, loss, inference: true, dtype: 'float32' })
+
+  // What it gives are promises of what a model gives.
+  ;(await full.fit({ x, y }, { transfer: true, onEpoch: ({ loss }) => loss < 1 })).loss satisfies number[]
+  ;(await full.trainStep(x, y)) satisfies number
+  ;(await full.evaluate({ x, y })) satisfies Evaluation
+  ;(await full.predict(x)).data satisfies Float64Array
+  ;(await inference.predict(x)).data satisfies Float32Array
+  ;(await full.learningRate) satisfies number
+  full.learningRate = 0.1
+  full.learningRate = cosineDecay({ initial: 1 })
+  // @ts-expect-error
+  full.learningRate = '0.1'
+  // @ts-expect-error
+  await full.fit({ x, y }, { transform() {} })
+  // @ts-expect-error
+  await full.step(() => 1)
+  // @ts-expect-error
+  gradientCheck(full, x, y)
+
+  // What it cannot do is what such a model cannot.
+  // @ts-expect-error
+  await lossless.fit({ x, y })
+  // @ts-expect-error
+  await lossless.evaluate({ x, y })
+  await lossless.backward(x)
+  await lossless.step()
+  // @ts-expect-error
+  await still.trainStep(x, y)
+  await still.evaluate({ x, y })
+  // @ts-expect-error
+  await inference.checkpoint()
+  // @ts-expect-error
+  await inference.restore(new Uint8Array())
+  const every: WorkerModel<never>[] = [full, lossless, still, inference]
+  every.map((model) => model.predict(x))
+  // @ts-expect-error
+  full satisfies Model<never>
+  // A worker of the web, or of node:worker_threads.
+  await createWorkerModel(network, { input, worker: () => new Worker('worker.js', { type: 'module' }) })
+  await createWorkerModel(network, { input, worker: () => new Thread('worker.js') })
+  // @ts-expect-error
+  await createWorkerModel(network, { input, worker: new Thread('worker.js') })
+  // @ts-expect-error
+  await createWorkerModel(network, { input, bogus: 1 })
+  await loadWorkerModel(new Uint8Array(), { inference: true, dtype: 'float32' })
 }

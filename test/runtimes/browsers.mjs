@@ -76,6 +76,10 @@ const TYPES = {
 
 /** A policy that lets a page run its scripts, but compile nothing. */
 const POLICY = "default-src 'self'; script-src 'self'"
+/** One that lets it have workers, and compile, but no script that is not a file of its own. */
+const WORKER_POLICY = "default-src 'self'; worker-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
+/** The pages that are under it; so is each script that may be that of a worker. */
+const UNDER_WORKER_POLICY = /workers-page[^/]*\.html$|\.m?js$/
 /** For how long a page may be silent, in seconds. */
 const PATIENCE = 60
 
@@ -140,6 +144,7 @@ async function visitOnce(browser, site, pages, profiles) {
     }
     response.setHeader('content-type', TYPES[extname(file)])
     if (pathname.startsWith('/csp/')) response.setHeader('content-security-policy', POLICY)
+    else if (UNDER_WORKER_POLICY.test(pathname)) response.setHeader('content-security-policy', WORKER_POLICY)
     const body = readFileSync(file)
     response.end(
       file.endsWith('.html')

@@ -36,6 +36,7 @@ const node = (line, program) => ({
   needs: NPM,
   files: ({ app, folder }) => filesOnDisk(folder, (...args) => run(program, ['files-main.mjs', ...args], { cwd: app })),
   part: async ({ app }, ...args) => JSON.parse(await run(program, ['parts-main.mjs', ...args], { cwd: app })),
+  workers: async ({ app }) => JSON.parse(await run(program, ['workers-main.mjs'], { cwd: app })),
   version: async () => (await run(program, ['--version'])).trim().slice(1),
   run: async ({ app }) => ({ '': JSON.parse(await run(program, ['main.mjs'], { cwd: app })) }),
 })
@@ -43,7 +44,7 @@ const node = (line, program) => ({
 /**
  * `program` is undefined where the runtime is not installed. `run(project)` resolves to the results by place: '' or how
  * the package came there; after it, `files(project)` to what is wrong with v128/files; `part(project, folder, backend,
- * from, until)` to what parts-main.mjs says; `consume(project)` to what the consumer for this runtime says.
+ * from, until)` to what parts-main.mjs says; `workers(project)` to what workers-main.mjs says; `consume(project)` to what the consumer for this runtime says.
  */
 export const hosts = [
   node(process.versions.node.split('.')[0], process.execPath),
@@ -65,6 +66,7 @@ export const hosts = [
       const program = denoProgram(project, 'parts-main.mjs')
       return JSON.parse(await runDeno(project, program, [place, ...args], onlyIn(place)))
     },
+    workers: async (project) => JSON.parse(await runDeno(project, denoProgram(project, 'workers-main.mjs'))),
     consume: (project) => runDeno(project, join(project.folder, 'deno/main.ts')),
   },
   {
@@ -72,6 +74,7 @@ export const hosts = [
     program: bun,
     needs: NPM,
     files: ({ app, folder }) => filesOnDisk(folder, (...args) => run(bun, ['files-main.mjs', ...args], { cwd: app })),
+    workers: async ({ app }) => JSON.parse(await run(bun, ['workers-main.mjs'], { cwd: app })),
     version: async () => (await run(bun, ['--version'])).trim(),
     run: async ({ app }) => ({ '': JSON.parse(await run(bun, ['main.mjs'], { cwd: app })) }),
   },

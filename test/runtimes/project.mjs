@@ -69,15 +69,17 @@ export async function createSite({ app, folder, name }, skip) {
   // Browsers resolve no bare names, and workers no import maps.
   const plain = join(site, 'unbundled')
   mkdirSync(plain)
-  const pages = ['page', 'frames', 'example', 'files-page', 'parts-page', 'reload-page'].flatMap((page) => [
-    `${page}.html`,
-    `${page}.mjs`,
-  ])
-  const modules = ['page-worker', 'files-worker', 'digest', 'files', 'mnist', 'parts'].map((name) => `${name}.mjs`)
+  const pages = ['page', 'frames', 'example', 'files-page', 'parts-page', 'reload-page', 'workers-page'].flatMap(
+    (page) => [`${page}.html`, `${page}.mjs`],
+  )
+  const modules = ['page-worker', 'files-worker', 'digest', 'files', 'mnist', 'parts', 'workers'].map(
+    (name) => `${name}.mjs`,
+  )
   for (const file of [...pages, ...modules]) {
     const text = readFileSync(join(app, file), 'utf8')
     const files = text.replace("from 'v128/files'", `from '/${name}/dist/files.browser.js'`)
-    writeFileSync(join(plain, file), files.replace("from 'v128'", `from '/${name}/dist/index.js'`))
+    const workers = files.replace("from 'v128/worker'", `from '/${name}/dist/worker.js'`)
+    writeFileSync(join(plain, file), workers.replace("from 'v128'", `from '/${name}/dist/index.js'`))
   }
   cpSync(plain, join(site, 'csp'), { recursive: true })
 
@@ -96,10 +98,26 @@ export async function createSite({ app, folder, name }, skip) {
   })
   for (const page of ['page.html', 'files-page.html', 'reload-page.html'])
     cpSync(join(app, page), join(site, 'esbuild', page))
+  // As v128/worker says: its script is an entry point of its own, beside the bundle.
+  await esbuild({
+    entryPoints: { 'workers-page': join(app, 'workers-page.mjs'), 'v128-worker': `${name}/worker/script` },
+    absWorkingDir: app,
+    outdir: join(site, 'esbuild'),
+    bundle: true,
+    splitting: true,
+    minify: true,
+    format: 'esm',
+    logLevel: 'warning',
+  })
+  const html = readFileSync(join(app, 'workers-page.html'), 'utf8')
+  writeFileSync(join(site, 'esbuild/workers-page.html'), html.replace('workers-page.mjs', 'workers-page.js'))
 
   try {
-    await webpack({ entry: join(app, 'page.mjs'), output: { path: join(site, 'webpack'), filename: 'page.mjs' } })
-    cpSync(join(app, 'page.html'), join(site, 'webpack/page.html'))
+    for (const page of ['page', 'workers-page']) {
+      const output = { path: join(site, 'webpack'), filename: `${page}.mjs` }
+      await webpack({ entry: join(app, `${page}.mjs`), output })
+      cpSync(join(app, `${page}.html`), join(site, 'webpack', `${page}.html`))
+    }
   } catch (error) {
     if (!isMissing(error)) throw error
     skip('webpack')
@@ -110,7 +128,11 @@ export async function createSite({ app, folder, name }, skip) {
   await vite.build({
     ...common,
     root: app,
-    build: { outDir: join(site, 'vite'), emptyOutDir: true, rollupOptions: { input: join(app, 'page.html') } },
+    build: {
+      outDir: join(site, 'vite'),
+      emptyOutDir: true,
+      rollupOptions: { input: ['page', 'workers-page'].map((page) => join(app, `${page}.html`)) },
+    },
   })
   await vite.build({
     ...common,

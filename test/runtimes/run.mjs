@@ -134,6 +134,26 @@ function checkFiles(runtime, faults, lacks) {
   console.log(`${runtime}, v128/files: ${faults.length - known.length} faults`)
 }
 
+/** What is wrong with what programs/workers.mjs gave. */
+function workerFaults(results) {
+  return results.flatMap(({ dtype, backend, digest, stopped, steps, predictions, error }) => {
+    const faults = []
+    if (digest !== DIGESTS[dtype]) faults.push(`${backend} ${dtype} ends with ${digest}, not ${DIGESTS[dtype]}`)
+    if (stopped !== 'signal') faults.push(`the run that was cancelled ended by ${stopped}`)
+    if (steps !== 100) faults.push(`${steps} steps`)
+    if (predictions !== 480) faults.push(`${predictions} predictions`)
+    if (!error.startsWith('DataError: x: want rows of 128 numbers')) faults.push(`an error is ${error}`)
+    return faults
+  })
+}
+
+/** A model in a worker ends with the same bits, as often as it is cut off. */
+function checkWorkers(where, results) {
+  console.log(`${where}, models in workers: ${results.map(({ backend, digest }) => `${backend} ${digest}`).join(', ')}`)
+  if (results.length !== 2) fail(`${where}, models in workers: ${results.length} results`)
+  for (const fault of workerFaults(results)) fail(`${where}, models in workers: ${fault}`)
+}
+
 /** A page that was loaded again goes on, with a new run and in the middle of one, as if it had not been. */
 function checkReload(browser, { atOnce }, { restored, resumed, classes }) {
   console.log(`${browser}, loaded again: ${restored} after another run, ${resumed} at the end of the one in work`)
@@ -174,9 +194,26 @@ for (const host of hosts.filter(wanted)) {
       record(host.name, version, where, results, host.name === 'workerd' && where === 'default entry')
     }
     checkFiles(host.name, await host.files(project))
+    if (host.workers) checkWorkers(host.name, await host.workers(project))
     if (host.consume) consumed(host.name === 'Deno' ? 'deno' : 'worker', host.name, await host.consume(project))
   } catch (error) {
     fail(`${host.name}: ${error.message}`)
+  }
+}
+
+/** Models in workers, under a content security policy; and what one says whose worker is ended. */
+async function checkWorkerPages(browser) {
+  const has = (folder) => folder !== 'csp' && existsSync(join(site, folder, 'workers-page.html'))
+  const folders = Object.keys(PLACES).filter(has)
+  const pages = folders.map((folder) => `/${folder}/workers-page.html`)
+  const ending = `/unbundled/workers-page.html?end=/${project.name}/dist/v128-worker.js`
+  const texts = await visit(browser, site, [...pages, ending], project.folder)
+  const found = texts.map((text) => JSON.parse(text))
+  for (const [i, { results }] of found.entries()) checkWorkers(`${browser.name}, ${folders[i] ?? 'ended'}`, results)
+  const { ended } = found.at(-1)
+  console.log(`${browser.name}, a worker that is ended: ${ended}`)
+  if (!ended.startsWith('PlanError: fit: the worker of this model is gone: it was ended from outside; ')) {
+    fail(`${browser.name}: of a worker that is ended it says ${ended}`)
   }
 }
 
@@ -214,6 +251,7 @@ for (const browser of present) {
     checkExample(browser.name, JSON.parse(example))
     checkFrames(browser.name, JSON.parse(frames))
     await checkStorage(browser)
+    await checkWorkerPages(browser)
   } catch (error) {
     fail(`${browser.name}: ${error.message}`)
   }

@@ -32,7 +32,7 @@ export function createData() {
   return { x, y }
 }
 
-const network = () =>
+export const network = () =>
   sequential(
     conv2d(8, { kernel: 3, pad: 1 }),
     batchNorm(),
@@ -59,19 +59,20 @@ function hash(tensors) {
   return value.toString(16).padStart(16, '0')
 }
 
+export const settings = () => ({
+  input: [2, 8, 8],
+  batch: BATCH,
+  loss: softmaxCrossEntropy(),
+  optimizer: adam({ learningRate: cosineDecay({ initial: 0.01, per: 'step' }) }),
+  seed: 1,
+})
+
 /** With `options` of createModel: dtype, backend, wasm. */
 export function create(options) {
-  return createModel(network(), {
-    input: [2, 8, 8],
-    batch: BATCH,
-    loss: softmaxCrossEntropy(),
-    optimizer: adam({ learningRate: cosineDecay({ initial: 0.01, per: 'step' }) }),
-    seed: 1,
-    ...options,
-  })
+  return createModel(network(), { ...settings(), ...options })
 }
 
-export const digestOf = (model) => hash({ ...model.parameters, ...model.buffers })
+export const digestOf = ({ parameters, buffers }) => hash({ ...parameters, ...buffers })
 
 /**
  * Trains with `options` of `create` and returns { backend, dtype, digest, ms }: of a step, the mean of the last half.

@@ -1,0 +1,131 @@
+// Starts a worker, and has it make a model.
+
+import { host } from '#worker'
+import { PlanError, callable, checkArguments, checkNoPromise, checkOptions, readSafely, show } from '../errors'
+import type { AbilitiesOf } from '../model/abilities'
+import { type Described, partsOf, toJson } from '../model/architecture'
+import type { LoadModelOptions } from '../model/load-model'
+import { MODEL_OPTIONS, type ModelOptions } from '../model/options'
+import type { Optimizer } from '../optimizers/optimizer'
+import { checkLayer } from '../plan/checks'
+import type { Layer, Loss } from '../plan/layer'
+import type { DType } from '../tensor'
+import { type Connection, connect } from './connection'
+import type { WorkerHandle } from './host'
+import { type WorkerModel, workerModelOf } from './model'
+import type { Facts, Recipe } from './protocol'
+
+/** What a model in a worker has beside the options of a model. */
+export interface InWorker {
+  /**
+   * Makes the worker, where the script of this package cannot be found, or the worker is to have other limits. It runs
+   * `v128/worker/script`, or a module that imports it.
+   */
+  worker?: () => WorkerHandle
+}
+
+/**
+ * The model that createModel makes, but in a worker, so that a page never waits: a Web Worker in browsers, of
+ * node:worker_threads in Node, Deno and Bun. It has the same methods, each of which gives a promise, and the same bits.
+ *
+ *     const model = await createWorkerModel(sequential(dense(16), relu(), dense(3)), {
+ *       input: [4], batch: 32, loss: softmaxCrossEntropy(), optimizer: adam({ learningRate: 1e-3 }), seed: 1,
+ *     })
+ *     stop.onclick = () => controller.abort()
+ *     await model.fit(data, { epochs: 100, signal: controller.signal, onBatch: ({ loss }) => chart.add(loss) })
+ *     const { data: scores } = await model.predict(x)
+ *
+ * The worker runs a file of this package, which Vite and webpack bundle by themselves; Vite before 8 must be told
+ * `worker: { format: 'es' }` and `optimizeDeps: { exclude: ['v128'] }`. esbuild leaves the file out: there it is an entry
+ * point beside that of the page, `v128-worker=v128/worker/script`, or `v128-worker.node` in a bundle for Node. A content
+ * security policy must allow workers from 'self'; nothing comes from a blob.
+ *
+ * Throws a PlanError as createModel does, where the worker cannot be started, and where a layer, an initializer, a loss, an
+ * optimizer or a schedule is not one of this library: the network is sent as data, and has no code.
+ */
+export async function createWorkerModel<
+  L extends Loss | undefined = undefined,
+  O extends Optimizer | undefined = undefined,
+  I extends boolean = false,
+  D extends DType = 'float64',
+>(network: Layer, options: ModelOptions<L, O, I, D> & InWorker): Promise<WorkerModel<AbilitiesOf<L, O, I>, D>> {
+  const where = 'createWorkerModel'
+  checkArguments(where, arguments, 2)
+  checkNoPromise(where, 'the network', network)
+  checkLayer(where, 'network', network)
+  const { recipe, worker } = recipeOf(where, options, [...MODEL_OPTIONS, 'worker'], network)
+  return start(where, worker, (connection) => connection.ask({ deed: 'create', name: where, args: [recipe] }))
+}
+
+/**
+ * The model that loadModel makes of a file, but in a worker: see createWorkerModel. `layers` cannot be given, for they are
+ * functions.
+ *
+ *     const model = await loadWorkerModel(bytes, { inference: true })
+ *     const { data } = await model.predict(x, { probabilities: true })
+ *
+ * Throws what loadModel throws, and a PlanError where the worker cannot be started.
+ */
+export async function loadWorkerModel<D extends DType = DType, I extends boolean = false>(
+  bytes: Uint8Array | ArrayBuffer,
+  options: Omit<LoadModelOptions<D, I>, 'layers'> & InWorker = {},
+): Promise<WorkerModel<AbilitiesOf<Loss, Optimizer, I>, D>> {
+  const where = 'loadWorkerModel'
+  checkArguments(where, arguments, 2)
+  checkNoPromise(where, 'the file', bytes)
+  const names = MODEL_OPTIONS.filter((name) => name !== 'input')
+  const { recipe, worker } = recipeOf(where, options, [...names, 'layers', 'worker'])
+  if ('layers' in recipe.options) {
+    throw new PlanError(
+      `${where}: layers are functions, which cannot be sent to a worker; call loadModel in a worker of your own`,
+    )
+  }
+  return start(where, worker, (connection) => connection.ask({ deed: 'load', name: where, args: [bytes, recipe] }))
+}
+
+/** What is posted of a network and its options, which are `names`, each read once; and the one that is not. */
+function recipeOf(
+  where: string,
+  options: object,
+  names: readonly string[],
+  network?: Layer,
+): { recipe: Recipe; worker: (() => WorkerHandle) | undefined } {
+  return readSafely(where, 'options', () => {
+    const given = checkOptions(where, options as Record<string, unknown>, names)
+    const { loss, optimizer, worker, ...rest } = given
+    checkPart(where, 'loss', 'softmaxCrossEntropy()', loss)
+    checkPart(where, 'optimizer', 'adam({ learningRate: 1e-3 })', optimizer)
+    if (worker !== undefined) callable(where, 'worker', worker, 'a function: () => new Worker(...)')
+    const { json, lost } = toJson(partsOf({ network, loss: loss as Described, optimizer: optimizer as Optimizer }))
+    if (json === undefined) {
+      throw new PlanError(
+        `${where}: the network is sent to the worker as data, but its config, or that of its loss or optimizer, holds ` +
+          `${lost}; create the model with createModel in a worker of your own`,
+      )
+    }
+    return { recipe: { parts: json, options: rest }, worker: worker as (() => WorkerHandle) | undefined }
+  })
+}
+
+/** Throws a PlanError unless it is off or describes itself. */
+function checkPart(where: string, name: string, example: string, value: unknown): void {
+  checkNoPromise(where, name, value)
+  if (value === undefined || value === null || value === false) return
+  const { kind, config } = value as Partial<Described>
+  if (typeof kind === 'string' && typeof config === 'object') return
+  throw new PlanError(`${where}: ${name} must be one such as ${example}, got ${show(value)}`)
+}
+
+async function start<M extends WorkerModel<any, any>>(
+  where: string,
+  worker: (() => WorkerHandle) | undefined,
+  create: (connection: Connection) => Promise<Facts>,
+): Promise<M> {
+  const connection = await connect(where, host, worker)
+  try {
+    return workerModelOf(connection, await create(connection)) as M
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+}
