@@ -80,6 +80,16 @@ const POLICY = "default-src 'self'; script-src 'self'"
 const WORKER_POLICY = "default-src 'self'; worker-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
 /** The pages that are under it; so is each script that may be that of a worker. */
 const UNDER_WORKER_POLICY = /workers-page[^/]*\.html$|\.m?js$/
+/** What a page needs to share memory among threads. */
+const ISOLATED = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
+/**
+ * Headers by what may stand before the folder in a path: of pages that may share memory; of such that may have no workers
+ * of blobs; and of such that may not, nor share memory.
+ */
+const VARIANTS = {
+  isolated: ISOLATED,
+  'no-blobs': { ...ISOLATED, 'content-security-policy': WORKER_POLICY },
+}
 /** For how long a page may be silent, in seconds. */
 const PATIENCE = 60
 
@@ -122,7 +132,9 @@ async function visitOnce(browser, site, pages, profiles) {
   let heard
   const results = []
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost')
+    const { pathname: whole } = new URL(request.url, 'http://localhost')
+    const variant = Object.keys(VARIANTS).find((name) => whole.startsWith(`/${name}/`))
+    const pathname = variant ? whole.slice(variant.length + 1) : whole
     if (pathname === '/result') {
       let body = ''
       request.on('data', (chunk) => (body += chunk))
@@ -143,7 +155,8 @@ async function visitOnce(browser, site, pages, profiles) {
       return
     }
     response.setHeader('content-type', TYPES[extname(file)])
-    if (pathname.startsWith('/csp/')) response.setHeader('content-security-policy', POLICY)
+    if (variant) response.setHeaders(new Headers(VARIANTS[variant]))
+    else if (pathname.startsWith('/csp/')) response.setHeader('content-security-policy', POLICY)
     else if (UNDER_WORKER_POLICY.test(pathname)) response.setHeader('content-security-policy', WORKER_POLICY)
     const body = readFileSync(file)
     response.end(
