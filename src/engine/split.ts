@@ -97,7 +97,7 @@ function convolution(x: number, y: number, scratch: number): Rule {
   }
 }
 
-/** dw: groups where there are several, else filters, or channels where those are more. */
+/** dw: groups where there are several, else channels, or filters where those are more: each thread transforms the others. */
 const convolutionWeight: Rule = (a, s) => {
   const [allC, h, w, allF, kh, kw] = [a[2], a[3], a[4], a[6], a[7], a[8]]
   const groups = Math.abs(a[15])
@@ -109,7 +109,7 @@ const convolutionWeight: Rule = (a, s) => {
     move(s, 16, cg * h * w)
     move(s, 17, fg * outputs)
     move(s, 19, fg * cg * kh * kw)
-  } else if (allC > allF) {
+  } else if (allC >= allF) {
     along(s, allC, 8, 1)
     move(s, 16, h * w)
     move(s, 19, kh * kw)
