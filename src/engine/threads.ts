@@ -9,18 +9,11 @@ import { BLOCK_BYTES, type Block, type Routine, Word, blockOf, endShare, runShar
 import { RULES, type Rule, type Split, createSplit, splitOf } from './split'
 import type { Answer, Message } from './thread'
 import type { Threads } from './wasm'
+import { type Worker, coresOf, mayWait, startWorker } from './workers'
+import { LEAST_SHARE } from './worth'
 
-/** thread.ts, as build.mjs puts it into this file. */
-declare const THREAD: string
-
-/** A worker of Node's kind, or of browsers'. */
-interface Worker {
-  postMessage(message: Message): void
-  terminate(): unknown
-  /** Whether it holds the process alive: Node's alone can say. */
-  ref?(): void
-  unref?(): void
-}
+export { sharing } from './sharing'
+export { threadsFor } from './worth'
 
 interface Member {
   readonly worker: Worker
@@ -47,8 +40,8 @@ interface Pool {
 
 /** Looks at the word in a loop before sleeping: some 50 microseconds. */
 const SPINS = 20_000
-/** Nanoseconds that a share must take: handing it over takes about two microseconds. */
-const LEAST_SHARE = 5000
+/** Milliseconds in which workers must be there. */
+const START = 20_000
 /** Milliseconds after which a share that is in work is given up: whoever took it has ended. */
 const PATIENCE = 20_000
 
@@ -64,76 +57,18 @@ export function splitEverything(on: boolean): void {
 
 // ---- workers ----
 
-const inNode = typeof process === 'object' && !!process.versions?.node
-
-/** A module of Node's. Its name is not there as a whole: bundlers for pages would look for it. */
-const ofNode = (name: string) => import(/* webpackIgnore: true */ /* @vite-ignore */ `node:${name}`)
-
-/** How many cores the host has, as far as it says. */
-async function coresOf(): Promise<number> {
-  return inNode ? (await ofNode('os')).availableParallelism() : (globalThis.navigator?.hardwareConcurrency ?? 1)
-}
-
-/** Why there can be no threads here, and what would help; undefined where there can. */
-function obstacle(): string | undefined {
-  if (typeof SharedArrayBuffer !== 'function') {
-    return inNode || globalThis.crossOriginIsolated
-      ? 'this host has no SharedArrayBuffer'
-      : 'this page is not cross-origin isolated; serve it with the headers Cross-Origin-Opener-Policy: same-origin and ' +
-          'Cross-Origin-Embedder-Policy: require-corp'
-  }
-  if (!inNode && typeof globalThis.Worker !== 'function') return 'this host has no workers'
-  return undefined
-}
-
-async function startWorker(listen: (answer: Answer) => void, end: (why: string) => void): Promise<Worker> {
-  if (inNode) {
-    const { Worker } = await ofNode('worker_threads')
-    const code = `import { parentPort as port } from 'node:worker_threads'\n${THREAD}`
-    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), {
-      // What the process was started with is not for this.
-      argv: [],
-      execArgv: [],
-      env: {},
-      stdin: false,
-    })
-    worker.on('message', listen)
-    worker.on('error', (error: unknown) => end(String(error)))
-    worker.on('exit', () => end('it ended'))
-    return worker as Worker
-  }
-  const url = URL.createObjectURL(new Blob([`const port = self\n${THREAD}`], { type: 'text/javascript' }))
-  try {
-    const worker = new globalThis.Worker(url, { name: 'v128' })
-    worker.onmessage = ({ data }: MessageEvent<Answer>) => listen(data)
-    worker.onerror = ({ message }) =>
-      end(message || "it did not load; allow blob: in worker-src of the page's content security policy")
-    return worker as Worker
-  } finally {
-    // When it was read: a worker that is being made still needs it.
-    setTimeout(() => URL.revokeObjectURL(url), 10_000)
-  }
-}
-
-/** Whether this thread may sleep on shared memory. */
-function mayWait(words: Int32Array): boolean {
-  try {
-    Atomics.wait(words, Word.Done, -1, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
 async function addMember(to: Pool): Promise<void> {
   const answered: Member['answered'] = new Map()
   let tell: (why: string) => void = () => {}
+  // One that was never there is missed by the model alone that wanted it.
+  let there = false
   const end = (why: string) => {
-    if (to.models.size) to.ended ??= why
+    if (there && to.models.size) to.ended ??= why
     tell(why)
   }
   const listen = (answer: Answer) => {
     if ('error' in answer) return end(answer.error)
+    there = true
     answered.get(answer.model)?.()
     answered.delete(answer.model)
   }
@@ -144,6 +79,15 @@ async function addMember(to: Pool): Promise<void> {
   const worker = await startWorker(listen, end)
   to.members.push({ worker, answered, ended })
   worker.postMessage({ kind: 'begin', block: to.buffer, thread: to.members.length })
+}
+
+/** What they say, unless it takes too long: a host may neither start a worker nor say so. */
+async function inTime(answers: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it was not there within ${START / 1000} s`)), START)
+  })
+  await Promise.race([answers, late]).finally(() => clearTimeout(timer))
 }
 
 /** Brings the workers out of their waiting for calls: they read what they are sent, the last of which is 'serve'. */
@@ -166,93 +110,6 @@ function forget({ from, model }: { from: Pool; model: number }): void {
   if (pool === from) pool = undefined
   pause(from)
   for (const { worker } of from.members) worker.terminate()
-}
-
-/** The import of a memory by the kernels, as asc writes it: env.memory of any size; and of one that is shared. */
-const IMPORT = [1, 3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2]
-const OWN = [...IMPORT, 0, 0]
-const SHARED = [...IMPORT, 3, 0, 0x80, 0x80, 4]
-
-/** The kernels for memory that is shared among threads: they differ by how they import it, and by that alone. */
-export function sharing(source: BufferSource): Uint8Array<ArrayBuffer> {
-  const bytes = ArrayBuffer.isView(source)
-    ? new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength)
-    : new Uint8Array(source)
-  // The section of imports, 2, is among the first, and its size a single byte.
-  const at = bytes.findIndex(
-    (_, i) => bytes[i] === 2 && bytes[i + 1] === OWN.length && OWN.every((b, j) => bytes[i + 2 + j] === b),
-  )
-  if (at < 0) throw new TypeError('they import no memory that could be shared')
-  return Uint8Array.from([
-    ...bytes.subarray(0, at + 1),
-    SHARED.length,
-    ...SHARED,
-    ...bytes.subarray(at + 2 + OWN.length),
-  ])
-}
-
-// ---- how many ----
-
-/** What is known of a model before it has memory. */
-export interface Wish {
-  readonly threads: number | 'auto'
-  readonly backend: 'auto' | 'wasm' | 'js'
-  readonly wasm: unknown
-  readonly batch: number
-  /** Bytes of a value. */
-  readonly bytes: number
-  /** The calls of a step. */
-  readonly calls: readonly {
-    readonly kernel: string | ((...args: any[]) => unknown)
-    readonly sizes: readonly unknown[]
-    readonly reads: readonly unknown[]
-    readonly writes: readonly unknown[]
-  }[]
-}
-
-/** How many threads the model gets: as many as it wishes, or as its work is worth; in words, why there can be but one. */
-export async function threadsFor({ threads, backend, wasm, batch, bytes, calls }: Wish): Promise<number | string> {
-  if (backend === 'js') return "the TypeScript kernels of backend: 'js' are for one; take WebAssembly's"
-  if (wasm && !('byteLength' in (wasm as object))) {
-    return 'the module given as wasm is compiled for memory of one thread; give its bytes instead'
-  }
-  const why = obstacle()
-  if (why || threads !== 'auto') return why ?? (threads as number)
-  const sizeOf = (size: unknown) =>
-    typeof size === 'number' ? size : ((size as { perExample?: number }).perExample ?? 0) * batch
-  const sized = calls.flatMap(({ kernel, sizes, reads, writes }) => {
-    const args = [...sizes.map(sizeOf), ...reads.map(Number), ...writes.map(Number), 0]
-    return typeof kernel === 'string' ? [{ kernel, args }] : []
-  })
-  return threadsWorth(sized, await coresOf(), bytes)
-}
-
-/** Nanoseconds that a call which is split takes longer for it, for each thread. */
-const DISPATCH = 1500
-
-/** How many of `cores` threads these calls are worth: one more as long as it makes a step a tenth faster. */
-function threadsWorth(
-  calls: readonly { readonly kernel: string; readonly args: readonly number[] }[],
-  cores: number,
-  bytes: number,
-): number {
-  const split = createSplit(bytes)
-  const costs = calls.flatMap(({ kernel, args }) => {
-    const rule = RULES[kernel as keyof Kernels]
-    if (rule) splitOf(rule, args, split)
-    return rule ? [{ cost: split.cost, most: Math.min(split.units, Math.floor(split.cost / LEAST_SHARE)) }] : []
-  })
-  const timeOf = (threads: number): number => {
-    let time = 0
-    for (const { cost, most } of costs) {
-      const shares = Math.max(1, Math.min(threads, most))
-      time += cost / shares + (shares > 1 ? DISPATCH * shares : 0)
-    }
-    return time
-  }
-  let threads = 1
-  while (threads < cores && timeOf(threads + 1) < 0.9 * timeOf(threads)) threads++
-  return threads
 }
 
 // ---- models ----
@@ -302,10 +159,12 @@ export async function threadedKernels(
     // While somebody waits for them; otherwise they hold no process.
     for (const { worker } of own.members) worker.ref?.()
     send(own, [{ kind: 'model', model, module, memory, kernels: names }])
-    await Promise.all(answers)
+    await inTime(Promise.all(answers))
     for (const { worker } of own.members) worker.unref?.()
   } catch (error) {
     forget(place)
+    // Models to come try anew.
+    if (pool === own) pool = undefined
     throw error
   }
   const team: Team = { pool: own, model, threads, spins, scratchBytes, split: createSplit(dtype === 'float64' ? 8 : 4) }

@@ -27,7 +27,8 @@ const FEATURES = ['StorageAPI', 'FileSystem', 'AccessHandle', 'FileSystemWritabl
 
 /**
  * `program` is undefined where the browser is not installed; `version` reads what it says of itself. `storing` is the same
- * browser with files of the origin, where it has none unless it is told to; `lacks` what it does not do then.
+ * browser with files of the origin, where it has none unless it is told to; `lacks` what it does not do then; `sharing`
+ * the same browser with memory that threads share, where it has none, in pages that are isolated, unless it is told to.
  */
 export const browsers = [
   {
@@ -55,14 +56,15 @@ export const browsers = [
     program: webkit,
     needs: 'webkit2gtk-driver, xvfb and xauth of Debian',
     version: async () => (await run(xvfb, ['-a', MINI_BROWSER, '--version'])).match(/[\d.]+/)[0],
-    start: (url, profile) => startWebKit(profile, '--private', url),
-    storing: (url, profile) => startWebKit(profile, `--features=${FEATURES.map((name) => `+${name}`)}`, url),
+    start: (url, profile) => startWebKit(profile, {}, '--private', url),
+    storing: (url, profile) => startWebKit(profile, {}, `--features=${FEATURES.map((name) => `+${name}`)}`, url),
+    sharing: (url, profile) => startWebKit(profile, { JSC_useSharedArrayBuffer: '1' }, '--private', url),
     lacks: /^worker of an older WebKit: /,
   },
 ]
 
-function startWebKit(profile, ...args) {
-  const env = { ...process.env, HOME: profile, WEBKIT_DISABLE_COMPOSITING_MODE: '1' }
+function startWebKit(profile, settings, ...args) {
+  const env = { ...process.env, ...settings, HOME: profile, WEBKIT_DISABLE_COMPOSITING_MODE: '1' }
   return start(xvfb, ['-a', MINI_BROWSER, ...args], { env })
 }
 
@@ -82,10 +84,7 @@ const WORKER_POLICY = "default-src 'self'; worker-src 'self'; script-src 'self' 
 const UNDER_WORKER_POLICY = /workers-page[^/]*\.html$|\.m?js$/
 /** What a page needs to share memory among threads. */
 const ISOLATED = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
-/**
- * Headers by what may stand before the folder in a path: of pages that may share memory; of such that may have no workers
- * of blobs; and of such that may not, nor share memory.
- */
+/** More headers for what is in a folder, by what stands before the folder in a path. */
 const VARIANTS = {
   isolated: ISOLATED,
   'no-blobs': { ...ISOLATED, 'content-security-policy': WORKER_POLICY },

@@ -69,26 +69,38 @@ export async function createSite({ app, folder, name }, skip) {
   // Browsers resolve no bare names, and workers no import maps.
   const plain = join(site, 'unbundled')
   mkdirSync(plain)
-  const pages = ['page', 'frames', 'example', 'files-page', 'parts-page', 'reload-page', 'threads-page', 'workers-page'].flatMap(
-    (page) => [`${page}.html`, `${page}.mjs`],
-  )
-  const modules = [
-    ...['page-worker', 'files-worker', 'threads-worker'],
-    ...['digest', 'files', 'mnist', 'parts', 'threads', 'workers'],
-  ].map((name) => `${name}.mjs`)
+  const pages = [
+    'page',
+    'frames',
+    'example',
+    'files-page',
+    'parts-page',
+    'reload-page',
+    'threads-page',
+    'workers-page',
+  ].flatMap((page) => [`${page}.html`, `${page}.mjs`])
+  const workers = ['page-worker', 'files-worker', 'threads-worker']
+  const parts = ['digest', 'files', 'mnist', 'parts', 'threads', 'workers']
+  const modules = [...workers, ...parts].map((name) => `${name}.mjs`)
   for (const file of [...pages, ...modules]) {
     const text = readFileSync(join(app, file), 'utf8')
     const files = text.replace("from 'v128/files'", `from '../${name}/dist/files.browser.js'`)
-    const workers = files.replace("from 'v128/worker'", `from '../${name}/dist/worker.js'`)
-    writeFileSync(join(plain, file), workers.replace("from 'v128'", `from '../${name}/dist/index.js'`))
+    const both = files.replace("from 'v128/worker'", `from '../${name}/dist/worker.js'`)
+    writeFileSync(join(plain, file), both.replace("from 'v128'", `from '../${name}/dist/index.js'`))
   }
   cpSync(plain, join(site, 'csp'), { recursive: true })
 
   const { build: esbuild } = await import('esbuild')
   await esbuild({
-    entryPoints: ['page', 'page-worker', 'files-page', 'files-worker', 'reload-page', 'threads-page', 'threads-worker'].map(
-      (file) => join(app, `${file}.mjs`),
-    ),
+    entryPoints: [
+      'page',
+      'page-worker',
+      'files-page',
+      'files-worker',
+      'reload-page',
+      'threads-page',
+      'threads-worker',
+    ].map((file) => join(app, `${file}.mjs`)),
     outdir: join(site, 'esbuild'),
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -125,7 +137,11 @@ export async function createSite({ app, folder, name }, skip) {
   }
 
   const vite = await import('vite')
-  const common = { configFile: false, base: './', logLevel: 'warn' }
+  const complain = (text) => {
+    throw new Error(`Vite: ${text}`)
+  }
+  const customLogger = { ...vite.createLogger('warn'), warn: complain, warnOnce: complain }
+  const common = { configFile: false, base: './', customLogger }
   await vite.build({
     ...common,
     root: app,

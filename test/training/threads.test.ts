@@ -155,7 +155,7 @@ describe('where there can be no threads', () => {
     vi.stubGlobal('SharedArrayBuffer', undefined)
     expect((await make()).threads).toBe(1)
     expect(warn.mock.calls).toEqual([
-      ['v128: createModel: threads: 2, but the model computes on one: this host has no SharedArrayBuffer'],
+      ['v128: createModel: threads: the model computes on one: this host has no SharedArrayBuffer'],
     ])
   })
 

@@ -1,10 +1,10 @@
 // The training of digest.mjs on three threads, and that of a network large enough for each to get work: the bits of one
 // thread, in both precisions; how many shares of calls the other threads computed; what the library said meanwhile.
 import { conv2d, createModel, dense, flatten, relu, sequential, sgd, softmaxCrossEntropy } from 'v128'
-import { create, createData, digestOf, train } from './digest.mjs'
+import { createData, digestOf, train } from './digest.mjs'
 
 const DTYPES = ['float64', 'float32']
-const STEPS = 4
+const STEPS = 6
 const BATCH = 16
 
 /** Calls of milliseconds. */
@@ -55,7 +55,10 @@ async function trainLarge(dtype, threads) {
   return result
 }
 
-/** A row for each precision. Of the models that train some are closed and some are not. */
+/**
+ * A row for each precision; and how many threads 'auto' takes for the large network. Of the models that train some are
+ * closed and some are not.
+ */
 export async function trainOnThreads({ threads = 3, settle } = {}) {
   const warnings = []
   const { warn } = console
@@ -68,8 +71,7 @@ export async function trainOnThreads({ threads = 3, settle } = {}) {
       const same = one.digest === several.digest
       rows.push({ dtype, backend, digest, threads: [small.threads, several.threads], same, others: several.others })
     }
-    // As many as the machine has: in this network, one.
-    const { threads: auto } = await create({ threads: 'auto' })
+    const { threads: auto } = await createLarge('float64', 'auto')
     return { rows, auto, warnings }
   } finally {
     console.warn = warn
