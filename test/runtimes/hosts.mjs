@@ -45,7 +45,7 @@ const node = (line, program) => ({
 /**
  * `program` is undefined where the runtime is not installed. `run(project)` resolves to the results by place: '' or how
  * the package came there; after it, `files(project)` to what is wrong with v128/files; `part(project, folder, backend,
- * from, until)` to what parts-main.mjs says; `workers(project)` to what workers-main.mjs says, `threads(project)` to what threads.mjs says, by place; `consume(project)` to what the consumer for this runtime says.
+ * from, until)` to what parts-main.mjs says; `workers(project)` to what workers-main.mjs says, `threads(project)` to what threads-main.mjs says; `consume(project)` to what the consumer for this runtime says.
  */
 export const hosts = [
   node(process.versions.node.split('.')[0], process.execPath),
@@ -105,9 +105,10 @@ export const hosts = [
       }
     },
     files: async ({ folder }) => refusals(JSON.parse(await askWorkerd(join(folder, 'workerd-bundle'), '/files'))),
-    threads: async ({ folder }) => ({
-      'export condition': JSON.parse(await askWorkerd(join(folder, 'workerd-bundle'), '/threads')),
-    }),
+    async threads({ folder }) {
+      const answer = JSON.parse(await askWorkerd(join(folder, 'workerd-bundle'), '/threads'))
+      return { places: { 'export condition': answer } }
+    },
     async consume({ folder }) {
       const worker = join(folder, 'worker')
       const { build } = JSON.parse(readFileSync(join(worker, 'package.json'), 'utf8')).scripts
@@ -141,7 +142,8 @@ export const hosts = [
     },
     async threads({ app, folder }) {
       const ask = async (place) => JSON.parse(await askEdge(app, join(folder, `edge ${place}.js`), '/threads'))
-      return { 'default entry': await ask('default entry'), 'export condition': await ask('export condition') }
+      const places = { 'default entry': await ask('default entry'), 'export condition': await ask('export condition') }
+      return { places }
     },
   },
 ]

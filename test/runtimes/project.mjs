@@ -141,7 +141,7 @@ export async function createSite({ app, folder, name }, skip) {
     throw new Error(`Vite: ${text}`)
   }
   const customLogger = { ...vite.createLogger('warn'), warn: complain, warnOnce: complain }
-  const common = { configFile: false, base: './', customLogger }
+  const common = { configFile: false, base: './', logLevel: 'warn', customLogger }
   await vite.build({
     ...common,
     root: app,

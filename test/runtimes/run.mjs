@@ -234,7 +234,9 @@ for (const host of hosts.filter(wanted)) {
     }
     checkFiles(host.name, await host.files(project))
     if (host.workers) checkWorkers(host.name, await host.workers(project))
-    checkThreads(host.name, await host.threads(project), /^(workerd|edge)/.test(host.name) && 'host')
+    const { places, scores } = await host.threads(project)
+    checkThreads(host.name, places, scores ? undefined : 'host')
+    if (scores && scores.join() !== '3,3') fail(`${host.name}: trials of a search have ${scores} threads`)
     if (host.consume) consumed(host.name === 'Deno' ? 'deno' : 'worker', host.name, await host.consume(project))
   } catch (error) {
     fail(`${host.name}: ${error.message}`)
@@ -273,7 +275,7 @@ async function checkThreadPages(browser) {
   texts.push(...(await visit(browser, site, ['/unbundled/threads-page.html', ...refused], project.folder)))
   const obstacles = [...folders.map(() => undefined), 'blobs', 'headers', 'browser']
   for (const [i, text] of texts.entries()) {
-    checkThreads(`${browser.name}, ${folders[i] ?? 'unbundled'}`, JSON.parse(text), obstacles[i])
+    checkThreads(`${browser.name}, ${folders[i] ?? obstacles[i]}`, JSON.parse(text), obstacles[i])
   }
 }
 
