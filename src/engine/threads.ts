@@ -320,12 +320,14 @@ function compute(team: Team, kernel: number, args: readonly number[], shares: nu
 function join({ block: { words }, waits, errorOf }: Pool, shares: number): void {
   let looked = 0
   let since = 0
+  const looks = waits ? words[Word.Spins] : SPINS
   for (;;) {
     const done = Atomics.load(words, Word.Done)
     if (done === shares) break
-    if (looked++ < words[Word.Spins]) continue
-    if (waits) Atomics.wait(words, Word.Done, done, 1000)
+    if (looked++ < looks) continue
     looked = 0
+    // The clock allocates: it is looked at when there is a doubt.
+    if (waits && Atomics.wait(words, Word.Done, done, 1000) !== 'timed-out') continue
     const now = performance.now()
     since ||= now
     if (now - since < PATIENCE) continue

@@ -66,7 +66,7 @@ export async function startWorker(listen: (answer: Answer) => void, end: (why: s
     return worker as Worker
   }
   const url = URL.createObjectURL(new Blob([`const port = self\n${THREAD}`], { type: 'text/javascript' }))
-  const refused = (why: unknown) => `${why}; allow blob: in worker-src of the page's content security policy`
+  const forbidden = "it did not load; allow blob: in worker-src of the page's content security policy"
   try {
     const worker = new globalThis.Worker(url, { name: 'v128' })
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
@@ -76,12 +76,13 @@ export async function startWorker(listen: (answer: Answer) => void, end: (why: s
     }
     worker.onerror = ({ message }) => {
       URL.revokeObjectURL(url)
-      end(message || refused('it did not load'))
+      end(message || forbidden)
     }
     return worker as Worker
   } catch (error) {
     URL.revokeObjectURL(url)
-    throw new Error(refused(error), { cause: error })
+    // WebKit's way to say that the policy forbids it.
+    throw (error as Error).name === 'SecurityError' ? new Error(forbidden, { cause: error }) : error
   }
 }
 
