@@ -227,9 +227,12 @@ function fillOffsets(
   }
 }
 
-/** y = bias + convolution of x with w; bias may be 0. scratch: convScratch() bytes. */
+/**
+ * y = bias + convolution of x with w; bias may be 0. For f filters, to which the pointers are, of allF: any of a single
+ * group of several channels, or all. scratch: convScratch() bytes.
+ */
 export function conv2dForward(
-  n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
+  n: i32, c: i32, h: i32, w: i32, f: i32, allF: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   groups: i32, x: usize, weight: usize, bias: usize, scratch: usize, y: usize,
 ): void {
   if (ONLY_TILES) {
@@ -238,8 +241,8 @@ export function conv2dForward(
   }
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
-  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
-    winogradProduct(kh, n, c, h, w, f, oh, ow, ph, pw, 0, x, weight, bias, scratch, y)
+  if (usesWinograd(c, allF, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
+    winogradProduct(kh, n, c, h, w, f, allF, oh, ow, ph, pw, 0, x, weight, bias, scratch, y)
     return
   }
   groups = ONLY_TILES ? 1 : abs(groups)
@@ -264,15 +267,18 @@ export function conv2dForward(
       if (!plain) fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw, planeH, planeW, channels, source)
       productWithColumns(
         fg, taps, oh, ow, planeW, weight + <usize>(g * fg * taps) * SIZE, bias ? bias + <usize>(g * fg) * SIZE : 0,
-        plain ? channels : source, offsets, scratch, y + <usize>((image * f + g * fg) * oh * ow) * SIZE,
+        plain ? channels : source, offsets, scratch, y + <usize>((image * allF + g * fg) * oh * ow) * SIZE,
       )
     }
   }
 }
 
-/** dx = convolution of dy with the flipped weights, phase by phase of the image. scratch: convScratch() bytes. */
+/**
+ * dx = convolution of dy with the flipped weights, phase by phase of the image. For c channels, to which the pointers are,
+ * of allC: any of a single group, or all. scratch: convScratch() bytes.
+ */
 export function conv2dBackwardInput(
-  n: i32, c: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
+  n: i32, c: i32, allC: i32, h: i32, w: i32, f: i32, kh: i32, kw: i32, sh: i32, sw: i32, ph: i32, pw: i32, dlh: i32, dlw: i32,
   groups: i32, dy: usize, weight: usize, scratch: usize, dx: usize,
 ): void {
   if (ONLY_TILES) {
@@ -281,8 +287,8 @@ export function conv2dBackwardInput(
   }
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
-  if (usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
-    winogradProduct(kh, n, f, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, 1, dy, weight, 0, scratch, dx)
+  if (usesWinograd(allC, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
+    winogradProduct(kh, n, f, oh, ow, c, allC, h, w, kh - 1 - ph, kw - 1 - pw, 1, dy, weight, 0, scratch, dx)
     return
   }
   groups = ONLY_TILES ? 1 : abs(groups)
@@ -327,7 +333,7 @@ export function conv2dBackwardInput(
         let to = flipped
         for (let channel = 0; channel < cg; ++channel) {
           for (let filter = 0; filter < fg; ++filter) {
-            const from = weight + <usize>(((g * fg + filter) * cg + channel) * kh * kw) * SIZE
+            const from = weight + <usize>(((g * fg + filter) * (allC / groups) + channel) * kh * kw) * SIZE
             for (let i = 0; i < kh; ++i) {
               if ((i * dlh) % sh != a) continue
               for (let j = 0; j < kw; ++j) {
@@ -340,7 +346,7 @@ export function conv2dBackwardInput(
         }
         for (let image = 0; image < n; ++image) {
           const dyGroup = dy + <usize>((image * f + g * fg) * oh * ow) * SIZE
-          const dxGroup = dx + <usize>((image * c + g * cg) * h * w) * SIZE
+          const dxGroup = dx + <usize>((image * allC + g * cg) * h * w) * SIZE
           const out = single ? dxGroup : phase
           if (taps == 0) {
             memory.fill(out, 0, <usize>(cg * rows * columns) * SIZE)

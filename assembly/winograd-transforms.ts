@@ -488,8 +488,8 @@ function gradientLine(size: i32, tmp: usize, from: usize, step: usize, to: usize
 
 @inline
 /**
- * U = G w G' of all pairs, as panels of splats: u[filter / MR][place][channel][filter % MR]. `flipped`: w is (c x f) and
- * each kernel is read backwards, for dx. Filters past the last are zero.
+ * U = G w G' of all pairs, as panels of splats: u[filter / MR][place][channel][filter % MR]. `flipped`, not 0: w is (c x
+ * flipped), of which f are done, and each kernel is read backwards, for dx. Filters past the last are zero.
  */
 export function weightPanels(size: i32, c: i32, f: i32, flipped: i32, w: usize, tmp: usize, u: usize): void {
   const taps = winogradTaps(size)
@@ -502,7 +502,7 @@ export function weightPanels(size: i32, c: i32, f: i32, flipped: i32, w: usize, 
         for (let l = 0; l < LANES; ++l) {
           // Flipped, a kernel is read backwards. A filter past the last is the same zero again and again.
           const exists = filter + l < f
-          const pair = flipped ? channel * f + filter + l : (filter + l) * c + channel
+          const pair = flipped ? channel * flipped + filter + l : (filter + l) * c + channel
           const tap = flipped ? taps * (taps - i) - 1 : taps * i
           const step = exists ? (flipped ? -SIZE : SIZE) : 0
           let at = exists ? w + <usize>(pair * taps * taps + tap) * SIZE : tmp + ZEROS

@@ -99,9 +99,12 @@ function copyPlanes(n: i32, h: i32, w: i32, ph: i32, pw: i32, height: i32, width
   }
 }
 
-/** y (n x f x oh x ow) = bias + convolution of x (n x c x h x w), pads ph and pw; bias may be 0. */
+/**
+ * y (n x allF x oh x ow), f filters of it = bias + convolution of x (n x c x h x w), pads ph and pw; bias may be 0. An image
+ * of y has allF filters, and, flipped, a channel of the weights.
+ */
 export function winogradProduct(
-  taps: i32, n: i32, c: i32, h: i32, w: i32, f: i32, oh: i32, ow: i32, ph: i32, pw: i32, flipped: i32,
+  taps: i32, n: i32, c: i32, h: i32, w: i32, f: i32, allF: i32, oh: i32, ow: i32, ph: i32, pw: i32, flipped: i32,
   x: usize, weight: usize, bias: usize, scratch: usize, y: usize,
 ): void {
   const size = ONLY_TILES ? ONLY_TILES : winogradSize(taps, oh, ow)
@@ -123,15 +126,15 @@ export function winogradProduct(
   const row = <usize>width * SIZE
   fillConstants(size, scratch)
   memory.fill(source, 0, <usize>(images * c * plane) * SIZE)
-  weightPanels(size, c, f, flipped, weight, scratch, u)
+  weightPanels(size, c, f, flipped ? allF : 0, weight, scratch, u)
   for (let image = 0; image < n; image += images) {
     const count = min(images, n - image)
     copyPlanes(count * c, h, w, ph, pw, height, width, x + <usize>(image * c * h * w) * SIZE, source)
-    const yImage = y + <usize>(image * f * oh * ow) * SIZE
+    const yImage = y + <usize>(image * allF * oh * ow) * SIZE
     for (let first = 0; first < count * tiles; first += chunk) {
       const used = min(chunk, count * tiles - first)
       const columns = ceilDivide(used, NR) * NR
-      fillTable(outputs, first, used, columns, oh, ow, c * plane, width, f * oh * ow, ow, table)
+      fillTable(outputs, first, used, columns, oh, ow, c * plane, width, allF * oh * ow, ow, table)
 
       const vPlace = placeStride(c * columns * <i32>SIZE)
       // Slivers outside, channels inside: so lines of the cache are filled one after the other.

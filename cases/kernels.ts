@@ -49,7 +49,6 @@ export function convCases(...[n, c, h, w, f, kernel, options = {}]: Conv): Kerne
   const [ph, pw] = pad
   const [dlh, dlw] = dilation
   const window = [kh, kw, sh, sw, ph, pw, dlh, dlw, groups]
-  const sizes = [n, c, h, w, f, ...window]
   const oh = convOutput(h, kh, sh, ph, dlh)
   const ow = convOutput(w, kw, sw, pw, dlw)
   const [x, y, weights] = [n * c * h * w, n * f * oh * ow, (f * c * kh * kw) / groups]
@@ -68,13 +67,13 @@ export function convCases(...[n, c, h, w, f, kernel, options = {}]: Conv): Kerne
       kernel: 'conv2dForward',
       name,
       flops,
-      args: (a) => [...sizes, a.values(x), a.values(weights), a.values(f), scratch(a), a.values(y)],
+      args: (a) => [n, c, h, w, f, f, ...window, a.values(x), a.values(weights), a.values(f), scratch(a), a.values(y)],
     },
     {
       kernel: 'conv2dBackwardInput',
       name,
       flops,
-      args: (a) => [...sizes, a.values(y), a.values(weights), scratch(a), a.values(x)],
+      args: (a) => [n, c, c, h, w, f, ...window, a.values(y), a.values(weights), scratch(a), a.values(x)],
     },
     {
       kernel: 'conv2dBackwardWeight',

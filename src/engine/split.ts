@@ -2,7 +2,7 @@
 // are. This table is the only place that says which calls are split, and along what. A rule gets the arguments of a
 // call; it says of how many units the outputs are, which sizes count them, and how far pointers move from one to the next.
 
-import { convOutput } from '../kernels/conv-geometry'
+import { convOutput, usesWinograd, winogradSize, winogradTiles } from '../kernels/conv-geometry'
 import type { Kernels } from '../kernels/index'
 
 /** What a rule says of a call. Made once, and filled for each call. */
@@ -78,22 +78,40 @@ function windows(image: number, places: number, results: number, weight: number,
   }
 }
 
-/** Multiplications of a convolution of n images; its sizes begin at argument `at` with f, kh, kw. */
-function convolutionCost(n: number, c: number, h: number, w: number, a: ArrayLike<number>, at: number): number {
-  const [kh, kw] = [a[at + 1], a[at + 2]]
-  const oh = convOutput(h, kh, a[at + 3], a[at + 5], a[at + 7])
-  const ow = convOutput(w, kw, a[at + 4], a[at + 6], a[at + 8])
-  return (n * a[at] * oh * ow * c * kh * kw * PRODUCT) / Math.abs(a[at + 9])
-}
+/** Below so many images a convolution is split by filters, or channels: shares of images would differ too much. */
+const FEW_IMAGES = 8
+/** Tiles of a channel, by Winograd, whose transform takes as long as that of the weights of a pair of channels. */
+const TILES_OF_WEIGHTS = 4
 
-/** forward or dx: images of `from` and `to`. */
-function convolution(x: number, y: number, scratch: number): Rule {
+/**
+ * forward, of f filters; or dx, of c channels, with what is said of both exchanged. By filters where images are few, or
+ * where each thread would transform more weights for its images than inputs for its filters; else by images.
+ */
+function convolution(x: number, outputs: number, weight: number, scratch: number, backward: boolean): Rule {
   return (a, s) => {
-    along(s, a[0], 1, 0)
-    move(s, x, a[1] * a[2] * a[3])
-    move(s, y, a[4] * convOutput(a[2], a[5], a[7], a[9], a[11]) * convOutput(a[3], a[6], a[8], a[10], a[12]))
+    const [c, h, w, f] = backward ? [a[1], a[3], a[4], a[5]] : [a[1], a[2], a[3], a[4]]
+    const [kh, kw, sh, sw, ph, pw, dlh, dlw, groups] = [a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13], a[14]]
+    const oh = convOutput(h, kh, sh, ph, dlh)
+    const ow = convOutput(w, kw, sw, pw, dlw)
+    const [from, to] = backward ? [f, c] : [c, f]
+    const [toH, toW] = backward ? [h, w] : [oh, ow]
+    const [fromSize, toSize] = backward ? [oh * ow, h * w] : [h * w, oh * ow]
+    const tiles = usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)
+      ? winogradTiles(winogradSize(kh, toH, toW), toH, toW)
+      : Infinity
+    const few = a[0] < FEW_IMAGES || TILES_OF_WEIGHTS * to > a[0] * tiles
+    if (few && Math.abs(groups) === 1 && from > 1 && to > FEW_IMAGES) {
+      along(s, to, 4, backward ? 1 : 4)
+      move(s, weight, backward ? kh * kw : c * kh * kw)
+      if (!backward) move(s, weight + 1, 1)
+      move(s, outputs, toSize)
+    } else {
+      along(s, a[0], 1, 0)
+      move(s, x, from * fromSize)
+      move(s, outputs, to * toSize)
+    }
     s.scratch = scratch
-    s.cost = convolutionCost(a[0], a[1], a[2], a[3], a, 4)
+    s.cost = (a[0] * f * oh * ow * c * kh * kw * PRODUCT) / Math.abs(groups)
   }
 }
 
@@ -321,8 +339,8 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
     s.scratch = 7
     s.cost = a[0] * inputs * outputs * PRODUCT
   },
-  conv2dForward: convolution(14, 18, 17),
-  conv2dBackwardInput: convolution(17, 14, 16),
+  conv2dForward: convolution(15, 19, 16, 18, false),
+  conv2dBackwardInput: convolution(15, 18, 16, 17, true),
   conv2dBackwardWeight: convolutionWeight,
 }
 

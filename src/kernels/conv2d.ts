@@ -183,14 +183,14 @@ export const conv2dKernels = (heap: Heap) => {
 
   return {
     conv2dForward(
-      n: number, c: number, h: number, w: number, filters: number, kh: number, kw: number, sh: number, sw: number,
-      ph: number, pw: number, dlh: number, dlw: number, groups: number,
+      n: number, c: number, h: number, w: number, filters: number, allF: number, kh: number, kw: number,
+      sh: number, sw: number, ph: number, pw: number, dlh: number, dlw: number, groups: number,
       x: number, weight: number, bias: number, scratch: number, y: number,
     ): void {
       const oh = convOutput(h, kh, sh, ph, dlh)
       const ow = convOutput(w, kw, sw, pw, dlw)
-      if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
-        winogradProduct(kh, n, c, h, w, filters, oh, ow, ph, pw, false, x, weight, bias, scratch, y)
+      if (usesWinograd(c, allF, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
+        winogradProduct(kh, n, c, h, w, filters, allF, oh, ow, ph, pw, false, x, weight, bias, scratch, y)
         return
       }
       groups = Math.abs(groups)
@@ -213,21 +213,21 @@ export const conv2dKernels = (heap: Heap) => {
           fillSource(cg, h, w, kh, kw, sh, sw, ph, pw, dlh, dlw, planeH, planeW, channels, source)
           productWithColumns(
             fg, taps, oh, ow, planeW, weight + g * fg * taps, bias ? bias + g * fg : 0, source, table,
-            y + (image * filters + g * fg) * oh * ow,
+            y + (image * allF + g * fg) * oh * ow,
           )
         }
       }
     },
 
     conv2dBackwardInput(
-      n: number, c: number, h: number, w: number, filters: number, kh: number, kw: number, sh: number, sw: number,
-      ph: number, pw: number, dlh: number, dlw: number, groups: number,
+      n: number, c: number, allC: number, h: number, w: number, filters: number, kh: number, kw: number,
+      sh: number, sw: number, ph: number, pw: number, dlh: number, dlw: number, groups: number,
       dy: number, weight: number, scratch: number, dx: number,
     ): void {
       const oh = convOutput(h, kh, sh, ph, dlh)
       const ow = convOutput(w, kw, sw, pw, dlw)
-      if (usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
-        winogradProduct(kh, n, filters, oh, ow, c, h, w, kh - 1 - ph, kw - 1 - pw, true, dy, weight, 0, scratch, dx)
+      if (usesWinograd(allC, filters, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)) {
+        winogradProduct(kh, n, filters, oh, ow, c, allC, h, w, kh - 1 - ph, kw - 1 - pw, true, dy, weight, 0, scratch, dx)
         return
       }
       groups = Math.abs(groups)
@@ -269,7 +269,7 @@ export const conv2dKernels = (heap: Heap) => {
             let to = flipped
             for (let channel = 0; channel < cg; channel++) {
               for (let filter = 0; filter < fg; filter++) {
-                const from = weight + ((g * fg + filter) * cg + channel) * kh * kw
+                const from = weight + ((g * fg + filter) * (allC / groups) + channel) * kh * kw
                 for (let i = 0; i < kh; i++) {
                   if ((i * dlh) % sh !== a) continue
                   for (let j = 0; j < kw; j++) if ((j * dlw) % sw === b) f[to++] = f[from + i * kw + j]
@@ -278,7 +278,7 @@ export const conv2dKernels = (heap: Heap) => {
             }
             for (let image = 0; image < n; image++) {
               const dyGroup = dy + (image * filters + g * fg) * oh * ow
-              const dxGroup = dx + (image * c + g * cg) * h * w
+              const dxGroup = dx + (image * allC + g * cg) * h * w
               const out = single ? dxGroup : phase
               for (let filter = 0; filter < fg; filter++) {
                 copyInside(heap, oh, ow, -top, -left, 1, 1, planeH, planeW, dyGroup + filter * oh * ow, source + filter * planeH * planeW)

@@ -136,9 +136,9 @@ export const winogradTransforms = ({ f }: Heap) => {
     }
   }
 
-  /** U = G w G': u[place][filter][channel]; `flipped`: w is (c x filters) and each kernel is read backwards. */
+  /** U = G w G': u[place][filter][channel]; `flipped`, not 0: w is (c x flipped), read backwards. */
   function weights(
-    size: number, c: number, filters: number, flipped: boolean, w: number, tmp: number, u: number,
+    size: number, c: number, filters: number, flipped: number, w: number, tmp: number, u: number,
   ): void {
     const taps = winogradTaps(size)
     const place = filters * c
@@ -146,7 +146,7 @@ export const winogradTransforms = ({ f }: Heap) => {
     fillWeightTransform(size, g)
     for (let filter = 0; filter < filters; filter++) {
       for (let channel = 0; channel < c; channel++) {
-        let row = w + (flipped ? channel * filters + filter : filter * c + channel) * taps * taps
+        let row = w + (flipped ? channel * flipped + filter : filter * c + channel) * taps * taps
         if (flipped) row += taps * taps - 1
         const step = flipped ? -1 : 1
         for (let i = 0; i < taps; i++, row += step * taps) {
@@ -159,8 +159,7 @@ export const winogradTransforms = ({ f }: Heap) => {
     }
   }
 
-  /** dw += G' t G of `pairs` pairs: t[place][pair]. */
-  /** dw += G' t G of filters x c pairs; a filter of dw has allC channels. */
+  /** dw += G' t G of filters x c pairs, t[place][pair]; a filter of dw has allC channels. */
   function addWeightGradients(
     size: number, filters: number, c: number, allC: number, t: number, tmp: number, dw: number,
   ): void {

@@ -17,8 +17,8 @@ export const winogradKernels = (heap: Heap) => {
 
   return {
     winogradProduct(
-      taps: number, n: number, c: number, h: number, w: number, filters: number, oh: number, ow: number,
-      ph: number, pw: number, flipped: boolean, x: number, weight: number, bias: number, scratch: number, y: number,
+      taps: number, n: number, c: number, h: number, w: number, filters: number, allF: number, oh: number,
+      ow: number, ph: number, pw: number, flipped: boolean, x: number, weight: number, bias: number, scratch: number, y: number,
     ): void {
       const size = winogradSize(taps, oh, ow)
       const places = size * size
@@ -40,7 +40,7 @@ export const winogradKernels = (heap: Heap) => {
       bias >>>= SHIFT
       y >>>= SHIFT
       f.fill(0, source, source + images * c * plane)
-      weights(size, c, filters, flipped, weight >>> SHIFT, tmp, u)
+      weights(size, c, filters, flipped ? allF : 0, weight >>> SHIFT, tmp, u)
       for (let image = 0; image < n; image += images) {
         const count = Math.min(images, n - image)
         for (let i = 0; i < count * c; i++) {
@@ -77,7 +77,7 @@ export const winogradKernels = (heap: Heap) => {
               const column = outputs * (inImage % across)
               const rowsIn = Math.min(outputs, oh - row)
               const columnsIn = Math.min(outputs, ow - column)
-              const base = y + (image + Math.floor((first + t) / tiles)) * filters * oh * ow + row * ow + column
+              const base = y + (image + Math.floor((first + t) / tiles)) * allF * oh * ow + row * ow + column
               for (let i = 0; i < rows; i++) {
                 const filter = begin + i
                 const b = bias ? f[bias + filter] : 0

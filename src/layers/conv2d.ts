@@ -99,7 +99,7 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       const y = plan.value([filters, oh, ow])
       // The kernels take a negative number of groups for: so many, by the direct algorithm.
       const parts = (algorithm ?? plan.algorithm) === 'direct' ? -groups : groups
-      const sizes = [N, c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts]
+      const window = [kh, kw, sh, sw, ph, pw, dh, dw, parts]
       const scratch = convScratch(c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts, plan.bytes)
       const flops = 2 * fanIn * y.size
       const winograd = usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, parts)
@@ -107,9 +107,16 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       const isSmall = w > 3 && Math.max(c, filters) <= KC
       const ordinary = isSmall && kh * kw === 9 && kh === 3 && ph * pw * sh * sw * dh * dw * groups === 1
       const variant = !ordinary ? undefined : winograd ? winogradSize(3, h, w) : sumsTaps(c, filters, 9) ? 0 : undefined
-      plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y], flops, variant })
+      plan.forward('conv2dForward', {
+        sizes: [N, c, h, w, filters, filters, ...window],
+        reads: [x, weight, bias],
+        scratch,
+        writes: [y],
+        flops,
+        variant,
+      })
       plan.backward('conv2dBackwardWeight', {
-        sizes: [N, c, c, h, w, filters, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts],
+        sizes: [N, c, c, h, w, filters, filters, ...window],
         variant,
         reads: [x, y.gradient],
         scratch,
@@ -117,7 +124,7 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
       })
       if (bias) plan.backward('addChannelSums', biasGradient(y, bias, oh * ow))
       plan.backward('conv2dBackwardInput', {
-        sizes,
+        sizes: [N, c, c, h, w, filters, ...window],
         variant,
         reads: [y.gradient, weight],
         scratch,

@@ -210,13 +210,20 @@ group('a stride that leaves the image at once', () => {
       const weight = plan.parameter('weight', [filters, c, k, k], init)
       const bias = plan.parameter('bias', [filters], { ...init, init: zeros() })
       const y = plan.value([filters, convOutput(h, k, s, p, 1), convOutput(w, k, s, p, 1)])
-      const sizes = [N, c, h, w, filters, k, k, s, s, p, p, 1, 1, 1]
+      const window = [k, k, s, s, p, p, 1, 1, 1]
       const scratch = convScratch(c, h, w, filters, k, k, s, s, p, p, 1, 1, 1, plan.bytes)
+      const sizes = [N, c, h, w, filters, filters, ...window]
       plan.forward('conv2dForward', { sizes, reads: [x, weight, bias], scratch, writes: [y] })
-      const all = [N, c, c, h, w, filters, filters, k, k, s, s, p, p, 1, 1, 1]
+      const all = [N, c, c, h, w, filters, filters, ...window]
+      const toInput = [N, c, c, h, w, filters, ...window]
       plan.backward('conv2dBackwardWeight', { sizes: all, reads: [x, y.gradient], scratch, writes: [weight.gradient] })
       plan.backward('addChannelSums', biasGradient(y, bias, y.size / filters))
-      plan.backward('conv2dBackwardInput', { sizes, reads: [y.gradient, weight], scratch, writes: [x.gradient] })
+      plan.backward('conv2dBackwardInput', {
+        sizes: toInput,
+        reads: [y.gradient, weight],
+        scratch,
+        writes: [x.gradient],
+      })
       return y
     },
   })
