@@ -4,7 +4,9 @@
 // runtime of this machine, on both backends, in both precisions: the hashes of what was learnt must be those below. So
 // must those of a run that begins in Node, goes on in Deno and ends in Chromium, and of one whose page is loaded again.
 // The consumers in test/consumers/ must say the same everywhere, the linters of packages nothing. In browsers, the page
-// of examples/worker/ is started, cancelled and run to its end, and the frames that training drops are counted.
+// of examples/worker/ is started, cancelled and run to its end, and the frames that training drops are counted. On three
+// threads the bits must be those of one, and others than the main thread must have computed some; where there can be but
+// one thread, the console must say why.
 //
 // A runtime that is not installed is skipped, by name; with REQUIRE_RUNTIMES=all that is a failure. --only takes the
 // runtimes whose names match; --readme writes the table of README.md beside
