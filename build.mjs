@@ -97,7 +97,8 @@ function partOf(wasm, { beginnings = '', tiles = 0 } = {}) {
   for (const name of namesOf(module)) if (!has.test(name)) module.removeExport(name)
   module.removeExport(FLAG)
   binaryen.setOptimizeLevel(3)
-  binaryen.setShrinkLevel(0)
+  // Of all kernels, the small ones that are called stay calls: with some, that takes more room once it is compressed.
+  binaryen.setShrinkLevel(beginnings ? 0 : 1)
   // Once more finds what the first time left.
   module.optimize()
   module.optimize()
