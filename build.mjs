@@ -97,8 +97,7 @@ function partOf(wasm, { beginnings = '', tiles = 0 } = {}) {
   for (const name of namesOf(module)) if (!has.test(name)) module.removeExport(name)
   module.removeExport(FLAG)
   binaryen.setOptimizeLevel(3)
-  // Of all kernels, the small ones that are called stay calls: with some, that takes more room once it is compressed.
-  binaryen.setShrinkLevel(beginnings ? 0 : 1)
+  binaryen.setShrinkLevel(0)
   // Once more finds what the first time left.
   module.optimize()
   module.optimize()
