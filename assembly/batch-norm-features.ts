@@ -310,77 +310,29 @@ export function batchNormFeaturesForward(
   }
 }
 
-@inline
-/** dy where it counts: without a ReLU everywhere. */
-function counting(relu: bool, dy: usize, d: v128, scales: v128, thresholds: v128): v128 {
-  const g = v128.load(dy)
-  return relu ? v128.andnot(g, v128.le<Float>(v128.mul<Float>(d, scales), thresholds)) : g
-}
-
-@inline
-/** The vectors of accumulateColumnGradients; returns where what fills none begins. */
-function accumulateGradientVectors(
-  n: i32, width: usize, stride: usize, relu: bool, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize,
-  dy: usize, sums: usize, products: usize,
-): usize {
-  let scales = v128.splat<Float>(0)
-  let thresholds = scales
-  let at: usize = 0
-  for (; at + 16 <= width; at += 16) {
-    const means = v128.load(mean + at)
-    if (relu) {
-      scales = v128.mul<Float>(v128.load(gamma + at), v128.load(invStd + at))
-      thresholds = v128.neg<Float>(v128.load(beta + at))
-    }
-    let from = x + at
-    let grad = dy + at
-    let d = v128.sub<Float>(v128.load(from), means)
-    let g = counting(relu, grad, d, scales, thresholds)
-    let s = v128.add<Float>(v128.load(sums + at), g)
-    let q = v128.add<Float>(v128.load(products + at), v128.mul<Float>(g, d))
-    if (n >= ROWS) {
-      from += stride
-      grad += stride
-      d = v128.sub<Float>(v128.load(from), means)
-      g = counting(relu, grad, d, scales, thresholds)
-      s = v128.add<Float>(s, g)
-      q = v128.add<Float>(q, v128.mul<Float>(g, d))
-      from += stride
-      grad += stride
-      d = v128.sub<Float>(v128.load(from), means)
-      g = counting(relu, grad, d, scales, thresholds)
-      s = v128.add<Float>(s, g)
-      q = v128.add<Float>(q, v128.mul<Float>(g, d))
-      from += stride
-      grad += stride
-      d = v128.sub<Float>(v128.load(from), means)
-      g = counting(relu, grad, d, scales, thresholds)
-      s = v128.add<Float>(s, g)
-      q = v128.add<Float>(q, v128.mul<Float>(g, d))
-    } else {
-      for (let row = n; row > 1; --row) {
-        from += stride
-        grad += stride
-        d = v128.sub<Float>(v128.load(from), means)
-        g = counting(relu, grad, d, scales, thresholds)
-        s = v128.add<Float>(s, g)
-        q = v128.add<Float>(q, v128.mul<Float>(g, d))
-      }
-    }
-    v128.store(sums + at, s)
-    v128.store(products + at, q)
-  }
-  return at
-}
-
-/** The same sums as those of sumGradients for n <= ROWS rows of features, added to `sums` and `products`. */
+/** The same sums as those of sumGradients for n rows of features, added to `sums` and `products`. */
 function accumulateColumnGradients(
   n: i32, width: usize, stride: usize, relu: i32, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize,
   dy: usize, sums: usize, products: usize,
 ): void {
-  let at = relu
-    ? accumulateGradientVectors(n, width, stride, true, x, gamma, beta, mean, invStd, dy, sums, products)
-    : accumulateGradientVectors(n, width, stride, false, x, gamma, beta, mean, invStd, dy, sums, products)
+  let at: usize = 0
+  for (; at + 16 <= width; at += 16) {
+    const means = v128.load(mean + at)
+    const scales = v128.mul<Float>(v128.load(gamma + at), v128.load(invStd + at))
+    const thresholds = relu ? v128.neg<Float>(v128.load(beta + at)) : v128.splat<Float>(NaN)
+    let s = v128.load(sums + at)
+    let q = v128.load(products + at)
+    let from = x + at
+    let grad = dy + at
+    for (let row = n; row > 0; --row, from += stride, grad += stride) {
+      const d = v128.sub<Float>(v128.load(from), means)
+      const g = v128.andnot(v128.load(grad), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
+      s = v128.add<Float>(s, g)
+      q = v128.add<Float>(q, v128.mul<Float>(g, d))
+    }
+    v128.store(sums + at, s)
+    v128.store(products + at, q)
+  }
   for (; at < width; at += SIZE) {
     const average = load<Float>(mean + at)
     const scale: Float = load<Float>(gamma + at) * load<Float>(invStd + at)
@@ -395,67 +347,28 @@ function accumulateColumnGradients(
   }
 }
 
-@inline
-/** scales * (dy - bs - d * ks) of one row. */
-function storeGradients(
-  relu: bool, x: usize, means: v128, scales: v128, thresholds: v128, dy: usize, bs: v128, ks: v128, dx: usize,
-): void {
-  const d = v128.sub<Float>(v128.load(x), means)
-  const g = counting(relu, dy, d, scales, thresholds)
-  v128.store(dx, v128.mul<Float>(scales, v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))))
-}
-
-@inline
-/** The vectors of gradientColumns; returns where what fills none begins. */
-function gradientVectors(
-  n: i32, width: usize, stride: usize, relu: bool, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize,
+/** The same as gradientRows for n rows of features. */
+function gradientColumns(
+  n: i32, width: usize, stride: usize, relu: i32, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize,
   dy: usize, b: usize, k: usize, dx: usize,
-): usize {
-  let thresholds = v128.splat<Float>(0)
+): void {
   let at: usize = 0
   for (; at + 16 <= width; at += 16) {
     const means = v128.load(mean + at)
     const scales = v128.mul<Float>(v128.load(gamma + at), v128.load(invStd + at))
-    if (relu) thresholds = v128.neg<Float>(v128.load(beta + at))
+    const thresholds = relu ? v128.neg<Float>(v128.load(beta + at)) : v128.splat<Float>(NaN)
     const bs = v128.load(b + at)
     const ks = v128.load(k + at)
     let from = x + at
     let grad = dy + at
     let to = dx + at
-    storeGradients(relu, from, means, scales, thresholds, grad, bs, ks, to)
-    if (n >= ROWS) {
-      from += stride
-      grad += stride
-      to += stride
-      storeGradients(relu, from, means, scales, thresholds, grad, bs, ks, to)
-      from += stride
-      grad += stride
-      to += stride
-      storeGradients(relu, from, means, scales, thresholds, grad, bs, ks, to)
-      from += stride
-      grad += stride
-      to += stride
-      storeGradients(relu, from, means, scales, thresholds, grad, bs, ks, to)
-    } else {
-      for (let row = n; row > 1; --row) {
-        from += stride
-        grad += stride
-        to += stride
-        storeGradients(relu, from, means, scales, thresholds, grad, bs, ks, to)
-      }
+    for (let row = n; row > 0; --row, from += stride, grad += stride, to += stride) {
+      const d = v128.sub<Float>(v128.load(from), means)
+      const g = v128.andnot(v128.load(grad), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
+      const rest = v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))
+      v128.store(to, v128.mul<Float>(scales, rest))
     }
   }
-  return at
-}
-
-/** The same as gradientRows for n <= ROWS rows of features. */
-function gradientColumns(
-  n: i32, width: usize, stride: usize, relu: i32, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize,
-  dy: usize, b: usize, k: usize, dx: usize,
-): void {
-  let at = relu
-    ? gradientVectors(n, width, stride, true, x, gamma, beta, mean, invStd, dy, b, k, dx)
-    : gradientVectors(n, width, stride, false, x, gamma, beta, mean, invStd, dy, b, k, dx)
   for (; at < width; at += SIZE) {
     const scale: Float = load<Float>(gamma + at) * load<Float>(invStd + at)
     gradientRows(

@@ -8,7 +8,8 @@ import { expRow, expTable } from './exp'
 import { LANES, SIZE } from './float'
 import { log1pOfVector, log1pTable } from './log1p'
 import { ONLY_TILES } from './part'
-import { Deviations, RUN, SUMS, Values, total, totalOf } from './reduce'
+import { normalizeRows } from './norm'
+import { Products, RUN, SUMS, Values, total, totalOf } from './reduce'
 
 /** The largest of `count` values; where one is NaN, any value, since every result becomes NaN then. */
 export function largestOf(count: i32, z: usize): Float {
@@ -71,19 +72,25 @@ export function softmaxCrossEntropy(
   const kept: Float = 1 - smoothing
   const spread: Float = smoothing / <Float>classes
   const share: Float = <Float>(-<f64>spread / divisor)
-  const spreadSum: f64 = smoothing ? <f64>spread * total<Values>(1, classes, 0, weights, 0, 0) : 0
+  const spreadSum: f64 = smoothing ? <f64>spread * total<Values>(1, classes, 0, weights, 0, false) : 0
   let loss: f64 = 0
   expTable(scratch)
   for (let i = 0; i < n; ++i) {
     const largest = largestOf(classes, z)
     const e = dz ? dz : scratch + SOFTMAX_SCRATCH
+    // First, while there is room for it: the sum over weights and scores less the largest.
+    let smoothed: f64 = 0
+    if (smoothing) {
+      normalizeRows(1, classes, -Infinity, largest, 1, -0.0, 0, z, e)
+      smoothed = <f64>spread * total<Products>(1, classes, 0, weights, e, false)
+    }
     expRow(classes, largest, z, scratch, e)
-    const sum = total<Values>(1, classes, 0, e, 0, 0)
+    const sum = total<Values>(1, classes, 0, e, 0, false)
     const label = <usize>load<i32>(labels) * SIZE
     const q: f64 = weights ? <f64>kept * <f64>load<Float>(weights + label) : kept
     const mass = q + spreadSum
     loss += mass * log(sum) - q * (<f64>load<Float>(z + label) - <f64>largest)
-    if (smoothing) loss -= <f64>spread * total<Deviations>(1, classes, 0, weights, z, largest)
+    if (smoothing) loss -= smoothed
     if (dz) {
       scale(classes, <Float>(mass / (sum * divisor)), dz)
       if (smoothing) addScaled(classes, share, weights, dz)

@@ -112,7 +112,7 @@ function masksOf(a: v128, b: v128): v128 {
  * the best before it if it is larger, so that of equals the first stays. A mask is -1.
  */
 function maxOfRow(
-  wide: i32, kw: i32, sw: i32, pw: i32, place: i32, row: usize, values: usize, places: usize,
+  isAny: bool, wide: i32, kw: i32, sw: i32, pw: i32, place: i32, row: usize, values: usize, places: usize,
 ): void {
   const start = i32x4.splat(place)
   const along = i32x4.splat(4 * sw)
@@ -122,7 +122,19 @@ function maxOfRow(
     let best = loadStrided(sw, row)
     let other = LANES == 2 ? loadStrided(sw, row + half) : best
     let at = taps
-    if (kw > 1) {
+    if (isAny) {
+      // Once in the code, for it may be any stride.
+      let from = row
+      for (let k = 1; k < kw; ++k) {
+        from += SIZE
+        const value = loadStrided(sw, from)
+        const more = LANES == 2 ? loadStrided(sw, from + half) : value
+        const later = masksOf(v128.gt<Float>(value, best), v128.gt<Float>(more, other))
+        best = v128.pmax<Float>(best, value)
+        if (LANES == 2) other = v128.pmax<Float>(other, more)
+        at = v128.bitselect(i32x4.add(taps, i32x4.splat(k)), at, later)
+      }
+    } else if (kw > 1) {
       let from = row + SIZE
       let value = loadStrided(sw, from)
       let more = LANES == 2 ? loadStrided(sw, from + half) : value
@@ -275,9 +287,9 @@ export function maxPool2dForward(
         const to = values + line * SIZE
         const placesTo = places + line * 4
         sum = v128.add<Float>(sum, copyAndSum(w, x + <usize>(done * w) * SIZE, scratch + <usize>pw * SIZE))
-        if (sw == 1) maxOfRow(wide, kw, 1, pw, done * w, scratch, to, placesTo)
-        else if (sw == 2) maxOfRow(wide, kw, 2, pw, done * w, scratch, to, placesTo)
-        else maxOfRow(wide, kw, sw, pw, done * w, scratch, to, placesTo)
+        if (sw == 1) maxOfRow(false, wide, kw, 1, pw, done * w, scratch, to, placesTo)
+        else if (sw == 2) maxOfRow(false, wide, kw, 2, pw, done * w, scratch, to, placesTo)
+        else maxOfRow(true, wide, kw, sw, pw, done * w, scratch, to, placesTo)
       }
       const row = <usize>(i * ow)
       maxOfRows(ow, bottom - top, wide, kh, top % kh, relu, values, places, index + row * 4, y + row * SIZE)

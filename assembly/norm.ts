@@ -107,7 +107,7 @@ function meanOfSample(n: i32, hw: i32, stride: usize, x: usize): Float {
     }
     step += <usize>quarter * SIZE
   }
-  return <Float>(total<Values>(rows, count, step, x, 0, 0) / <f64>(rows * count))
+  return <Float>(total<Values>(rows, count, step, x, 0, false) / <f64>(rows * count))
 }
 
 /**

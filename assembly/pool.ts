@@ -100,8 +100,14 @@ function sumColumns(rows: i32, w: i32, x: usize, sums: usize): void {
 
 @inline
 /** The sum of kw vectors of values `stride` apart, each a value behind the one before; from 0 on, so never -0. */
-function sumOfTaps(kw: i32, stride: i32, at: usize): v128 {
-  let sum = v128.add<Float>(v128.splat<Float>(0), loadStrided(stride, at))
+function sumOfTaps(isAny: bool, kw: i32, stride: i32, at: usize): v128 {
+  let sum = v128.splat<Float>(0)
+  if (isAny) {
+    // Once in the code, for it may be any stride.
+    for (let k = 0; k < kw; ++k) sum = v128.add<Float>(sum, loadStrided(stride, at + <usize>k * SIZE))
+    return sum
+  }
+  sum = v128.add<Float>(sum, loadStrided(stride, at))
   if (kw > 1) sum = v128.add<Float>(sum, loadStrided(stride, at + SIZE))
   if (kw > 2) sum = v128.add<Float>(sum, loadStrided(stride, at + 2 * SIZE))
   for (let k = 3; k < kw; ++k) sum = v128.add<Float>(sum, loadStrided(stride, at + <usize>k * SIZE))
@@ -111,12 +117,12 @@ function sumOfTaps(kw: i32, stride: i32, at: usize): v128 {
 @inline
 /** The means of a row of windows, of the sums of columns. */
 function meansOfRow(
-  isExact: bool, ow: i32, kw: i32, sw: i32, rows: Float, counts: usize, sums: usize, y: usize,
+  isAny: bool, isExact: bool, ow: i32, kw: i32, sw: i32, rows: Float, counts: usize, sums: usize, y: usize,
 ): void {
   const allRows = v128.splat<Float>(rows)
   for (let j = 0; j < ow; j += LANES) {
     const first = min(j, ow - LANES)
-    const sum = sumOfTaps(kw, sw, sums + <usize>(first * sw) * SIZE)
+    const sum = sumOfTaps(isAny, kw, sw, sums + <usize>(first * sw) * SIZE)
     v128.store(y + <usize>first * SIZE, share(isExact, sum, allRows, counts + <usize>first * SIZE))
   }
 }
@@ -182,13 +188,13 @@ export function avgPool2dForward(
           store<Float>(y + at, shareOfOne(isExact, sum, countRows, counts + at))
         }
       } else if (kw == 3 && sw == 1) {
-        meansOfRow(false, ow, 3, 1, countRows, counts, scratch, y)
+        meansOfRow(false, false, ow, 3, 1, countRows, counts, scratch, y)
       } else if (kw == 3 && sw == 2) {
-        meansOfRow(false, ow, 3, 2, countRows, counts, scratch, y)
+        meansOfRow(false, false, ow, 3, 2, countRows, counts, scratch, y)
       } else if (isExact && sw == 1) {
-        meansOfRow(true, ow, kw, 1, countRows, counts, scratch, y)
+        meansOfRow(false, true, ow, kw, 1, countRows, counts, scratch, y)
       } else {
-        meansOfRow(isExact, ow, kw, sw, countRows, counts, scratch, y)
+        meansOfRow(true, isExact, ow, kw, sw, countRows, counts, scratch, y)
       }
     }
   }
@@ -275,10 +281,8 @@ export function avgPool2dBackward(
       const from = dx + <usize>top * width
       let column: usize = 0
       for (; column + 16 <= inVectors; column += 16) {
-        let sum = v128.splat<Float>(0)
-        let at = windows + column
-        for (let k = 0; k < kw; ++k, at += SIZE) sum = v128.add<Float>(sum, v128.load(at))
-        at = from + column
+        const sum = sumOfTaps(false, kw, 1, windows + column)
+        let at = from + column
         let row = top
         for (; row < fresh; ++row, at += width) v128.store(at, v128.add<Float>(v128.load(at), sum))
         for (; row < bottom; ++row, at += width) v128.store(at, sum)
@@ -299,7 +303,7 @@ export function avgPool2dBackward(
 /** y = the mean of each plane of `size` values. */
 export function globalAvgPool2dForward(planes: i32, size: i32, x: usize, y: usize): void {
   for (let plane = 0; plane < planes; ++plane) {
-    store<Float>(y, <Float>(total<Values>(1, size, 0, x, 0, 0) / <f64>size))
+    store<Float>(y, <Float>(total<Values>(1, size, 0, x, 0, false) / <f64>size))
     x += <usize>size * SIZE
     y += SIZE
   }

@@ -61,7 +61,7 @@ export function softmaxForward(n: i32, c: i32, hw: i32, x: usize, scratch: usize
   for (let i = 0; i < n; ++i) {
     if (hw == 1) {
       expRow(c, largestOf(c, x), x, scratch, y)
-      divide(c, <Float>total<Values>(1, c, 0, y, 0, 0), y)
+      divide(c, <Float>total<Values>(1, c, 0, y, 0, false), y)
     } else {
       memory.copy(largest, x, plane)
       for (let j = 1; j < c; ++j) raise(hw, x + <usize>j * plane, largest)
@@ -143,7 +143,7 @@ export function softmaxBackward(n: i32, c: i32, hw: i32, y: usize, dy: usize, sc
   const block = sums + plane
   for (let i = 0; i < n; ++i) {
     if (hw == 1) {
-      spread(c, <Float>total<Products>(1, c, 0, y, dy, 0), y, dy, dx)
+      spread(c, <Float>total<Products>(1, c, 0, y, dy, false), y, dy, dx)
     } else {
       memory.fill(sums, 0, plane)
       for (let begin = 0; begin < c; begin += SUM_STEPS) {

@@ -405,31 +405,39 @@ const G: usize = BLOCKS
 /** Offset in tmp of the vectors of one row or column, behind the rows of `taps` x `size` vectors. */
 const LINE: usize = 5 * TILE_ROW
 
-/** A row of G: scale (1, point, point^2, ...). */
-function pointRow(taps: i32, point: Float, scale: Float, to: usize): usize {
-  for (let k = 0; k < taps; ++k) {
-    store<Float>(to, scale)
-    scale *= point
-    to += SIZE
-  }
-  return to
+/** The finite points of tiles: 0, 1, -1, 2, -2, 1/2, -1/2. */
+function pointAt(i: i32): f64 {
+  const magnitude: f64 = i < 3 ? 1 : i < 5 ? 2 : 0.5
+  return i == 0 ? 0 : i & 1 ? magnitude : -magnitude
 }
 
 @inline
-/** G of a size, by the points of its tiles. */
+/**
+ * G of a size: of each point scale (1, point, point^2, ...), where 1 / scale is the product of its differences from the
+ * other finite points, which is exact in float64. The row of infinity, of the last tap alone, is the sixth.
+ */
 function fillWeightTransform(size: i32, tmp: usize): void {
   const taps = winogradTaps(size)
+  const points = size - 1
   let to = tmp + G
-  to = pointRow(taps, 0, size == 6 ? 0.25 : size == 7 ? -0.5 : -1, to)
-  to = pointRow(taps, 1, <Float>(size == 6 ? -1.0 / 6.0 : size == 7 ? -1.0 / 3.0 : -2.0 / 9.0), to)
-  to = pointRow(taps, -1, <Float>(size == 6 ? -1.0 / 6.0 : size == 7 ? 1.0 / 9.0 : -2.0 / 9.0), to)
-  to = pointRow(taps, 2, <Float>(size == 6 ? 1.0 / 24.0 : size == 7 ? 1.0 / 36.0 : 1.0 / 90.0), to)
-  to = pointRow(taps, -2, <Float>(size == 6 ? 1.0 / 24.0 : size == 7 ? -1.0 / 60.0 : 1.0 / 90.0), to)
-  // Infinity: the last tap alone.
-  to = pointRow(taps, 0, 0, to)
-  store<Float>(to - SIZE, 1)
-  to = pointRow(taps, 0.5, <Float>(32.0 / 45.0), to)
-  pointRow(taps, -0.5, <Float>(32.0 / 45.0), to)
+  for (let i = 0; i < points; ++i) {
+    if (i == 5) to = infinityRow(taps, to)
+    let product: f64 = 1
+    for (let j = 0; j < points; ++j) if (j != i) product *= pointAt(i) - pointAt(j)
+    let scale = <Float>(1 / product)
+    for (let k = 0; k < taps; ++k, to += SIZE) {
+      store<Float>(to, scale)
+      scale *= <Float>pointAt(i)
+    }
+  }
+  if (points == 5) infinityRow(taps, to)
+}
+
+function infinityRow(taps: i32, to: usize): usize {
+  const last = to + <usize>(taps - 1) * SIZE
+  memory.fill(to, 0, last - to)
+  store<Float>(last, 1)
+  return last + SIZE
 }
 
 @inline
