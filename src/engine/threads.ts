@@ -17,23 +17,34 @@ export { threadsFor } from './worth'
 
 interface Member {
   readonly worker: Worker
-  /** What to call when it has a model. */
-  readonly answered: Map<number, () => void>
-  /** Rejects when it ends. */
-  readonly ended: Promise<never>
+  /** Those who wait until it has a model. */
+  readonly waiting: Map<number, { readonly resolve: () => void; readonly reject: (error: Error) => void }>
 }
 
+/** A model as its workers get it. */
+interface Place {
+  readonly module: WebAssembly.Module
+  /** Weak, so that who drops a model drops its memory. */
+  readonly memory: WeakRef<WebAssembly.Memory>
+  readonly bytes: number
+  readonly kernels: readonly string[]
+}
+
+/** The workers of all models of so many threads. */
 interface Pool {
+  readonly threads: number
   readonly block: Block
   readonly buffer: SharedArrayBuffer
   readonly members: Member[]
   /** Whether this thread may sleep until a call is done. */
   readonly waits: boolean
   readonly errorOf: ErrorOf
-  /** Numbers of the models. */
-  readonly models: Set<number>
-  /** Ends when all workers that were asked for are there. */
-  growing: Promise<void>
+  /** By number. */
+  readonly models: Map<number, Place>
+  /** What is done to the members, one after the other. */
+  work: Promise<void>
+  /** Bytes of models that are gone, but that the workers may still hold. */
+  forgotten: number
   /** Why a worker ended that nobody had asked to. */
   ended: string | undefined
 }
@@ -44,8 +55,11 @@ const SPINS = 20_000
 const START = 20_000
 /** Milliseconds after which a share that is in work is given up: whoever took it has ended. */
 const PATIENCE = 20_000
+/** A worker that does nothing collects no garbage: of so many bytes, others take the place of the workers. */
+const MOST_FORGOTTEN = 64 * 2 ** 20
 
-let pool: Pool | undefined
+/** By their numbers of threads: a worker that a call does not need would take a core from those that it does. */
+const pools = new Map<number, Pool>()
 let models = 0
 let registry: FinalizationRegistry<Parameters<typeof forget>[0]> | undefined
 /** For tests: every call with two units is split, and into as many shares as there are threads. */
@@ -58,27 +72,24 @@ export function splitEverything(on: boolean): void {
 // ---- workers ----
 
 async function addMember(to: Pool): Promise<void> {
-  const answered: Member['answered'] = new Map()
-  let tell: (why: string) => void = () => {}
+  const waiting: Member['waiting'] = new Map()
   // One that was never there is missed by the model alone that wanted it.
   let there = false
   const end = (why: string) => {
-    if (there && to.models.size) to.ended ??= why
-    tell(why)
+    // One that was replaced is missed by nobody.
+    if (there && to.members.includes(member)) to.ended ??= why
+    for (const { reject } of waiting.values()) reject(new Error(why))
+    waiting.clear()
   }
   const listen = (answer: Answer) => {
     if ('error' in answer) return end(answer.error)
     there = true
-    answered.get(answer.model)?.()
-    answered.delete(answer.model)
+    waiting.get(answer.model)?.resolve()
+    waiting.delete(answer.model)
   }
-  const ended = new Promise<never>((_, reject) => {
-    tell = (why) => reject(new Error(why))
-  })
-  ended.catch(() => {})
-  const worker = await startWorker(listen, end)
-  to.members.push({ worker, answered, ended })
-  worker.postMessage({ kind: 'begin', block: to.buffer, thread: to.members.length })
+  const member: Member = { worker: await startWorker(listen, (why) => end(why)), waiting }
+  to.members.push(member)
+  member.worker.postMessage({ kind: 'begin', block: to.buffer, thread: to.members.length })
 }
 
 /** What they say, unless it takes too long: a host may neither start a worker nor say so. */
@@ -88,6 +99,34 @@ async function inTime(answers: Promise<unknown>): Promise<void> {
     timer = setTimeout(() => reject(new Error(`it was not there within ${START / 1000} s`)), START)
   })
   await Promise.race([answers, late]).finally(() => clearTimeout(timer))
+}
+
+/** Gives models to all workers, which are made where there are none yet; then they must be all the models of the pool. */
+async function give(to: Pool, numbers: readonly number[]): Promise<void> {
+  while (to.members.length < to.threads - 1) await addMember(to)
+  const messages = numbers.flatMap((model): Message[] => {
+    const { memory: held, bytes: _, ...place } = to.models.get(model) ?? {}
+    const memory = held?.deref()
+    return memory ? [{ kind: 'model', model, memory, ...(place as Pick<Place, 'module' | 'kernels'>) }] : []
+  })
+  const answers = to.members.flatMap(({ waiting }) =>
+    messages.map(
+      (message) =>
+        new Promise<void>((resolve, reject) => waiting.set((message as { model: number }).model, { resolve, reject })),
+    ),
+  )
+  // While somebody waits for them; otherwise they hold no process.
+  for (const { worker } of to.members) worker.ref?.()
+  send(to, messages)
+  await inTime(Promise.all(answers))
+  for (const { worker } of to.members) worker.unref?.()
+}
+
+/** Does something to the members, behind what is to be done before. */
+function doNext(to: Pool, work: () => Promise<void>): Promise<void> {
+  const done = to.work.then(work)
+  to.work = done.catch(() => {})
+  return done
 }
 
 /** Brings the workers out of their waiting for calls: they read what they are sent, the last of which is 'serve'. */
@@ -105,11 +144,28 @@ function send(to: Pool, messages: readonly Message[]): void {
 }
 
 function forget({ from, model }: { from: Pool; model: number }): void {
-  if (!from.models.delete(model)) return
-  if (from.models.size) return send(from, [{ kind: 'forget', model }])
-  if (pool === from) pool = undefined
+  const place = from.models.get(model)
+  if (!place) return
+  from.models.delete(model)
+  from.forgotten += place.bytes
+  if (!from.models.size) {
+    if (pools.get(from.threads) === from) pools.delete(from.threads)
+    endMembers(from)
+  } else if (from.forgotten < MOST_FORGOTTEN) {
+    send(from, [{ kind: 'forget', model }])
+  } else {
+    // Until they are there, this thread computes alone.
+    from.forgotten = 0
+    void doNext(from, async () => {
+      endMembers(from)
+      if (from.models.size) await give(from, [...from.models.keys()])
+    }).catch((error: unknown) => (from.ended ??= String(error)))
+  }
+}
+
+function endMembers(from: Pool): void {
   pause(from)
-  for (const { worker } of from.members) worker.terminate()
+  for (const { worker } of from.members.splice(0)) worker.terminate()
 }
 
 // ---- models ----
@@ -138,36 +194,24 @@ export async function threadedKernels(
   errorOf: ErrorOf,
 ): Promise<ThreadedKernels> {
   const model = ++models
-  // Workers of which one has ended are for the models that have them.
-  if (pool?.ended !== undefined) pool = undefined
-  const own = (pool ??= createPool(errorOf))
-  own.models.add(model)
-  const place = { from: own, model }
-  let spins = SPINS
   const names = (Object.keys(exports) as (keyof Kernels)[]).filter((name) => RULES[name])
+  // Workers of which one has ended are for the models that have them.
+  if (pools.get(threads)?.ended !== undefined) pools.delete(threads)
+  const own = pools.get(threads) ?? createPool(threads, errorOf)
+  pools.set(threads, own)
+  own.models.set(model, { module, memory: new WeakRef(memory), bytes: memory.buffer.byteLength, kernels: names })
+  const place = { from: own, model }
   try {
-    const cores = await coresOf()
     // Looking takes the core from whom is waited for, where there are fewer cores than threads.
-    if (threads > cores) spins = 0
-    own.growing = own.growing.then(async () => {
-      while (own.members.length < threads - 1) await addMember(own)
-    })
-    await own.growing
-    const answers = own.members.map(({ answered, ended }) =>
-      Promise.race([ended, new Promise<void>((resolve) => answered.set(model, resolve))]),
-    )
-    // While somebody waits for them; otherwise they hold no process.
-    for (const { worker } of own.members) worker.ref?.()
-    send(own, [{ kind: 'model', model, module, memory, kernels: names }])
-    await inTime(Promise.all(answers))
-    for (const { worker } of own.members) worker.unref?.()
+    own.block.words[Word.Spins] = threads > (await coresOf()) ? 0 : SPINS
+    await doNext(own, () => give(own, own.members.length ? [model] : [...own.models.keys()]))
   } catch (error) {
     forget(place)
     // Models to come try anew.
-    if (pool === own) pool = undefined
+    if (pools.get(threads) === own) pools.delete(threads)
     throw error
   }
-  const team: Team = { pool: own, model, threads, spins, scratchBytes, split: createSplit(dtype === 'float64' ? 8 : 4) }
+  const team: Team = { pool: own, model, scratchBytes, split: createSplit(dtype === 'float64' ? 8 : 4) }
   const table: Record<string, unknown> = { ...exports }
   names.forEach((name, kernel) => {
     table[name] = splitting(team, kernel, exports[name] as Routine['run'], RULES[name]!)
@@ -192,17 +236,19 @@ export async function threadedKernels(
   }
 }
 
-function createPool(errorOf: ErrorOf): Pool {
+function createPool(threads: number, errorOf: ErrorOf): Pool {
   const buffer = new SharedArrayBuffer(BLOCK_BYTES)
   const block = blockOf(buffer)
   return {
+    threads,
     block,
     buffer,
     members: [],
     waits: mayWait(block.words),
     errorOf,
-    models: new Set(),
-    growing: Promise.resolve(),
+    models: new Map(),
+    work: Promise.resolve(),
+    forgotten: 0,
     ended: undefined,
   }
 }
@@ -211,9 +257,6 @@ function createPool(errorOf: ErrorOf): Pool {
 interface Team {
   readonly pool: Pool
   readonly model: number
-  readonly threads: number
-  /** How often to look before sleeping. */
-  readonly spins: number
   readonly scratchBytes: number
   /** Of the call in work. */
   readonly split: Split
@@ -269,7 +312,8 @@ function splitting(team: Team, kernel: number, run: Routine['run'], rule: Rule):
     if (length > 17) args[17] = a17
     if (length > 18) args[18] = a18
     if (length > 19) args[19] = a19
-    const { split, threads } = team
+    const { split, pool } = team
+    const { threads } = pool
     splitOf(rule, args as number[], split)
     const worth = splitsAll ? threads : Math.floor(split.cost / LEAST_SHARE)
     const shares = Math.min(threads, split.units, worth)
@@ -282,7 +326,7 @@ function splitting(team: Team, kernel: number, run: Routine['run'], rule: Rule):
 
 /** Computes a call in shares, with whoever else is there. */
 function compute(team: Team, kernel: number, args: readonly number[], shares: number, routine: Routine): void {
-  const { pool, split, threads } = team
+  const { pool, split } = team
   const { block } = pool
   const { words, whole, step, perUnit } = block
   words[Word.Model] = team.model
@@ -293,8 +337,6 @@ function compute(team: Team, kernel: number, args: readonly number[], shares: nu
   words[Word.Arguments] = args.length
   words[Word.Scratch] = split.scratch
   words[Word.ScratchBytes] = team.scratchBytes
-  words[Word.Threads] = threads
-  words[Word.Spins] = team.spins
   for (let i = 0; i < args.length; i++) {
     whole[i] = args[i]
     step[i] = split.step[i]
@@ -303,13 +345,9 @@ function compute(team: Team, kernel: number, args: readonly number[], shares: nu
   Atomics.store(words, Word.Done, 0)
   // From here on shares may be taken.
   Atomics.store(words, Word.State, (((Atomics.load(words, Word.State) >> 8) + 1) << 8) | shares)
-  if (Atomics.load(words, Word.Sleepers)) {
-    // Whoever wakes may be one that other models have, but not this one.
-    const all = pool.members.length === threads - 1
-    Atomics.notify(words, Word.State, all ? shares - 1 : Infinity)
-  }
+  if (Atomics.load(words, Word.Sleepers)) Atomics.notify(words, Word.State, shares - 1)
   let share: number
-  while ((share = takeShare(block, 0)) >= 0) {
+  while ((share = takeShare(block)) >= 0) {
     runShare(block, share, routine, 0)
     endShare(block)
   }
