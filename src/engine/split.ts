@@ -68,7 +68,8 @@ function rows(sizes: readonly number[], pointers: readonly number[], weight = 1,
 /** Planes of h x w and their windows of oh x ow: pointers to images, to places in them and to results. */
 function windows(image: number, places: number, results: number, weight: number, scratch = -1): Rule {
   return (a, s) => {
-    const [size, count] = [a[1] * a[2], a[3] * a[4]]
+    const size = a[1] * a[2]
+    const count = a[3] * a[4]
     along(s, a[0], 1, 0)
     move(s, image, size)
     move(s, results, count)
@@ -89,13 +90,28 @@ const TILES_OF_WEIGHTS = 4
  */
 function convolution(x: number, outputs: number, weight: number, scratch: number, backward: boolean): Rule {
   return (a, s) => {
-    const [c, h, w, f] = backward ? [a[1], a[3], a[4], a[5]] : [a[1], a[2], a[3], a[4]]
-    const [kh, kw, sh, sw, ph, pw, dlh, dlw, groups] = [a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13], a[14]]
+    // A list of them would be made anew in each call.
+    const c = a[1]
+    const h = a[backward ? 3 : 2]
+    const w = a[backward ? 4 : 3]
+    const f = a[backward ? 5 : 4]
+    const kh = a[6]
+    const kw = a[7]
+    const sh = a[8]
+    const sw = a[9]
+    const ph = a[10]
+    const pw = a[11]
+    const dlh = a[12]
+    const dlw = a[13]
+    const groups = a[14]
     const oh = convOutput(h, kh, sh, ph, dlh)
     const ow = convOutput(w, kw, sw, pw, dlw)
-    const [from, to] = backward ? [f, c] : [c, f]
-    const [toH, toW] = backward ? [h, w] : [oh, ow]
-    const [fromSize, toSize] = backward ? [oh * ow, h * w] : [h * w, oh * ow]
+    const from = backward ? f : c
+    const to = backward ? c : f
+    const toH = backward ? h : oh
+    const toW = backward ? w : ow
+    const toSize = toH * toW
+    const fromSize = backward ? oh * ow : h * w
     const tiles = usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)
       ? winogradTiles(winogradSize(kh, toH, toW), toH, toW)
       : Infinity
@@ -117,10 +133,16 @@ function convolution(x: number, outputs: number, weight: number, scratch: number
 
 /** dw: groups where there are several, else channels, or filters where those are more: each thread transforms the others. */
 const convolutionWeight: Rule = (a, s) => {
-  const [allC, h, w, allF, kh, kw] = [a[2], a[3], a[4], a[6], a[7], a[8]]
+  const allC = a[2]
+  const h = a[3]
+  const w = a[4]
+  const allF = a[6]
+  const kh = a[7]
+  const kw = a[8]
   const groups = Math.abs(a[15])
   const outputs = convOutput(h, kh, a[9], a[11], a[13]) * convOutput(w, kw, a[10], a[12], a[14])
-  const [cg, fg] = [allC / groups, allF / groups]
+  const cg = allC / groups
+  const fg = allF / groups
   if (groups > 1) {
     along(s, groups, 8, 1, cg)
     s.perUnit[5] = fg
@@ -171,7 +193,9 @@ function groups(
 
 /** C by columns, or by rows where those are more. */
 const product: Rule = (a, s) => {
-  const [m, n, k] = [a[0], a[1], a[2]]
+  const m = a[0]
+  const n = a[1]
+  const k = a[2]
   if (n >= m) {
     along(s, n, 8, 1)
     move(s, 10, a[6])
@@ -297,7 +321,9 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   // Products.
   gemm: product,
   denseForward: (a, s) => {
-    const [n, inputs, outputs] = [a[0], a[1], a[2]]
+    const n = a[0]
+    const inputs = a[1]
+    const outputs = a[2]
     if (2 * outputs >= n) {
       along(s, outputs, 8, 2)
       move(s, 5, inputs)
@@ -312,7 +338,9 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
     s.cost = n * inputs * outputs * PRODUCT
   },
   denseBackwardInput: (a, s) => {
-    const [n, inputs, outputs] = [a[0], a[1], a[3]]
+    const n = a[0]
+    const inputs = a[1]
+    const outputs = a[3]
     if (2 * inputs >= n) {
       along(s, inputs, 8, 1)
       move(s, 5, 1)
@@ -326,7 +354,8 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
     s.cost = n * inputs * outputs * PRODUCT
   },
   denseBackwardWeight: (a, s) => {
-    const [inputs, outputs] = [a[1], a[3]]
+    const inputs = a[1]
+    const outputs = a[3]
     if (inputs >= outputs) {
       along(s, inputs, 8, 1)
       move(s, 5, 1)

@@ -19,6 +19,8 @@ interface Member {
   readonly worker: Worker
   /** Those who wait until it has a model. */
   readonly waiting: Map<number, { readonly resolve: () => void; readonly reject: (error: Error) => void }>
+  /** Why it ended. */
+  ended?: string
 }
 
 /** A model as its workers get it. */
@@ -78,6 +80,7 @@ async function addMember(to: Pool): Promise<void> {
   const end = (why: string) => {
     // One that was replaced is missed by nobody.
     if (there && to.members.includes(member)) to.ended ??= why
+    member.ended = why
     for (const { reject } of waiting.values()) reject(new Error(why))
     waiting.clear()
   }
@@ -87,6 +90,7 @@ async function addMember(to: Pool): Promise<void> {
     waiting.get(answer.model)?.resolve()
     waiting.delete(answer.model)
   }
+  // What is said of it comes in an event, when it is there.
   const member: Member = { worker: await startWorker(listen, (why) => end(why)), waiting }
   to.members.push(member)
   member.worker.postMessage({ kind: 'begin', block: to.buffer, thread: to.members.length })
@@ -104,16 +108,16 @@ async function inTime(answers: Promise<unknown>): Promise<void> {
 /** Gives models to all workers, which are made where there are none yet; then they must be all the models of the pool. */
 async function give(to: Pool, numbers: readonly number[]): Promise<void> {
   while (to.members.length < to.threads - 1) await addMember(to)
-  const messages = numbers.flatMap((model): Message[] => {
+  const messages = numbers.flatMap((model): Extract<Message, { kind: 'model' }>[] => {
     const { memory: held, bytes: _, ...place } = to.models.get(model) ?? {}
     const memory = held?.deref()
     return memory ? [{ kind: 'model', model, memory, ...(place as Pick<Place, 'module' | 'kernels'>) }] : []
   })
-  const answers = to.members.flatMap(({ waiting }) =>
-    messages.map(
-      (message) =>
-        new Promise<void>((resolve, reject) => waiting.set((message as { model: number }).model, { resolve, reject })),
-    ),
+  const answers = to.members.flatMap(({ waiting, ended }) =>
+    messages.map(({ model }) => {
+      if (ended !== undefined) throw new Error(ended)
+      return new Promise<void>((resolve, reject) => waiting.set(model, { resolve, reject }))
+    }),
   )
   // While somebody waits for them; otherwise they hold no process.
   for (const { worker } of to.members) worker.ref?.()

@@ -206,7 +206,8 @@ describe('a worker that does not start', () => {
       if ((args[0] as { thread?: number }).thread === 2) void this.terminate()
       else postMessage.apply(this, args)
     })
-    expect((await classifier(network(), { threads: 4 })).threads).toBe(1)
+    // Of that number there are no workers yet.
+    expect((await classifier(network(), { threads: 5 })).threads).toBe(1)
     expect(warn).toHaveBeenCalledWith(expect.stringMatching(/computes on one: a worker could not be had: it ended$/))
     vi.restoreAllMocks()
     splitEverything(true)
@@ -285,13 +286,34 @@ test('training steps on two threads allocate nothing', () => {
   const args = ['--expose-gc', 'test/support/allocations.js', 'wasm', '2']
   const result = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }))
   expect(result).toMatchObject({ threads: 2, steps: 300, constructed: 0, sameBuffers: true, finite: true })
-  expect(result.heapBytesPerStep).toBeLessThan(1000)
+  // As without; and what Node allocates for a thread that waits asleep, which depends on what else the machine does.
+  expect(result.heapBytesPerStep).toBeLessThan(3000)
 })
 
 test('1,000 models made and dropped, or closed, leave no thread behind, and threads hold no process', () => {
   const args = ['--expose-gc', 'test/support/threads-left.js']
   const result = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 100_000 }))
-  expect(result).toMatchObject({ models: 1000, most: 2, left: 0, afterClosed: 0 })
+  expect(result).toMatchObject({ models: 1000, left: 0, afterClosed: 0 })
+  // Workers that end beside those that begin.
+  expect(result.most).toBeLessThan(20)
+})
+
+test('the memory of models that are closed, or dropped, is freed while another lives', () => {
+  const args = ['--expose-gc', 'test/support/threads-memory.js']
+  const result = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 100_000 }))
+  // 24 models of 30 MiB each.
+  expect(result.most).toBeGreaterThan(100)
+  expect(result.left).toBeLessThan(150)
+})
+
+test('several models at once, of several numbers of threads', async () => {
+  const made = await Promise.all([2, 3, 2, 4, 2].map((threads) => classifier(dense(3), { threads })))
+  expect(made.map(({ threads }) => threads)).toEqual([2, 3, 2, 4, 2])
+  const script = `import { createModel, dense } from 'v128'
+    const make = (threads) => createModel(dense(3), { input: [4], threads })
+    console.log((await Promise.all([2, 2, 3, 2].map(make))).length)`
+  const args = ['--input-type=module', '-e', script]
+  for (let i = 0; i < 4; i++) expect(execFileSync(process.execPath, args, { encoding: 'utf8' })).toBe('4\n')
 })
 
 test('targets that are values', async () => {
