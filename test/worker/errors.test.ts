@@ -36,7 +36,7 @@ describe('what is not of this library', () => {
     [
       'a layer without a config',
       {},
-      sequential({ kind: 'mine', plan: (x) => x } as Layer, dense(3)),
+      sequential({ kind: 'mine', plan: (x: unknown) => x } as unknown as Layer, dense(3)),
       `the layer 'mine' is not one of this library; ${code}${own}`,
     ],
     [
