@@ -25,9 +25,8 @@ export const enum Word {
   /** How many arguments it has, and which of them is the scratch; -1 if none is. */
   Arguments,
   Scratch,
-  /** Bytes between the scratches of two threads, and for how many there are some. */
+  /** Bytes between the scratches of two threads. */
   ScratchBytes,
-  Threads,
   /** How often to look for the next call before sleeping. */
   Spins,
 }
@@ -61,11 +60,11 @@ export interface Routine {
   readonly args: unknown[]
 }
 
-/** Takes a share of the call in work, if there is one that nobody has and that is for this thread: its number, or -1. */
-export function takeShare({ words }: Block, thread: number): number {
+/** Takes a share of the call in work, if there is one that nobody has: its number, or -1. */
+export function takeShare({ words }: Block): number {
   for (;;) {
     const state = Atomics.load(words, Word.State)
-    if ((state & 255) === 0 || thread >= words[Word.Threads]) return -1
+    if ((state & 255) === 0) return -1
     // From here on the call stays as it is until this share is done.
     if (Atomics.compareExchange(words, Word.State, state, state - 1) === state) return (state & 255) - 1
   }

@@ -64,7 +64,7 @@ function serve(pauses: number): void {
   const { words } = block
   let looked = 0
   while (Atomics.load(words, Word.Pauses) === pauses) {
-    const share = takeShare(block, thread)
+    const share = takeShare(block)
     if (share >= 0) {
       compute(share)
       looked = 0
@@ -74,8 +74,7 @@ function serve(pauses: number): void {
     const state = Atomics.load(words, Word.State)
     Atomics.add(words, Word.Sleepers, 1)
     // Whoever has something new changes the state first, and then looks for sleepers.
-    const idle = (state & 255) === 0 || thread >= words[Word.Threads]
-    if (idle && Atomics.load(words, Word.Pauses) === pauses) Atomics.wait(words, Word.State, state)
+    if ((state & 255) === 0 && Atomics.load(words, Word.Pauses) === pauses) Atomics.wait(words, Word.State, state)
     Atomics.sub(words, Word.Sleepers, 1)
     looked = 0
   }

@@ -9,50 +9,57 @@ import { BLOCK_BYTES, type Block, type Routine, Word, blockOf, endShare, runShar
 import { RULES, type Rule, type Split, createSplit, splitOf } from './split'
 import type { Answer, Message } from './thread'
 import type { Threads } from './wasm'
+import { type Worker, coresOf, mayWait, startWorker } from './workers'
+import { LEAST_SHARE } from './worth'
 
-/** thread.ts, as build.mjs puts it into this file. */
-declare const THREAD: string
-
-/** A worker of Node's kind, or of browsers'. */
-interface Worker {
-  postMessage(message: Message): void
-  terminate(): unknown
-  /** Whether it holds the process alive: Node's alone can say. */
-  ref?(): void
-  unref?(): void
-}
+export { sharing } from './sharing'
+export { threadsFor } from './worth'
 
 interface Member {
   readonly worker: Worker
-  /** What to call when it has a model. */
-  readonly answered: Map<number, () => void>
-  /** Rejects when it ends. */
-  readonly ended: Promise<never>
+  /** Those who wait until it has a model. */
+  readonly waiting: Map<number, { readonly resolve: () => void; readonly reject: (error: Error) => void }>
 }
 
+/** A model as its workers get it. */
+interface Place {
+  readonly module: WebAssembly.Module
+  /** Weak, so that who drops a model drops its memory. */
+  readonly memory: WeakRef<WebAssembly.Memory>
+  readonly bytes: number
+  readonly kernels: readonly string[]
+}
+
+/** The workers of all models of so many threads. */
 interface Pool {
+  readonly threads: number
   readonly block: Block
   readonly buffer: SharedArrayBuffer
   readonly members: Member[]
   /** Whether this thread may sleep until a call is done. */
   readonly waits: boolean
   readonly errorOf: ErrorOf
-  /** Numbers of the models. */
-  readonly models: Set<number>
-  /** Ends when all workers that were asked for are there. */
-  growing: Promise<void>
+  /** By number. */
+  readonly models: Map<number, Place>
+  /** What is done to the members, one after the other. */
+  work: Promise<void>
+  /** Bytes of models that are gone, but that the workers may still hold. */
+  forgotten: number
   /** Why a worker ended that nobody had asked to. */
   ended: string | undefined
 }
 
 /** Looks at the word in a loop before sleeping: some 50 microseconds. */
 const SPINS = 20_000
-/** Nanoseconds that a share must take: handing it over takes about two microseconds. */
-const LEAST_SHARE = 5000
+/** Milliseconds in which workers must be there. */
+const START = 20_000
 /** Milliseconds after which a share that is in work is given up: whoever took it has ended. */
 const PATIENCE = 20_000
+/** A worker that does nothing collects no garbage: of so many bytes, others take the place of the workers. */
+const MOST_FORGOTTEN = 64 * 2 ** 20
 
-let pool: Pool | undefined
+/** By their numbers of threads: a worker that a call does not need would take a core from those that it does. */
+const pools = new Map<number, Pool>()
 let models = 0
 let registry: FinalizationRegistry<Parameters<typeof forget>[0]> | undefined
 /** For tests: every call with two units is split, and into as many shares as there are threads. */
@@ -64,86 +71,62 @@ export function splitEverything(on: boolean): void {
 
 // ---- workers ----
 
-const inNode = typeof process === 'object' && !!process.versions?.node
-
-/** A module of Node's. Its name is not there as a whole: bundlers for pages would look for it. */
-const ofNode = (name: string) => import(/* webpackIgnore: true */ /* @vite-ignore */ `node:${name}`)
-
-/** How many cores the host has, as far as it says. */
-async function coresOf(): Promise<number> {
-  return inNode ? (await ofNode('os')).availableParallelism() : (globalThis.navigator?.hardwareConcurrency ?? 1)
-}
-
-/** Why there can be no threads here, and what would help; undefined where there can. */
-function obstacle(): string | undefined {
-  if (typeof SharedArrayBuffer !== 'function') {
-    return inNode || globalThis.crossOriginIsolated
-      ? 'this host has no SharedArrayBuffer'
-      : 'this page is not cross-origin isolated; serve it with the headers Cross-Origin-Opener-Policy: same-origin and ' +
-          'Cross-Origin-Embedder-Policy: require-corp'
-  }
-  if (!inNode && typeof globalThis.Worker !== 'function') return 'this host has no workers'
-  return undefined
-}
-
-async function startWorker(listen: (answer: Answer) => void, end: (why: string) => void): Promise<Worker> {
-  if (inNode) {
-    const { Worker } = await ofNode('worker_threads')
-    const code = `import { parentPort as port } from 'node:worker_threads'\n${THREAD}`
-    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), {
-      // What the process was started with is not for this.
-      argv: [],
-      execArgv: [],
-      env: {},
-      stdin: false,
-    })
-    worker.on('message', listen)
-    worker.on('error', (error: unknown) => end(String(error)))
-    worker.on('exit', () => end('it ended'))
-    return worker as Worker
-  }
-  const url = URL.createObjectURL(new Blob([`const port = self\n${THREAD}`], { type: 'text/javascript' }))
-  try {
-    const worker = new globalThis.Worker(url, { name: 'v128' })
-    worker.onmessage = ({ data }: MessageEvent<Answer>) => listen(data)
-    worker.onerror = ({ message }) =>
-      end(message || "it did not load; allow blob: in worker-src of the page's content security policy")
-    return worker as Worker
-  } finally {
-    // When it was read: a worker that is being made still needs it.
-    setTimeout(() => URL.revokeObjectURL(url), 10_000)
-  }
-}
-
-/** Whether this thread may sleep on shared memory. */
-function mayWait(words: Int32Array): boolean {
-  try {
-    Atomics.wait(words, Word.Done, -1, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
 async function addMember(to: Pool): Promise<void> {
-  const answered: Member['answered'] = new Map()
-  let tell: (why: string) => void = () => {}
+  const waiting: Member['waiting'] = new Map()
+  // One that was never there is missed by the model alone that wanted it.
+  let there = false
   const end = (why: string) => {
-    if (to.models.size) to.ended ??= why
-    tell(why)
+    // One that was replaced is missed by nobody.
+    if (there && to.members.includes(member)) to.ended ??= why
+    for (const { reject } of waiting.values()) reject(new Error(why))
+    waiting.clear()
   }
   const listen = (answer: Answer) => {
     if ('error' in answer) return end(answer.error)
-    answered.get(answer.model)?.()
-    answered.delete(answer.model)
+    there = true
+    waiting.get(answer.model)?.resolve()
+    waiting.delete(answer.model)
   }
-  const ended = new Promise<never>((_, reject) => {
-    tell = (why) => reject(new Error(why))
+  const member: Member = { worker: await startWorker(listen, (why) => end(why)), waiting }
+  to.members.push(member)
+  member.worker.postMessage({ kind: 'begin', block: to.buffer, thread: to.members.length })
+}
+
+/** What they say, unless it takes too long: a host may neither start a worker nor say so. */
+async function inTime(answers: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it was not there within ${START / 1000} s`)), START)
   })
-  ended.catch(() => {})
-  const worker = await startWorker(listen, end)
-  to.members.push({ worker, answered, ended })
-  worker.postMessage({ kind: 'begin', block: to.buffer, thread: to.members.length })
+  await Promise.race([answers, late]).finally(() => clearTimeout(timer))
+}
+
+/** Gives models to all workers, which are made where there are none yet; then they must be all the models of the pool. */
+async function give(to: Pool, numbers: readonly number[]): Promise<void> {
+  while (to.members.length < to.threads - 1) await addMember(to)
+  const messages = numbers.flatMap((model): Message[] => {
+    const { memory: held, bytes: _, ...place } = to.models.get(model) ?? {}
+    const memory = held?.deref()
+    return memory ? [{ kind: 'model', model, memory, ...(place as Pick<Place, 'module' | 'kernels'>) }] : []
+  })
+  const answers = to.members.flatMap(({ waiting }) =>
+    messages.map(
+      (message) =>
+        new Promise<void>((resolve, reject) => waiting.set((message as { model: number }).model, { resolve, reject })),
+    ),
+  )
+  // While somebody waits for them; otherwise they hold no process.
+  for (const { worker } of to.members) worker.ref?.()
+  send(to, messages)
+  await inTime(Promise.all(answers))
+  for (const { worker } of to.members) worker.unref?.()
+}
+
+/** Does something to the members, behind what is to be done before. */
+function doNext(to: Pool, work: () => Promise<void>): Promise<void> {
+  const done = to.work.then(work)
+  to.work = done.catch(() => {})
+  return done
 }
 
 /** Brings the workers out of their waiting for calls: they read what they are sent, the last of which is 'serve'. */
@@ -161,103 +144,28 @@ function send(to: Pool, messages: readonly Message[]): void {
 }
 
 function forget({ from, model }: { from: Pool; model: number }): void {
-  if (!from.models.delete(model)) return
-  if (from.models.size) return send(from, [{ kind: 'forget', model }])
-  if (pool === from) pool = undefined
+  const place = from.models.get(model)
+  if (!place) return
+  from.models.delete(model)
+  from.forgotten += place.bytes
+  if (!from.models.size) {
+    if (pools.get(from.threads) === from) pools.delete(from.threads)
+    endMembers(from)
+  } else if (from.forgotten < MOST_FORGOTTEN) {
+    send(from, [{ kind: 'forget', model }])
+  } else {
+    // Until they are there, this thread computes alone.
+    from.forgotten = 0
+    void doNext(from, async () => {
+      endMembers(from)
+      if (from.models.size) await give(from, [...from.models.keys()])
+    }).catch((error: unknown) => (from.ended ??= String(error)))
+  }
+}
+
+function endMembers(from: Pool): void {
   pause(from)
-  for (const { worker } of from.members) worker.terminate()
-}
-
-/** The import of a memory by the kernels, as asc writes it: env.memory of any size; and of one that is shared. */
-const IMPORT = [1, 3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2]
-const OWN = [...IMPORT, 0, 0]
-const SHARED = [...IMPORT, 3, 0, 0x80, 0x80, 4]
-
-/** The kernels for memory that is shared among threads: they differ by how they import it, and by that alone. */
-export function sharing(source: BufferSource): Uint8Array<ArrayBuffer> {
-  const bytes = ArrayBuffer.isView(source)
-    ? new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength)
-    : new Uint8Array(source)
-  // The section of imports, 2, is among the first, and its size a single byte.
-  const at = bytes.findIndex(
-    (_, i) => bytes[i] === 2 && bytes[i + 1] === OWN.length && OWN.every((b, j) => bytes[i + 2 + j] === b),
-  )
-  if (at < 0) throw new TypeError('they import no memory that could be shared')
-  return Uint8Array.from([
-    ...bytes.subarray(0, at + 1),
-    SHARED.length,
-    ...SHARED,
-    ...bytes.subarray(at + 2 + OWN.length),
-  ])
-}
-
-// ---- how many ----
-
-/** What is known of a model before it has memory. */
-export interface Wish {
-  readonly threads: number | 'auto'
-  readonly backend: 'auto' | 'wasm' | 'js'
-  readonly wasm: unknown
-  readonly batch: number
-  /** Bytes of a value. */
-  readonly bytes: number
-  /** The calls of a step. */
-  readonly calls: readonly {
-    readonly kernel: string | ((...args: any[]) => unknown)
-    readonly sizes: readonly unknown[]
-    readonly reads: readonly unknown[]
-    readonly writes: readonly unknown[]
-  }[]
-}
-
-/** How many threads the model gets: as many as it wishes, or as its work is worth; in words, why there can be but one. */
-export async function threadsFor({ threads, backend, wasm, batch, bytes, calls }: Wish): Promise<number | string> {
-  if (backend === 'js') return "the TypeScript kernels of backend: 'js' are for one; take WebAssembly's"
-  if (wasm && !('byteLength' in (wasm as object))) {
-    return 'the module given as wasm is compiled for memory of one thread; give its bytes instead'
-  }
-  const why = obstacle()
-  if (why || threads !== 'auto') return why ?? (threads as number)
-  const sizeOf = (size: unknown) =>
-    typeof size === 'number' ? size : ((size as { perExample?: number }).perExample ?? 0) * batch
-  const sized = calls.flatMap(({ kernel, sizes, reads, writes }) => {
-    const args = [...sizes.map(sizeOf), ...reads.map(Number), ...writes.map(Number), 0]
-    return typeof kernel === 'string' ? [{ kernel, args }] : []
-  })
-  return threadsWorth(sized, await coresOf(), bytes)
-}
-
-/**
- * Nanoseconds that splitting a call costs, and each thread of it. Measured on two cores, two threads against one: dense
- * networks of 10 classes, float64, gain from steps of 0.25 ms on (64 units, batch 128: 1.18 times as fast; 128 units, batch
- * 32: 1.28; 256 units, batch 128: 1.71), and lose up to a tenth below 0.1 ms.
- */
-const DISPATCH = 12_000
-const DISPATCH_THREAD = 2000
-
-/** How many of `cores` threads these calls are worth: one more as long as it makes a step a tenth faster. */
-function threadsWorth(
-  calls: readonly { readonly kernel: string; readonly args: readonly number[] }[],
-  cores: number,
-  bytes: number,
-): number {
-  const split = createSplit(bytes)
-  const costs = calls.flatMap(({ kernel, args }) => {
-    const rule = RULES[kernel as keyof Kernels]
-    if (rule) splitOf(rule, args, split)
-    return rule ? [{ cost: split.cost, most: Math.min(split.units, Math.floor(split.cost / LEAST_SHARE)) }] : []
-  })
-  const timeOf = (threads: number): number => {
-    let time = 0
-    for (const { cost, most } of costs) {
-      const shares = Math.max(1, Math.min(threads, most))
-      time += cost / shares + (shares > 1 ? DISPATCH + DISPATCH_THREAD * shares : 0)
-    }
-    return time
-  }
-  let threads = 1
-  while (threads < cores && timeOf(threads + 1) < 0.9 * timeOf(threads)) threads++
-  return threads
+  for (const { worker } of from.members.splice(0)) worker.terminate()
 }
 
 // ---- models ----
@@ -286,34 +194,24 @@ export async function threadedKernels(
   errorOf: ErrorOf,
 ): Promise<ThreadedKernels> {
   const model = ++models
-  // Workers of which one has ended are for the models that have them.
-  if (pool?.ended !== undefined) pool = undefined
-  const own = (pool ??= createPool(errorOf))
-  own.models.add(model)
-  const place = { from: own, model }
-  let spins = SPINS
   const names = (Object.keys(exports) as (keyof Kernels)[]).filter((name) => RULES[name])
+  // Workers of which one has ended are for the models that have them.
+  if (pools.get(threads)?.ended !== undefined) pools.delete(threads)
+  const own = pools.get(threads) ?? createPool(threads, errorOf)
+  pools.set(threads, own)
+  own.models.set(model, { module, memory: new WeakRef(memory), bytes: memory.buffer.byteLength, kernels: names })
+  const place = { from: own, model }
   try {
-    const cores = await coresOf()
     // Looking takes the core from whom is waited for, where there are fewer cores than threads.
-    if (threads > cores) spins = 0
-    own.growing = own.growing.then(async () => {
-      while (own.members.length < threads - 1) await addMember(own)
-    })
-    await own.growing
-    const answers = own.members.map(({ answered, ended }) =>
-      Promise.race([ended, new Promise<void>((resolve) => answered.set(model, resolve))]),
-    )
-    // While somebody waits for them; otherwise they hold no process.
-    for (const { worker } of own.members) worker.ref?.()
-    send(own, [{ kind: 'model', model, module, memory, kernels: names }])
-    await Promise.all(answers)
-    for (const { worker } of own.members) worker.unref?.()
+    own.block.words[Word.Spins] = threads > (await coresOf()) ? 0 : SPINS
+    await doNext(own, () => give(own, own.members.length ? [model] : [...own.models.keys()]))
   } catch (error) {
     forget(place)
+    // Models to come try anew.
+    if (pools.get(threads) === own) pools.delete(threads)
     throw error
   }
-  const team: Team = { pool: own, model, threads, spins, scratchBytes, split: createSplit(dtype === 'float64' ? 8 : 4) }
+  const team: Team = { pool: own, model, scratchBytes, split: createSplit(dtype === 'float64' ? 8 : 4) }
   const table: Record<string, unknown> = { ...exports }
   names.forEach((name, kernel) => {
     table[name] = splitting(team, kernel, exports[name] as Routine['run'], RULES[name]!)
@@ -338,17 +236,19 @@ export async function threadedKernels(
   }
 }
 
-function createPool(errorOf: ErrorOf): Pool {
+function createPool(threads: number, errorOf: ErrorOf): Pool {
   const buffer = new SharedArrayBuffer(BLOCK_BYTES)
   const block = blockOf(buffer)
   return {
+    threads,
     block,
     buffer,
     members: [],
     waits: mayWait(block.words),
     errorOf,
-    models: new Set(),
-    growing: Promise.resolve(),
+    models: new Map(),
+    work: Promise.resolve(),
+    forgotten: 0,
     ended: undefined,
   }
 }
@@ -357,9 +257,6 @@ function createPool(errorOf: ErrorOf): Pool {
 interface Team {
   readonly pool: Pool
   readonly model: number
-  readonly threads: number
-  /** How often to look before sleeping. */
-  readonly spins: number
   readonly scratchBytes: number
   /** Of the call in work. */
   readonly split: Split
@@ -415,7 +312,8 @@ function splitting(team: Team, kernel: number, run: Routine['run'], rule: Rule):
     if (length > 17) args[17] = a17
     if (length > 18) args[18] = a18
     if (length > 19) args[19] = a19
-    const { split, threads } = team
+    const { split, pool } = team
+    const { threads } = pool
     splitOf(rule, args as number[], split)
     const worth = splitsAll ? threads : Math.floor(split.cost / LEAST_SHARE)
     const shares = Math.min(threads, split.units, worth)
@@ -428,7 +326,7 @@ function splitting(team: Team, kernel: number, run: Routine['run'], rule: Rule):
 
 /** Computes a call in shares, with whoever else is there. */
 function compute(team: Team, kernel: number, args: readonly number[], shares: number, routine: Routine): void {
-  const { pool, split, threads } = team
+  const { pool, split } = team
   const { block } = pool
   const { words, whole, step, perUnit } = block
   words[Word.Model] = team.model
@@ -439,8 +337,6 @@ function compute(team: Team, kernel: number, args: readonly number[], shares: nu
   words[Word.Arguments] = args.length
   words[Word.Scratch] = split.scratch
   words[Word.ScratchBytes] = team.scratchBytes
-  words[Word.Threads] = threads
-  words[Word.Spins] = team.spins
   for (let i = 0; i < args.length; i++) {
     whole[i] = args[i]
     step[i] = split.step[i]
@@ -449,13 +345,9 @@ function compute(team: Team, kernel: number, args: readonly number[], shares: nu
   Atomics.store(words, Word.Done, 0)
   // From here on shares may be taken.
   Atomics.store(words, Word.State, (((Atomics.load(words, Word.State) >> 8) + 1) << 8) | shares)
-  if (Atomics.load(words, Word.Sleepers)) {
-    // Whoever wakes may be one that other models have, but not this one.
-    const all = pool.members.length === threads - 1
-    Atomics.notify(words, Word.State, all ? shares - 1 : Infinity)
-  }
+  if (Atomics.load(words, Word.Sleepers)) Atomics.notify(words, Word.State, shares - 1)
   let share: number
-  while ((share = takeShare(block, 0)) >= 0) {
+  while ((share = takeShare(block)) >= 0) {
     runShare(block, share, routine, 0)
     endShare(block)
   }
@@ -466,12 +358,14 @@ function compute(team: Team, kernel: number, args: readonly number[], shares: nu
 function join({ block: { words }, waits, errorOf }: Pool, shares: number): void {
   let looked = 0
   let since = 0
+  const looks = waits ? words[Word.Spins] : SPINS
   for (;;) {
     const done = Atomics.load(words, Word.Done)
     if (done === shares) break
-    if (looked++ < words[Word.Spins]) continue
-    if (waits) Atomics.wait(words, Word.Done, done, 1000)
+    if (looked++ < looks) continue
     looked = 0
+    // The clock allocates: it is looked at when there is a doubt.
+    if (waits && Atomics.wait(words, Word.Done, done, 1000) !== 'timed-out') continue
     const now = performance.now()
     since ||= now
     if (now - since < PATIENCE) continue

@@ -109,7 +109,7 @@ export async function createWasmEngine(
     const { kernels, check, close } = await threadedKernels(dtype, own, memory, exports, threads, planError)
     return openEngine('wasm', kernels, memory.buffer, close, threads.count, check)
   } catch (cause) {
-    note(`createModel: no threads, the model computes on one: a worker could not be had: ${(cause as Error).message}`)
+    note(`createModel: threads: the model computes on one: a worker could not be had: ${(cause as Error).message}`)
     return createWasmEngine(dtype, bytes - (threads.count - 1) * threads.scratchBytes, source, names)
   }
 }

@@ -27,6 +27,6 @@ export async function threadsFor({ threads, program, ...blueprint }: Blueprint):
     ? await (await host.load()).threadsFor({ ...blueprint, threads, calls })
     : 'this host has no workers'
   if (typeof answer === 'number') return answer
-  note(`createModel: threads: ${show(threads)}, but the model computes on one: ${answer}`)
+  note(`createModel: threads: the model computes on one: ${answer}`)
   return 1
 }

@@ -62,7 +62,7 @@ export function ownThread(run: Run): TrialWorker {
  * about]; the module itself may send and get others.
  */
 const BOOTSTRAP = `
-const { parentPort, workerData: { module, mark } } = require('node:worker_threads')
+const { parentPort, workerData: { file, mark } } = require('node:worker_threads')
 const waiting = []
 const post = (kind, value) => parentPort.postMessage([mark, kind, value])
 const ask = (kind, value) =>
@@ -78,7 +78,7 @@ const explain = (error) => {
     return 'it threw what has no text'
   }
 }
-import(module).then((module) => {
+import(file).then((module) => {
   const run = module.run ?? module.default
   if (typeof run !== 'function') throw new Error('it exports no function run(trial, report, checkpoint)')
   parentPort.on('message', async (message) => {
@@ -114,7 +114,7 @@ export function workerThread(module: string): TrialWorker {
     open: () =>
       new Promise((resolve, reject) => {
         if (worker) return resolve()
-        const own = new Worker(BOOTSTRAP, { eval: true, workerData: { module, mark } })
+        const own = new Worker(BOOTSTRAP, { eval: true, workerData: { file: module, mark } })
         worker = own
         const end = (why: string) => {
           if (worker === own) worker = undefined

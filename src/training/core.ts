@@ -323,6 +323,7 @@ export function needOptimizer(where: string, { settings }: Core): Optimizer {
 
 /** All that a step on data wants: what the model must have, and that no other step waits. */
 export function needAll(where: string, core: Core): void {
+  core.engine.check()
   needTraining(where, core)
   needLoss(where, core)
   needOptimizer(where, core)

@@ -181,6 +181,7 @@ export function beginForward(core: Core, n: number, training: boolean): void {
 
 /** Runs the n loaded rows forward. */
 export function runForward(core: Core, n: number, training: boolean): void {
+  core.engine.check()
   if (training) core.counters.passes++
   beginForward(core, n, training)
   const { run } = core

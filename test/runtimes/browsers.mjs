@@ -27,7 +27,8 @@ const FEATURES = ['StorageAPI', 'FileSystem', 'AccessHandle', 'FileSystemWritabl
 
 /**
  * `program` is undefined where the browser is not installed; `version` reads what it says of itself. `storing` is the same
- * browser with files of the origin, where it has none unless it is told to; `lacks` what it does not do then.
+ * browser with files of the origin, where it has none unless it is told to; `lacks` what it does not do then; `sharing`
+ * the same browser with memory that threads share, where it has none, in pages that are isolated, unless it is told to.
  */
 export const browsers = [
   {
@@ -55,14 +56,15 @@ export const browsers = [
     program: webkit,
     needs: 'webkit2gtk-driver, xvfb and xauth of Debian',
     version: async () => (await run(xvfb, ['-a', MINI_BROWSER, '--version'])).match(/[\d.]+/)[0],
-    start: (url, profile) => startWebKit(profile, '--private', url),
-    storing: (url, profile) => startWebKit(profile, `--features=${FEATURES.map((name) => `+${name}`)}`, url),
+    start: (url, profile) => startWebKit(profile, {}, '--private', url),
+    storing: (url, profile) => startWebKit(profile, {}, `--features=${FEATURES.map((name) => `+${name}`)}`, url),
+    sharing: (url, profile) => startWebKit(profile, { JSC_useSharedArrayBuffer: '1' }, '--private', url),
     lacks: /^worker of an older WebKit: /,
   },
 ]
 
-function startWebKit(profile, ...args) {
-  const env = { ...process.env, HOME: profile, WEBKIT_DISABLE_COMPOSITING_MODE: '1' }
+function startWebKit(profile, settings, ...args) {
+  const env = { ...process.env, ...settings, HOME: profile, WEBKIT_DISABLE_COMPOSITING_MODE: '1' }
   return start(xvfb, ['-a', MINI_BROWSER, ...args], { env })
 }
 
@@ -80,6 +82,13 @@ const POLICY = "default-src 'self'; script-src 'self'"
 const WORKER_POLICY = "default-src 'self'; worker-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
 /** The pages that are under it; so is each script that may be that of a worker. */
 const UNDER_WORKER_POLICY = /workers-page[^/]*\.html$|\.m?js$/
+/** What a page needs to share memory among threads. */
+const ISOLATED = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
+/** More headers for what is in a folder, by what stands before the folder in a path. */
+const VARIANTS = {
+  isolated: ISOLATED,
+  'no-blobs': { ...ISOLATED, 'content-security-policy': WORKER_POLICY },
+}
 /** For how long a page may be silent, in seconds. */
 const PATIENCE = 60
 
@@ -122,7 +131,9 @@ async function visitOnce(browser, site, pages, profiles) {
   let heard
   const results = []
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost')
+    const { pathname: whole } = new URL(request.url, 'http://localhost')
+    const variant = Object.keys(VARIANTS).find((name) => whole.startsWith(`/${name}/`))
+    const pathname = variant ? whole.slice(variant.length + 1) : whole
     if (pathname === '/result') {
       let body = ''
       request.on('data', (chunk) => (body += chunk))
@@ -143,7 +154,8 @@ async function visitOnce(browser, site, pages, profiles) {
       return
     }
     response.setHeader('content-type', TYPES[extname(file)])
-    if (pathname.startsWith('/csp/')) response.setHeader('content-security-policy', POLICY)
+    if (variant) response.setHeaders(new Headers(VARIANTS[variant]))
+    else if (pathname.startsWith('/csp/')) response.setHeader('content-security-policy', POLICY)
     else if (UNDER_WORKER_POLICY.test(pathname)) response.setHeader('content-security-policy', WORKER_POLICY)
     const body = readFileSync(file)
     response.end(

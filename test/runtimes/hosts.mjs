@@ -2,7 +2,7 @@
 
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { delay, run, start } from './processes.mjs'
 import { bundleForEdge, bundleForVercel, bundleForWorkerd, createRegistry, here } from './project.mjs'
 
@@ -37,6 +37,7 @@ const node = (line, program) => ({
   files: ({ app, folder }) => filesOnDisk(folder, (...args) => run(program, ['files-main.mjs', ...args], { cwd: app })),
   part: async ({ app }, ...args) => JSON.parse(await run(program, ['parts-main.mjs', ...args], { cwd: app })),
   workers: async ({ app }) => JSON.parse(await run(program, ['workers-main.mjs'], { cwd: app })),
+  threads: async ({ app }) => JSON.parse(await run(program, ['threads-main.mjs'], { cwd: app })),
   version: async () => (await run(program, ['--version'])).trim().slice(1),
   run: async ({ app }) => ({ '': JSON.parse(await run(program, ['main.mjs'], { cwd: app })) }),
 })
@@ -44,7 +45,7 @@ const node = (line, program) => ({
 /**
  * `program` is undefined where the runtime is not installed. `run(project)` resolves to the results by place: '' or how
  * the package came there; after it, `files(project)` to what is wrong with v128/files; `part(project, folder, backend,
- * from, until)` to what parts-main.mjs says; `workers(project)` to what workers-main.mjs says; `consume(project)` to what the consumer for this runtime says.
+ * from, until)` to what parts-main.mjs says; `workers(project)` to what workers-main.mjs says, `threads(project)` to what threads-main.mjs says; `consume(project)` to what the consumer for this runtime says.
  */
 export const hosts = [
   node(process.versions.node.split('.')[0], process.execPath),
@@ -67,6 +68,11 @@ export const hosts = [
       return JSON.parse(await runDeno(project, program, [place, ...args], onlyIn(place)))
     },
     workers: async (project) => JSON.parse(await runDeno(project, denoProgram(project, 'workers-main.mjs'))),
+    async threads(project) {
+      // Its own worker is a file; those of the library are none.
+      const program = denoProgram(project, 'threads-main.mjs')
+      return JSON.parse(await runDeno(project, program, [], [`--allow-read=${dirname(program)}`]))
+    },
     consume: (project) => runDeno(project, join(project.folder, 'deno/main.ts')),
   },
   {
@@ -75,6 +81,7 @@ export const hosts = [
     needs: NPM,
     files: ({ app, folder }) => filesOnDisk(folder, (...args) => run(bun, ['files-main.mjs', ...args], { cwd: app })),
     workers: async ({ app }) => JSON.parse(await run(bun, ['workers-main.mjs'], { cwd: app })),
+    threads: async ({ app }) => JSON.parse(await run(bun, ['threads-main.mjs'], { cwd: app })),
     version: async () => (await run(bun, ['--version'])).trim(),
     run: async ({ app }) => ({ '': JSON.parse(await run(bun, ['main.mjs'], { cwd: app })) }),
   },
@@ -98,6 +105,10 @@ export const hosts = [
       }
     },
     files: async ({ folder }) => refusals(JSON.parse(await askWorkerd(join(folder, 'workerd-bundle'), '/files'))),
+    async threads({ folder }) {
+      const answer = JSON.parse(await askWorkerd(join(folder, 'workerd-bundle'), '/threads'))
+      return { places: { 'export condition': answer } }
+    },
     async consume({ folder }) {
       const worker = join(folder, 'worker')
       const { build } = JSON.parse(readFileSync(join(worker, 'package.json'), 'utf8')).scripts
@@ -128,6 +139,11 @@ export const hosts = [
     async files({ app, folder }) {
       const ask = async (place) => JSON.parse(await askEdge(app, join(folder, `edge ${place}.js`), '/files'))
       return [...refusals(await ask('default entry')), ...refusals(await ask('export condition'))]
+    },
+    async threads({ app, folder }) {
+      const ask = async (place) => JSON.parse(await askEdge(app, join(folder, `edge ${place}.js`), '/threads'))
+      const places = { 'default entry': await ask('default entry'), 'export condition': await ask('export condition') }
+      return { places }
     },
   },
 ]

@@ -69,25 +69,38 @@ export async function createSite({ app, folder, name }, skip) {
   // Browsers resolve no bare names, and workers no import maps.
   const plain = join(site, 'unbundled')
   mkdirSync(plain)
-  const pages = ['page', 'frames', 'example', 'files-page', 'parts-page', 'reload-page', 'workers-page'].flatMap(
-    (page) => [`${page}.html`, `${page}.mjs`],
-  )
-  const modules = ['page-worker', 'files-worker', 'digest', 'files', 'mnist', 'parts', 'workers'].map(
-    (name) => `${name}.mjs`,
-  )
+  const pages = [
+    'page',
+    'frames',
+    'example',
+    'files-page',
+    'parts-page',
+    'reload-page',
+    'threads-page',
+    'workers-page',
+  ].flatMap((page) => [`${page}.html`, `${page}.mjs`])
+  const workers = ['page-worker', 'files-worker', 'threads-worker']
+  const parts = ['digest', 'files', 'mnist', 'parts', 'threads', 'workers']
+  const modules = [...workers, ...parts].map((name) => `${name}.mjs`)
   for (const file of [...pages, ...modules]) {
     const text = readFileSync(join(app, file), 'utf8')
-    const files = text.replace("from 'v128/files'", `from '/${name}/dist/files.browser.js'`)
-    const workers = files.replace("from 'v128/worker'", `from '/${name}/dist/worker.js'`)
-    writeFileSync(join(plain, file), workers.replace("from 'v128'", `from '/${name}/dist/index.js'`))
+    const files = text.replace("from 'v128/files'", `from '../${name}/dist/files.browser.js'`)
+    const both = files.replace("from 'v128/worker'", `from '../${name}/dist/worker.js'`)
+    writeFileSync(join(plain, file), both.replace("from 'v128'", `from '../${name}/dist/index.js'`))
   }
   cpSync(plain, join(site, 'csp'), { recursive: true })
 
   const { build: esbuild } = await import('esbuild')
   await esbuild({
-    entryPoints: ['page', 'page-worker', 'files-page', 'files-worker', 'reload-page'].map((file) =>
-      join(app, `${file}.mjs`),
-    ),
+    entryPoints: [
+      'page',
+      'page-worker',
+      'files-page',
+      'files-worker',
+      'reload-page',
+      'threads-page',
+      'threads-worker',
+    ].map((file) => join(app, `${file}.mjs`)),
     outdir: join(site, 'esbuild'),
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -96,7 +109,7 @@ export async function createSite({ app, folder, name }, skip) {
     format: 'esm',
     logLevel: 'warning',
   })
-  for (const page of ['page.html', 'files-page.html', 'reload-page.html'])
+  for (const page of ['page.html', 'files-page.html', 'reload-page.html', 'threads-page.html'])
     cpSync(join(app, page), join(site, 'esbuild', page))
   // As v128/worker says: its script is an entry point of its own, beside the bundle.
   await esbuild({
@@ -113,7 +126,7 @@ export async function createSite({ app, folder, name }, skip) {
   writeFileSync(join(site, 'esbuild/workers-page.html'), html.replace('workers-page.mjs', 'workers-page.js'))
 
   try {
-    for (const page of ['page', 'workers-page']) {
+    for (const page of ['page', 'threads-page', 'workers-page']) {
       const output = { path: join(site, 'webpack'), filename: `${page}.mjs` }
       await webpack({ entry: join(app, `${page}.mjs`), output })
       cpSync(join(app, `${page}.html`), join(site, 'webpack', `${page}.html`))
@@ -124,14 +137,18 @@ export async function createSite({ app, folder, name }, skip) {
   }
 
   const vite = await import('vite')
-  const common = { configFile: false, base: './', logLevel: 'warn' }
+  const complain = (text) => {
+    throw new Error(`Vite: ${text}`)
+  }
+  const customLogger = { ...vite.createLogger('warn'), warn: complain, warnOnce: complain }
+  const common = { configFile: false, base: './', logLevel: 'warn', customLogger }
   await vite.build({
     ...common,
     root: app,
     build: {
       outDir: join(site, 'vite'),
       emptyOutDir: true,
-      rollupOptions: { input: ['page', 'workers-page'].map((page) => join(app, `${page}.html`)) },
+      rollupOptions: { input: ['page', 'threads-page', 'workers-page'].map((page) => join(app, `${page}.html`)) },
     },
   })
   await vite.build({

@@ -4,7 +4,9 @@
 // runtime of this machine, on both backends, in both precisions: the hashes of what was learnt must be those below. So
 // must those of a run that begins in Node, goes on in Deno and ends in Chromium, and of one whose page is loaded again.
 // The consumers in test/consumers/ must say the same everywhere, the linters of packages nothing. In browsers, the page
-// of examples/worker/ is started, cancelled and run to its end, and the frames that training drops are counted.
+// of examples/worker/ is started, cancelled and run to its end, and the frames that training drops are counted. On three
+// threads the bits must be those of one, and others than the main thread must have computed some; where there can be but
+// one thread, the console must say why.
 //
 // A runtime that is not installed is skipped, by name; with REQUIRE_RUNTIMES=all that is a failure. --only takes the
 // runtimes whose names match; --readme writes the table of README.md beside
@@ -33,6 +35,15 @@ const CONSUMERS = {
 const EXAMPLE = {
   cancelled: /^cancelled after (9|[1-9]\d+) epochs, accuracy (100|[4-9]\d)\.\d %$/,
   done: /^done after 2000 epochs, accuracy 99\.8 %$/,
+}
+
+/** What the console says where a model has one thread, by what is in the way. */
+const ONE_THREAD = {
+  headers:
+    /: this page is not cross-origin isolated; serve it with the headers Cross-Origin-Opener-Policy: same-origin /,
+  blobs: /: a worker could not be had: .*allow blob: in worker-src of the page's content security policy$/,
+  browser: /: this browser has no SharedArrayBuffer, though the page is cross-origin isolated/,
+  host: /: this host has no workers$/,
 }
 
 /** Within a step that takes longer than this, in milliseconds, fit lets the page draw a frame: it yields every 8. */
@@ -154,6 +165,36 @@ function checkWorkers(where, results) {
   for (const fault of workerFaults(results)) fail(`${where}, models in workers: ${fault}`)
 }
 
+/** What is wrong with what programs/threads.mjs gave, where `obstacle` is in the way, if anything is. */
+function threadFaults({ rows, auto, warnings }, obstacle) {
+  const several = !obstacle
+  const faults = rows.flatMap(({ dtype, backend, digest, threads, same, others }) => {
+    const row = []
+    if (backend !== 'wasm') row.push(`runs on ${backend}`)
+    if (digest !== DIGESTS[dtype]) row.push(`ends with ${digest}, not ${DIGESTS[dtype]}`)
+    if (!same) row.push('ends with other bits than on one thread')
+    if (threads.join() !== (several ? '3,3' : '1,1')) row.push(`has ${threads} threads`)
+    if (several !== others > 0) row.push(`other threads computed ${others} shares`)
+    return row.map((fault) => `${dtype} ${fault}`)
+  })
+  if (rows.length !== 2) faults.push(`${rows.length} rows`)
+  if (auto > 1 !== (several && cpus().length > 1)) faults.push(`'auto' takes ${auto} threads`)
+  const right = obstacle ? warnings.length === 1 && ONE_THREAD[obstacle].test(warnings[0]) : !warnings.length
+  if (!right) faults.push(`says ${warnings.length} times: ${warnings.join('\n')}`)
+  return faults
+}
+
+/** Threads give the bits of one; where there can be none, the console says so. */
+function checkThreads(runtime, places, obstacle) {
+  for (const [place, results] of Object.entries(places)) {
+    const where = `${runtime}, ${place}`
+    const shares = results.rows.map(({ dtype, others }) => `${others} shares in ${dtype}`).join(', ')
+    const words = obstacle ? results.warnings.join('; ') : `others computed ${shares}; 'auto' takes ${results.auto}`
+    console.log(`${where}, threads: ${words}`)
+    for (const fault of threadFaults(results, obstacle)) fail(`${where}, threads: ${fault}`)
+  }
+}
+
 /** A page that was loaded again goes on, with a new run and in the middle of one, as if it had not been. */
 function checkReload(browser, { atOnce }, { restored, resumed, classes }) {
   console.log(`${browser}, loaded again: ${restored} after another run, ${resumed} at the end of the one in work`)
@@ -195,6 +236,9 @@ for (const host of hosts.filter(wanted)) {
     }
     checkFiles(host.name, await host.files(project))
     if (host.workers) checkWorkers(host.name, await host.workers(project))
+    const { places, scores } = await host.threads(project)
+    checkThreads(host.name, places, scores ? undefined : 'host')
+    if (scores && scores.join() !== '3,3') fail(`${host.name}: trials of a search have ${scores} threads`)
     if (host.consume) consumed(host.name === 'Deno' ? 'deno' : 'worker', host.name, await host.consume(project))
   } catch (error) {
     fail(`${host.name}: ${error.message}`)
@@ -214,6 +258,26 @@ async function checkWorkerPages(browser) {
   console.log(`${browser.name}, a worker that is ended: ${ended}`)
   if (!ended.startsWith('PlanError: fit: the worker of this model is gone: it was ended from outside; ')) {
     fail(`${browser.name}: of a worker that is ended it says ${ended}`)
+  }
+}
+
+/**
+ * Threads in pages that are isolated, however they were bundled, one of them with a global `process` that is none of Node;
+ * in such whose policy forbids their workers; and in others.
+ */
+async function checkThreadPages(browser) {
+  const has = (folder) => folder !== 'csp' && existsSync(join(site, folder, 'threads-page.html'))
+  const folders = Object.keys(PLACES).filter(has)
+  const pages = folders.map(
+    (folder) => `/isolated/${folder}/threads-page.html${folder === 'esbuild' ? '?process' : ''}`,
+  )
+  const sharing = browser.sharing ? { ...browser, start: browser.sharing } : browser
+  const texts = await visit(sharing, site, [...pages, '/no-blobs/unbundled/threads-page.html'], project.folder)
+  const refused = browser.sharing ? ['/isolated/unbundled/threads-page.html'] : []
+  texts.push(...(await visit(browser, site, ['/unbundled/threads-page.html', ...refused], project.folder)))
+  const obstacles = [...folders.map(() => undefined), 'blobs', 'headers', 'browser']
+  for (const [i, text] of texts.entries()) {
+    checkThreads(`${browser.name}, ${folders[i] ?? obstacles[i]}`, JSON.parse(text), obstacles[i])
   }
 }
 
@@ -252,6 +316,7 @@ for (const browser of present) {
     checkFrames(browser.name, JSON.parse(frames))
     await checkStorage(browser)
     await checkWorkerPages(browser)
+    await checkThreadPages(browser)
   } catch (error) {
     fail(`${browser.name}: ${error.message}`)
   }

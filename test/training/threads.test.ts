@@ -155,14 +155,64 @@ describe('where there can be no threads', () => {
     vi.stubGlobal('SharedArrayBuffer', undefined)
     expect((await make()).threads).toBe(1)
     expect(warn.mock.calls).toEqual([
-      ['v128: createModel: threads: 2, but the model computes on one: this host has no SharedArrayBuffer'],
+      ['v128: createModel: threads: the model computes on one: this host has no SharedArrayBuffer'],
     ])
+  })
+
+  test("'auto' says nothing where one is enough", async () => {
+    const warn = vi.spyOn(console, 'warn').mockReturnValue()
+    vi.stubGlobal('SharedArrayBuffer', undefined)
+    expect((await make({ threads: 'auto' })).threads).toBe(1)
+    expect(warn).not.toHaveBeenCalled()
   })
 
   test('so does the TypeScript twin', async () => {
     const warn = vi.spyOn(console, 'warn').mockReturnValue()
     expect((await make({ backend: 'js' })).threads).toBe(1)
     expect(warn).toHaveBeenCalledWith(expect.stringMatching(/computes on one: the TypeScript kernels/))
+  })
+})
+
+describe('a worker that does not start', () => {
+  const { postMessage } = Worker.prototype
+  const network = () => sequential(dense(16), relu(), dense(3))
+
+  test('is waited for, but not forever; models to come get others', async () => {
+    const warn = vi.spyOn(console, 'warn').mockReturnValue()
+    vi.spyOn(Worker.prototype, 'postMessage').mockReturnValue()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const making = classifier(network(), { threads: 2 })
+    let threads: number | undefined
+    void making.then((model) => (threads = model.threads))
+    while (threads === undefined) {
+      vi.advanceTimersByTime(1000)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    vi.useRealTimers()
+    expect(threads).toBe(1)
+    expect(warn.mock.calls).toEqual([
+      [
+        'v128: createModel: threads: the model computes on one: a worker could not be had: it was not there within 20 s',
+      ],
+    ])
+    vi.restoreAllMocks()
+    expect((await classifier(network(), { threads: 2 })).threads).toBe(2)
+  })
+
+  test('is missed by the model alone that wanted it', async () => {
+    const warn = vi.spyOn(console, 'warn').mockReturnValue()
+    const [one, two] = [await classifier(network()), await classifier(network(), { threads: 2 })]
+    vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker, ...args) {
+      if ((args[0] as { thread?: number }).thread === 2) void this.terminate()
+      else postMessage.apply(this, args)
+    })
+    expect((await classifier(network(), { threads: 4 })).threads).toBe(1)
+    expect(warn).toHaveBeenCalledWith(expect.stringMatching(/computes on one: a worker could not be had: it ended$/))
+    vi.restoreAllMocks()
+    splitEverything(true)
+    const { x, y } = learnable(16)
+    for (const model of [one, two]) for (let i = 0; i < 3; i++) model.trainStep(x, y)
+    expect(bits(two)).toEqual(bits(one))
   })
 })
 

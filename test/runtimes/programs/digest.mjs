@@ -75,7 +75,7 @@ export function create(options) {
 export const digestOf = ({ parameters, buffers }) => hash({ ...parameters, ...buffers })
 
 /**
- * Trains with `options` of `create` and returns { backend, dtype, digest, ms }: of a step, the mean of the last half.
+ * Trains with `options` of `create` and returns { backend, dtype, threads, digest, ms }: of a step, the mean of the last half.
  * `settle` is awaited before the clock is read, for hosts where time stands still in between.
  */
 export async function train(options, settle) {
@@ -92,9 +92,9 @@ export async function train(options, settle) {
       end = performance.now()
     },
   })
-  const { backend, dtype } = model
+  const { backend, dtype, threads } = model
   const ms = (end - half) / ((EPOCHS * BATCHES) / 2)
-  return { backend, dtype, digest: digestOf(model), loss: history.loss.at(-1), ms }
+  return { backend, dtype, threads, digest: digestOf(model), loss: history.loss.at(-1), ms }
 }
 
 /** Both precisions on each backend, and what the library said meanwhile. */

@@ -1,8 +1,11 @@
 // Vercel's edge-runtime.
 import { trainAll } from './digest.mjs'
 import { refuse } from './files.mjs'
+import { trainOnThreads } from './threads.mjs'
+
+const ANSWERS = { '/files': refuse, '/threads': trainOnThreads, '/': trainAll }
 
 addEventListener('fetch', (event) => {
-  const answer = event.request.url.endsWith('/files') ? refuse() : trainAll()
-  event.respondWith(answer.then((results) => Response.json(results)))
+  const { pathname } = new URL(event.request.url)
+  event.respondWith(ANSWERS[pathname]().then((results) => Response.json(results)))
 })

@@ -1,0 +1,5 @@
+import { trainOnThreads } from './threads.mjs'
+
+onmessage = async () => {
+  postMessage(await trainOnThreads().catch((error) => ({ error: String(error) })))
+}
