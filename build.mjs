@@ -277,7 +277,6 @@ await build({
   },
   external: [...entries.external, ...Object.keys(CHOICES)],
   chunkNames: '[name]-[hash]',
-  sourcemap: true,
 })
 // One build for all, so that there is one class of each error for what a page or a program imports.
 for (const [name, places] of Object.entries(CHOICES)) {

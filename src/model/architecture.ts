@@ -66,7 +66,7 @@ export function partsOf({
   return {
     network: network && describe(network),
     loss: loss && describe(loss),
-    optimizer: optimizer && { ...describe(optimizer), learningRate: describeRate(optimizer.learningRate) },
+    optimizer: optimizer && { ...describe(optimizer), learningRate: describeRate(optimizer.learningRate ?? 0) },
   }
 }
 

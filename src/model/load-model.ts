@@ -72,7 +72,7 @@ const READER = /* @__PURE__ */ readerOf({})
  *
  * Throws a FileError where the file is damaged, holds weights alone, has a layer, a loss or a schedule that must be given
  * again (it says which), or wants gigabytes beyond its own size while `batch` is not given; a PlanError where an option
- * given here is wrong.
+ * given here is wrong. Layers are known by their `kind` alone: one of your own must not have that of one of this library.
  */
 export async function loadModel<D extends DType = DType, I extends boolean = false>(
   bytes: Uint8Array | ArrayBuffer,

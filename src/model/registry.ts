@@ -211,12 +211,17 @@ export function layerOf(reader: Reader, description: unknown): Layer {
   const { where, Fault, layers: own } = reader
   const registry = layersFor(reader)
   let layers = 0
+  const factoryFor = (kind: string) => factoryOf(reader, Object.hasOwn(own, kind) ? own : registry, 'layer', kind)
   const build = (described: unknown, depth: number): Layer => {
+    const named: unknown = isObject(described) && (described as Partial<Described>).kind
+    // Of one that nobody knows that is said, whatever else it lacks.
+    if (typeof named === 'string') factoryFor(named)
     const { kind, config } = partsOf(reader, 'a layer', described)
     if (++layers > MOST_LAYERS) throw new Fault(`${where}: more than ${MOST_LAYERS} layers`)
     if (depth > DEEPEST) throw new Fault(`${where}: layers are nested more than ${DEEPEST} deep`)
-    const factory = factoryOf(reader, Object.hasOwn(own, kind) ? own : registry, 'layer', kind)
-    const layer = made(reader, `the layer ${quote(kind)}`, () => factory(config, (inner) => build(inner, depth + 1)))
+    const layer = made(reader, `the layer ${quote(kind)}`, () =>
+      factoryFor(kind)(config, (inner) => build(inner, depth + 1)),
+    )
     checkLayer(where, `what layers.${kind} makes`, layer)
     return layer
   }

@@ -111,6 +111,7 @@ export async function connect(where: string, host: WorkerHost, make?: () => Work
     if (!isMarked<Report>(report)) return
     if (report.type === 'ready') starting?.resolve()
     else if (report.type === 'lock') watch(report.name, watching.signal, () => fail('it was ended from outside'))
+    else if (report.type === 'unread') fail('something that was sent to it could not be read there')
     else if (report.type === 'ask') void answer(report.link, report)
     else if (report.type === 'done') settle(report.id, ({ resolve }) => resolve(report.value))
     else settle(report.id, ({ reject, thrown }) => reject(fromPlain(report.error, thrown)))
@@ -165,11 +166,23 @@ function watch(name: string, signal: AbortSignal, lost: () => void): void {
   navigator.locks?.request(name, { signal }, lost).catch(() => {})
 }
 
+/** Two models in one worker would take each other's calls for their own. */
+const taken = /* @__PURE__ */ new WeakSet<WorkerHandle>()
+
 function startWorker(where: string, host: WorkerHost, make: (() => WorkerHandle) | undefined): WorkerHandle {
   try {
     const worker = (make ?? host.start)()
-    if (typeof worker?.postMessage === 'function') return worker
-    throw new PlanError(`${where}: worker must be a function that gives a worker: () => new Worker(...)`)
+    if (typeof worker?.postMessage !== 'function') {
+      throw new PlanError(`${where}: worker must be a function that gives a worker: () => new Worker(...)`)
+    }
+    if (taken.has(worker)) {
+      throw new PlanError(
+        `${where}: worker gave a worker that has, or had, another model; each model needs one of its own: ` +
+          '() => new Worker(...)',
+      )
+    }
+    taken.add(worker)
+    return worker
   } catch (cause) {
     if (cause instanceof PlanError) throw cause
     const why = cause instanceof Error ? cause.message : String(cause)
@@ -184,11 +197,7 @@ function lost(why: string): string {
   )
 }
 
-function unstarted(why: string, { script }: WorkerHost, make: (() => WorkerHandle) | undefined): string {
-  const cure = make
-    ? "its script must import 'v128/worker/script'"
-    : `a bundler must put ${script} beside the bundle: Vite and webpack do (Vite before 8 with optimizeDeps: { exclude: ` +
-      `['v128'] }), esbuild does with the entry point ${script.replace(/\.js$/, '')}=v128/worker/script; or hand in ` +
-      'worker: () => new Worker(...)'
-  return `the worker could not be started: ${why}; ${cure}`
+function unstarted(why: string, { advice, needs }: WorkerHost, make: (() => WorkerHandle) | undefined): string {
+  const cure = make ? "its script must import 'v128/worker/script'" : advice
+  return `the worker could not be started: ${why}; ${cure}${needs}`
 }

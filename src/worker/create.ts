@@ -19,7 +19,14 @@ import type { Facts, Recipe } from './protocol'
 export interface InWorker {
   /**
    * Makes the worker, where the script of this package cannot be found, or the worker is to have other limits. It runs
-   * `v128/worker/script`, or a module that imports it.
+   * `v128/worker/script`, or a module that imports it. It serves one model: each call must give another worker, and one
+   * that it gave before is a PlanError. In Node:
+   *
+   *     const options = {
+   *       input: [4],
+   *       worker: () => new Worker(new URL(import.meta.resolve('v128/worker/script'))),
+   *     }
+   *     const model = await createWorkerModel(network, options)
    */
   worker?: () => WorkerHandle
 }
@@ -38,10 +45,12 @@ export interface InWorker {
  * The worker runs a file of this package, which Vite and webpack bundle by themselves; Vite before 8 must be told
  * `worker: { format: 'es' }` and `optimizeDeps: { exclude: ['v128'] }`. esbuild leaves the file out: there it is an entry
  * point beside that of the page, `v128-worker=v128/worker/script`, or `v128-worker.node` in a bundle for Node. A content
- * security policy must allow workers from 'self'; nothing comes from a blob.
+ * security policy must allow workers from 'self'. Where there is one, `threads` need blob: in worker-src as well: without
+ * it the model computes on one, to the same bits, and the console says so.
  *
  * Throws a PlanError as createModel does, where the worker cannot be started, and where a layer, an initializer, a loss, an
- * optimizer or a schedule is not one of this library: the network is sent as data, and has no code.
+ * optimizer or a schedule is not one of this library: the network is sent as data, and has no code. What counts is its
+ * `kind`: a layer of your own that keeps that of one of this library, as { ...relu(), plan } does, becomes that one.
  */
 export async function createWorkerModel<
   L extends Loss | undefined = undefined,
@@ -93,8 +102,8 @@ function recipeOf(
   return readSafely(where, 'options', () => {
     const given = checkOptions(where, options as Record<string, unknown>, names)
     const { loss, optimizer, worker, ...rest } = given
-    checkPart(where, 'loss', 'softmaxCrossEntropy()', loss)
-    checkPart(where, 'optimizer', 'adam({ learningRate: 1e-3 })', optimizer)
+    checkPart(where, 'loss', 'softmaxCrossEntropy()', loss, ['plan'])
+    checkPart(where, 'optimizer', 'adam({ learningRate: 1e-3 })', optimizer, ['update', 'minimize'])
     if (worker !== undefined) callable(where, 'worker', worker, 'a function: () => new Worker(...)')
     const { json, lost } = toJson(partsOf({ network, loss: loss as Described, optimizer: optimizer as Optimizer }))
     if (json === undefined) {
@@ -107,12 +116,13 @@ function recipeOf(
   })
 }
 
-/** Throws a PlanError unless it is off or describes itself. */
-function checkPart(where: string, name: string, example: string, value: unknown): void {
+/** Throws a PlanError unless it is off, or describes itself and has one of those methods. */
+function checkPart(where: string, name: string, example: string, value: unknown, methods: readonly string[]): void {
   checkNoPromise(where, name, value)
   if (value === undefined || value === null || value === false) return
   const { kind, config } = value as Partial<Described>
-  if (typeof kind === 'string' && typeof config === 'object') return
+  const works = methods.some((method) => typeof (value as Record<string, unknown>)[method] === 'function')
+  if (works && typeof kind === 'string' && typeof config === 'object') return
   throw new PlanError(`${where}: ${name} must be one such as ${example}, got ${show(value)}`)
 }
 

@@ -34,11 +34,16 @@ export function toPlain(error: unknown, causes = MOST_CAUSES): PlainError {
   const { name, message, stack, cause } = error
   return {
     ...(error instanceof Thrown && { thrown: error.id }),
-    name,
-    message,
-    stack,
+    name: textOf(name),
+    message: textOf(message),
+    ...(stack !== undefined && { stack: textOf(stack) }),
     ...(cause !== undefined && causes > 0 && { cause: toPlain(cause, causes - 1) }),
   }
+}
+
+/** Errors of other code may have there what cannot be posted. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : show(value)
 }
 
 /** The error again; `thrown` is what the page's own code threw, by number. */

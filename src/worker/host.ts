@@ -12,6 +12,10 @@ export interface WorkerHandle {
 export interface WorkerHost {
   /** The script that it runs, for errors. */
   readonly script: string
+  /** What to do where that script is not found. */
+  readonly advice: string
+  /** What any worker needs here beside its script. */
+  readonly needs: string
   /** Throws a PlanError where there are no workers. */
   start(): WorkerHandle
 }

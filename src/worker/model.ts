@@ -4,7 +4,7 @@ import type { Data, Labels, Numbers } from '../data/batches'
 import type { AsyncBatches, Batches } from '../data/stream'
 import { PlanError, checkArguments, flag, hasMembers, integer } from '../errors'
 import type { Ability } from '../model/abilities'
-import { ownMetadata } from '../model/architecture'
+import { ownMetadata, toJson } from '../model/architecture'
 import type { LoadResult } from '../model/weights'
 import { rateOf } from '../optimizers/optimizer'
 import type { Regions } from '../plan/layout'
@@ -93,11 +93,11 @@ export class WorkerModel<Can extends Ability = Ability, D extends DType = DType>
   }
   /** How many threads compute it, its worker one of them. */
   get threads(): number {
-    return this.#facts.threads
+    return this.#open('threads').threads
   }
   /** What each region of the memory takes, in bytes. */
   get memory(): Readonly<Regions> {
-    return this.#facts.memory as Regions
+    return this.#open('memory').memory as Regions
   }
 
   /** Copies of the parameters by name, as in a PyTorch state dict: `0.weight`. */
@@ -169,6 +169,12 @@ export class WorkerModel<Can extends Ability = Ability, D extends DType = DType>
       throw new PlanError(
         'model: learningRate must be a number or a schedule of this library, got a function, which cannot be sent to a ' +
           'worker; set a number after each epoch, in onEpoch',
+      )
+    }
+    const { lost } = toJson(described)
+    if (lost) {
+      throw new PlanError(
+        `model: learningRate is sent to the worker as data, but the config of its schedule holds ${lost}`,
       )
     }
     this.#set('learningRate', described)
@@ -290,13 +296,19 @@ export class WorkerModel<Can extends Ability = Ability, D extends DType = DType>
     return this.#connection.ask({ deed: 'call', name, args, places, moves, keep: this })
   }
 
+  /** What is known of the model, where there still is one. */
+  #open(name: string): Facts {
+    const ended = this.#connection.ended(name)
+    if (ended) throw ended
+    return this.#facts
+  }
+
   #get(name: string): Promise<any> {
     return this.#connection.ask({ deed: 'get', name, keep: this })
   }
 
   #set(name: string, value: unknown): void {
-    const ended = this.#connection.ended(name)
-    if (ended) throw ended
+    this.#open(name)
     // The next call says why it failed.
     this.#connection.ask({ deed: 'set', name, args: [value], keep: this }).catch(() => {})
   }

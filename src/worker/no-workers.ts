@@ -5,6 +5,8 @@ import type { WorkerHost } from './host'
 
 export const host: WorkerHost = {
   script: 'v128-worker.js',
+  advice: '',
+  needs: '',
   start() {
     throw new PlanError('createWorkerModel: this host has no workers; take createModel')
   },

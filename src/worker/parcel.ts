@@ -2,7 +2,7 @@
 // where the other thread asks for it.
 
 import { type AsyncBatches, type Batches, isStream, openBatches } from '../data/stream'
-import { PlanError, callable, checkNoPromise, hasMembers, isObject, isPlain, readSafely } from '../errors'
+import { DataError, PlanError, callable, checkNoPromise, hasMembers, isObject, isPlain, readSafely } from '../errors'
 import { checkSignal } from '../pause'
 import type { Link, Parcel, Question } from './protocol'
 
@@ -60,7 +60,7 @@ export function packArguments(
     const place = path.join('.')
     const isData = data.includes(place)
     const mayMove = [...data, ...numbers].some((one) => place === one || place.startsWith(`${one}.`))
-    const { pack: send } = mayMove ? moved : copied
+    const send = (one: unknown) => (mayMove ? moved : copied).pack(present(where, one))
     const inner = (one: unknown, key: string | number) => pack(one, [...path, key])
     if (place === signal) {
       found = checkSignal(where, value)
@@ -124,9 +124,28 @@ function streamed(where: string, what: string, source: Batches | AsyncBatches, m
       const { done, value } = result as IteratorResult<unknown>
       if (done) return { value: { done, value: undefined }, transfer: [] }
       const { pack, transfer } = createNumbers(moves)
-      return { value: { done, value: packData(value, pack) }, transfer }
+      return { value: { done, value: packData(value, (one) => pack(present(where, one))) }, transfer }
     }
     return NOTHING
+  }
+}
+
+/** An array that is still here: of one that was moved, some hosts post nothing, and others something that arrives broken. */
+function present(where: string, value: unknown): unknown {
+  const buffer = ArrayBuffer.isView(value) ? value.buffer : value
+  // Older hosts know no `detached`; what has no bytes may be no more than empty.
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength || canBeViewed(buffer)) return value
+  throw new DataError(
+    `${where}: an array that it was given is empty, since it was moved by an earlier call with transfer: true, or by ` +
+      'postMessage; hand in another, or leave out the transfer of that call',
+  )
+}
+
+function canBeViewed(buffer: ArrayBuffer): boolean {
+  try {
+    return new Uint8Array(buffer).length === 0
+  } catch {
+    return false
   }
 }
 

@@ -73,6 +73,8 @@ export type Report =
   | { readonly type: 'ready' }
   /** The worker holds the lock of this name for as long as it lives. */
   | { readonly type: 'lock'; readonly name: string }
+  /** An order arrived that could not be read; which, nobody knows. */
+  | { readonly type: 'unread' }
   | { readonly type: 'done'; readonly id: number; readonly value: unknown }
   | { readonly type: 'failed'; readonly id: number; readonly error: PlainError }
   | {

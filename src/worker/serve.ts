@@ -3,10 +3,10 @@
 import type { Data } from '../data/batches'
 import type { AsyncBatches } from '../data/stream'
 import { PlanError } from '../errors'
-import { createModel } from '../model/create'
+import { buildModel } from '../model/create'
 import { type LoadModelOptions, loadModel } from '../model/load-model'
 import type { Model } from '../model/model'
-import type { ModelOptions } from '../model/options'
+import { type ModelOptions, planModel } from '../model/options'
 import { type Reader, layerOf, lossOf, optimizerOf, rateOf } from '../model/registry'
 import { Thrown, toPlain } from './errors'
 import { packResult } from './parcel'
@@ -24,8 +24,8 @@ import {
 /** Where a script hears and says something: the global of a worker of the web, or a port of node:worker_threads. */
 export interface Scope {
   postMessage(message: unknown, transfer: Transferable[]): void
-  addEventListener(name: 'message', listener: (event: MessageEvent) => void): void
-  on?(name: 'message', listener: (message: unknown) => void): void
+  addEventListener(name: 'message' | 'messageerror', listener: (event: MessageEvent) => void): void
+  on?(name: 'message' | 'messageerror', listener: (message: unknown) => void): void
 }
 
 /** What a page may read, and what it may write. */
@@ -66,6 +66,15 @@ export function serve(scope: Scope): void {
   const waiting = new Map<number, { resolve(value: any): void; reject(error: unknown): void }>()
   const signals = new Map<number, AbortController>()
   const say = (report: Report, transfer: Transferable[] = []) => scope.postMessage(marked(report), transfer)
+  /** Says something that holds values. */
+  const post = (where: string, report: Report, transfer: Transferable[]) => {
+    try {
+      say(report, transfer)
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause)
+      throw new PlanError(`${where}: what it gives cannot be sent from the worker: ${message}`, { cause })
+    }
+  }
 
   const ask = (link: number, question: Question, args: readonly unknown[]): Promise<any> => {
     const id = questions++
@@ -74,7 +83,12 @@ export function serve(scope: Scope): void {
     answer.catch(() => {})
     const packed = args.map(packResult)
     const transfer = packed.flatMap((one) => one.transfer)
-    say({ type: 'ask', id, link, question, args: packed.map(({ value }) => value) }, transfer)
+    try {
+      post('a callback', { type: 'ask', id, link, question, args: packed.map(({ value }) => value) }, transfer)
+    } catch (error) {
+      waiting.delete(id)
+      throw error
+    }
     return answer
   }
 
@@ -128,7 +142,7 @@ export function serve(scope: Scope): void {
   const deeds: Record<(Order & { type: 'do' })['deed'], (name: string, args: any[]) => unknown> = {
     async create(name, [recipe]) {
       const { network, ...options } = read(name, recipe)
-      model = (await createModel(layerOf(readerOf(name), network), options as unknown as ModelOptions)) as Model
+      model = await buildModel(planModel(name, layerOf(readerOf(name), network), options as unknown as ModelOptions))
       return factsOf(model)
     },
     async load(name, [bytes, recipe]) {
@@ -153,7 +167,7 @@ export function serve(scope: Scope): void {
       const result = deeds[deed](name, unpack(parcel, id))
       // What is there at once is copied at once, for it may be a view of what the next call changes.
       const { value, transfer } = packResult(result instanceof Promise ? await result : withGradient(name, result))
-      say({ type: 'done', id, value }, transfer)
+      post(name, { type: 'done', id, value }, transfer)
     } catch (error) {
       if (deed === 'set') fault = { error }
       say({ type: 'failed', id, error: toPlain(error) })
@@ -174,9 +188,13 @@ export function serve(scope: Scope): void {
       else answer?.reject(new Thrown(order.error))
     }
   }
-  if (scope.on) scope.on('message', hear)
-  else {
+  const unread = () => say({ type: 'unread' })
+  if (scope.on) {
+    scope.on('message', hear)
+    scope.on('messageerror', unread)
+  } else {
     scope.addEventListener('message', ({ data }) => hear(data))
+    scope.addEventListener('messageerror', unread)
     holdLock((name) => say({ type: 'lock', name }))
   }
   say({ type: 'ready' })

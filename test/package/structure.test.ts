@@ -249,6 +249,12 @@ describe('package.json', () => {
     )
     for (const target of targets) expect(existsSync(join(root, target)), target).toBe(true)
   })
+
+  test('has no maps of sources, which bundlers would look for', () => {
+    const scripts = readdirSync(join(root, 'dist')).filter((name) => name.endsWith('.js'))
+    expect(scripts.length).toBeGreaterThan(30)
+    expect(scripts.filter((name) => /^\/\/# sourceMappingURL=/m.test(read(`dist/${name}`)))).toEqual([])
+  })
 })
 
 test('src has no default exports', () => {

@@ -1,8 +1,11 @@
 // How numbers get into a worker and out of it: shared, moved, or copied once.
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { DataError, PlanError } from '../../src/entries/index'
+import { loadWorkerModel } from '../../src/entries/worker'
 import { createNumbers, packResult } from '../../src/worker/parcel'
-import { createRemote, data, rejection, twins } from '../support/workers'
+import { marked } from '../../src/worker/protocol'
+import { serve } from '../../src/worker/serve'
+import { createRemote, data, rejection, startWorker, twins } from '../support/workers'
 
 const rows = () => ({ x: data.x.slice(), y: data.y.slice() })
 
@@ -120,6 +123,113 @@ describe('arrays of the caller', () => {
     await remote.close()
   })
 })
+
+describe('arrays that were moved before', () => {
+  const moved = (where: string) =>
+    `DataError: ${where}: an array that it was given is empty, since it was moved by an earlier call with transfer: ` +
+    'true, or by postMessage; hand in another, or leave out the transfer of that call'
+
+  test.each([true, false])('are said, with transfer: %s', async (transfer) => {
+    const remote = await createRemote()
+    const x = data.x.slice()
+    const both = rows()
+    await remote.predict(x, { transfer: true })
+    await remote.fit(both, { transfer: true })
+    const calls: Record<string, () => Promise<unknown>> = {
+      predict: () => remote.predict(x, { transfer }),
+      forward: () => remote.forward(x, { transfer }),
+      evaluate: () => remote.evaluate({ x: data.x.slice(), y: both.y }, { transfer }),
+      fit: () => remote.fit(both, { transfer }),
+      trainStep: () => remote.trainStep(x, [0]),
+      backward: () => remote.backward(x),
+      restore: () => remote.restore(x.buffer),
+    }
+    for (const [name, call] of Object.entries(calls)) expect(String(await rejection(call))).toBe(moved(name))
+    // What is empty of itself is said as ever, and all else goes on.
+    expect(String(await rejection(() => remote.predict(new Float64Array(0), { transfer })))).not.toMatch(/moved/)
+    expect((await remote.predict([1, 2, 3, 4])).shape).toEqual([1, 3])
+    await remote.close()
+  })
+
+  test('are said of a batch, and of a file', async () => {
+    const remote = await createRemote()
+    const batch = { x: data.x.slice(0, 40), y: data.y.slice(0, 10) }
+    const twice = () => [batch, batch]
+    expect(String(await rejection(() => remote.fit(twice, { transfer: true })))).toBe(moved('fit'))
+    const bytes = await remote.save()
+    structuredClone(bytes, { transfer: [bytes.buffer] })
+    expect(String(await rejection(() => loadWorkerModel(bytes, { worker: startWorker })))).toBe(
+      moved('loadWorkerModel'),
+    )
+    await remote.close()
+  })
+})
+
+describe('what cannot be posted', () => {
+  test('of a batch rejects the run that it was for', async () => {
+    const remote = await createRemote()
+    const batches = () => [{ x: [1, 2, 3, new WeakMap()], y: [0] }]
+    const error = await rejection(() => remote.fit(batches as never))
+    expect(error).toBeInstanceOf(PlanError)
+    expect(String(error)).toMatch(/^PlanError: fit: what it was given cannot be sent to the worker: /)
+    expect((await remote.fit(data)).stopped).toBe('end')
+    await remote.close()
+  })
+
+  test('from the worker rejects the call', async () => {
+    const { scope, said } = fakeScope((message) => structuredClone(message))
+    await scope.order({ type: 'do', id: 0, deed: 'get', name: 'parameters', parcel: { values: [], links: [] } })
+    expect(said.at(-1)).toMatchObject({ type: 'failed', id: 0, error: { name: 'PlanError' } })
+    scope.refuses = true
+    const options = { input: [1] }
+    const recipe = { parts: JSON.stringify({ network: { kind: 'relu', config: {} } }), options }
+    await scope.order({ type: 'do', id: 1, deed: 'create', name: 'here', parcel: { values: [recipe], links: [] } })
+    expect(said.at(-1)).toMatchObject({
+      type: 'failed',
+      id: 1,
+      error: { name: 'PlanError', message: 'here: what it gives cannot be sent from the worker: too large' },
+    })
+  })
+
+  test('or arrives broken rejects all that is in flight', async () => {
+    const { scope, said } = fakeScope((message) => message)
+    scope.unread()
+    expect(said.at(-1)).toMatchObject({ type: 'unread' })
+
+    const worker = startWorker()
+    const remote = await createRemote({ worker: () => worker })
+    const run = rejection(() => remote.fit(data, { epochs: Infinity }))
+    worker.emit('message', marked({ type: 'unread' }))
+    expect(String(await run)).toMatch(
+      /^PlanError: fit: the worker of this model is gone: something that was sent to it could not be read there; /,
+    )
+  })
+})
+
+/** What serve runs in, and what it said there. */
+function fakeScope(clone: (message: any) => any) {
+  const listeners: Record<string, (message: any) => void> = {}
+  const said: any[] = []
+  const scope = {
+    /** Whether results are refused. */
+    refuses: false,
+    postMessage(message: any) {
+      if (scope.refuses && message.type === 'done') throw new Error('too large')
+      said.push(clone(message))
+    },
+    addEventListener() {},
+    on: (name: string, listener: (message: any) => void) => void (listeners[name] = listener),
+    unread: () => listeners.messageerror(undefined),
+    /** Resolves once it was answered. */
+    async order(order: object) {
+      const before = said.length
+      listeners.message(marked(order))
+      await vi.waitFor(() => expect(said.length).toBeGreaterThan(before))
+    },
+  }
+  serve(scope)
+  return { scope, said }
+}
 
 describe('what comes back', () => {
   test('is moved, and no view of the memory of the model', async () => {

@@ -10,6 +10,9 @@ import { describe, expect, test } from 'vitest'
 import { PlanError, dense } from '../../src/entries/index'
 import { createWorkerModel } from '../../src/entries/worker'
 import { connect } from '../../src/worker/connection'
+import type { WorkerHost } from '../../src/worker/host'
+import { host as threads } from '../../src/worker/threads'
+import { host as web } from '../../src/worker/web'
 import { createRemote, data, network, rejection, settings, startWorker, twins } from '../support/workers'
 
 const forever = { epochs: Infinity }
@@ -38,6 +41,8 @@ describe('close', () => {
     const after: Record<string, () => unknown> = {
       fit: () => remote.fit(data),
       learningRate: () => remote.learningRate,
+      threads: () => remote.threads,
+      memory: () => remote.memory,
       parameters: () => remote.parameters,
       epoch: () => (remote.epoch = 1),
       save: () => remote.save(),
@@ -45,8 +50,8 @@ describe('close', () => {
     for (const [name, use] of Object.entries(after)) {
       expect(String(await rejection(use)), name).toBe(`PlanError: ${name}: this model was closed; create another`)
     }
-    // What needs no worker is still known.
-    expect(remote.batch).toBe(16)
+    // What is a matter of how it was made is still known.
+    expect([remote.batch, remote.seed]).toEqual([16, 3])
   })
 
   test('ends a run that waits for its callback, or in it', async () => {
@@ -141,9 +146,25 @@ describe('a worker that cannot be started', () => {
   })
 
   test('of the package names the entry point that a bundler needs', async () => {
-    const host = { script: 'v128-worker.js', start: () => new Worker(join(folder, 'missing.mjs')) }
-    expect(String(await rejection(() => connect('createWorkerModel', host)))).toMatch(
-      /; a bundler must put v128-worker.js beside the bundle: .*v128-worker=v128\/worker\/script; or hand in worker: /,
+    const start = () => new Worker(join(folder, 'missing.mjs'))
+    const failing = (host: WorkerHost) => rejection(() => connect('createWorkerModel', { ...host, start })).then(String)
+    expect(await failing(web)).toMatch(
+      /; a bundler must put v128-worker.js .*v128-worker=v128\/worker\/script; or .*must allow it: worker-src 'self'$/,
+    )
+    const near = await failing(threads)
+    expect(near).toMatch(
+      /; a bundle must have v128-worker.node.js beside it: .*v128-worker.node=v128\/worker\/script; or/,
+    )
+    expect(near).not.toMatch(/Vite|webpack|policy/)
+    // That a policy forbids it is told by nothing but this.
+    const silent = () => {
+      const events: Record<string, (event: object) => void> = {}
+      setTimeout(() => events.error({ preventDefault() {} }))
+      const addEventListener = (name: string, listener: (event: object) => void) => void (events[name] = listener)
+      return { addEventListener, postMessage() {}, terminate() {} }
+    }
+    expect(String(await rejection(() => connect('createWorkerModel', web, silent)))).toMatch(
+      /it failed without a word; its script must import 'v128\/worker\/script'; a content security policy.*'self'$/,
     )
   })
 })
@@ -163,6 +184,18 @@ test('a worker that was started before serves as well, and keeps messages of its
   worker.emit('message', 'from somewhere else')
   expect((await remote.fit(data)).stopped).toBe('end')
   await remote.close()
+})
+
+test('a worker serves one model, and no other after it', async () => {
+  const worker = startWorker()
+  const remote = await createRemote({ worker: () => worker })
+  const wanted =
+    'PlanError: createWorkerModel: worker gave a worker that has, or had, another model; each model needs one of its ' +
+    'own: () => new Worker(...)'
+  expect(String(await rejection(() => createRemote({ worker: () => worker })))).toBe(wanted)
+  expect((await remote.fit(data)).stopped).toBe('end')
+  await remote.close()
+  expect(String(await rejection(() => createRemote({ worker: () => worker })))).toBe(wanted)
 })
 
 describe('a process', () => {

@@ -33,6 +33,18 @@ describe('what is not of this library', () => {
   const own = 'or create the model with createModel in a worker of your own'
   test.each<[string, object, Layer, string]>([
     ['a layer', {}, sequential(mine, dense(3)), `the layer 'mine' is not one of this library; ${code}${own}`],
+    [
+      'a layer without a config',
+      {},
+      sequential({ kind: 'mine', plan: (x: unknown) => x } as unknown as Layer, dense(3)),
+      `the layer 'mine' is not one of this library; ${code}${own}`,
+    ],
+    [
+      'an optimizer without a rate',
+      { optimizer: { kind: 'ours', config: {}, slots: [], update() {} } },
+      dense(3),
+      `the optimizer 'ours' is not one of this library; ${code}${own}`,
+    ],
     ['an initializer', {}, dense(3, { init }), `the initializer 'ones' is not one of this library; ${code}${own}`],
     [
       'a loss',
@@ -91,6 +103,8 @@ describe('what createModel refuses', () => {
     [dense(3), { ...settings, loss: 5 }],
     [dense(3), { ...settings, loss: softmaxCrossEntropy }],
     [dense(3), { ...settings, optimizer: {} }],
+    [dense(3), { ...settings, optimizer: { kind: 'x', config: {} } }],
+    [dense(3), { ...settings, loss: { kind: 'x', config: {} } }],
     [dense(3), { ...settings, optimizer: Promise.resolve(settings.optimizer) }],
     [sequential(dense(3), dense(3)), { ...settings, frozen: ['7'] }],
     [dense(3), { ...settings, batch: 1e9 }],
@@ -98,6 +112,8 @@ describe('what createModel refuses', () => {
     const near = await messageOf(() => createModel(layer, options))
     const given = options && !Array.isArray(options) ? { ...options, worker: startWorker } : options
     const far = await messageOf(() => createWorkerModel(layer, given))
+    // Of layers, the message begins with their path.
+    if (near.startsWith('createModel: ') && !near.includes('GiB')) expect(far).toMatch(/^createWorkerModel: /)
     expect(far.replace(/^createWorkerModel/, 'createModel').replace(/, worker(?=$|, got )/, '')).toBe(near)
   })
 
@@ -156,6 +172,8 @@ test('an error that travels is what it was', () => {
     if (error.cause) expect(found.cause).toMatchObject({ message: 'inner', cause: { message: 'innermost' } })
     else expect('cause' in found).toBe(false)
   }
+  const odd = Object.assign(new Error('x'), { message: () => 1, stack: new WeakMap() })
+  expect(structuredClone(toPlain(odd))).toMatchObject({ name: 'Error', message: 'a function', stack: 'a WeakMap' })
   expect(fromPlain(toPlain('text'), new Map())).toMatchObject({ message: '"text"' })
   const own = {}
   const wrapped = new DataError('outer', { cause: new Thrown({ thrown: 3, name: 'x', message: 'y' }) })
@@ -179,6 +197,10 @@ describe('what is written', () => {
     const remote = await createRemote()
     expect(await messageOf(() => (remote.learningRate = -1 as never))).toMatch(/^model: learningRate must be/)
     expect(await messageOf(() => (remote.learningRate = (() => 1) as never))).toMatch(/cannot be sent to a worker/)
+    const schedule = Object.assign(() => 1, { kind: 'ours', config: { inner: new WeakMap() } })
+    expect(await messageOf(() => (remote.learningRate = schedule as never))).toMatch(
+      /^model: learningRate is sent to the worker as data, but the config of its schedule holds a WeakMap as 'inner'$/,
+    )
     expect(await messageOf(() => (remote.epoch = 0.5 as never))).toMatch(/^model: epoch must be/)
     expect(await messageOf(() => (remote.passes = -1 as never))).toMatch(/^model: passes must be/)
     expect(await messageOf(() => (remote.metadata = { f: () => 1 } as never))).toMatch(/^metadata: metadata must be/)
