@@ -107,23 +107,24 @@ async function inTime(answers: Promise<unknown>): Promise<void> {
 
 /** Gives models to all workers, which are made where there are none yet; then they must be all the models of the pool. */
 async function give(to: Pool, numbers: readonly number[]): Promise<void> {
-  while (to.members.length < to.threads - 1) await addMember(to)
-  const messages = numbers.flatMap((model): Extract<Message, { kind: 'model' }>[] => {
-    const { memory: held, bytes: _, ...place } = to.models.get(model) ?? {}
-    const memory = held?.deref()
-    return memory ? [{ kind: 'model', model, memory, ...(place as Pick<Place, 'module' | 'kernels'>) }] : []
-  })
-  const answers = to.members.flatMap(({ waiting, ended }) =>
-    messages.map(({ model }) => {
-      if (ended !== undefined) throw new Error(ended)
-      return new Promise<void>((resolve, reject) => waiting.set(model, { resolve, reject }))
-    }),
-  )
-  // While somebody waits for them; otherwise they hold no process.
-  for (const { worker } of to.members) worker.ref?.()
-  send(to, messages)
-  await inTime(Promise.all(answers))
-  for (const { worker } of to.members) worker.unref?.()
+  try {
+    while (to.members.length < to.threads - 1) await addMember(to)
+    const messages = numbers.flatMap((model): Extract<Message, { kind: 'model' }>[] => {
+      const { memory: held, bytes: _, ...place } = to.models.get(model) ?? {}
+      const memory = held?.deref()
+      return memory ? [{ kind: 'model', model, memory, ...(place as Pick<Place, 'module' | 'kernels'>) }] : []
+    })
+    for (const { ended } of to.members) if (ended !== undefined) throw new Error(ended)
+    const answers = to.members.flatMap(({ waiting }) =>
+      messages.map(({ model }) => new Promise<void>((resolve, reject) => waiting.set(model, { resolve, reject }))),
+    )
+    for (const { worker } of to.members) worker.ref?.()
+    send(to, messages)
+    await inTime(Promise.all(answers))
+  } finally {
+    // They hold the process while somebody waits for them, and only then.
+    for (const { worker } of to.members) worker.unref?.()
+  }
 }
 
 /** Does something to the members, behind what is to be done before. */
@@ -295,7 +296,6 @@ function splitting(team: Team, kernel: number, run: Routine['run'], rule: Rule):
     a18: unknown,
     a19: unknown,
   ): unknown => {
-    // prettier-ignore
     args[0] = a0
     args[1] = a1
     args[2] = a2

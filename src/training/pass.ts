@@ -18,7 +18,7 @@ export function forward<D extends DType>(core: Core<D>, x: Numbers, options: { t
   const [examples, n] = readBatch(core, 'x', x, input)
   checkBatch('forward', core, n)
   settle('forward', core)
-  copyRows(examples, input.size, tensors.input.data, n, undefined, 0)
+  copyIn(core, 'x', examples, n, input, tensors.input.data)
   whole(core, () => runForward(core, n, training))
   return firstRows(core, core.rowViews.output, core.output, core.output.data.pointer, n)
 }
@@ -34,10 +34,22 @@ function firstRows<D extends DType>(
   return (made[n] ??= { shape: [n, ...shape], data: viewOf(dtype, engine.buffer, pointer, n * size) })
 }
 
-/** The rows, and how many they are. */
+/** The rows, and how many they are. What is typed is looked at when it is copied. */
 function readBatch({ dtype }: Core, name: string, x: Numbers, { size, shape }: Value): [TypedNumbers, number] {
-  const examples = readRows(name, x, size, shape, dtype)
-  return [examples, examples.length / size]
+  const rows = countRows(name, x, size, shape)
+  return [isTyped(x) ? x : readRows(name, x, size, shape, dtype), rows]
+}
+
+/**
+ * Copies n rows into the memory of a model, where a kernel looks at them, in a sixth of the time that it takes before.
+ * Throws a DataError that names the first row with something that is no finite number.
+ */
+function copyIn(core: Core, name: string, rows: TypedNumbers, n: number, { size }: Value, to: Floats): void {
+  copyRows(rows, size, to, n, undefined, 0)
+  if (core.engine.kernels.firstNotFinite(n * size, to.byteOffset) < 0) return
+  checkValues(name, rows, size, core.dtype)
+  // They may lie in the memory of the model, where the copy changed them.
+  checkValues(name, to.subarray(0, n * size), size, core.dtype)
 }
 
 /** See Model.backward. */
@@ -45,19 +57,12 @@ export function backPropagate<D extends DType>(core: Core<D>, dy: Numbers): Tens
   settle('backward', core)
   const { output, outputGradient, program } = core
   if (!core.rows) throw new DataError('backward: there was no forward pass; call forward first')
-  // What is typed is looked at by a kernel once it is copied, which takes a sixth of the time.
-  const isLater = isTyped(dy) && outputGradient.length > 0
-  const gradients = isLater ? dy : readBatch(core, 'dy', dy, output)[0]
-  const rows = countRows('dy', gradients, output.size, output.shape)
+  const [gradients, rows] = readBatch(core, 'dy', dy, output)
   if (rows !== core.rows) throw new DataError(`dy: ${count(rows, 'row')}, but the last forward pass had ${core.rows}`)
   // Reading dy may have closed the model.
   needOpen('backward', core)
-  if (outputGradient.length) copyRows(gradients, output.size, outputGradient, rows, undefined, 0)
-  if (isLater && core.engine.kernels.firstNotFinite(rows * output.size, outputGradient.byteOffset) >= 0) {
-    checkValues('dy', gradients, output.size, core.dtype)
-    // dy may lie in the memory of the model, where the copy changed it.
-    checkValues('dy', outputGradient.subarray(0, rows * output.size), output.size, core.dtype)
-  }
+  if (outputGradient.length) copyIn(core, 'dy', gradients, rows, output, outputGradient)
+  else checkValues('dy', gradients, output.size, core.dtype)
   whole(core, () => runBackward(core, program.inputGradient))
   const { input, rowViews } = core
   if (program.inputGradient) return firstRows(core, rowViews.inputGradient, input, input.gradient!.pointer, rows)
