@@ -31,9 +31,8 @@ export const enum Word {
   Spins,
 }
 
-/** Shares of a call: more do not fit into the state. */
-export const MOST_SHARES = 255
-const MOST_ARGUMENTS = 32
+/** Of a kernel. */
+export const MOST_ARGUMENTS = 32
 const WORDS = 16
 
 /** The block of a thread and its workers. */

@@ -4,6 +4,7 @@
 
 import { convOutput, usesWinograd, winogradSize, winogradTiles } from '../kernels/conv-geometry'
 import type { Kernels } from '../kernels/index'
+import { MOST_ARGUMENTS } from './shares'
 
 /** What a rule says of a call. Made once, and filled for each call. */
 export interface Split {
@@ -372,8 +373,6 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   conv2dBackwardInput: convolution(15, 18, 16, 17, true),
   conv2dBackwardWeight: convolutionWeight,
 }
-
-const MOST_ARGUMENTS = 32
 
 export function createSplit(bytes: number): Split {
   const numbers = () => new Float64Array(MOST_ARGUMENTS)

@@ -5,7 +5,7 @@ import { PlanError, note, show } from '../errors'
 import type { Blueprint } from './options'
 
 /** More than any machine has cores that could gain by it. */
-export const MOST_THREADS = 64
+const MOST_THREADS = 64
 
 /** The option of createModel. Throws a PlanError unless it is a number of threads, or 'auto'. */
 export function checkThreads(where: string, threads: unknown): number | 'auto' {
