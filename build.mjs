@@ -43,7 +43,7 @@ if (!installed()) {
   })
 }
 
-const SOURCES = ['build.mjs', 'assembly', 'src', 'asconfig.json', 'package-lock.json', 'tsconfig.json']
+const SOURCES = ['build.mjs', 'assembly', 'src', 'asconfig.json', 'package.json', 'package-lock.json', 'tsconfig.json']
 
 /** The latest change below a path, in milliseconds. */
 function newest(path) {
@@ -106,6 +106,7 @@ function partOf(wasm, { beginnings = '', tiles = 0 } = {}) {
   return bytes
 }
 
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 /** What tells the kernels of this build from others: a custom section 'v128' of the module holds it. */
 const ids = {}
 /** The modules as asc has them, of which parts are made. */
@@ -212,7 +213,7 @@ for (const host of [...Object.keys(HOSTS), '']) {
   }
   const twin = (short) => `{ load: ${load(`twin.${short}.js`)} }`
   const threads = `export const threads = ${host ? 'undefined' : `{ load: ${load('threads.js')} }`}\n`
-  const id = `export const ids = ${JSON.stringify(ids)}\n`
+  const id = `export const ids = ${JSON.stringify(ids)}\nexport const version = ${JSON.stringify(version)}\n`
   writeFileSync(
     `dist/host${host && `.${host}`}.js`,
     names + table('wasm', modules) + table('twin', twin) + threads + id,
