@@ -6,6 +6,7 @@
 
 export { type Report, type Run, type TrialCheckpoint } from '../search/workers'
 export { type PandaDecision, type PandaEpoch, type PandaOptions, type PandaResult, panda } from '../search/panda'
+export { fileStore } from '../search/file-store'
 export { search } from '../search/search'
 export { type SearchOptions } from '../search/settings'
 export { type WorkOptions, type WorkResult, work } from '../search/work'

@@ -2,12 +2,12 @@
 
 import * as fs from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { FileError } from '../errors'
+import { FileError, isPlain } from '../errors'
 import { lock } from './lock'
 import { clip, reasonOf, textOf } from './texts'
 
 /** The name in the first line, by which such a file is known. */
-const KIND = 'v128 search'
+export const KIND = 'v128 search'
 const START = `{"kind":"${KIND}"`
 /** Half a first line, as a process leaves it that was killed, is known to be ours from here on. */
 const LEAST = '{"kind":"v'.length
@@ -89,8 +89,8 @@ function append(file: string, line: string): void {
   }
 }
 
-function notOurs(file: string, why = 'it is no file of a search, or line 1 is damaged'): FileError {
-  return new FileError(`search: ${clip(file)}: ${why}; give another file`)
+function notOurs(file: string, why = 'it is no file of a search, or line 1 is damaged', where = 'search'): FileError {
+  return new FileError(`${where}: ${clip(file)}: ${why}; give another file`)
 }
 
 function refusal(file: string, why: string): FileError {
@@ -98,12 +98,12 @@ function refusal(file: string, why: string): FileError {
 }
 
 /** Throws unless a file begins as ours do, or is empty. */
-function checkStart(file: string): void {
+export function checkStart(file: string, where?: string): void {
   const start = Buffer.alloc(START.length)
   const opened = fs.openSync(file, 'r')
   try {
     const text = start.toString('latin1', 0, fs.readSync(opened, start, 0, start.length, 0))
-    if (text !== '' && !(text.length >= LEAST && START.startsWith(text))) throw notOurs(file)
+    if (text !== '' && !(text.length >= LEAST && START.startsWith(text))) throw notOurs(file, undefined, where)
   } finally {
     fs.closeSync(opened)
   }
@@ -143,6 +143,8 @@ function readLines<Line extends { index: number }>(
     if (i === 0 || text.trim() === '') continue
     const number = i + 1
     const line = parse(text)
+    // Of a file that many processes shared: see fileStore.
+    if (isPlain(line) && 'type' in line) continue
     const problem = line === undefined ? 'it is no JSON' : problemOf(line)
     if (problem) {
       const cure = 'delete that line, and its trial runs again'
