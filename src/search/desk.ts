@@ -39,7 +39,9 @@ export interface Desk<S extends Space = Space> {
   unlessOver<T>(promise: Promise<T>): Promise<T | undefined>
   /** A task that nobody has, claimed; undefined where there is none. With `most`, of no trial behind that. */
   take(most?: number): Promise<Task | undefined>
-  /** Claims a trial, unless somebody has it or it has ended. */
+  /** Whether nobody has a task, and it has not ended. */
+  isFree(task: Task): Promise<boolean>
+  /** Claims a task that is free. */
   claim(task: Task): Promise<boolean>
   /** A task that was claimed is in work no more. */
   leave(task: Task): void
@@ -153,11 +155,12 @@ export async function openDesk<S extends Space>(
     }
     return beats.filter(({ left }) => left > performance.now() - asked)
   }
-  const isFree = async (task: string) => {
-    const claim = record.claimOf(task)
+  const isFree = async (task: Task) => {
+    if (!task.again && record.has(task.index)) return false
+    const claim = record.claimOf(task.name)
     if (!claim || claim.released) return true
     // Of our own: its claim was added, though the answer was lost.
-    if (claim.by === worker || !shared) return !running.has(task)
+    if (claim.by === worker || !shared) return !running.has(task.name)
     const isAlive = ({ worker }: Beat) => worker === claim.by
     // It may have begun after the others were asked.
     return !(await alive()).some(isAlive) && !(await alive(0)).some(isAlive)
@@ -172,7 +175,8 @@ export async function openDesk<S extends Space>(
     if (!resumes) {
       await add({ type: 'claim', task: task.name, attempt: before ? before.attempt + 1 : 0, by: worker ?? '' })
     }
-    const got = record.claimOf(task.name)?.by === (worker ?? '') && (task.again || !record.has(task.index))
+    const ended = !task.again && record.has(task.index)
+    const got = record.claimOf(task.name)?.by === (worker ?? '') && !ended
     if (!got) running.delete(task.name)
     return got
   }
@@ -182,14 +186,14 @@ export async function openDesk<S extends Space>(
     if (most === Infinity) {
       for (const index of record.unverified()) {
         const task = taskOf(index, true)
-        if (record.endingOf(index)!.by !== worker && !running.has(task.name) && (await isFree(task.name))) return task
+        if (record.endingOf(index)!.by !== worker && !running.has(task.name) && (await isFree(task))) return task
       }
     }
     const open = record.open()
     if (!open) return undefined
     for (let index = open.first; index < Math.min(open.last, most + 1); index++) {
       const task = taskOf(index)
-      if (!record.has(index) && !running.has(task.name) && (await isFree(task.name))) return task
+      if (!running.has(task.name) && (await isFree(task))) return task
     }
     return undefined
   }
@@ -246,7 +250,8 @@ export async function openDesk<S extends Space>(
         if (await claim(task)) return task
       }
     },
-    claim: async (task) => !over && (await isFree(task.name)) && claim(task),
+    isFree,
+    claim: async (task) => !over && (await isFree(task)) && claim(task),
     leave: (task) => void running.delete(task.name),
     isDone: () => !record.open() && !record.unverified().length,
     alive: () => alive(),

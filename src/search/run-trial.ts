@@ -8,7 +8,7 @@ import { type Desk, type Task, taskOf } from './desk'
 import { machine } from './identity'
 import { MOST_DEATHS } from './record'
 import type { Space, Trial } from './space'
-import type { Ending, TrialJob } from './store'
+import type { Ending, JobEnd, TrialJob } from './store'
 import { LAG, type Watched, addReport, goesOn } from './stopping'
 import { reasonOf, textOf } from './texts'
 import type { Line, TrialResult } from './trials'
@@ -19,6 +19,8 @@ export interface Runner {
   /** One that runs nothing now: where a trial waits for another that nobody runs, both are in work at once. */
   borrow(): TrialWorker
   give(worker: TrialWorker): void
+  /** Is told of each trial that has ended here, and waited for. */
+  ended(line: Line): unknown
 }
 
 /** Runs a task that was claimed, and puts down how it ended; nothing where all is over meanwhile. */
@@ -33,7 +35,12 @@ export async function runTask<S extends Space>(
     await worker.open().catch((error: Error) => {
       if (!desk.over) throw error
     })
-    return desk.over ? undefined : await runTrial(desk, runner, worker, task, job)
+    const line = desk.over ? undefined : await runTrial(desk, runner, worker, task, job)
+    if (!line) return undefined
+    if (job) await job.end(endOf(line))
+    else if (!task.again) await desk.store.queue?.settle(task.index, endOf(line))
+    await runner.ended(line)
+    return line
   } finally {
     runner.give(worker)
     desk.leave(task)
@@ -138,6 +145,11 @@ async function waitForOthers(desk: Desk, runner: Runner, index: number, epoch: n
     if (desk.worker !== undefined && (await desk.claim(task))) await runTask(desk, runner, task)
     else await desk.change()
   }
+}
+
+/** How a trial ended, for those who look at its job. */
+export function endOf({ status, score, error }: Pick<Line, 'status' | 'score' | 'error'>): JobEnd {
+  return { status, score: Number.isFinite(score) ? score : null, ...(error !== undefined && { error }) }
 }
 
 /** Puts down how a trial ended; where it has ended before, that it has again. */

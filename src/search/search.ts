@@ -1,7 +1,7 @@
 // Hyperparameter search: many trials, each a set of hyperparameters with a seed, and which of them did best.
 
 import { PlanError, checkArguments } from '../errors'
-import { type Desk, agree, openDesk } from './desk'
+import { type Desk, agree, openDesk, taskOf } from './desk'
 import { type Journal, firstLine, openJournal } from './journal'
 import { localStore } from './local-store'
 import { createRunner, serve } from './serve'
@@ -59,7 +59,8 @@ function local<S extends Space>({ setting, file }: Settings<S>, journal: Journal
 async function run<S extends Space>(settings: Settings<S>, desk: Desk<S>): Promise<SearchResult<S>> {
   const { goal, total, workers, identity, verify, signal } = settings
   const shared = settings.store !== undefined
-  const runner = createRunner(workers, () => workers[0].another())
+  const tell = createTeller(settings, desk)
+  const runner = createRunner(workers, () => desk.unlessOver(tell()))
   const ending: { closed?: Promise<unknown> } = {}
   const end = () => {
     desk.end()
@@ -67,14 +68,13 @@ async function run<S extends Space>(settings: Settings<S>, desk: Desk<S>): Promi
   }
   if (signal?.aborted) desk.end()
   signal?.addEventListener('abort', end)
-  const tell = createTeller(settings, desk)
   try {
     if (shared && !desk.over) {
       await desk.add({ type: 'extent', trials: total, verify })
       if (identity) await agree('search', desk, identity)
     }
     await desk.unlessOver(tell())
-    const here = workers.map(() => serve(desk, runner, LEASE * 1000, () => desk.unlessOver(tell())))
+    const here = workers.map(() => serve(desk, runner, LEASE * 1000))
     await Promise.all([...here, ...(shared ? [coordinate(desk, tell)] : [])])
   } finally {
     signal?.removeEventListener('abort', end)
@@ -94,16 +94,18 @@ async function run<S extends Space>(settings: Settings<S>, desk: Desk<S>): Promi
 /** Looks after a search on which others work, until it is done: hands trials to a queue, and tells how far it is. */
 async function coordinate<S extends Space>(desk: Desk<S>, tell: () => Promise<void>): Promise<void> {
   const { queue } = desk.store
-  /** The round whose trials the queue has, and when it got them last: what it lost it gets again. */
+  /** The round whose trials the queue has, and when it got them. */
   let offered = -1
   let asked = -Infinity
   while (!desk.over && !desk.isDone()) {
     const { version, record } = desk
     const open = record.open()
     const round = record.rounds.length - 1
-    if (queue && open && (round > offered || performance.now() - asked > LEAST_OFFER)) {
+    // What it has lost it gets again.
+    if (queue && open && (round > offered || performance.now() - asked > OFFERS)) {
       const trials = Array.from({ length: open.last - open.first }, (_, i) => open.first + i)
-      await queue.offer(trials.filter((index) => !record.has(index)))
+      const free = await Promise.all(trials.map((index) => desk.isFree(taskOf(index))))
+      await queue.offer(trials.filter((_, i) => free[i]))
       offered = round
       asked = performance.now()
     }
@@ -112,8 +114,8 @@ async function coordinate<S extends Space>(desk: Desk<S>, tell: () => Promise<vo
   }
 }
 
-/** Milliseconds. */
-const LEAST_OFFER = 10_000
+/** Milliseconds between two offers of the same trials. */
+const OFFERS = 10_000
 
 /** Tells onProgress how far the search is: at the start, and after each trial, one call at a time. */
 function createTeller<S extends Space>({ total, onProgress, workers, store }: Settings<S>, desk: Desk<S>) {

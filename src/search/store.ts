@@ -51,10 +51,21 @@ export interface Beat {
  * hands out twice does no harm: which trials have ended stands in the log.
  */
 export interface TrialQueue {
-  /** Puts trials in that are to be run, by number, in this order; those that wait or run already are left. */
+  /** Puts trials in that are to be run, by number, in this order; those that wait already are left. */
   offer(trials: readonly number[]): Promise<void>
-  /** Hands out a trial; undefined where none waits. It is handed out again if it is not renewed for `lease` milliseconds. */
+  /** Hands out a trial; undefined where none waits. It may be handed out again once `lease` milliseconds pass in silence. */
   next(lease: number): Promise<TrialJob | undefined>
+  /** A trial has ended that this queue did not hand out here: what still stands as in work has ended too. */
+  settle(trial: number, end: JobEnd): Promise<void>
+}
+
+/** How a trial ended, for those who look at its job. */
+export interface JobEnd {
+  /** That of the trial, or 'elsewhere': another worker runs it. */
+  readonly status: Line['status'] | 'elsewhere'
+  readonly score: number | null
+  /** Why it failed. */
+  readonly error?: string
 }
 
 /** A trial that a queue has handed out. */
@@ -65,8 +76,8 @@ export interface TrialJob {
   progress(epoch: number, score: number): Promise<void>
   /** It is still in work. */
   renew(lease: number): Promise<void>
-  /** It has ended: with its result, or a reason. */
-  end(result: { readonly status: string; readonly score: number | null } | { readonly reason: string }): Promise<void>
+  /** It has ended. */
+  end(end: JobEnd): Promise<void>
 }
 
 /** What a process is that works on a search. */

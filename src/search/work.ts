@@ -70,8 +70,11 @@ export async function work<S extends Space = Space>(options: WorkOptions<S>): Pr
   const onTrial = given(read.onTrial)
   if (onTrial !== undefined) callable(where, 'onTrial', onTrial, 'a function')
 
-  const runner = createRunner(workers, () => workers[0].another())
   let ended = 0
+  const runner = createRunner(workers, async (line) => {
+    ended++
+    await onTrial?.({ ...line, score: line.score ?? NaN } as unknown as TrialResult<S>)
+  })
   let closed: Promise<unknown> | undefined
   const close = () => (closed ??= runner.close())
   try {
@@ -89,12 +92,7 @@ export async function work<S extends Space = Space>(options: WorkOptions<S>): Pr
       try {
         await agree(where, desk, identity)
         if (signal?.aborted) desk.end()
-        const one = () =>
-          serve(desk, runner, lease, async (line) => {
-            ended++
-            await onTrial?.({ ...line, score: line.score ?? NaN } as unknown as TrialResult<S>)
-          })
-        await Promise.all(workers.map(one)).finally(() => desk.end())
+        await Promise.all(workers.map(() => serve(desk, runner, lease))).finally(() => desk.end())
       } finally {
         signal?.removeEventListener('abort', end)
         // First what runs here: it must not go on beside whoever takes it over.

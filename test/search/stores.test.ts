@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Run, type SearchResult, type Store, fileStore, search, uniform, work } from '../../src/entries/node'
+import { bullmqStore } from '../../src/entries/bullmq'
+import { pgBossStore } from '../../src/entries/pg-boss'
 import { redisStore } from '../../src/entries/redis'
 import { postgresStore } from '../../src/entries/postgres'
 import { type Server, hasPostgres, hasRedis, startPostgres, startRedis } from '../support/servers'
@@ -58,6 +60,18 @@ const KINDS: Record<string, Kind> = {
     begin: async () => void (postgres = await startPostgres()),
     end: () => postgres.remove(),
     open: (name) => postgresStore(postgres.address, { name }),
+  },
+  BullMQ: {
+    skip: !hasRedis,
+    begin: async () => void (redis = await startRedis()),
+    end: () => redis.remove(),
+    open: (name) => bullmqStore(redis.address, { name }),
+  },
+  'pg-boss': {
+    skip: !hasPostgres,
+    begin: async () => void (postgres = await startPostgres()),
+    end: () => postgres.remove(),
+    open: (name) => pgBossStore(postgres.address, { name }),
   },
 }
 
@@ -114,7 +128,7 @@ describe.each(Object.entries(KINDS))('%s', (_, { skip, begin, end, open }) => {
   test('keeps bytes as they are, forgets them, and clears what is of this search alone', async () => {
     const name = newName()
     const [store, other] = [await open(name), await open(newName())]
-    const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => i % 251)
+    const bytes = Uint8Array.from({ length: 30_000 }, (_, i) => i % 251)
     for (const one of [store, other]) {
       await one.add('search', '{"kind":"v128 search"}')
       await one.save('trial-1', Uint8Array.of(1))

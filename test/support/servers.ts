@@ -130,10 +130,9 @@ async function serverOf(
     start,
     stop,
     async remove() {
-      await stop('SIGKILL')
+      await stop()
       process.off('exit', kill)
-      // What a killed Postgres leaves running ends as it sees that.
-      rmSync(folder, { recursive: true, force: true, maxRetries: 20 })
+      rmSync(folder, { recursive: true, force: true })
     },
   }
 }
