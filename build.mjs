@@ -9,7 +9,7 @@
 
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -240,9 +240,11 @@ for (const short of Object.values(precisions)) {
   const constants = names.map((name) => `const Math$${name} = Math.${name}\n`).join('')
   writeFileSync(file, constants + twin.replace(/\bMath\./g, 'Math$'))
 }
+/** Entries that want packages of others, which their users install. */
+const STORES = ['redis', 'postgres', 'bullmq', 'pg-boss']
 /** What `package.json` exports; each loads only what it needs, and what several need is loaded once. */
 const entryPoints = Object.fromEntries(
-  ['index', 'architectures', 'data', 'preprocessing', 'files', 'worker', 'node'].map((name) => [
+  [...['index', 'architectures', 'data', 'preprocessing', 'files', 'worker', 'node'], ...STORES].map((name) => [
     name,
     `src/entries/${name}.ts`,
   ]),
@@ -256,7 +258,7 @@ const entries = {
   minifySyntax: true,
   splitting: true,
   outdir: 'dist',
-  external: ['node:*', '*.wasm', '*.wasm?module'],
+  external: ['node:*', '*.wasm', '*.wasm?module', 'ioredis', 'pg', 'bullmq', 'pg-boss'],
 }
 /** What an import of an entry is on each kind of host, by the file of the entry: disks or origins, threads or workers. */
 const CHOICES = {
@@ -291,6 +293,32 @@ for (const [name, places] of Object.entries(CHOICES)) {
 for (const host of Object.keys(HOSTS)) {
   await build({ ...entries, entryNames: `[name].${host}`, chunkNames: `[name]-[hash].${host}`, conditions: [host] })
 }
+
+// The command, with the bar that it draws; all else it loads as its users do.
+await build({
+  ...common,
+  entryPoints: ['src/cli/cli.ts'],
+  outfile: 'dist/cli.js',
+  platform: 'node',
+  external: ['#host'],
+  minifySyntax: true,
+  banner: {
+    js:
+      '#!/usr/bin/env node\n// Contains cli-progress, (c) Andi Dittrich, MIT License.\n' +
+      "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)",
+  },
+  plugins: [
+    {
+      name: 'entries',
+      setup: ({ onResolve }) =>
+        onResolve({ filter: /\/entries\/[\w-]+$/ }, ({ path }) => ({
+          path: `./${path.split('/').at(-1)}.js`,
+          external: true,
+        })),
+    },
+  ],
+})
+chmodSync('dist/cli.js', 0o755)
 
 execFileSync(
   process.execPath,

@@ -9,6 +9,7 @@ export { type PandaDecision, type PandaEpoch, type PandaOptions, type PandaResul
 export { fileStore } from '../search/file-store'
 export { search } from '../search/search'
 export { type SearchOptions } from '../search/settings'
+export { type SearchStatus, type WorkerStatus, searchStatus } from '../search/status'
 export { type WorkOptions, type WorkResult, work } from '../search/work'
 export { type Beat, type Ending, type Machine, type Store, type TrialJob, type TrialQueue } from '../search/store'
 export {

@@ -46,6 +46,8 @@ export interface SearchRecord<S extends Space> {
   has(trial: number): boolean
   endingOf(trial: number): Ending | undefined
   claimOf(task: string): Claim | undefined
+  /** Trials that somebody has claimed and that have not ended. */
+  inWork(): readonly { readonly index: number; readonly by: string }[]
   /** How many workers have died of a task. */
   deathsOf(task: string): number
   /** The trial and its space, once those of the rounds before have ended. */
@@ -207,6 +209,17 @@ export function createRecord<S extends Space>(name: string, plan: Plan<S>): Sear
     has: (index) => results.has(index),
     endingOf: (index) => results.get(index)?.ending,
     claimOf: (task) => claims.get(task),
+    inWork: () =>
+      Array.from(claims, ([task, { by, released }]) => ({
+        index: parseInt(task),
+        by,
+        released,
+        again: task.endsWith('n'),
+      }))
+        .filter(
+          ({ index, released, again: isAgain }) => !released && (isAgain ? !again.has(index) : !results.has(index)),
+        )
+        .map(({ index, by }) => ({ index, by })),
     deathsOf: (task) => deaths.get(task) ?? 0,
     trial,
     open() {
