@@ -287,7 +287,10 @@ function checkFirst(where: string, store: Store, line: string, plan: Plan): void
     typeof found === 'object' && found !== null
       ? differenceOf(found as Record<string, unknown>, plan.setting)
       : 'its first line is damaged'
-  if (what) throw new FileError(`${where}: ${clip(store.name)}: ${what}; give it another name, or clear it`)
+  if (what)
+    throw new FileError(
+      `${where}: ${clip(store.name)}: ${what}; give another name, or clear it (npx v128 search --anew)`,
+    )
 }
 
 /** Sees to it that all workers of a search run the same. Throws a PlanError where they do not. */

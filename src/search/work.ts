@@ -138,7 +138,7 @@ export function readPlan(where: string, name: string, lines: readonly string[]):
     return planFrom(setting, (JSON.parse(extent) as Entry & { type: 'extent' }).trials)
   } catch (cause) {
     throw new FileError(
-      `${where}: ${clip(name)}: what it holds is no search of this version (${reasonOf(cause)}); give it another name, or clear it`,
+      `${where}: ${clip(name)}: what it holds is no search of this version (${reasonOf(cause)}); give another name, or clear it (npx v128 search --anew)`,
       { cause },
     )
   }

@@ -74,18 +74,21 @@ export async function connect(where: string, address: string): Promise<RedisClie
   const { Redis } = await import('ioredis').catch((cause: unknown) => {
     throw new PlanError(`${where}: wants the package ioredis: npm install ioredis`, { cause })
   })
+  // At the start a Redis that does not answer is a wrong address; later it comes again.
+  let connected = false
   const client = new Redis(address, {
     lazyConnect: true,
     connectTimeout: SILENCE,
     socketTimeout: SILENCE,
     maxRetriesPerRequest: null,
-    retryStrategy: (times: number) => Math.min(50 * times, 2000),
+    retryStrategy: (times: number) => (connected ? Math.min(50 * times, 2000) : null),
   })
   let last: unknown
   client.on('error', (error: unknown) => (last = error))
   try {
     await client.connect()
     await client.call('PING')
+    connected = true
   } catch (cause) {
     client.disconnect()
     throw failure(where, address, last ?? cause)
