@@ -116,6 +116,7 @@ function failure(where: string, address: string, cause: unknown): FileError {
       /ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|ENETUNREACH|closed/i,
       'start a Redis there, or correct the address',
     ],
+    [/ECONNRESET|DENIED/, 'it refuses who comes from here: see its protected-mode, bind and requirepass'],
     [/OOM|MISCONF|ENOSPC/, 'it has no room: free some memory or disk there, and start this again: it goes on'],
     [/READONLY/, 'this is a replica: give the address of its primary'],
     [/WRONGTYPE/, 'something else is kept under this name: give another'],

@@ -9,7 +9,7 @@ import { bullmqStore } from '../../src/entries/bullmq'
 import { pgBossStore } from '../../src/entries/pg-boss'
 import { redisStore } from '../../src/entries/redis'
 import { postgresStore } from '../../src/entries/postgres'
-import { type Server, hasPostgres, hasRedis, startPostgres, startRedis } from '../support/servers'
+import { hasPostgres, hasRedis, startPostgres, startRedis } from '../support/servers.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'v128-stores-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -41,8 +41,8 @@ interface Kind {
   open(name: string): Promise<Store>
 }
 
-let redis: Server
-let postgres: Server
+let redis: Awaited<ReturnType<typeof startRedis>>
+let postgres: Awaited<ReturnType<typeof startPostgres>>
 const KINDS: Record<string, Kind> = {
   file: {
     begin: async () => {},

@@ -1,44 +1,53 @@
 // Redis and Postgres of Debian, each with a folder and a port of its own, ended with the test that started it. Without
 // them such tests are left out; with REQUIRE_SERVERS=all, as in .ci/run, they fail.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 
-export interface Server {
-  readonly address: string
-  /** Starts it again: after stop, or by itself. */
-  start(): Promise<void>
-  /** Ends it as its service would, or with SIGKILL. */
-  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
-  /** Ends it and removes what it has kept. */
-  remove(): Promise<void>
-}
+/**
+ * A server that a test has started. `start` starts it again, after `stop`; `stop` ends it as its service would, unless
+ * another signal is given; `remove` ends it and removes what it has kept.
+ *
+ * @typedef {object} Server
+ * @property {string} address
+ * @property {() => Promise<void>} start
+ * @property {(signal?: 'SIGTERM' | 'SIGKILL') => Promise<void>} stop
+ * @property {() => Promise<void>} remove
+ */
 
 const demanded = process.env.REQUIRE_SERVERS === 'all'
 const postgresFolder = '/usr/lib/postgresql'
 const postgresBin = existsSync(postgresFolder)
-  ? join(postgresFolder, readdirSync(postgresFolder).toSorted().at(-1)!, 'bin')
+  ? join(postgresFolder, readdirSync(postgresFolder).toSorted().at(-1) ?? '', 'bin')
   : ''
 
 /** Whether to run tests with it. */
 export const hasRedis = demanded || existsSync('/usr/bin/redis-server')
 export const hasPostgres = demanded || existsSync(postgresBin)
 
-export async function freePort(): Promise<number> {
+/** @returns {Promise<number>} */
+async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((done) => server.once('listening', done))
-  const { port } = server.address() as AddressInfo
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
   await new Promise((done) => server.close(done))
   return port
 }
 
-export async function startRedis(options: readonly string[] = [], bind = '127.0.0.1'): Promise<Server> {
+/**
+ * @param {string} [bind]
+ * @param {readonly string[]} [options]
+ * @returns {Promise<Server>}
+ */
+export async function startRedis(bind = '127.0.0.1', options = []) {
   const folder = mkdtempSync(join(tmpdir(), 'v128-redis-'))
   const port = await freePort()
-  const argv = ['--port', `${port}`, '--bind', bind, '--dir', folder, '--appendonly', 'yes', '--save', '', ...options]
+  const argv = ['--port', `${port}`, '--bind', bind, '--dir', folder, '--appendonly', 'yes', '--save', '']
+  // Beyond this machine Redis wants a password, unless told.
+  argv.push('--protected-mode', 'no', ...options)
   return serverOf(
     `redis://${bind}:${port}`,
     folder,
@@ -47,7 +56,11 @@ export async function startRedis(options: readonly string[] = [], bind = '127.0.
   )
 }
 
-export async function startPostgres(bind = '127.0.0.1'): Promise<Server> {
+/**
+ * @param {string} [bind]
+ * @returns {Promise<Server>}
+ */
+export async function startPostgres(bind = '127.0.0.1') {
   const folder = mkdtempSync(join(tmpdir(), 'v128-postgres-'))
   const port = await freePort()
   // Postgres refuses to be run by root.
@@ -80,14 +93,23 @@ export async function startPostgres(bind = '127.0.0.1'): Promise<Server> {
   )
 }
 
-function idOf(user: string, flag: string): number {
+/**
+ * @param {string} user
+ * @param {string} flag
+ */
+function idOf(user, flag) {
   return Number(execFileSync('id', [flag, user], { encoding: 'utf8' }))
 }
 
-function accepts(host: string, port: number): Promise<boolean> {
+/**
+ * @param {string} host
+ * @param {number} port
+ * @returns {Promise<boolean>}
+ */
+function accepts(host, port) {
   return new Promise((done) => {
     const socket = connect(port, host)
-    const end = (answer: boolean) => {
+    const end = (/** @type {boolean} */ answer) => {
       socket.destroy()
       done(answer)
     }
@@ -97,21 +119,26 @@ function accepts(host: string, port: number): Promise<boolean> {
   })
 }
 
-async function serverOf(
-  address: string,
-  folder: string,
-  run: () => ChildProcess,
-  ready: () => Promise<boolean>,
-  term: NodeJS.Signals = 'SIGTERM',
-): Promise<Server> {
-  let child: ChildProcess | undefined
-  let ended: Promise<unknown> = Promise.resolve()
+/**
+ * @param {string} address
+ * @param {string} folder
+ * @param {() => import('node:child_process').ChildProcess} run
+ * @param {() => Promise<boolean>} ready
+ * @param {NodeJS.Signals} [term]
+ * @returns {Promise<Server>}
+ */
+async function serverOf(address, folder, run, ready, term = 'SIGTERM') {
+  /** @type {import('node:child_process').ChildProcess | undefined} */
+  let child
+  /** @type {Promise<unknown>} */
+  let ended = Promise.resolve()
   const kill = () => child?.kill('SIGKILL')
   process.once('exit', kill)
   const start = async () => {
     const own = run()
     child = own
-    let failed: unknown
+    /** @type {unknown} */
+    let failed
     own.once('error', (error) => (failed = error))
     ended = new Promise((done) => own.once('exit', done).once('error', done))
     for (let tries = 0; !(await ready()); tries++) {
@@ -120,7 +147,7 @@ async function serverOf(
       await setTimeout(50)
     }
   }
-  const stop = async (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM') => {
+  const stop = async (/** @type {'SIGTERM' | 'SIGKILL'} */ signal = 'SIGTERM') => {
     child?.kill(signal === 'SIGTERM' ? term : signal)
     await ended
   }
