@@ -88,7 +88,7 @@ export async function startSlurm(cpus) {
     MpiDefault: 'none',
     SelectType: 'select/cons_tres',
     SelectTypeParameters: 'CR_CPU',
-    SchedulerParameters: 'sched_min_interval=200000,batch_sched_delay=0',
+    SchedulerParameters: 'sched_interval=1,bf_interval=1,batch_sched_delay=0',
     AccountingStorageType: 'accounting_storage/none',
     JobAcctGatherType: 'jobacct_gather/none',
     ReturnToService: 2,

@@ -124,7 +124,7 @@ try {
 } catch (error) {
   if (slurm) console.log(await slurm.command('scontrol', 'show', 'job'))
   for (const name of readdirSync(project)) if (name.endsWith('.log')) console.log(`== ${name}\n${readFileSync(join(project, name))}`)
-  console.log(readFileSync(join(slurm.folder,'slurmctld.log'),'utf8'))
+  console.log(readFileSync(V128_STORE,'utf8').split('\n').slice(-40).join('\n'))
   throw error
 } finally {
   for (const child of children) child.kill('SIGTERM')
