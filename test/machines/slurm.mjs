@@ -57,7 +57,7 @@ const tablesOf = ({ code, stdout, stderr }) => {
   return lines.map((line) => (/^(round|best)/.test(line) ? line : line.replace(/ +\S+$/, '')))
 }
 
-const begun = performance.now()
+const since = performance.now()
 let slurm
 try {
   const v128 = join(bin, 'v128')
@@ -81,19 +81,20 @@ try {
     const wanted = (await results()) + n
     await wait(`it had ${wanted} results`, async () => (await results()) >= wanted)
   }
-  /** How often the worker of a job has begun. */
-  const beginnings = (task) => {
+  /** How often the worker of a job has said something. */
+  const times = (what, task) => {
     const path = join(project, `worker-${array}_${task}.log`)
-    return existsSync(path) ? readFileSync(path, 'utf8').split('works on').length - 1 : 0
+    return existsSync(path) ? readFileSync(path, 'utf8').split(what).length - 1 : 0
   }
-  const released = async () => (await log()).filter(({ type }) => type === 'release').length
+  const begun = (task) => times('works on', task)
+  const stopped = (task) => times('stopped after', task)
 
   const work = [TRIAL, '--lease', '3']
   const searching = start(env, v128, ...SEARCH, ...table, '--verify', '0.1')
   const told = await start(env, 'sbatch', '--parsable', '--array=1-3', 'search.sbatch', ...work)
   assert.equal(told.code, 0, told.stderr)
   const array = told.stdout.trim()
-  await wait('three workers had begun', async () => [1, 2, 3].every((task) => beginnings(task) === 1))
+  await wait('three workers had begun', () => [1, 2, 3].every((task) => begun(task) === 1))
   await moreResults(2)
   await command('scancel', '--signal=KILL', `${array}_1`)
   await moreResults(2)
@@ -101,16 +102,17 @@ try {
   await moreResults(2)
   // As Slurm does by --signal=TERM@30, when the time of a job is nearly over: its steps are told, not its script.
   await command('scancel', '--signal=TERM', `${array}_3`)
-  await wait('the trial of the third was given back', async () => (await released()) > 0)
-  await wait('both were back', async () => beginnings(2) === 2 && beginnings(3) === 2)
+  await wait('the third had stopped', () => stopped(3) === 1)
+  await wait('both were back', () => begun(2) === 2 && begun(3) === 2)
   await moreResults(2)
-  // One CPU is free, one must be vacated.
-  const before = await released()
+  // One CPU is free; a worker must leave the other.
   const urgent = start(env, 'srun', '--partition=urgent', '-n2', v128, 'work', ...work)
-  await wait('one worker had made room', async () => (await released()) > before)
+  await wait('one worker had made room', () => stopped(2) + stopped(3) === 2)
   const result = await searching
   assert.deepEqual(tablesOf(result), expected)
-  const { stdout, stderr } = await urgent
+  const { code, stdout, stderr } = await urgent
+  assert.equal(code, 0, stderr)
+  assert(/trial \d/.test(stdout) && /done: /.test(stdout), stdout)
   for (const name of readdirSync(project)) if (name.endsWith('.log')) console.log(`== ${name}\n${readFileSync(join(project, name))}`)
   console.log('== urgent', stdout, stderr)
   const lines = await log()
@@ -119,7 +121,7 @@ try {
   console.log(
     `${trials} trials in Slurm, the tables of one process: 1 worker killed, 1 requeued, 1 preempted; ` +
       `${count('claim')} claims, ${count('release')} given back, ${ran} ran twice; ` +
-      `${((performance.now() - begun) / 1000).toFixed(0)} s`,
+      `${((performance.now() - since) / 1000).toFixed(0)} s`,
   )
 } catch (error) {
   if (slurm) console.log(await slurm.command('scontrol', 'show', 'job'))
