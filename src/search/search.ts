@@ -6,7 +6,7 @@ import { type Journal, firstLine, openJournal } from './journal'
 import { localStore } from './local-store'
 import { createRunner, serve } from './serve'
 import { type SearchOptions, type Settings, checkSearch } from './settings'
-import type { Space } from './space'
+import type { Space, Trial } from './space'
 import { LEASE } from './work'
 import { type Line, type SearchResult, problemOf } from './trials'
 
@@ -105,7 +105,8 @@ async function coordinate<S extends Space>(desk: Desk<S>, tell: () => Promise<vo
     if (queue && open && (round > offered || performance.now() - asked > OFFERS)) {
       const trials = Array.from({ length: open.last - open.first }, (_, i) => open.first + i)
       const free = await Promise.all(trials.map((index) => desk.isFree(taskOf(index))))
-      await queue.offer(trials.filter((_, i) => free[i]))
+      // Queues know nothing of the space.
+      await queue.offer(trials.filter((_, i) => free[i]).map((index) => record.trial(index) as unknown as Trial))
       offered = round
       asked = performance.now()
     }

@@ -1,6 +1,7 @@
 // Where a search is kept on which many processes work: a log that all of them see in one order, who is alive, and
 // checkpoints. A search needs no more of Redis, of Postgres or of a file.
 
+import type { Trial } from './space'
 import type { Line } from './trials'
 
 /**
@@ -51,8 +52,8 @@ export interface Beat {
  * hands out twice does no harm: which trials have ended stands in the log.
  */
 export interface TrialQueue {
-  /** Puts trials in that are to be run, by number, in this order; those that wait already are left. */
-  offer(trials: readonly number[]): Promise<void>
+  /** Puts trials in that are to be run, in this order; those that wait already are left. People see their parameters. */
+  offer(trials: readonly Trial[]): Promise<void>
   /** Hands out a trial; undefined where none waits. It may be handed out again once `lease` milliseconds pass in silence. */
   next(lease: number): Promise<TrialJob | undefined>
   /** A trial has ended that this queue did not hand out here: what still stands as in work has ended too. */

@@ -1,6 +1,7 @@
 // A search whose trials are jobs of a queue of BullMQ; its log is in the same Redis.
 
 import { PlanError, checkArguments } from '../errors'
+import type { Trial } from '../search/space'
 import type { JobEnd, Store, TrialJob, TrialQueue } from '../search/store'
 import { nameOf, withoutPassword } from './addresses'
 import { type StoreOptions, connect, storeOn } from './redis'
@@ -43,7 +44,7 @@ export async function bullmqStore(address: string, options: StoreOptions = {}): 
   const title = `v128-${name}`
   // BullMQ waits for Redis itself where that starts anew.
   const connection = { url: address, maxRetriesPerRequest: null } as object
-  const jobs = new Queue<{ trial: number }>(title, { connection })
+  const jobs = new Queue<{ trial: number; parameters: object }>(title, { connection })
   jobs.on('error', () => {})
   /** Trials that were offered before. */
   const offered = new Set<number>()
@@ -51,23 +52,23 @@ export async function bullmqStore(address: string, options: StoreOptions = {}): 
 
   const queue: TrialQueue = {
     async offer(trials) {
-      const fresh: number[] = []
+      const fresh: Trial[] = []
       for (const trial of trials) {
-        if (offered.has(trial)) {
-          const job = (await jobs.getJob(`trial-${trial}`)) as Job | undefined
+        if (offered.has(trial.index)) {
+          const job = (await jobs.getJob(`trial-${trial.index}`)) as Job | undefined
           const state = await job?.getState()
           if (state === 'completed' || state === 'failed') await job!.remove()
           else if (job) continue
         }
-        offered.add(trial)
+        offered.add(trial.index)
         fresh.push(trial)
       }
       for (let i = 0; i < fresh.length; i += BATCH) {
         await jobs.addBulk(
-          fresh.slice(i, i + BATCH).map((trial) => ({
-            name: `trial ${trial}`,
-            data: { trial },
-            opts: { jobId: `trial-${trial}` },
+          fresh.slice(i, i + BATCH).map(({ index, parameters }) => ({
+            name: `trial ${index}`,
+            data: { trial: index, parameters },
+            opts: { jobId: `trial-${index}` },
           })),
         )
       }
@@ -113,10 +114,11 @@ function jobOf(job: Job, token: string): TrialJob {
     progress: (epoch, score) => job.updateProgress({ epoch, score }).catch(() => {}),
     renew: async (lease) => void (await job.extendLock(token, lease)),
     async end({ status, score, error }: JobEnd) {
+      // Where it was thrown nobody knows any more: a stack would be of this place here.
       const ended =
         error === undefined
           ? job.moveToCompleted({ status, score }, token, false)
-          : job.moveToFailed(new Error(error), token, false)
+          : job.moveToFailed(Object.assign(new Error(error), { stack: error }), token, false)
       // Where it was handed out again meanwhile it ends there: the result is in the log.
       await ended.catch(() => {})
     },

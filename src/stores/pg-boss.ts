@@ -61,11 +61,14 @@ export async function pgBossStore(address: string, options: StoreOptions = {}): 
   const queue: TrialQueue = {
     async offer(trials) {
       const waiting = new Set((await pool.query(WAITING, [title])).rows.map((row) => Number(row.singleton_key)))
-      const fresh = trials.filter((trial) => !waiting.has(trial))
+      const fresh = trials.filter(({ index }) => !waiting.has(index))
       for (let i = 0; i < fresh.length; i += BATCH) {
-        const jobs = fresh
-          .slice(i, i + BATCH)
-          .map((trial) => ({ name: title, data: { trial }, singletonKey: `${trial}`, priority: MAX_TRIALS - trial }))
+        const jobs = fresh.slice(i, i + BATCH).map(({ index, parameters }) => ({
+          name: title,
+          data: { trial: index, parameters },
+          singletonKey: `${index}`,
+          priority: MAX_TRIALS - index,
+        }))
         await boss.insert(jobs)
       }
     },

@@ -3,12 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { Queue } from 'bullmq'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Run, type SearchResult, type Store, fileStore, search, uniform, work } from '../../src/entries/node'
 import { bullmqStore } from '../../src/entries/bullmq'
 import { pgBossStore } from '../../src/entries/pg-boss'
 import { redisStore } from '../../src/entries/redis'
 import { postgresStore } from '../../src/entries/postgres'
+import { endOf } from '../../src/search/run-trial'
 import { hasPostgres, hasRedis, startPostgres, startRedis } from '../support/servers.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'v128-stores-'))
@@ -226,5 +229,56 @@ describe.each(Object.entries(KINDS))('%s', (_, { skip, begin, end, open }) => {
     expect(await work({ store: other, run: cutOff })).toEqual({ trials: 1, aborted: false })
     expect((await found).trials).toMatchObject([{ status: 'done' }])
     await Promise.all([store.close(), other.close()])
+  })
+})
+
+describe('what people see of a search in their tools', () => {
+  const fails: Run<typeof space> = ({ index, parameters: { a } }) => {
+    if (index === 1) throw new Error('no such file: digits.bin')
+    return a
+  }
+  const searchOn = async (open: (name: string) => Promise<Store>) => {
+    const name = newName()
+    const [store, other] = await Promise.all([open(name), open(name)])
+    const found = search({ space, trials: 3, store })
+    await work({ store: other, run: fails })
+    const { trials } = await found
+    await Promise.all([store.close(), other.close()])
+    return { title: `v128-${name}`, trial: (number: number) => trials.find(({ index }) => index === number)! }
+  }
+
+  test.skipIf(!hasRedis)('jobs of BullMQ have the parameters, how they ended, and why', async () => {
+    const server = await startRedis()
+    const { title, trial } = await searchOn((name) => bullmqStore(server.address, { name }))
+    const jobs = new Queue(title, { connection: { url: server.address } })
+    const done = await jobs.getJob('trial-2')
+    expect(done).toMatchObject({ name: 'trial 2', data: { trial: 2, parameters: trial(2).parameters } })
+    expect(done!.returnvalue).toEqual({ status: 'done', score: trial(2).score })
+    // A stack would be of v128.
+    expect(await jobs.getJob('trial-1')).toMatchObject({
+      failedReason: 'no such file: digits.bin',
+      stacktrace: ['no such file: digits.bin'],
+    })
+    await jobs.close()
+    await server.remove()
+  })
+
+  test.skipIf(!hasPostgres)('those of pg-boss as well', async () => {
+    const server = await startPostgres()
+    const { title, trial } = await searchOn((name) => pgBossStore(server.address, { name }))
+    const client = new pg.Client({ connectionString: server.address })
+    await client.connect()
+    const { rows } = await client.query(
+      'select data, state, output from pgboss.job where name = $1 order by priority desc',
+      [title],
+    )
+    expect(rows).toEqual([
+      { data: { trial: 0, parameters: trial(0).parameters }, state: 'completed', output: endOf(trial(0)) },
+      { data: { trial: 1, parameters: trial(1).parameters }, state: 'completed', output: endOf(trial(1)) },
+      { data: { trial: 2, parameters: trial(2).parameters }, state: 'completed', output: endOf(trial(2)) },
+    ])
+    expect(rows[1].output).toEqual({ status: 'failed', score: null, error: 'no such file: digits.bin' })
+    await client.end()
+    await server.remove()
   })
 })
