@@ -4,7 +4,16 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -113,20 +122,18 @@ try {
   const { code, stdout, stderr } = await urgent
   assert.equal(code, 0, stderr)
   assert(/trial \d/.test(stdout) && /done: /.test(stdout), stdout)
-  for (const name of readdirSync(project)) if (name.endsWith('.log')) console.log(`== ${name}\n${readFileSync(join(project, name))}`)
-  console.log('== urgent', stdout, stderr)
   const lines = await log()
   const count = (type) => lines.filter((line) => line.type === type).length
   const ran = lines.filter(({ type }) => type === 'again').length
   console.log(
-    `${trials} trials in Slurm, the tables of one process: 1 worker killed, 1 requeued, 1 preempted; ` +
+    `${trials} trials in Slurm, the tables of one process: 1 worker killed, 1 requeued, 1 told, 1 preempted; ` +
       `${count('claim')} claims, ${count('release')} given back, ${ran} ran twice; ` +
       `${((performance.now() - since) / 1000).toFixed(0)} s`,
   )
 } catch (error) {
-  if (slurm) console.log(await slurm.command('scontrol', 'show', 'job'))
-  for (const name of readdirSync(project)) if (name.endsWith('.log')) console.log(`== ${name}\n${readFileSync(join(project, name))}`)
-  console.log(readFileSync(V128_STORE,'utf8').split('\n').slice(-40).join('\n'))
+  for (const name of readdirSync(project).filter((name) => name.endsWith('.log'))) {
+    console.error(`${name}\n${readFileSync(join(project, name), 'utf8')}`)
+  }
   throw error
 } finally {
   for (const child of children) child.kill('SIGTERM')
