@@ -158,7 +158,10 @@ export function fileStore(file: string): Store {
       attempt('workers cannot be told', () => {
         if (lease) {
           fs.mkdirSync(folder, { recursive: true })
-          fs.writeFileSync(own, JSON.stringify({ worker, about, lease }))
+          // Who is killed while it writes leaves what it said last.
+          const next = join(folder, `.${encodeURIComponent(worker)}`)
+          fs.writeFileSync(next, JSON.stringify({ worker, about, lease }))
+          fs.renameSync(next, own)
           return
         }
         fs.rmSync(own, { force: true })
@@ -220,8 +223,7 @@ function readBeats(folder: string): readonly Beat[] {
       const { worker, about, lease } = JSON.parse(fs.readFileSync(path, 'utf8')) as Beat & { lease: number }
       beats.push({ worker, about, left: lease - age })
     } catch {
-      // It is being written: that worker lives.
-      beats.push({ worker: decodeURIComponent(name), about: '{}', left: 1000 })
+      // That worker has just ended, or a disk has lost what it said: nobody waits for it.
     }
   }
   return beats

@@ -1,5 +1,5 @@
 // The stores that many processes share: a file, Redis, Postgres. What each must do, and a search on each of them.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -230,6 +230,22 @@ describe.each(Object.entries(KINDS))('%s', (_, { skip, begin, end, open }) => {
     expect((await found).trials).toMatchObject([{ status: 'done' }])
     await Promise.all([store.close(), other.close()])
   })
+})
+
+test('a worker that was killed while it told a file that it lives is not taken for alive', async () => {
+  const file = join(folder, `${newName()}.jsonl`)
+  const store = fileStore(file)
+  await store.beat('host:1:a', '{}', 60_000)
+  const [name] = readdirSync(`${file}.workers`)
+  writeFileSync(join(`${file}.workers`, name), '')
+  expect(await store.beats()).toEqual([])
+  // What it was about to say does not count either, and is in nobody's way.
+  writeFileSync(join(`${file}.workers`, `.${name}`), '{"wor')
+  expect(await store.beats()).toEqual([])
+  await store.beat('host:1:a', '{}', 60_000)
+  expect(await store.beats()).toMatchObject([{ worker: 'host:1:a', about: '{}' }])
+  await store.beat('host:1:a', '', 0)
+  expect(existsSync(`${file}.workers`)).toBe(false)
 })
 
 describe('what people see of a search in their tools', () => {
