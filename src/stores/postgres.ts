@@ -5,13 +5,16 @@ import type { Beat, Store } from '../search/store'
 import { clip, reasonOf } from '../search/texts'
 import { PATIENCE, type StoreOptions, isAway, nameOf, withoutPassword } from './databases'
 
+/** What Postgres answers. */
+export interface PostgresAnswer {
+  /** Each with its columns by name. */
+  readonly rows: readonly Record<string, unknown>[]
+}
+
 /** What a store needs of a pool of `pg`. */
 export interface PostgresPool {
   /** Sends a statement. */
-  query(
-    text: string,
-    values?: readonly unknown[],
-  ): Promise<{ rows: Record<string, unknown>[]; rowCount: number | null }>
+  query(text: string, values?: readonly unknown[]): Promise<PostgresAnswer>
   /** Ends all connections. */
   end(): Promise<void>
 }

@@ -58,8 +58,9 @@ const SILENCE = 10_000
  */
 export async function redisStore(address: string, options: StoreOptions = {}): Promise<Store> {
   checkArguments('redisStore', arguments, 2)
+  const name = nameOf('redisStore', options)
   const client = await connect('redisStore', address)
-  return storeOn(client, `${withoutPassword(address)} ${nameOf('redisStore', options)}`, nameOf('redisStore', options))
+  return storeOn(client, `${withoutPassword(address)} ${name}`, name)
 }
 
 /** A connected client of `ioredis`. Throws a FileError where there can be none. */
