@@ -13,19 +13,26 @@ import {
   elu,
   flatten,
   freeze,
+  gelu,
   globalAvgPool2d,
   groupNorm,
+  hardSigmoid,
+  hardSwish,
   layerNorm,
   leakyRelu,
-  maxPool2d,
   maxout,
+  maxPool2d,
   normalize,
   padChannels,
+  prelu,
   relu,
   residual,
+  selu,
   sequential,
   sigmoid,
+  silu,
   softmax,
+  softplus,
   tanh,
 } from '../src/entries/index'
 
@@ -232,6 +239,59 @@ export const layerCases: readonly LayerCase[] = [
     network: () => sequential(tanh(), dense(6), sigmoid(), dense(5), elu({ alpha: 0.7 }), dense(3), tanh()),
     input: [4],
     names: ['1.weight', '1.bias', '3.weight', '3.bias', '5.weight', '5.bias'],
+  },
+  {
+    name: 'gelu, silu, selu and softplus',
+    network: () =>
+      sequential(
+        gelu(),
+        dense(6),
+        silu(),
+        dense(5),
+        selu(),
+        dense(7),
+        softplus(),
+        gelu({ approximate: 'tanh' }),
+        dense(3),
+      ),
+    input: [4],
+    names: ['1', '3', '5', '8'].flatMap((at) => [`${at}.weight`, `${at}.bias`]),
+  },
+  {
+    name: 'hardSigmoid and hardSwish of images',
+    network: () => sequential(hardSwish(), conv2d(3, { kernel: 2 }), hardSigmoid(), ...head()),
+    input: [2, 4, 5],
+    names: ['1.weight', '1.bias', '4.weight', '4.bias'],
+  },
+  {
+    name: 'prelu of images and of features, shared, frozen',
+    network: () =>
+      sequential({
+        first: prelu({ alpha: 0.1 }),
+        conv: conv2d(3, { kernel: 2 }),
+        second: prelu(),
+        flatten: flatten(),
+        third: prelu({ shared: true }),
+        dense: dense(7),
+        fourth: prelu(),
+        still: freeze(prelu()),
+        scores: dense(3),
+      }),
+    input: [2, 4, 5],
+    names: [
+      'first.weight',
+      'conv.weight',
+      'conv.bias',
+      'second.weight',
+      'third.weight',
+      'dense.weight',
+      'dense.bias',
+      'fourth.weight',
+      'still.weight',
+      'scores.weight',
+      'scores.bias',
+    ],
+    frozen: /^still/,
   },
   {
     name: 'softmax of channels, softmax of features',
@@ -458,6 +518,7 @@ export interface GoldenLayer {
 }
 
 const ACTIVATIONS = ['golden/activations', 'ours/activations']
+const ACTIVATIONS_2 = ['golden/activations2']
 
 /** By operation of the fixtures. */
 export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
@@ -474,6 +535,13 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
   elu: { fixtures: ACTIVATIONS, layer: elu },
   leakyRelu: { fixtures: ACTIVATIONS, layer: leakyRelu },
   maxout: { fixtures: ACTIVATIONS, layer: maxout },
+  gelu: { fixtures: ACTIVATIONS_2, layer: gelu },
+  hardSigmoid: { fixtures: ACTIVATIONS_2, layer: () => hardSigmoid() },
+  hardSwish: { fixtures: ACTIVATIONS_2, layer: () => hardSwish() },
+  prelu: { fixtures: ACTIVATIONS_2, layer: prelu },
+  selu: { fixtures: ACTIVATIONS_2, layer: () => selu() },
+  silu: { fixtures: ACTIVATIONS_2, layer: () => silu() },
+  softplus: { fixtures: ACTIVATIONS_2, layer: () => softplus() },
   relu: { fixtures: ACTIVATIONS, layer: relu },
   softmax: { fixtures: ['ours/activations'], layer: softmax },
   sigmoid: { fixtures: ACTIVATIONS, layer: sigmoid },

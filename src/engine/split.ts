@@ -252,6 +252,9 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   sigmoidBackward: elements([1, 2, 3]),
   tanhForward: elements([1, 3], 12, 2),
   tanhBackward: elements([1, 2, 3]),
+  curveForward: elements([2, 4], 15, 3),
+  curveBackward: elements([2, 3, 5], 10, 4),
+  preluProducts: elements([1, 2, 3]),
   momentum: elements([4, 5, 6], 1.5),
   nesterov: elements([4, 5, 6], 1.5),
   rmsprop: elements([6, 7, 8], 3),
@@ -265,6 +268,8 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   softmaxBackward: rows([1, 2], [3, 4, 6], 1, 5),
   normalizeForward: rows([1, 2], [3, 6]),
   normalizeBackward: rows([1, 2], [4, 5]),
+  preluForward: rows([1, 2], [3, 5]),
+  preluBackward: rows([1, 2], [3, 5, 6]),
   copyBlocks: (a, s) => {
     along(s, a[0], 1, 0)
     move(s, 4, a[2])

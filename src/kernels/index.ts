@@ -3,6 +3,7 @@
 import { activationKernels } from './activations'
 import { batchNormKernels } from './batch-norm'
 import { conv2dKernels } from './conv2d'
+import { curveKernels } from './curves'
 import { denseKernels } from './dense'
 import { dropoutKernels } from './dropout'
 import { elementwiseKernels } from './elementwise'
@@ -15,12 +16,17 @@ import { maxPoolKernels } from './max-pool'
 import { maxoutKernels } from './maxout'
 import { optimizerKernels } from './optimizers'
 import { poolKernels } from './pool'
+import { preluKernels } from './prelu'
 import { SUMS, reduceKernels } from './reduce'
 import { regularisationKernels } from './regularisation'
 import { softmaxKernels } from './softmax'
 
 /** The kernels, as asc declares them from the source in assembly/; what else is there is for build.mjs alone. */
-export type Kernels = Omit<Awaited<ReturnType<typeof import('#kernels').instantiate>>, 'ONLY_TILES'>
+export type Kernels = Omit<
+  Awaited<ReturnType<typeof import('#kernels').instantiate>> &
+    Awaited<ReturnType<typeof import('#kernels/more').instantiate>>,
+  'ONLY_TILES'
+>
 
 /** All kernels over `buffer`. The type holds it to the exports of the compiled module: a missing twin does not compile. */
 export function createTwin(buffer: ArrayBuffer): Kernels {
@@ -37,6 +43,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...activationKernels(heap),
     ...batchNormKernels(heap),
     ...conv2dKernels(heap),
+    ...curveKernels(heap),
     ...denseKernels(heap),
     ...dropoutKernels(heap),
     ...elementwiseKernels(heap),
@@ -48,6 +55,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...optimizerKernels(heap),
     ...maxPoolKernels(heap),
     ...poolKernels(heap),
+    ...preluKernels(heap),
     ...reduceKernels(heap),
     ...regularisationKernels(heap),
     ...softmaxKernels(heap),

@@ -125,7 +125,7 @@ function faultOf({ layer: { kind, config }, by }: End, loss: Loss): string | und
     }
     return `${anySize}: none would be below 0, nor have a gradient there`
   }
-  if (kind !== 'softmax' && kind !== 'sigmoid') return undefined
+  if (kind !== 'softmax' && kind !== 'sigmoid' && kind !== 'hardSigmoid') return undefined
   // A margin of less than 1 has room between 0 and 1.
   if (!own && (loss.config as { margin: number }).margin < 1) return undefined
   // Scores that differ by more than 2 bring the loss near 0.

@@ -12,19 +12,26 @@ import { dropout } from '../layers/dropout'
 import { elu } from '../layers/elu'
 import { flatten } from '../layers/flatten'
 import { freeze } from '../layers/freeze'
+import { gelu } from '../layers/gelu'
 import { globalAvgPool2d } from '../layers/global-avg-pool2d'
 import { groupNorm } from '../layers/group-norm'
+import { hardSigmoid } from '../layers/hard-sigmoid'
+import { hardSwish } from '../layers/hard-swish'
 import { layerNorm } from '../layers/layer-norm'
 import { leakyRelu } from '../layers/leaky-relu'
 import { maxPool2d } from '../layers/max-pool2d'
 import { maxout } from '../layers/maxout'
 import { normalize } from '../layers/normalize'
 import { padChannels } from '../layers/pad-channels'
+import { prelu } from '../layers/prelu'
 import { relu } from '../layers/relu'
 import { residual } from '../layers/residual'
+import { selu } from '../layers/selu'
 import { sequential } from '../layers/sequential'
 import { sigmoid } from '../layers/sigmoid'
+import { silu } from '../layers/silu'
 import { softmax } from '../layers/softmax'
+import { softplus } from '../layers/softplus'
 import { tanh } from '../layers/tanh'
 import { binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from '../losses'
 import { adagrad } from '../optimizers/adagrad'
@@ -130,19 +137,26 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
     elu: (config) => elu(config),
     flatten: () => flatten(),
     freeze: ({ layer }, build) => freeze(build(layer)),
+    gelu: (config) => gelu(config),
     globalAvgPool2d: () => globalAvgPool2d(),
     groupNorm: ({ groups, ...options }) => groupNorm(groups, options),
+    hardSigmoid: () => hardSigmoid(),
+    hardSwish: () => hardSwish(),
     layerNorm: (config) => layerNorm(config),
     leakyRelu: (config) => leakyRelu(config),
-    maxPool2d: ({ kernel, ...options }) => maxPool2d(kernel, options),
     maxout: (config) => maxout(config),
+    maxPool2d: ({ kernel, ...options }) => maxPool2d(kernel, options),
     normalize: (config) => normalize(config),
     padChannels: (config) => padChannels(config),
+    prelu: (config) => prelu(config),
     relu: (config) => relu(config),
     residual: ({ body, shortcut, ...options }, build) => residual(build(body), shortcut && build(shortcut), options),
+    selu: () => selu(),
     sequential: ({ layers }, build) => (sequential as (...args: unknown[]) => Layer)(...children(layers, build)),
     sigmoid: () => sigmoid(),
+    silu: () => silu(),
     softmax: () => softmax(),
+    softplus: () => softplus(),
     tanh: () => tanh(),
   }
 }

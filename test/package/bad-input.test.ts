@@ -14,7 +14,7 @@ const untyped = v128 as unknown as Record<string, (...args: unknown[]) => never>
 const { adam, batchNorm, concat, constant, conv2d, cosineDecay, dense, gradientCheck, maxPool2d } = untyped
 const { meanSquaredError, momentum, normal, normalize, padChannels, residual, sequential, sgd, softmaxCrossEntropy } =
   untyped
-const { avgPool2d, binaryCrossEntropy, dropout, groupNorm, hinge, layerNorm, leakyRelu, maxout } = untyped
+const { avgPool2d, binaryCrossEntropy, dropout, gelu, groupNorm, hinge, prelu, layerNorm, leakyRelu, maxout } = untyped
 const { globalAvgPool2d, relu, tanh } = v128
 
 function expectError(error: unknown, type: ErrorClass, message: RegExp): void {
@@ -195,6 +195,13 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
   ['normalize, no numbers', () => normalize({ mean: [], std: 1 }), /^normalize: mean must be a finite number/],
   ['maxPool2d without kernel', () => maxPool2d(), /^maxPool2d: kernel must be .* got undefined/],
   ['relu, max 0', () => untyped.relu({ max: 0 }), /^relu: max must be a finite number above 0, got 0$/],
+  [
+    "gelu, approximate 'erf'",
+    () => gelu({ approximate: 'erf' }),
+    /^gelu: approximate must be 'none', 'tanh', got "erf"$/,
+  ],
+  ['prelu, alpha NaN', () => prelu({ alpha: NaN }), /^prelu: alpha must be a finite number, got NaN$/],
+  ['prelu, shared 1', () => prelu({ shared: 1 }), /^prelu: shared must be true or false, got 1$/],
   ['leakyRelu, alpha -1', () => leakyRelu({ alpha: -1 }), /^leakyRelu: alpha must be .* at least 0, got -1$/],
   ['maxout, 1 piece', () => maxout({ pieces: 1 }), /^maxout: pieces must be an integer of at least 2, got 1$/],
   ['maxout of features', () => plan(maxout({ pieces: 3 }), [4]), /^maxout: 3 pieces do not divide 4 features$/],

@@ -1,0 +1,5 @@
+// The second group of kernels: those of layers that most networks have not, in a module of their own (build.mjs). Models
+// that call some of them instantiate it beside the first, over the same memory. See index.ts.
+
+export { curveBackward, curveForward } from './curves'
+export { preluBackward, preluForward, preluProducts } from './prelu'
