@@ -1,6 +1,7 @@
 // The TypeScript twin of assembly/: the same kernels, over the same pointers, with the same bits. For hosts where
 // WebAssembly is not allowed, and as the definition that the WebAssembly kernels are held against.
 import { activationKernels } from './activations'
+import { axisKernels } from './axes'
 import { batchNormKernels } from './batch-norm'
 import { conv2dKernels } from './conv2d'
 import { curveKernels } from './curves'
@@ -10,6 +11,7 @@ import { elementwiseKernels } from './elementwise'
 import { Floats, SHIFT } from './float'
 import { gemmKernels } from './gemm'
 import { groupNormKernels } from './group-norm'
+import { imageKernels } from './images'
 import { lossKernels } from './losses'
 import { magnitudeKernels } from './magnitude'
 import { maxPoolKernels } from './max-pool'
@@ -41,6 +43,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
   return {
     bytesPerValue: () => 1 << SHIFT,
     ...activationKernels(heap),
+    ...axisKernels(heap),
     ...batchNormKernels(heap),
     ...conv2dKernels(heap),
     ...curveKernels(heap),
@@ -49,6 +52,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...elementwiseKernels(heap),
     ...gemmKernels(heap),
     ...groupNormKernels(heap),
+    ...imageKernels(heap),
     ...lossKernels(heap),
     ...magnitudeKernels(heap),
     ...maxoutKernels(heap),

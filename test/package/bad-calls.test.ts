@@ -158,6 +158,18 @@ const rate = { learningRate: 0.1 }
 
 /** Of functions that need no model. */
 const CALLS: Readonly<Record<string, Call>> = {
+  avgPool1d: { args: [2, {}], options: 1 },
+  convTranspose2d: { args: [4, { kernel: 3 }], options: 1 },
+  conv1d: { args: [4, { kernel: 3 }], options: 1 },
+  globalMaxPool2d: nothing,
+  maxPool1d: { args: [2, {}], options: 1 },
+  mean: only(),
+  permute: { args: [[1, 0]] },
+  repeat: { args: [2] },
+  reshape: { args: [[2, 2]] },
+  take: only({ to: 1 }),
+  upsample2d: only(),
+  zeroPad2d: { args: [1] },
   avgPool2d: { args: [2, {}], options: 1 },
   batchNorm: only(),
   concat: { args: [relu(), relu()] },
