@@ -9,7 +9,7 @@
 
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -43,7 +43,7 @@ if (!installed()) {
   })
 }
 
-const SOURCES = ['build.mjs', 'assembly', 'src', 'asconfig.json', 'package-lock.json', 'tsconfig.json']
+const SOURCES = ['build.mjs', 'assembly', 'src', 'asconfig.json', 'package.json', 'package-lock.json', 'tsconfig.json']
 
 /** The latest change below a path, in milliseconds. */
 function newest(path) {
@@ -119,6 +119,7 @@ function partOf(wasm, { beginnings = '', tiles = 0 } = {}) {
   return bytes
 }
 
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 /** What tells the kernels of this build from others: a custom section 'v128' of each module holds it. */
 const ids = {}
 /** The modules as asc has them, of which parts are made: by precision those of each group. */
@@ -248,7 +249,7 @@ for (const host of [...Object.keys(HOSTS), '']) {
   }
   const twin = (short) => `{ load: ${load(`twin.${short}.js`)} }`
   const threads = `export const threads = ${host ? 'undefined' : `{ load: ${load('threads.js')} }`}\n`
-  const id = `export const ids = ${JSON.stringify(ids)}\n`
+  const id = `export const ids = ${JSON.stringify(ids)}\nexport const version = ${JSON.stringify(version)}\n`
   writeFileSync(
     `dist/host${host && `.${host}`}.js`,
     constants + table('wasm', modules) + table('twin', twin) + threads + id,
@@ -275,9 +276,11 @@ for (const short of Object.values(precisions)) {
   const constants = names.map((name) => `const Math$${name} = Math.${name}\n`).join('')
   writeFileSync(file, constants + twin.replace(/\bMath\./g, 'Math$'))
 }
+/** Entries that want packages of others, which their users install. */
+const STORES = ['redis', 'postgres', 'bullmq', 'pg-boss']
 /** What `package.json` exports; each loads only what it needs, and what several need is loaded once. */
 const entryPoints = Object.fromEntries(
-  ['index', 'architectures', 'data', 'preprocessing', 'files', 'worker', 'node'].map((name) => [
+  [...['index', 'architectures', 'data', 'preprocessing', 'files', 'worker', 'node'], ...STORES].map((name) => [
     name,
     `src/entries/${name}.ts`,
   ]),
@@ -291,7 +294,7 @@ const entries = {
   minifySyntax: true,
   splitting: true,
   outdir: 'dist',
-  external: ['node:*', '*.wasm', '*.wasm?module'],
+  external: ['node:*', '*.wasm', '*.wasm?module', 'ioredis', 'pg', 'bullmq', 'pg-boss'],
 }
 /** What an import of an entry is on each kind of host, by the file of the entry: disks or origins, threads or workers. */
 const CHOICES = {
@@ -326,6 +329,32 @@ for (const [name, places] of Object.entries(CHOICES)) {
 for (const host of Object.keys(HOSTS)) {
   await build({ ...entries, entryNames: `[name].${host}`, chunkNames: `[name]-[hash].${host}`, conditions: [host] })
 }
+
+// The command, with the bar that it draws; all else it loads as its users do.
+await build({
+  ...common,
+  entryPoints: ['src/cli/cli.ts'],
+  outfile: 'dist/cli.js',
+  platform: 'node',
+  external: ['#host'],
+  minifySyntax: true,
+  banner: {
+    js:
+      '#!/usr/bin/env node\n// Contains cli-progress, (c) Andi Dittrich, MIT License.\n' +
+      "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)",
+  },
+  plugins: [
+    {
+      name: 'entries',
+      setup: ({ onResolve }) =>
+        onResolve({ filter: /\/entries\/[\w-]+$/ }, ({ path }) => ({
+          path: `./${path.split('/').at(-1)}.js`,
+          external: true,
+        })),
+    },
+  ],
+})
+chmodSync('dist/cli.js', 0o755)
 
 execFileSync(
   process.execPath,

@@ -26,3 +26,5 @@ export declare const twin: Readonly<Record<DType, Loaded<{ createTwin: typeof cr
 export declare const threads: Loaded<typeof import('./threads')> | undefined
 /** What the custom section 'v128' of the kernels of this build holds. */
 export declare const ids: Readonly<Record<DType, string>>
+/** The version of this package. */
+export declare const version: string

@@ -2,12 +2,12 @@
 
 import * as fs from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { FileError } from '../errors'
+import { FileError, isPlain } from '../errors'
 import { lock } from './lock'
 import { clip, reasonOf, textOf } from './texts'
 
 /** The name in the first line, by which such a file is known. */
-const KIND = 'v128 search'
+export const KIND = 'v128 search'
 const START = `{"kind":"${KIND}"`
 /** Half a first line, as a process leaves it that was killed, is known to be ours from here on. */
 const LEAST = '{"kind":"v'.length
@@ -16,8 +16,8 @@ const LEAST = '{"kind":"v'.length
 export interface Journal<Line> {
   /** The trials that it held, each with the number of its line. */
   readonly trials: readonly { readonly number: number; readonly line: Line }[]
-  /** Writes a trial that has ended. */
-  add(line: Line): void
+  /** Writes the line of a trial that has ended. */
+  add(line: string): void
   close(): void
 }
 
@@ -80,17 +80,17 @@ function placeOf(file: string): string {
 }
 
 /** Adds a line. Does not make the file anew, without its first line, where somebody removed it meanwhile. */
-function append(file: string, line: unknown): void {
+function append(file: string, line: string): void {
   const opened = fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_APPEND)
   try {
-    fs.writeFileSync(opened, `${JSON.stringify(line)}\n`)
+    fs.writeFileSync(opened, `${line}\n`)
   } finally {
     fs.closeSync(opened)
   }
 }
 
-function notOurs(file: string, why = 'it is no file of a search, or line 1 is damaged'): FileError {
-  return new FileError(`search: ${clip(file)}: ${why}; give another file`)
+function notOurs(file: string, why = 'it is no file of a search, or line 1 is damaged', where = 'search'): FileError {
+  return new FileError(`${where}: ${clip(file)}: ${why}; give another file`)
 }
 
 function refusal(file: string, why: string): FileError {
@@ -98,12 +98,12 @@ function refusal(file: string, why: string): FileError {
 }
 
 /** Throws unless a file begins as ours do, or is empty. */
-function checkStart(file: string): void {
+export function checkStart(file: string, where?: string): void {
   const start = Buffer.alloc(START.length)
   const opened = fs.openSync(file, 'r')
   try {
     const text = start.toString('latin1', 0, fs.readSync(opened, start, 0, start.length, 0))
-    if (text !== '' && !(text.length >= LEAST && START.startsWith(text))) throw notOurs(file)
+    if (text !== '' && !(text.length >= LEAST && START.startsWith(text))) throw notOurs(file, undefined, where)
   } finally {
     fs.closeSync(opened)
   }
@@ -121,7 +121,7 @@ function readLines<Line extends { index: number }>(
   const bytes = exists ? fs.readFileSync(file) : Buffer.alloc(0)
   const whole = bytes.lastIndexOf('\n') + 1
   const lines = bytes.toString('utf8', 0, whole).split('\n').slice(0, -1)
-  const first = `${JSON.stringify({ kind: KIND, ...setting })}\n`
+  const first = `${firstLine(setting)}\n`
   if (!lines.length) {
     fs.writeFileSync(file, first)
     return []
@@ -135,13 +135,16 @@ function readLines<Line extends { index: number }>(
   if (typeof found !== 'object' || found === null || (found as { kind?: unknown }).kind !== KIND) {
     throw notOurs(file)
   }
-  checkSetting(file, found as Record<string, unknown>, JSON.parse(first) as Record<string, unknown>)
+  const difference = differenceOf(found as Record<string, unknown>, setting)
+  if (difference) throw refusal(file, difference)
   const trials: { number: number; line: Line }[] = []
   const numbers = new Map<number, number>()
   for (const [i, text] of lines.entries()) {
     if (i === 0 || text.trim() === '') continue
     const number = i + 1
     const line = parse(text)
+    // Of a file that many processes shared: see fileStore.
+    if (isPlain(line) && 'type' in line) continue
     const problem = line === undefined ? 'it is no JSON' : problemOf(line)
     if (problem) {
       const cure = 'delete that line, and its trial runs again'
@@ -168,11 +171,22 @@ function parse(text: string): unknown {
   }
 }
 
-/** Throws unless both first lines say the same. */
-function checkSetting(file: string, theirs: Record<string, unknown>, ours: Record<string, unknown>): void {
+/** The first line of the log of a search. */
+export function firstLine(setting: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify({ kind: KIND, ...setting })
+}
+
+/** In what the first line of a log is of another search than this; undefined where both say the same. */
+export function differenceOf(
+  theirs: Readonly<Record<string, unknown>>,
+  setting: Readonly<Record<string, unknown>>,
+): string | undefined {
+  const ours = JSON.parse(firstLine(setting)) as Record<string, unknown>
   for (const key of new Set([...Object.keys(ours), ...Object.keys(theirs)])) {
     const [found, wanted] = [theirs, ours].map((setting) => textOf(setting[key]))
-    if (found === wanted) continue
-    throw refusal(file, `it is of another search: its ${clip(key)} is ${clip(found)}, here ${clip(wanted)}`)
+    if (found !== wanted) {
+      return `it is of another search: its ${clip(key)} is ${clip(found)}, here ${clip(wanted)}`
+    }
   }
+  return undefined
 }

@@ -38,6 +38,11 @@ export function lock(path: string): { free(): void } | Claim {
   throw new Error(`${path} vanishes again and again`)
 }
 
+/** The process that has a lock; undefined where nobody has. */
+export function holderOf(path: string): Claim | undefined {
+  return claimsOf(path).find(counts)
+}
+
 function free(path: string, token: string): void {
   try {
     unlinkSync(path)

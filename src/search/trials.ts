@@ -2,6 +2,7 @@
 
 import { isPlain, show } from '../errors'
 import type { Space, Trial } from './space'
+import type { Ending } from './store'
 import type { Curve } from './stopping'
 
 /** A trial that has ended, and how. */
@@ -43,6 +44,21 @@ export interface SearchResult<S extends Space = Space> {
   readonly goal: 'low' | 'high'
   /** Whether the signal ended the search. */
   readonly aborted: boolean
+  /**
+   * Trials that ran twice, on different workers, and did not end with the same scores, reports and status: `run` depends
+   * on more than its trial, or a machine computes wrongly. Always empty without a store.
+   */
+  readonly differences: readonly Difference[]
+  /** How many trials ran twice and ended with the same. */
+  readonly verified: number
+}
+
+/** A trial that ended in two ways. */
+export interface Difference {
+  /** Its number. */
+  readonly trial: number
+  /** Both, that which counts first. */
+  readonly endings: readonly [Ending, Ending]
 }
 
 /** How far a search is. */
@@ -59,10 +75,14 @@ export interface SearchProgress<S extends Space = Space> {
   readonly latest: TrialResult<S> | undefined
   /** The best so far. */
   readonly best: TrialResult<S> | undefined
-  /** Since this run of the search began; NaN until a trial has ended. */
+  /** Since this call of search began; NaN until a trial has ended. */
   readonly trialsPerMinute: number
   /** What the trials that are left will take at this rate; NaN until a trial has ended. */
   readonly secondsLeft: number
+  /** Those that live: worker threads, or the processes of a store, of which each may have several threads. */
+  readonly workers: number
+  /** Trials that ran twice to different ends; see SearchResult. */
+  readonly differences: readonly Difference[]
 }
 
 /** A trial as the file has it: JSON has no NaN. */

@@ -41,6 +41,8 @@ export interface TrialWorker {
   run(trial: Trial, report: Report, checkpoint: TrialCheckpoint): Promise<unknown>
   /** Ends what runs. */
   close(): Promise<unknown>
+  /** One more of the kind, for a trial beside this one. */
+  another(): TrialWorker
 }
 
 /** Runs trials in this thread. What runs cannot be ended from outside: report tells it to. */
@@ -54,6 +56,7 @@ export function ownThread(run: Run): TrialWorker {
     // A copy, as a worker thread gets: what happens to it is nobody else's business.
     run: async (trial, report, checkpoint) => run(structuredClone(trial), report, checkpoint),
     close: async () => pauses.close(),
+    another: () => ownThread(run),
   }
 }
 
@@ -104,7 +107,7 @@ import(file).then((module) => {
  * trial, by a crash or for want of memory, fails that trial; the next gets a new one. Throws a PlanError if the module
  * cannot be used.
  */
-export function workerThread(module: string): TrialWorker {
+export function workerThread(where: string, module: string): TrialWorker {
   // What tells our messages from those of the module.
   const mark = `v128 ${Math.random()}`
   const ours = (message: unknown): message is [string, string, unknown] => Array.isArray(message) && message[0] === mark
@@ -118,7 +121,7 @@ export function workerThread(module: string): TrialWorker {
         worker = own
         const end = (why: string) => {
           if (worker === own) worker = undefined
-          reject(new PlanError(`search: worker ${clip(module)}: ${why}`))
+          reject(new PlanError(`${where}: worker ${clip(module)}: ${why}`))
         }
         // For as long as the thread lives: it may also end between two trials.
         own.on('error', (error) => end(reasonOf(error)))
@@ -158,5 +161,6 @@ export function workerThread(module: string): TrialWorker {
         own.postMessage([mark, 'trial', { trial, resume }])
       }),
     close: async () => worker?.terminate(),
+    another: () => workerThread(where, module),
   }
 }

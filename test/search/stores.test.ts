@@ -1,0 +1,208 @@
+// The stores that many processes share: a file, Redis, Postgres. What each must do, and a search on each of them.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Run, type SearchResult, type Store, fileStore, search, uniform, work } from '../../src/entries/node'
+import { bullmqStore } from '../../src/entries/bullmq'
+import { pgBossStore } from '../../src/entries/pg-boss'
+import { redisStore } from '../../src/entries/redis'
+import { postgresStore } from '../../src/entries/postgres'
+import { hasPostgres, hasRedis, startPostgres, startRedis } from '../support/servers.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'v128-stores-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let count = 0
+const newName = () => `test-${++count}`
+
+const space = { a: uniform(0, 1) }
+/** Five epochs with a score that depends on the trial alone, some ahead of others. */
+const run: Run<typeof space> = async ({ parameters: { a }, index }, report) => {
+  for (let epoch = 0; epoch < 5; epoch++) {
+    if (!(await report(epoch, a + ((index * 7 + epoch) % 5) / 10))) break
+  }
+  return a
+}
+const options = { space, trials: 60, rounds: 3, seed: 1, earlyStopping: { rule: 'median' } } as const
+
+/** What does not depend on times. */
+const outcome = ({ trials, rounds, best }: SearchResult<typeof space>) => ({
+  rounds,
+  best: { ...best, seconds: 0 },
+  trials: trials.map((trial) => ({ ...trial, seconds: 0 })),
+})
+
+interface Kind {
+  readonly skip?: boolean
+  begin(): Promise<void>
+  end(): Promise<void>
+  open(name: string): Promise<Store>
+}
+
+let redis: Awaited<ReturnType<typeof startRedis>>
+let postgres: Awaited<ReturnType<typeof startPostgres>>
+const KINDS: Record<string, Kind> = {
+  file: {
+    begin: async () => {},
+    end: async () => {},
+    open: async (name) => fileStore(join(folder, `${name}.jsonl`)),
+  },
+  Redis: {
+    skip: !hasRedis,
+    begin: async () => void (redis = await startRedis()),
+    end: () => redis.remove(),
+    open: (name) => redisStore(redis.address, { name }),
+  },
+  Postgres: {
+    skip: !hasPostgres,
+    begin: async () => void (postgres = await startPostgres()),
+    end: () => postgres.remove(),
+    open: (name) => postgresStore(postgres.address, { name }),
+  },
+  BullMQ: {
+    skip: !hasRedis,
+    begin: async () => void (redis = await startRedis()),
+    end: () => redis.remove(),
+    open: (name) => bullmqStore(redis.address, { name }),
+  },
+  'pg-boss': {
+    skip: !hasPostgres,
+    begin: async () => void (postgres = await startPostgres()),
+    end: () => postgres.remove(),
+    open: (name) => pgBossStore(postgres.address, { name }),
+  },
+}
+
+describe.each(Object.entries(KINDS))('%s', (_, { skip, begin, end, open }) => {
+  if (skip) return void test.skip('is not installed', () => {})
+  beforeAll(begin)
+  afterAll(end)
+
+  test('a key is taken once, whoever comes at once, and all read the same order', async () => {
+    const name = newName()
+    const stores = await Promise.all(Array.from({ length: 4 }, () => open(name)))
+    const first = '{"kind":"v128 search"}'
+    expect(await Promise.all(stores.map((store) => store.add('search', first)))).toSatisfy(
+      (added: boolean[]) => added.filter(Boolean).length === 1,
+    )
+    const line = (trial: number, by: number) =>
+      JSON.stringify({ type: 'claim', task: `${trial}`, attempt: 0, by: `${by}`, more: 'é"\n' })
+    const added = await Promise.all(
+      stores.map(async (store, by) => {
+        const own: boolean[] = []
+        for (let i = 0; i < 25; i++) own.push(await store.add(`claim ${i} 0`, line(i, by)))
+        return own
+      }),
+    )
+    for (let i = 0; i < 25; i++) expect(added.filter((own) => own[i])).toHaveLength(1)
+    const logs = await Promise.all(stores.map((store) => store.read(0)))
+    expect(logs[0]).toHaveLength(26)
+    for (const log of logs) expect(log).toEqual(logs[0])
+    expect(await stores[1].read(20)).toEqual(logs[0].slice(20))
+    expect(await stores[1].read(26)).toEqual([])
+    // Another search is none of its business.
+    const other = await open(newName())
+    expect(await other.read(0)).toEqual([])
+    await Promise.all([...stores, other].map((store) => store.close()))
+  })
+
+  test('tells who lives, by one clock, until its lease ends or it says so', async () => {
+    const store = await open(newName())
+    expect(await store.beats()).toEqual([])
+    await store.beat('host:1:a', '{"pid":1}', 60_000)
+    await store.beat('host:2:b', '{"pid":2}', 60)
+    await store.beat('host:3:c', '{}', 60_000)
+    await store.beat('host:3:c', '', 0)
+    await setTimeout(150)
+    const beats = new Map((await store.beats()).map((beat) => [beat.worker, beat]))
+    expect([...beats.keys()].toSorted()).toEqual(['host:1:a', 'host:2:b'])
+    expect(beats.get('host:1:a')).toMatchObject({ about: '{"pid":1}' })
+    expect(beats.get('host:1:a')!.left).toBeGreaterThan(30_000)
+    expect(beats.get('host:1:a')!.left).toBeLessThanOrEqual(60_000)
+    expect(beats.get('host:2:b')!.left).toBeLessThanOrEqual(0)
+    await store.close()
+  })
+
+  test('keeps bytes as they are, forgets them, and clears what is of this search alone', async () => {
+    const name = newName()
+    const [store, other] = [await open(name), await open(newName())]
+    const bytes = Uint8Array.from({ length: 30_000 }, (_, i) => i % 251)
+    for (const one of [store, other]) {
+      await one.add('search', '{"kind":"v128 search"}')
+      await one.save('trial-1', Uint8Array.of(1))
+      await one.save('trial-1', bytes)
+      await one.save('trial-2', Uint8Array.of(0, 255))
+      expect(await one.load('trial-1')).toEqual(bytes)
+    }
+    await store.drop('trial-1')
+    await store.drop('trial-1')
+    expect(await store.load('trial-1')).toBeUndefined()
+    expect(await store.load('trial-2')).toEqual(Uint8Array.of(0, 255))
+    await store.clear()
+    expect([await store.load('trial-2'), await store.read(0), await store.beats()]).toEqual([undefined, [], []])
+    expect([await other.load('trial-1'), (await other.read(0)).length]).toEqual([bytes, 1])
+    expect(await store.add('search', '{"kind":"v128 search"}')).toBe(true)
+    await Promise.all([store.close(), other.close()])
+  })
+
+  test('a search by five workers, two of them in one process, is that of one thread', async () => {
+    const alone = await search({ ...options, run })
+    expect(alone.trials.some(({ status }) => status === 'stopped')).toBe(true)
+    const name = newName()
+    const stores = await Promise.all(Array.from({ length: 5 }, () => open(name)))
+    const done: number[] = []
+    const found = search({
+      ...options,
+      run,
+      store: stores[0],
+      verify: 0.2,
+      onProgress: (progress) => void done.push(progress.done),
+    })
+    const worked = await Promise.all(stores.slice(1).map((store) => work({ store, run, lease: 5 })))
+    const result = await found
+    expect(outcome(result)).toEqual(outcome(alone))
+    expect([done[0], done.length, done.at(-1)]).toEqual([0, 61, 60])
+    expect(done).toEqual(done.toSorted((a, b) => a - b))
+    expect(result.differences).toEqual([])
+    expect(result.verified).toBeGreaterThan(2)
+    expect(worked.reduce((all, { trials }) => all + trials, 0)).toBeGreaterThanOrEqual(60 + result.verified)
+    expect(await stores[0].beats()).toEqual([])
+    // Again, of what is there, and with more workers than there is work.
+    expect(outcome(await search({ ...options, store: stores[0] }))).toEqual(outcome(alone))
+    expect(await work({ store: stores[1], run })).toEqual({ trials: 0, aborted: false })
+    await Promise.all(stores.map((store) => store.close()))
+  })
+
+  test('a worker that dies in the middle loses its trial to others, from its checkpoint', async () => {
+    const name = newName()
+    const stores = await Promise.all(Array.from({ length: 3 }, () => open(name)))
+    const found = search({ space, trials: 6, store: stores[0] })
+    const seen: (number | undefined)[] = []
+    let dying = true
+    let hangs = false
+    const steps: Run<typeof space> = async ({ parameters: { a } }, _report, { resume, save }) => {
+      const isFirst = seen.push(resume?.[0]) === 1
+      for (let step = resume?.[0] ?? 0; step < 3; step++) {
+        await save(Uint8Array.of(step + 1))
+        // It hangs, and nobody renews its lease, as if it were killed.
+        if (isFirst && step === 1) await new Promise(() => (hangs = true))
+      }
+      return a
+    }
+    const controller = new AbortController()
+    const silent: Store = { ...stores[1], beat: (worker, about) => stores[1].beat(worker, about, dying ? 300 : 0) }
+    const dead = work({ store: silent, run: steps, lease: 1000, signal: controller.signal })
+    while (!hangs) await setTimeout(5)
+    const alive = await work({ store: stores[2], run: steps, lease: 1000 })
+    expect(alive).toEqual({ trials: 6, aborted: false })
+    dying = false
+    controller.abort()
+    expect(await dead).toEqual({ trials: 0, aborted: true })
+    const alone = await search({ space, trials: 6, run: ({ parameters }) => parameters.a })
+    expect(outcome(await found)).toEqual(outcome(alone))
+    expect(seen).toContain(2)
+    await Promise.all(stores.map((store) => store.close()))
+  })
+})
