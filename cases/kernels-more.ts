@@ -109,8 +109,18 @@ export function dilatedPoolCase(
     traffic: planes * h * w + y,
     places: y,
     args: (a) => [
-      ...[planes, h, w, oh, ow, ...kernel, ...stride, ...pad, ...dilation],
-      ...[a.values(planes * h * w), a.integersOut(y), a.values(y)],
+      planes,
+      h,
+      w,
+      oh,
+      ow,
+      ...kernel,
+      ...stride,
+      ...pad,
+      ...dilation,
+      a.values(planes * h * w),
+      a.integersOut(y),
+      a.values(y),
     ],
   }
 }
