@@ -85,35 +85,26 @@ function accumulateColumnMoments(
 ): void {
   for (; n > 0; n -= ROWS, x += <usize>ROWS * stride) {
     let at: usize = 0
-    for (; at + 16 <= width; at += 16) {
-      const shifts = v128.load(shift + at)
+    for (; at + 32 <= width; at += 32) {
+      const shift0 = v128.load(shift + at)
+      const shift1 = v128.load(shift + at, 16)
+      let s0 = v128.load(sums + at)
+      let s1 = v128.load(sums + at, 16)
+      let q0 = v128.load(squares + at)
+      let q1 = v128.load(squares + at, 16)
       let from = x + at
-      let d = v128.sub<Float>(v128.load(from), shifts)
-      let s = v128.add<Float>(v128.load(sums + at), d)
-      let q = v128.add<Float>(v128.load(squares + at), v128.mul<Float>(d, d))
-      if (n >= ROWS) {
-        from += stride
-        d = v128.sub<Float>(v128.load(from), shifts)
-        s = v128.add<Float>(s, d)
-        q = v128.add<Float>(q, v128.mul<Float>(d, d))
-        from += stride
-        d = v128.sub<Float>(v128.load(from), shifts)
-        s = v128.add<Float>(s, d)
-        q = v128.add<Float>(q, v128.mul<Float>(d, d))
-        from += stride
-        d = v128.sub<Float>(v128.load(from), shifts)
-        s = v128.add<Float>(s, d)
-        q = v128.add<Float>(q, v128.mul<Float>(d, d))
-      } else {
-        for (let row = n; row > 1; --row) {
-          from += stride
-          d = v128.sub<Float>(v128.load(from), shifts)
-          s = v128.add<Float>(s, d)
-          q = v128.add<Float>(q, v128.mul<Float>(d, d))
-        }
+      for (let row = min(n, ROWS); row > 0; --row, from += stride) {
+        const d0 = v128.sub<Float>(v128.load(from), shift0)
+        const d1 = v128.sub<Float>(v128.load(from, 16), shift1)
+        s0 = v128.add<Float>(s0, d0)
+        s1 = v128.add<Float>(s1, d1)
+        q0 = v128.add<Float>(q0, v128.mul<Float>(d0, d0))
+        q1 = v128.add<Float>(q1, v128.mul<Float>(d1, d1))
       }
-      v128.store(sums + at, s)
-      v128.store(squares + at, q)
+      v128.store(sums + at, s0)
+      v128.store(sums + at, s1, 16)
+      v128.store(squares + at, q0)
+      v128.store(squares + at, q1, 16)
     }
     for (; at < width; at += SIZE) {
       let from = x + at
@@ -233,6 +224,13 @@ function columnTotals(n: i32, width: usize, stride: usize, x: usize, scratch: us
   }
 }
 
+/** scale = gamma * invStd, of the features of a strip. */
+function scalesOf(width: usize, gamma: usize, invStd: usize, scale: usize): void {
+  for (let at: usize = 0; at < width; at += SIZE) {
+    store<Float>(scale + at, load<Float>(gamma + at) * load<Float>(invStd + at))
+  }
+}
+
 /** y = max(floor, (x - mean) * scale + beta) for n rows of features. */
 function normalizeStrip(
   n: i32, width: usize, stride: usize, floor: Float, x: usize, mean: usize, scale: usize, beta: usize, y: usize,
@@ -241,34 +239,20 @@ function normalizeStrip(
   const step = <usize>ROWS * stride
   for (; n > 0; n -= ROWS, x += step, y += step) {
     let at: usize = 0
-    for (; at + 16 <= width; at += 16) {
-      const means = v128.load(mean + at)
-      const scales = v128.load(scale + at)
-      const betas = v128.load(beta + at)
+    for (; at + 32 <= width; at += 32) {
+      const m0 = v128.load(mean + at)
+      const m1 = v128.load(mean + at, 16)
+      const c0 = v128.load(scale + at)
+      const c1 = v128.load(scale + at, 16)
+      const b0 = v128.load(beta + at)
+      const b1 = v128.load(beta + at, 16)
       let from = x + at
       let to = y + at
-      let z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
-      v128.store(to, v128.pmax<Float>(z, floors))
-      if (n >= ROWS) {
-        from += stride
-        to += stride
-        z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
-        v128.store(to, v128.pmax<Float>(z, floors))
-        from += stride
-        to += stride
-        z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
-        v128.store(to, v128.pmax<Float>(z, floors))
-        from += stride
-        to += stride
-        z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
-        v128.store(to, v128.pmax<Float>(z, floors))
-      } else {
-        for (let row = n; row > 1; --row) {
-          from += stride
-          to += stride
-          z = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), means), scales), betas)
-          v128.store(to, v128.pmax<Float>(z, floors))
-        }
+      for (let row = min(n, ROWS); row > 0; --row, from += stride, to += stride) {
+        const z0 = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from), m0), c0), b0)
+        const z1 = v128.add<Float>(v128.mul<Float>(v128.sub<Float>(v128.load(from, 16), m1), c1), b1)
+        v128.store(to, v128.pmax<Float>(z0, floors))
+        v128.store(to, v128.pmax<Float>(z1, floors), 16)
       }
     }
     for (; at < width; at += SIZE) {
@@ -303,44 +287,57 @@ export function batchNormFeaturesForward(
       )
     }
     const scale = scratch + SUMS_AT
-    for (let j: usize = 0; j < width; j += SIZE) {
-      store<Float>(scale + j, load<Float>(gamma + at + j) * load<Float>(invStd + at + j))
-    }
+    scalesOf(width, gamma + at, invStd + at, scale)
     normalizeStrip(n, width, stride, floor, strip, mean + at, scale, beta + at, y + at)
   }
 }
 
 /** The same sums as those of sumGradients for n rows of features, added to `sums` and `products`. */
 function accumulateColumnGradients(
-  n: i32, width: usize, stride: usize, relu: i32, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize,
-  dy: usize, sums: usize, products: usize,
+  n: i32, width: usize, stride: usize, relu: i32, x: usize, scale: usize, beta: usize, mean: usize, dy: usize,
+  sums: usize, products: usize,
 ): void {
   let at: usize = 0
-  for (; at + 16 <= width; at += 16) {
-    const means = v128.load(mean + at)
-    const scales = v128.mul<Float>(v128.load(gamma + at), v128.load(invStd + at))
-    const thresholds = relu ? v128.neg<Float>(v128.load(beta + at)) : v128.splat<Float>(NaN)
-    let s = v128.load(sums + at)
-    let q = v128.load(products + at)
+  for (; at + 32 <= width; at += 32) {
+    const m0 = v128.load(mean + at)
+    const m1 = v128.load(mean + at, 16)
+    const c0 = v128.load(scale + at)
+    const c1 = v128.load(scale + at, 16)
+    const t0 = v128.neg<Float>(v128.load(beta + at))
+    const t1 = v128.neg<Float>(v128.load(beta + at, 16))
+    let s0 = v128.load(sums + at)
+    let s1 = v128.load(sums + at, 16)
+    let q0 = v128.load(products + at)
+    let q1 = v128.load(products + at, 16)
     let from = x + at
     let grad = dy + at
     for (let row = n; row > 0; --row, from += stride, grad += stride) {
-      const d = v128.sub<Float>(v128.load(from), means)
-      const g = v128.andnot(v128.load(grad), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
-      s = v128.add<Float>(s, g)
-      q = v128.add<Float>(q, v128.mul<Float>(g, d))
+      const d = v128.sub<Float>(v128.load(from), m0)
+      const e = v128.sub<Float>(v128.load(from, 16), m1)
+      let g = v128.load(grad)
+      let h = v128.load(grad, 16)
+      if (relu) {
+        g = v128.andnot(g, v128.le<Float>(v128.mul<Float>(d, c0), t0))
+        h = v128.andnot(h, v128.le<Float>(v128.mul<Float>(e, c1), t1))
+      }
+      s0 = v128.add<Float>(s0, g)
+      q0 = v128.add<Float>(q0, v128.mul<Float>(g, d))
+      s1 = v128.add<Float>(s1, h)
+      q1 = v128.add<Float>(q1, v128.mul<Float>(h, e))
     }
-    v128.store(sums + at, s)
-    v128.store(products + at, q)
+    v128.store(sums + at, s0)
+    v128.store(sums + at, s1, 16)
+    v128.store(products + at, q0)
+    v128.store(products + at, q1, 16)
   }
   for (; at < width; at += SIZE) {
     const average = load<Float>(mean + at)
-    const scale: Float = load<Float>(gamma + at) * load<Float>(invStd + at)
+    const scales = load<Float>(scale + at)
     const threshold: Float = relu ? -load<Float>(beta + at) : NaN
     let offset = at
     for (let row = 0; row < n; ++row, offset += stride) {
       const d: Float = load<Float>(x + offset) - average
-      const g: Float = d * scale <= threshold ? 0 : load<Float>(dy + offset)
+      const g: Float = d * scales <= threshold ? 0 : load<Float>(dy + offset)
       store<Float>(sums + at, load<Float>(sums + at) + g)
       store<Float>(products + at, load<Float>(products + at) + g * d)
     }
@@ -349,31 +346,41 @@ function accumulateColumnGradients(
 
 /** The same as gradientRows for n rows of features. */
 function gradientColumns(
-  n: i32, width: usize, stride: usize, relu: i32, x: usize, gamma: usize, beta: usize, mean: usize, invStd: usize,
+  n: i32, width: usize, stride: usize, relu: i32, x: usize, scale: usize, beta: usize, mean: usize,
   dy: usize, b: usize, k: usize, dx: usize,
 ): void {
   let at: usize = 0
-  for (; at + 16 <= width; at += 16) {
-    const means = v128.load(mean + at)
-    const scales = v128.mul<Float>(v128.load(gamma + at), v128.load(invStd + at))
-    const thresholds = relu ? v128.neg<Float>(v128.load(beta + at)) : v128.splat<Float>(NaN)
-    const bs = v128.load(b + at)
-    const ks = v128.load(k + at)
+  for (; at + 32 <= width; at += 32) {
+    const m0 = v128.load(mean + at)
+    const m1 = v128.load(mean + at, 16)
+    const c0 = v128.load(scale + at)
+    const c1 = v128.load(scale + at, 16)
+    const b0 = v128.load(b + at)
+    const b1 = v128.load(b + at, 16)
+    const k0 = v128.load(k + at)
+    const k1 = v128.load(k + at, 16)
+    const t0 = v128.neg<Float>(v128.load(beta + at))
+    const t1 = v128.neg<Float>(v128.load(beta + at, 16))
     let from = x + at
     let grad = dy + at
     let to = dx + at
     for (let row = n; row > 0; --row, from += stride, grad += stride, to += stride) {
-      const d = v128.sub<Float>(v128.load(from), means)
-      const g = v128.andnot(v128.load(grad), v128.le<Float>(v128.mul<Float>(d, scales), thresholds))
-      const rest = v128.sub<Float>(v128.sub<Float>(g, bs), v128.mul<Float>(d, ks))
-      v128.store(to, v128.mul<Float>(scales, rest))
+      const d = v128.sub<Float>(v128.load(from), m0)
+      const e = v128.sub<Float>(v128.load(from, 16), m1)
+      let g = v128.load(grad)
+      let h = v128.load(grad, 16)
+      if (relu) {
+        g = v128.andnot(g, v128.le<Float>(v128.mul<Float>(d, c0), t0))
+        h = v128.andnot(h, v128.le<Float>(v128.mul<Float>(e, c1), t1))
+      }
+      v128.store(to, v128.mul<Float>(c0, v128.sub<Float>(v128.sub<Float>(g, b0), v128.mul<Float>(d, k0))))
+      v128.store(to, v128.mul<Float>(c1, v128.sub<Float>(v128.sub<Float>(h, b1), v128.mul<Float>(e, k1))), 16)
     }
   }
   for (; at < width; at += SIZE) {
-    const scale: Float = load<Float>(gamma + at) * load<Float>(invStd + at)
     gradientRows(
-      n, 1, load<Float>(mean + at), scale, relu ? -load<Float>(beta + at) : <Float>NaN, load<Float>(b + at),
-      load<Float>(k + at), stride, x + at, dy + at, dx + at,
+      n, 1, load<Float>(mean + at), load<Float>(scale + at), relu ? -load<Float>(beta + at) : <Float>NaN,
+      load<Float>(b + at), load<Float>(k + at), stride, x + at, dy + at, dx + at,
     )
   }
 }
@@ -389,16 +396,17 @@ export function batchNormFeaturesBackward(
   const m = <Float>n
   const sums = scratch + SUMS_AT
   const products = scratch + SECONDS_AT
+  const scale = scratch + SHIFTS_AT
   for (let at: usize = 0; at < row; at += STRIP) {
     const width = min(STRIP, row - at)
+    scalesOf(width, gamma + at, invStd + at, scale)
     for (let begin = 0; begin < n; begin += SUM_STEPS) {
       memory.fill(sums, 0, STRIP)
       memory.fill(products, 0, STRIP)
       for (let i = begin; i < min(n, begin + SUM_STEPS); i += ROWS) {
         const offset = <usize>i * stride + at
         accumulateColumnGradients(
-          min(ROWS, n - i), width, stride, relu, x + offset, gamma + at, beta + at, mean + at, invStd + at,
-          dy + offset, sums, products,
+          min(ROWS, n - i), width, stride, relu, x + offset, scale, beta + at, mean + at, dy + offset, sums, products,
         )
       }
       addBlock(begin == 0, width, sums, scratch + TOTALS_AT)
@@ -420,8 +428,8 @@ export function batchNormFeaturesBackward(
     for (let i = 0; dx && i < n; i += ROWS) {
       const offset = <usize>i * stride + at
       gradientColumns(
-        min(ROWS, n - i), width, stride, relu, x + offset, gamma + at, beta + at, mean + at, invStd + at,
-        dy + offset, sums, products, dx + offset,
+        min(ROWS, n - i), width, stride, relu, x + offset, scale, beta + at, mean + at, dy + offset, sums, products,
+        dx + offset,
       )
     }
   }

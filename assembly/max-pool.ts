@@ -105,69 +105,79 @@ function masksOf(a: v128, b: v128): v128 {
   return LANES == 4 ? a : masks(a, b)
 }
 
+/** Bytes of the winners of four windows of a row: the values, and behind them their places. */
+const GROUP: usize = 4 * SIZE + 16
+/** Where in a group the places are. */
+const PLACES: usize = 4 * SIZE
+
 @inline
 /**
- * The winners of `wide` windows of one row, and their places, from `place` on. `row` is the row with -Infinity around
- * it, which never wins: a window starts with the first of its places that is in the image. A value takes the place of
- * the best before it if it is larger, so that of equals the first stays. A mask is -1.
+ * The winners of `wide` windows of one row, and their places, less those of the windows, from `place` on. `row` is the
+ * row with -Infinity around it, which does not win. A value takes the place of the best before it if it is larger, so
+ * that of equals the first stays. A mask is -1.
  */
-function maxOfRow(
-  isAny: bool, wide: i32, kw: i32, sw: i32, pw: i32, place: i32, row: usize, values: usize, places: usize,
-): void {
+function maxOfRow(isAny: bool, wide: i32, kw: i32, sw: i32, place: i32, row: usize, to: usize): void {
   const start = i32x4.splat(place)
-  const along = i32x4.splat(4 * sw)
-  const half = <usize>(LANES * sw) * SIZE
-  let taps = i32x4.add(i32x4.splat(place - pw), i32x4(0, sw, 2 * sw, 3 * sw))
   for (let j = 0; j < wide; j += 4) {
-    let best = loadStrided(sw, row)
-    let other = LANES == 2 ? loadStrided(sw, row + half) : best
-    let at = taps
+    let best: v128
+    let other: v128
+    let at = start
+    let k = 1
     if (isAny) {
-      // Once in the code, for it may be any stride.
-      let from = row
-      for (let k = 1; k < kw; ++k) {
-        from += SIZE
-        const value = loadStrided(sw, from)
-        const more = LANES == 2 ? loadStrided(sw, from + half) : value
-        const later = masksOf(v128.gt<Float>(value, best), v128.gt<Float>(more, other))
-        best = v128.pmax<Float>(best, value)
-        if (LANES == 2) other = v128.pmax<Float>(other, more)
-        at = v128.bitselect(i32x4.add(taps, i32x4.splat(k)), at, later)
+      best = loadStrided(sw, row)
+      other = LANES == 2 ? loadStrided(sw, row + <usize>(LANES * sw) * SIZE) : best
+    } else {
+      // The first three as one, for speed.
+      const half: usize = sw == 1 ? 16 : 32
+      let second: v128
+      let more: v128
+      if (sw == 1) {
+        best = v128.load(row)
+        other = LANES == 2 ? v128.load(row, 16) : best
+        second = v128.load(row, SIZE)
+        more = LANES == 2 ? v128.load(row, SIZE + 16) : second
+      } else {
+        let a = v128.load(row)
+        let b = v128.load(row, 16)
+        best = evens(a, b)
+        second = odds(a, b)
+        if (LANES == 2) {
+          a = v128.load(row, 32)
+          b = v128.load(row, 48)
+        }
+        other = LANES == 2 ? evens(a, b) : best
+        more = LANES == 2 ? odds(a, b) : second
       }
-    } else if (kw > 1) {
-      let from = row + SIZE
-      let value = loadStrided(sw, from)
-      let more = LANES == 2 ? loadStrided(sw, from + half) : value
-      const second = masksOf(v128.gt<Float>(value, best), v128.gt<Float>(more, other))
-      best = v128.pmax<Float>(best, value)
-      if (LANES == 2) other = v128.pmax<Float>(other, more)
-      at = i32x4.sub(taps, second)
-      if (kw > 2) {
-        from += SIZE
-        value = loadStrided(sw, from)
-        more = LANES == 2 ? loadStrided(sw, from + half) : value
-        const third = masksOf(v128.gt<Float>(value, best), v128.gt<Float>(more, other))
-        best = v128.pmax<Float>(best, value)
+      if (kw > 1) {
+        const isSecond = masksOf(v128.gt<Float>(second, best), v128.gt<Float>(more, other))
+        best = v128.pmax<Float>(best, second)
         if (LANES == 2) other = v128.pmax<Float>(other, more)
-        at = i32x4.sub(i32x4.sub(taps, v128.or(second, third)), third)
-        for (let k = 3; k < kw; ++k) {
-          from += SIZE
-          value = loadStrided(sw, from)
-          more = LANES == 2 ? loadStrided(sw, from + half) : value
-          const later = masksOf(v128.gt<Float>(value, best), v128.gt<Float>(more, other))
-          best = v128.pmax<Float>(best, value)
+        at = i32x4.sub(at, isSecond)
+        if (kw > 2) {
+          const third = loadStrided(sw, row + 2 * SIZE)
+          more = LANES == 2 ? loadStrided(sw, row + 2 * SIZE + half) : third
+          const isThird = masksOf(v128.gt<Float>(third, best), v128.gt<Float>(more, other))
+          best = v128.pmax<Float>(best, third)
           if (LANES == 2) other = v128.pmax<Float>(other, more)
-          at = v128.bitselect(i32x4.add(taps, i32x4.splat(k)), at, later)
+          at = i32x4.sub(i32x4.sub(start, v128.or(isSecond, isThird)), isThird)
         }
       }
+      k = 3
     }
-    v128.store(values, best)
-    if (LANES == 2) v128.store(values, other, 16)
-    v128.store(places, i32x4.max_s(start, at))
-    values += 4 * SIZE
-    places += 16
+    for (; k < kw; ++k) {
+      const from = row + <usize>k * SIZE
+      const value = loadStrided(sw, from)
+      const more = LANES == 2 ? loadStrided(sw, from + <usize>(LANES * sw) * SIZE) : value
+      const later = masksOf(v128.gt<Float>(value, best), v128.gt<Float>(more, other))
+      best = v128.pmax<Float>(best, value)
+      if (LANES == 2) other = v128.pmax<Float>(other, more)
+      at = v128.bitselect(i32x4.add(start, i32x4.splat(k)), at, later)
+    }
+    v128.store(to, best)
+    if (LANES == 2) v128.store(to, other, 16)
+    v128.store(to, at, PLACES)
+    to += GROUP
     row += 4 * <usize>sw * SIZE
-    taps = i32x4.add(taps, along)
   }
 }
 
@@ -192,71 +202,79 @@ function copyAndSum(count: i32, from: usize, to: usize): v128 {
 }
 
 /**
- * The winners of `ow` columns of winners of rows, which lie `ring` values apart from `first` on, at the end of all of them
- * from 0 on; and their places. A later place is a larger number, so the place of the winner is the largest of those that
- * won when their turn came.
+ * The winners of `ow` columns of winners of rows, and their places. The rows lie `line` bytes apart from `first` on, at
+ * the end of all of them from 0 on. A later place is a larger number, so the place of the winner is the largest of those
+ * that won when their turn came; `place` and `sw` make it one of the image.
  */
 function maxOfRows(
-  ow: i32, rows: i32, ring: usize, kh: i32, first: i32, relu: i32, values: usize, places: usize, index: usize, y: usize,
+  ow: i32, rows: i32, line: usize, kh: i32, first: i32, place: i32, sw: i32, relu: i32,
+  winners: usize, index: usize, y: usize,
 ): void {
   const zero = v128.splat<Float>(0)
-  const line = ring * SIZE
+  const along = i32x4.splat(4 * sw)
   const second = first + 1 < kh ? first + 1 : 0
   const third = second + 1 < kh ? second + 1 : 0
-  const values0 = values + <usize>first * line
-  const values1 = values + <usize>second * line
-  const values2 = values + <usize>third * line
-  const places0 = places + <usize>first * ring * 4
-  const places1 = places + <usize>second * ring * 4
-  const places2 = places + <usize>third * ring * 4
-  for (let j = 0; j < ow; j += 4) {
-    const column = <usize>j * SIZE
-    const word = <usize>j * 4
-    let best = v128.load(values0 + column)
-    let other = LANES == 2 ? v128.load(values0 + column, 16) : best
-    let at = v128.load(places0 + word)
+  let row0 = winners + <usize>first * line
+  let row1 = winners + <usize>second * line
+  let row2 = winners + <usize>third * line
+  let windows = i32x4.add(i32x4.splat(place), i32x4(0, sw, 2 * sw, 3 * sw))
+  for (; ow > 0; ow -= 4) {
+    let best = v128.load(row0)
+    let other = LANES == 2 ? v128.load(row0, 16) : best
+    let at = v128.load(row0, PLACES)
     if (rows > 1) {
-      let value = v128.load(values1 + column)
-      let more = LANES == 2 ? v128.load(values1 + column, 16) : value
+      let value = v128.load(row1)
+      let more = LANES == 2 ? v128.load(row1, 16) : value
       let won = masksOf(v128.gt<Float>(value, best), v128.gt<Float>(more, other))
-      at = i32x4.max_s(at, v128.and(v128.load(places1 + word), won))
+      at = i32x4.max_s(at, v128.and(v128.load(row1, PLACES), won))
       best = v128.pmax<Float>(best, value)
       if (LANES == 2) other = v128.pmax<Float>(other, more)
       if (rows > 2) {
-        value = v128.load(values2 + column)
-        more = LANES == 2 ? v128.load(values2 + column, 16) : value
+        value = v128.load(row2)
+        more = LANES == 2 ? v128.load(row2, 16) : value
         won = masksOf(v128.gt<Float>(value, best), v128.gt<Float>(more, other))
-        at = i32x4.max_s(at, v128.and(v128.load(places2 + word), won))
+        at = i32x4.max_s(at, v128.and(v128.load(row2, PLACES), won))
         best = v128.pmax<Float>(best, value)
         if (LANES == 2) other = v128.pmax<Float>(other, more)
         let next = third
+        let from = row2
         for (let row = 3; row < rows; ++row) {
-          next = next + 1 < kh ? next + 1 : 0
-          const from = values + <usize>next * line + column
+          next += 1
+          from += line
+          if (next == kh) {
+            next = 0
+            from -= <usize>kh * line
+          }
           value = v128.load(from)
           more = LANES == 2 ? v128.load(from, 16) : value
           won = masksOf(v128.gt<Float>(value, best), v128.gt<Float>(more, other))
-          at = i32x4.max_s(at, v128.and(v128.load(places + <usize>next * ring * 4 + word), won))
+          at = i32x4.max_s(at, v128.and(v128.load(from, PLACES), won))
           best = v128.pmax<Float>(best, value)
           if (LANES == 2) other = v128.pmax<Float>(other, more)
         }
       }
     }
+    at = i32x4.add(at, windows)
     if (relu) {
       at = v128.or(at, v128.not(masksOf(v128.gt<Float>(best, zero), v128.gt<Float>(other, zero))))
       best = v128.pmax<Float>(best, zero)
       if (LANES == 2) other = v128.pmax<Float>(other, zero)
     }
-    const left = ow - j
-    if (left >= 4) {
-      v128.store(y + column, best)
-      if (LANES == 2) v128.store(y + column, other, 16)
-      v128.store(index + word, at)
+    if (ow >= 4) {
+      v128.store(y, best)
+      if (LANES == 2) v128.store(y, other, 16)
+      v128.store(index, at)
     } else {
-      if (left >= LANES) v128.store(y + column, best)
-      if (left % LANES) storeFirst(left % LANES, left > LANES ? other : best, y + column + 16 * <usize>(left / LANES))
-      storeFirstWords(left, at, index + word)
+      if (ow >= LANES) v128.store(y, best)
+      if (ow % LANES) storeFirst(ow % LANES, ow > LANES ? other : best, y + 16 * <usize>(ow / LANES))
+      storeFirstWords(ow, at, index)
     }
+    windows = i32x4.add(windows, along)
+    row0 += GROUP
+    row1 += GROUP
+    row2 += GROUP
+    y += 4 * SIZE
+    index += 16
   }
 }
 
@@ -272,29 +290,31 @@ export function maxPool2dForward(
 ): void {
   const wide = poolWide(ow)
   const length = poolRow(w, ow, kw, sw, pw)
-  const values = scratch + <usize>length * SIZE
-  const places = values + <usize>(kh * wide) * SIZE
+  const line = <usize>(wide / 4) * GROUP
+  const winners = scratch + <usize>length * SIZE
   fill(length, -Infinity, scratch)
   for (; planes > 0; --planes) {
-    // NaN if a value of the plane is; or if infinities of both signs are, which costs time only.
+    // No finite number if a value of the plane is none; or if it is too large, which costs time only.
     let sum = v128.splat<Float>(0)
     let done = 0
     for (let i = 0; i < oh; ++i) {
       const top = max(0, i * sh - ph)
       const bottom = min(h, i * sh - ph + kh)
       for (done = max(done, top); done < bottom; ++done) {
-        const line = <usize>((done % kh) * wide)
-        const to = values + line * SIZE
-        const placesTo = places + line * 4
+        const to = winners + <usize>(done % kh) * line
         sum = v128.add<Float>(sum, copyAndSum(w, x + <usize>(done * w) * SIZE, scratch + <usize>pw * SIZE))
-        if (sw == 1) maxOfRow(false, wide, kw, 1, pw, done * w, scratch, to, placesTo)
-        else if (sw == 2) maxOfRow(false, wide, kw, 2, pw, done * w, scratch, to, placesTo)
-        else maxOfRow(true, wide, kw, sw, pw, done * w, scratch, to, placesTo)
+        if (sw == 1) maxOfRow(false, wide, kw, 1, done * w, scratch, to)
+        else if (sw == 2) maxOfRow(false, wide, kw, 2, done * w, scratch, to)
+        else maxOfRow(true, wide, kw, sw, done * w, scratch, to)
       }
       const row = <usize>(i * ow)
-      maxOfRows(ow, bottom - top, wide, kh, top % kh, relu, values, places, index + row * 4, y + row * SIZE)
+      maxOfRows(
+        ow, bottom - top, line, kh, top % kh, -pw, sw, relu, winners, index + row * 4, y + row * SIZE,
+      )
     }
-    if (v128.any_true(v128.ne<Float>(sum, sum))) {
+    // The padding wins where all of a window is -Infinity.
+    const rest = v128.sub<Float>(sum, sum)
+    if (v128.any_true(v128.ne<Float>(rest, rest))) {
       maxOfPlane(h, w, oh, ow, kh, kw, sh, sw, ph, pw, relu, x, index, y)
     }
     x += <usize>(h * w) * SIZE

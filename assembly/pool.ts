@@ -255,6 +255,7 @@ export function avgPool2dBackward(
   const counts = scratch + <usize>length * SIZE
   const spread = scratch + <usize>(kw - 1) * SIZE
   const windows = scratch + <usize>pw * SIZE
+  const zero = v128.splat<Float>(0)
   memory.fill(scratch, 0, <usize>length * SIZE)
   countColumns(isExact, w, ow, kw, sw, pw, countPad, counts)
   for (; planes > 0; --planes, dx += <usize>h * width) {
@@ -278,10 +279,37 @@ export function avgPool2dBackward(
       }
       if (top > done) memory.fill(dx + <usize>done * width, 0, <usize>(top - done) * width)
       const fresh = max(done, top)
+      const old = fresh - top
       const from = dx + <usize>top * width
       let column: usize = 0
+      for (; column + 32 <= inVectors; column += 32) {
+        const taps = windows + column
+        let a = v128.add<Float>(zero, v128.load(taps))
+        let b = v128.add<Float>(zero, v128.load(taps, 16))
+        if (kw > 1) {
+          a = v128.add<Float>(a, v128.load(taps, SIZE))
+          b = v128.add<Float>(b, v128.load(taps, SIZE + 16))
+          if (kw > 2) {
+            a = v128.add<Float>(a, v128.load(taps, 2 * SIZE))
+            b = v128.add<Float>(b, v128.load(taps, 2 * SIZE + 16))
+            for (let k = 3; k < kw; ++k) {
+              a = v128.add<Float>(a, v128.load(taps + <usize>k * SIZE))
+              b = v128.add<Float>(b, v128.load(taps + <usize>k * SIZE, 16))
+            }
+          }
+        }
+        let at = from + column
+        for (let row = old; row > 0; --row, at += width) {
+          v128.store(at, v128.add<Float>(v128.load(at), a))
+          v128.store(at, v128.add<Float>(v128.load(at, 16), b), 16)
+        }
+        for (let row = fresh; row < bottom; ++row, at += width) {
+          v128.store(at, a)
+          v128.store(at, b, 16)
+        }
+      }
       for (; column + 16 <= inVectors; column += 16) {
-        const sum = sumOfTaps(false, kw, 1, windows + column)
+        const sum = sumOfTaps(true, kw, 1, windows + column)
         let at = from + column
         let row = top
         for (; row < fresh; ++row, at += width) v128.store(at, v128.add<Float>(v128.load(at), sum))

@@ -240,16 +240,17 @@ export function readFile(file: unknown): { tensors: Map<string, StoredTensor>; m
   return { tensors, metadata }
 }
 
-/** Throws a FileError where the file is one of ours, or nearly, and has another checksum than it says. */
+/** Throws a FileError where the file has a checksum, or nearly, and another than it says. */
 function checkSum(bytes: Uint8Array, metadata: Metadata): void {
-  let equal = 0
-  for (let i = 0; i < BEGINNING.length; i++) if (bytes[8 + i] === BEGINNING[i]) equal++
-  // Files of others have no more in common with ours than the name of the metadata.
-  const isOurs = equal >= BEGINNING.length - 8 || Object.keys(metadata).some(isNearlyOurs)
-  if (!isOurs) return
   const at = 8 + BEGINNING.length
-  const head = bytes.slice(0, HEAD)
-  const said = String.fromCharCode(...head.subarray(at, at + NO_CHECKSUM.length))
+  const said = String.fromCharCode(...bytes.subarray(at, at + NO_CHECKSUM.length))
+  let right = said.replace(/[^0-9a-f]/g, '').length
+  for (let i = 0; i < BEGINNING.length; i++) if (bytes[8 + i] === BEGINNING[i]) right++
+  // Damage leaves most of that. What another program wrote anew, without a checksum, has other metadata there, ours too.
+  const hasChecksum = right >= BEGINNING.length + NO_CHECKSUM.length - 8 || Object.keys(metadata).some(isNearlyChecksum)
+  if (!hasChecksum) return
+  // A copy, which slice() of Node's Buffer is not.
+  const head = new Uint8Array(bytes.subarray(0, HEAD))
   head.fill(NO_CHECKSUM.charCodeAt(0), at, at + NO_CHECKSUM.length)
   if (said === checksumOf(head, bytes.subarray(HEAD))) return
   throw new FileError(
@@ -258,9 +259,8 @@ function checkSum(bytes: Uint8Array, metadata: Metadata): void {
   )
 }
 
-/** Whether metadata is named as ours, or as the checksum but for what was changed, added or lost in one place. */
-function isNearlyOurs(name: string): boolean {
-  if (name.startsWith(OURS)) return true
+/** Whether metadata is named as the checksum, but for what was changed, added or lost in one place. */
+function isNearlyChecksum(name: string): boolean {
   let begin = 0
   let end = 0
   while (begin < name.length && name[begin] === CHECKSUM[begin]) begin++

@@ -25,7 +25,10 @@ export interface Desk<S extends Space = Space> {
   readonly worker: string | undefined
   /** Once the signal came, or something is wrong beyond a trial: what still runs does not count. */
   readonly over: boolean
-  /** Adds to the log, and takes in what is new there. Gives whether it was added. */
+  /**
+   * Adds to the log. Gives whether it was added; where it was not, what is new there has been taken in. What was added is
+   * known here from the next refresh on, in a search of this process alone at once.
+   */
   add(entry: Entry): Promise<boolean>
   /** Takes in what is new in the log. */
   refresh(): Promise<void>
@@ -43,6 +46,8 @@ export interface Desk<S extends Space = Space> {
   isFree(task: Task): Promise<boolean>
   /** Claims a task that is free. */
   claim(task: Task): Promise<boolean>
+  /** How many had a task before, which was claimed here. */
+  attemptOf(task: Task): number
   /** A task that was claimed is in work no more. */
   leave(task: Task): void
   /** Whether all trials have ended, those that run twice as well. */
@@ -81,7 +86,7 @@ export async function openDesk<S extends Space>(
   let last: string | undefined
   let version = 0
   let over = false
-  const running = new Map<string, Task>()
+  const running = new Map<string, { readonly task: Task; attempt: number }>()
 
   let waiting: (() => void)[] = []
   const wake = () => {
@@ -140,7 +145,7 @@ export async function openDesk<S extends Space>(
 
   const add = async (entry: Entry) => {
     const added = await store.add(keyOf(entry), JSON.stringify(entry))
-    await refresh()
+    if (!added || !shared) await refresh()
     return added
   }
 
@@ -169,14 +174,16 @@ export async function openDesk<S extends Space>(
   const claim = async (task: Task): Promise<boolean> => {
     // Before anything is awaited: another thread of this process may ask for it meanwhile.
     if (running.has(task.name)) return false
-    running.set(task.name, task)
+    const own = { task, attempt: 0 }
+    running.set(task.name, own)
     const before = record.claimOf(task.name)
-    const resumes = before?.by === worker && before?.released === false
-    if (!resumes) {
-      await add({ type: 'claim', task: task.name, attempt: before ? before.attempt + 1 : 0, by: worker ?? '' })
-    }
-    const ended = !task.again && record.has(task.index)
-    const got = record.claimOf(task.name)?.by === (worker ?? '') && !ended
+    // Of our own: it was added, though the answer was lost.
+    const had = before?.by === worker && before?.released === false
+    own.attempt = before ? before.attempt + (had ? 0 : 1) : 0
+    const { name, attempt } = { name: task.name, attempt: own.attempt }
+    const added = had || (await add({ type: 'claim', task: name, attempt, by: worker ?? '' }))
+    // The answer may have been lost just now.
+    const got = added || (record.claimOf(name)?.by === worker && record.claimOf(name)?.attempt === attempt)
     if (!got) running.delete(task.name)
     return got
   }
@@ -252,6 +259,7 @@ export async function openDesk<S extends Space>(
     },
     isFree,
     claim: async (task) => !over && (await isFree(task)) && claim(task),
+    attemptOf: (task) => running.get(task.name)?.attempt ?? 0,
     leave: (task) => void running.delete(task.name),
     isDone: () => !record.open() && !record.unverified().length,
     alive: () => alive(),
@@ -262,7 +270,8 @@ export async function openDesk<S extends Space>(
     async close() {
       clearInterval(timer)
       if (worker === undefined) return
-      for (const task of running.values()) {
+      await refresh().catch(() => {})
+      for (const { task } of running.values()) {
         const claim = record.claimOf(task.name)
         if (claim?.by !== worker || (!task.again && record.has(task.index))) continue
         const entry = { type: 'release', task: task.name, attempt: claim.attempt } as const
@@ -296,7 +305,10 @@ function checkFirst(where: string, store: Store, line: string, plan: Plan): void
 /** Sees to it that all workers of a search run the same. Throws a PlanError where they do not. */
 export async function agree(where: string, desk: Desk, identity: Identity): Promise<void> {
   const { worker: _, record } = desk
-  if (!record.identity) await desk.add({ type: 'run', ...identity })
+  if (!record.identity) {
+    await desk.add({ type: 'run', ...identity })
+    await desk.refresh()
+  }
   const theirs = desk.record.identity!
   const [what, here, there] =
     theirs.version !== identity.version

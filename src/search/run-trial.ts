@@ -51,22 +51,36 @@ async function runTrial<S extends Space>(
   desk: Desk<S>,
   runner: Runner,
   worker: TrialWorker,
-  { index, name, again }: Task,
+  task: Task,
   job?: TrialJob,
 ): Promise<Line | undefined> {
+  const { index, name, again } = task
   const { store } = desk
+  const shared = desk.worker !== undefined
   const { goal, stopping } = desk.record.plan
   const sign = goal === 'low' ? 1 : -1
   // Files and threads know nothing of the space.
   const trial = desk.record.trial(index) as unknown as Trial
   const own: Watched = { epochs: [], best: [], over: false }
-  // What runs once more begins at the beginning: that is what it shows.
-  const cutOff = again ? undefined : await readCheckpoint(store, trial)
+  // What nobody had before has no checkpoint; what runs once more begins at the beginning: that is what it shows.
+  const isNew = again || (shared && desk.attemptOf(task) === 0)
+  const cutOff = isNew ? undefined : await readCheckpoint(store, trial)
   if (desk.over) return undefined
   const curve: (readonly [number, number])[] = [...(cutOff?.curve ?? [])]
   for (const [epoch, score] of curve) addReport(own, epoch, sign * score)
   let status: TrialResult['status'] = cutOff?.status ?? 'done'
 
+  /** One after the other, so that others read them in order; nobody here waits for that. */
+  let telling: Promise<unknown> = Promise.resolve()
+  const tellOthers = (epoch: number, score: number) => {
+    const entry = { type: 'report', trial: index, epoch, score } as const
+    telling = telling.then(() => desk.add(entry))
+    // Said when the trial ends.
+    telling.catch(() => {})
+    return shared ? undefined : telling
+  }
+  // What whoever had it before may not have said any more.
+  if (stopping) for (const [epoch, score] of curve) void tellOthers(epoch, score)
   const judge = async (epoch: number, score: number): Promise<boolean> => {
     if (own.over || desk.over) return false
     const last = curve.at(-1)?.[0] ?? -1
@@ -82,7 +96,7 @@ async function runTrial<S extends Space>(
     addReport(own, epoch, sign * score)
     void job?.progress(epoch, score)
     if (stopping) {
-      if (!again) await desk.add({ type: 'report', trial: index, epoch, score })
+      if (!again) await tellOthers(epoch, score)
       if (status === 'done') {
         await waitForOthers(desk, runner, index, epoch)
         const others = desk.record.reports.slice(0, Math.max(index - LAG + 1, 0))
@@ -99,12 +113,14 @@ async function runTrial<S extends Space>(
     return answer
   }
   let writing: Promise<void> | undefined
+  let hasSaved = !isNew
   const checkpoint: TrialCheckpoint = {
     resume: cutOff?.bytes,
     save: async (bytes) => {
       const view = viewBytes('save', bytes)
       // What runs in this thread cannot be ended: from here on it is nobody's business.
       if (own.over || desk.over || again) return
+      hasSaved = true
       await (writing = writeCheckpoint(store, trial, { curve, status, bytes: view }))
     },
   }
@@ -130,9 +146,10 @@ async function runTrial<S extends Space>(
   const ended = status === 'done' || status === 'stopped' ? (score as number) : null
   const seconds = Math.round(performance.now() - begun) / 1000
   const line: Line = { ...trial, status, score: ended, curve, seconds, ...(error !== undefined && { error }) }
+  await telling
   await putDown(desk, line, again)
   await writing?.catch(() => {})
-  if (!again) await store.drop(checkpointName(trial))
+  if (hasSaved && !again) await store.drop(checkpointName(trial))
   return line
 }
 
@@ -161,9 +178,9 @@ async function putDown(desk: Desk, line: Line, again: boolean): Promise<void> {
   }
   const { index, status, score } = line
   const ending: Ending = { hash: hashOf(line), status, score, by: worker, machine: machine() }
-  const first = !again && (await desk.add({ ...line, ending }))
+  if (!again && (await desk.add({ ...line, ending }))) return
   // An answer may have been lost, and what was added be our own.
-  if (first || desk.record.endingOf(index)?.by === worker) return
+  if (!again || desk.record.endingOf(index)?.by === worker) return
   await desk.add({ type: 'again', trial: index, ending })
 }
 

@@ -107,10 +107,18 @@ export async function bullmqStore(address: string, options: StoreOptions = {}): 
   }
 }
 
+/** Milliseconds between two looks at a job that somebody may take: each is an event for all who watch the queue. */
+const PROGRESS = 500
+
 function jobOf(job: Job, token: string): TrialJob {
+  let said = performance.now()
   return {
     trial: job.data.trial,
-    progress: (epoch, score) => job.updateProgress({ epoch, score }).catch(() => {}),
+    async progress(epoch, score) {
+      if (performance.now() - said < PROGRESS) return
+      said = performance.now()
+      await job.updateProgress({ epoch, score }).catch(() => {})
+    },
     renew: async (lease) => void (await job.extendLock(token, lease)),
     async end({ status, score, error }: JobEnd) {
       const ended =

@@ -13,8 +13,6 @@ interface Boss {
   start(): Promise<unknown>
   stop(options: object): Promise<void>
   createQueue(name: string, options: object): Promise<unknown>
-  getQueue(name: string): Promise<unknown>
-  deleteQueue(name: string): Promise<void>
   insert(...jobs: unknown[]): Promise<unknown>
   fetch(name: string, options?: object): Promise<{ id: string; data: { trial: number } }[]>
   complete(name: string, id: string, output: object): Promise<unknown>
@@ -28,6 +26,7 @@ const BATCH = 1000
 
 const WAITING = `select singleton_key from ${SCHEMA}.job where name = $1 and state < 'completed'`
 const ACTIVE = `select id from ${SCHEMA}.job where name = $1 and singleton_key = $2 and state = 'active'`
+const CLEAR = `delete from ${SCHEMA}.job where name = $1`
 
 /**
  * The store of a search in Postgres whose trials are jobs of the pg-boss queue `v128-NAME`: people see them and their
@@ -54,9 +53,8 @@ export async function pgBossStore(address: string, options: StoreOptions = {}): 
   boss.on('error', () => {})
   const title = `v128-${name}`
   await patiently(() => boss.start())
-  const create = () =>
-    boss.createQueue(title, { name: title, policy: 'stately', retryLimit: 1000, expireInSeconds: EXPIRES })
-  await patiently(create)
+  const queueOptions = { name: title, policy: 'stately', retryLimit: 1000, expireInSeconds: EXPIRES }
+  await patiently(() => boss.createQueue(title, queueOptions))
 
   // A trial that failed has ended as well: pg-boss would run a failed job again.
   const finish = (id: string, end: JobEnd) => boss.complete(title, id, end)
@@ -89,8 +87,7 @@ export async function pgBossStore(address: string, options: StoreOptions = {}): 
     ...store,
     queue,
     async clear() {
-      await boss.deleteQueue(title)
-      await patiently(create)
+      await pool.query(CLEAR, [title])
       await store.clear()
     },
     async close() {

@@ -6,8 +6,11 @@ import {
   type Numbers,
   type TypedNumbers,
   checkTargetRows,
+  checkValues,
   copyLabels,
   copyRows,
+  countRows,
+  isTyped,
   recheckTargets,
   readData,
   readLabels,
@@ -18,7 +21,8 @@ import {
 import { type AsyncBatches, type Batches, isStream, openBatches } from '../data/stream'
 import { DataError, PlanError, callable, checkNoPromise, isObject, isPromise, readSafely, show } from '../errors'
 import { checksumOf } from '../io/checksum'
-import type { Tensor } from '../tensor'
+import type { Value } from '../plan/value'
+import type { Floats, Tensor } from '../tensor'
 import { type Core, within } from './core'
 import { settle } from './step'
 
@@ -51,6 +55,8 @@ export interface Checked {
   readonly rows: number
   readonly x: TypedNumbers
   readonly y: TypedNumbers
+  /** The names of x and y in an error, where loadBatch is to look at their values: nobody has yet. */
+  readonly unseen?: readonly string[] | undefined
 }
 
 /** Views of the examples and, where they are no labels, of the targets, for copyRows. */
@@ -78,13 +84,16 @@ export function checkOneObject(
   throw new DataError(`${where}: ${what} must be one object { x, y }, got an array; hand in ${form}`)
 }
 
-/** Reads and checks data before a run, its members, rows, labels and every number; no pass changes what it gives. */
-export function checkData(where: string, core: Core, data: Data, name = ''): Checked {
+/**
+ * Reads and checks data before a run, its members, rows, labels and every number, but for those of a `batch`, at which
+ * loadBatch looks; no pass changes what it gives.
+ */
+export function checkData(where: string, core: Core, data: Data, name = '', isBatch = false): Checked {
   const what = name.replace(/\W+$/, '') || 'data'
   checkNoPromise(where, what, data)
   checkOneObject(where, data, what)
   const { x, y } = readData(where, data, what)
-  const checked = checkRows(core, x, y, name)
+  const checked = checkRows(core, x, y, name, isBatch)
   return { ...checked, x: apart(core, checked.x), y: apart(core, checked.y) }
 }
 
@@ -93,16 +102,34 @@ export function apart<T extends TypedNumbers>({ engine }: Core, values: T): T {
   return values.buffer === engine.buffer ? (values.slice() as T) : values
 }
 
-/** Reads and checks x and y. */
-export function checkRows(core: Core, x: Numbers, y: Labels | Numbers, name = ''): Checked {
-  const { input, output, dtype, classes, loss } = core
-  const examples = readRows(`${name}x`, x, input.size, input.shape, dtype)
+/**
+ * Rows of the input or of the output. With `later`, true unless given, what is typed is not looked at: checkLoaded does
+ * so once it is copied, in a sixth of the time.
+ */
+export function readValue(
+  { dtype }: Core,
+  name: string,
+  x: Numbers,
+  { size, shape }: Value,
+  later = true,
+  probabilities = false,
+): TypedNumbers {
+  if (!later || probabilities || !isTyped(x)) return readRows(name, x, size, shape, dtype, probabilities)
+  countRows(name, x, size, shape)
+  return x
+}
+
+/** Reads and checks x and y; with `later`, true unless given, loadBatch looks at the values. */
+export function checkRows(core: Core, x: Numbers, y: Labels | Numbers, name = '', later = true): Checked {
+  const { input, output, classes, loss } = core
+  const names = [`${name}x`, `${name}y`]
+  const unseen = later ? names : undefined
+  const examples = readValue(core, names[0], x, input, later)
   const rows = examples.length / input.size
-  if (classes) return { rows, x: examples, y: readLabels(`${name}y`, y, rows, classes) }
-  const { size, shape } = output
-  const targets = readRows(`${name}y`, y as Numbers, size, shape, dtype, loss?.targets === 'probabilities')
-  checkTargetRows(`${name}y`, targets.length, size, rows)
-  return { rows, x: examples, y: targets }
+  if (classes) return { rows, x: examples, y: readLabels(names[1], y, rows, classes), unseen }
+  const targets = readValue(core, names[1], y as Numbers, output, later, loss?.targets === 'probabilities')
+  checkTargetRows(names[1], targets.length, output.size, rows)
+  return { rows, x: examples, y: targets, unseen }
 }
 
 /** Throws a DataError where there are more rows than a pass can take. */
@@ -115,25 +142,57 @@ export function checkBatch(where: string, core: Core, rows: number, name = ''): 
 }
 
 /**
+ * Throws a DataError that names the first of the rows with something that is no finite number. n of them are in the
+ * memory of the model at `to`, where a kernel looks at them.
+ */
+export function checkLoaded(core: Core, name: string, rows: TypedNumbers, n: number, size: number, to: Floats): void {
+  if (core.engine.kernels.firstNotFinite(n * size, to.byteOffset) < 0) return
+  // They may lie in the memory of the model, where the copy changed them.
+  for (const values of [rows, to.subarray(0, n * size)]) checkValues(name, values, size, core.dtype)
+}
+
+/** Puts n rows of x into the input, and, where `name` is that of all of them, looks at them there. */
+export function loadInput(
+  core: Core,
+  x: TypedNumbers,
+  n: number,
+  name?: string,
+  all = x,
+  rows?: ArrayLike<number>,
+  first = 0,
+  views?: readonly TypedNumbers[],
+): void {
+  const { size } = core.input
+  const { data } = core.tensors.input
+  const before = core.rows
+  // The pass before needs what was there: should the rows be refused, nothing can go back through it.
+  core.rows = 0
+  copyRows(x, size, data, n, rows, first, views)
+  if (name) checkLoaded(core, name, all, n, size, data)
+  core.rows = before
+}
+
+/**
  * Puts n rows, rows[first] and on or, without `rows`, first and on, where the next pass finds them. `views` are those
  * that copyRows takes, for speed.
  */
 export function loadBatch(
   core: Core,
-  { x, y }: Checked,
+  { x, y, unseen }: Checked,
   n: number,
   rows?: ArrayLike<number>,
   first = 0,
   views?: Views,
 ): void {
   settle('the batch', core)
-  const { classes, labels, values, input, output, tensors, loss } = core
+  const { classes, labels, values, output, loss } = core
   if (classes) copyLabels(y, classes, labels, n, rows, first)
   else {
     copyRows(y, output.size, values, n, rows, first, views?.y)
     if (loss?.targets === 'probabilities') recheckTargets(values, n, output.size)
   }
-  copyRows(x, input.size, tensors.input.data, n, rows, first, views?.x)
+  loadInput(core, x, n, unseen?.[0], x, rows, first, views?.x)
+  if (unseen && !classes) checkLoaded(core, unseen[1], y, n, output.size, values)
 }
 
 /** Lets a function of the user's change the n loaded rows, within which the model can do nothing else. */
@@ -206,7 +265,7 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
       throw new DataError(`${where}: ${what} gave no batch in epoch ${epoch}${cure}`)
     }
     const prefix = `${name && `${name}, `}batch ${index++} of epoch ${epoch}: `
-    current = checkData(where, core, value, prefix)
+    current = checkData(where, core, value, prefix, true)
     checkBatch(where, core, current.rows, prefix)
     return true
   }

@@ -11,6 +11,7 @@ import {
   decodeSafetensors,
   dense,
   encodeSafetensors,
+  loadModel,
   readMetadata,
   readSafetensors,
   sequential,
@@ -260,6 +261,45 @@ test('a file as PyTorch writes it', async () => {
   expect([...parameters['0.weight'].data]).toEqual([2, 3, 4, 5, 6, 7].map((v) => v / 8))
   expect([...buffers['1.running_var'].data]).toEqual([12 / 8, 13 / 8])
   expect([...parameters['1.weight'].data]).toEqual([14 / 8, 15 / 8])
+})
+
+test('a Buffer of Node is as it was, after each of its readers', async () => {
+  const model = await make()
+  const bytes = Buffer.from(model.save({ metadata: { classes: ['cat'] } }))
+  const before = Buffer.from(bytes)
+  expect(decodeSafetensors(bytes).size).toBe(6)
+  expect(readMetadata(bytes)).toEqual(readMetadata(before))
+  model.load(bytes)
+  await loadModel(bytes)
+  expect(bytes.equals(before)).toBe(true)
+})
+
+describe('what another program wrote anew, with our metadata but without the checksum', () => {
+  // The package safetensors of Python writes them in any order. Two names are much like that of the checksum.
+  test.each([['format'], ['v128.numerics'], ['v128.model'], ['v128.checkpoint']])('%s first', async (first) => {
+    const from = await make(1)
+    const { 'v128.checksum': checksum, ...metadata } = readMetadata(from.checkpoint())
+    expect(Object.keys(metadata)).toContain(first)
+    expect(checksum).toMatch(/^\w{16}$/)
+    const names = [first, ...Object.keys(metadata).filter((name) => name !== first)]
+    const { data, shape } = from.parameters['0.weight']
+    const changed = data.map((value) => 2 * value)
+    const all = { ...from.parameters, ...from.buffers, '0.weight': { shape, data: changed } }
+    let end = 0
+    const entries = Object.entries(all).map(([name, { shape, data }]) => {
+      return [name, { dtype: 'F64', shape, data_offsets: [end, (end += data.byteLength)] }] as const
+    })
+    const texts = Object.fromEntries(names.map((name) => [name, metadata[name]]))
+    const values = Buffer.concat(Object.values(all).map(({ data }) => Buffer.from(Float64Array.from(data).buffer)))
+    const header = { __metadata__: texts, ...Object.fromEntries(entries) }
+    const bytes = file(header, values)
+    const model = await loadModel(bytes)
+    model.restore(bytes)
+    expect(model.parameters['0.weight'].data).toEqual(changed)
+    // With the old one it is damaged.
+    const kept = { ...header, __metadata__: { ...texts, 'v128.checksum': checksum } }
+    expect(() => readSafetensors(file(kept, values))).toThrow(/checksum does not fit.*should leave out 'v128.checksum'/)
+  })
 })
 
 /** A file whose memory was handed on. */

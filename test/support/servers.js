@@ -18,7 +18,8 @@ import { setTimeout } from 'node:timers/promises'
  * @property {() => Promise<void>} remove
  */
 
-const demanded = process.env.REQUIRE_SERVERS === 'all'
+/** Whether what a test needs of Debian must be there. */
+export const demanded = process.env.REQUIRE_SERVERS === 'all'
 const postgresFolder = '/usr/lib/postgresql'
 const postgresBin = existsSync(postgresFolder)
   ? join(postgresFolder, readdirSync(postgresFolder).toSorted().at(-1) ?? '', 'bin')

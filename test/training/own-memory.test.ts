@@ -4,12 +4,14 @@ import {
   DataError,
   activationStatistics,
   babysit,
+  batchNorm,
   binaryCrossEntropy,
   createModel,
   createRandom,
   dense,
   gradientCheck,
   meanSquaredError,
+  momentum,
   sequential,
   sgd,
   softmaxCrossEntropy,
@@ -140,5 +142,73 @@ describe.each(['wasm', 'js'] as const)('a gradient that is not finite, on %s', (
       else for (const given of [bad, [...bad]]) expect(() => model.backward(given)).toThrow(message)
       expect(model.backward(dy).data).toEqual(right)
     }
+  })
+})
+
+describe.each(['wasm', 'js'] as const)('a row that is not finite, on %s', (backend) => {
+  const cases: [value: number, message: string][] = [
+    [NaN, 'row 2 holds NaN; remove or repair that row'],
+    [-Infinity, 'row 2 holds -Infinity; remove or repair that row'],
+    [1e300, "row 2 holds 1e+300; too large for float32; scale the data, or take dtype: 'float64'"],
+  ]
+
+  test.each(cases)('%d of x or of y is refused by its row, and changes nothing', async (value, message) => {
+    const network = sequential(dense(3), batchNorm(), dense(2))
+    const options = { input: [2], batch: 4, dtype: 'float32', backend, seed: 2, loss: meanSquaredError() } as const
+    const optimizer = momentum({ learningRate: 0.1 })
+    const model = await createModel(network, { ...options, optimizer })
+    const [x, y] = [values(8), values(8)]
+    const spoilt = (numbers: Float64Array) => numbers.with(4, value)
+    model.trainStep(x, y)
+    const before = model.checkpoint()
+    const output = model.predict(x).data
+    const calls: [name: string, call: () => unknown][] = [
+      ['x', () => model.trainStep(spoilt(x), y)],
+      ['x', () => model.trainStep([...spoilt(x)], y)],
+      ['x', () => model.trainStep(spoilt(x), spoilt(y))],
+      ['y', () => model.trainStep(x, spoilt(y))],
+      ['y', () => model.trainStep(x, [...spoilt(y)])],
+      ['x', () => model.forward(spoilt(x))],
+      ['x', () => model.predict(spoilt(x))],
+      ['x', () => model.evaluate([{ x: spoilt(x), y }])],
+    ]
+    for (const [name, call] of calls) {
+      const thrown = `${name}: ${message}`
+      expect(call).toThrow(DataError)
+      expect(call).toThrow(thrown)
+      expect(model.checkpoint()).toEqual(before)
+    }
+    // The row is that of all that was handed in, not of the batch that held it.
+    const many = Float64Array.from([...x, ...x, ...spoilt(x)])
+    expect(() => model.predict(many)).toThrow(`x: ${message.replace('row 2', 'row 10')}`)
+    const batches = (bad: object) => [
+      { x, y },
+      { x, y, ...bad },
+    ]
+    await expect(model.fit(batches({ x: spoilt(x) }))).rejects.toThrow(`batch 1 of epoch 0: x: ${message}`)
+    await expect(model.fit(batches({ y: spoilt(y) }))).rejects.toThrow(`batch 1 of epoch 0: y: ${message}`)
+    model.restore(before)
+    expect(model.predict(x).data).toEqual(output)
+  })
+
+  test.each(['forward', 'predict', 'trainStep'] as const)('%s: nothing goes back through it', async (name) => {
+    const model = await createModel(dense(2), {
+      input: [2],
+      batch: 4,
+      backend,
+      seed: 2,
+      loss: meanSquaredError(),
+      optimizer: momentum({ learningRate: 0.1 }),
+    })
+    const [x, dy] = [values(8), values(8)]
+    model.forward(x)
+    expect(() => {
+      const bad = x.with(4, NaN)
+      if (name === 'trainStep') model.trainStep(bad, dy)
+      else model[name](bad)
+    }).toThrow('x: row 2 holds NaN')
+    expect(() => model.backward(dy)).toThrow('backward: there was no forward pass; call forward first')
+    model.forward(x)
+    model.backward(dy)
   })
 })
