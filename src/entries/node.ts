@@ -11,7 +11,15 @@ export { search } from '../search/search'
 export { type SearchOptions } from '../search/settings'
 export { type SearchStatus, type WorkerStatus, searchStatus } from '../search/status'
 export { type WorkOptions, type WorkResult, work } from '../search/work'
-export { type Beat, type Ending, type Machine, type Store, type TrialJob, type TrialQueue } from '../search/store'
+export {
+  type Beat,
+  type Ending,
+  type JobEnd,
+  type Machine,
+  type Store,
+  type TrialJob,
+  type TrialQueue,
+} from '../search/store'
 export {
   type Choice,
   type Choosable,

@@ -260,7 +260,10 @@ export async function openDesk<S extends Space>(
     isFree,
     claim: async (task) => !over && (await isFree(task)) && claim(task),
     attemptOf: (task) => running.get(task.name)?.attempt ?? 0,
-    leave: (task) => void running.delete(task.name),
+    leave(task) {
+      // What was cut off is given back at the end.
+      if (!over) running.delete(task.name)
+    },
     isDone: () => !record.open() && !record.unverified().length,
     alive: () => alive(),
     end() {

@@ -63,6 +63,7 @@ export interface TrialQueue {
 export interface JobEnd {
   /** That of the trial, or 'elsewhere': another worker runs it. */
   readonly status: Line['status'] | 'elsewhere'
+  /** Its score; null where it has none. */
   readonly score: number | null
   /** Why it failed. */
   readonly error?: string
@@ -82,8 +83,11 @@ export interface TrialJob {
 
 /** What a process is that works on a search. */
 export interface Machine {
+  /** Its name in the network. */
   readonly host: string
+  /** What runs there, in which version, and on which system. */
   readonly runtime: string
+  /** The number of the process there. */
   readonly pid: number
 }
 
@@ -91,10 +95,13 @@ export interface Machine {
 export interface Ending {
   /** Of all that does not depend on where it ran. */
   readonly hash: string
+  /** That of the trial. */
   readonly status: Line['status']
+  /** Its score; null where it has none. */
   readonly score: number | null
   /** The worker that ran it. */
   readonly by: string
+  /** Where that was. */
   readonly machine: Machine
 }
 

@@ -45,7 +45,8 @@ const OPTIONS = ['store', 'run', 'worker', 'workers', 'lease', 'signal', 'onTria
  * ends. Start it as often and on as many machines as you like, and end it in whatever way: what it had in work others
  * take over.
  *
- *     await work({ store: redisStore('redis://queue.example:6379', { name: 'mnist' }), worker: new URL('trial.js', import.meta.url) })
+ *     const store = await redisStore('redis://queue.example:6379', { name: 'mnist' })
+ *     await work({ store, worker: new URL('trial.js', import.meta.url) })
  *
  * With `worker` training runs in threads of its own, and nothing that it computes keeps the process from saying that it
  * lives. Throws a PlanError where the version of v128 or the source of `run` is another than that of the search, a
@@ -62,7 +63,7 @@ export async function work<S extends Space = Space>(options: WorkOptions<S>): Pr
       `${where}: wants run, a function, or worker, the module of one; ${read.run ? 'not both' : 'got none'}`,
     )
   }
-  const count = read.worker === undefined ? undefined : (read.workers ?? 1)
+  const count = read.workers ?? (read.worker === undefined ? undefined : 1)
   const runners = { ...read, workers: count } as Pick<SearchOptions<Space>, 'run' | 'worker' | 'workers'>
   const { workers, identity } = runnersOf(where, runners)
   const lease = 1000 * finite(where, 'lease', read.lease ?? LEASE, 0.1, 86_400)

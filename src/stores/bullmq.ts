@@ -2,8 +2,8 @@
 
 import { PlanError, checkArguments } from '../errors'
 import type { JobEnd, Store, TrialJob, TrialQueue } from '../search/store'
-import { nameOf, withoutPassword } from './addresses'
-import { type StoreOptions, connect, storeOn } from './redis'
+import { type StoreOptions, nameOf, withoutPassword } from './databases'
+import { connect, storeOn } from './redis'
 
 /** What is used of BullMQ. */
 interface Job {

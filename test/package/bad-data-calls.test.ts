@@ -113,6 +113,20 @@ const x = Float64Array.from({ length: 24 }, (_, i) => Math.sin(i))
 const labels = Uint8Array.of(0, 1, 0, 1)
 const space = { a: node.uniform(0, 1), b: node.choice(['x', 'y']) }
 const found = await node.search({ space, run: ({ index }) => index, trials: 4 })
+const run = () => 1
+/** The store of a search that has ended. */
+const ended = node.fileStore(join(folder, 'ended.jsonl'))
+await Promise.all([node.search({ space, run, trials: 2, store: ended }), node.work({ store: ended, run })])
+const log = await ended.read(0)
+/** A line of each kind that a log may hold. */
+const LINES: Readonly<Record<string, object>> = {
+  extent: { type: 'extent', trials: 2, verify: 0 },
+  run: { type: 'run', version: '1', kernels: 'a b', run: 'c' },
+  claim: { type: 'claim', task: '1', attempt: 0, by: 'host:1:a' },
+  release: { type: 'release', task: '1', attempt: 0 },
+  report: { type: 'report', trial: 1, epoch: 0, score: 1 },
+  again: { type: 'again', trial: 1, ending: { hash: 'a', status: 'done', score: 1, by: 'b', machine: { host: 'c', runtime: 'd', pid: 1 } } }, // prettier-ignore
+}
 /** The first line of the file of a search. */
 const HEADER = JSON.stringify({ kind: 'v128 search', space, seed: 0, goal: 'low', mode: 'random' })
 const idx = (...bytes: number[]) => Uint8Array.of(...bytes)
@@ -187,9 +201,12 @@ const CALLS: Readonly<Record<string, Call>> = {
     n.search,
     () => [{ space, run: () => 1, trials: 3 }],
     0,
-    'space run worker workers trials seed mode points rounds goal earlyStopping file signal onProgress',
+    'space run worker workers trials seed mode points rounds goal earlyStopping file store verify signal onProgress',
     25,
   ),
+  fileStore: call(n.fileStore, () => [join(folder, 'search.jsonl')]),
+  searchStatus: call(n.searchStatus, () => [ended]),
+  work: call(n.work, () => [{ store: ended, run }], 0, 'store run worker workers lease signal onTrial', 25),
   panda: call(
     n.panda,
     () => [model, { x, y: labels }, { validation: { x, y: labels }, learningRate: 0.1, epochs: 1 }],
@@ -248,6 +265,18 @@ const CALLS: Readonly<Record<string, Call>> = {
     },
     () => ['\n'],
   ),
+  ...Object.fromEntries(
+    Object.entries(LINES).map(([type, line]) => [
+      `${type} of a log`,
+      call(
+        (entry) => node.searchStatus({ ...ended, read: async (from) => [...log, JSON.stringify(entry)].slice(from) }),
+        () => [line],
+        0,
+        Object.keys(line).join(' '),
+      ),
+    ]),
+  ),
+  'what a store reads': call((lines) => node.searchStatus({ ...ended, read: async () => lines as string[] }), () => [log]), // prettier-ignore
   'what augment gives': call(data.augment([data.randomCrop(pad)]) as Function, () => [pixels(), 2], 0, 'shape data'),
   'an augmentation of one’s own': call(
     (prepare) => data.augment([{ kind: 'mine', config: {}, prepare: prepare as never }])(pixels(), 2),

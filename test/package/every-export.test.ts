@@ -7,11 +7,16 @@ import { afterAll, describe, expect, test } from 'vitest'
 import * as architectures from '../../src/entries/architectures'
 import * as data from '../../src/entries/data'
 import * as files from '../../src/entries/files'
+import * as bullmq from '../../src/entries/bullmq'
 import * as core from '../../src/entries/index'
 import * as node from '../../src/entries/node'
+import * as pgBoss from '../../src/entries/pg-boss'
+import * as postgres from '../../src/entries/postgres'
 import * as preprocessing from '../../src/entries/preprocessing'
+import * as redis from '../../src/entries/redis'
 import * as worker from '../../src/entries/worker'
 import { errorOf, isOurs } from '../support/mistakes'
+import { hasPostgres, hasRedis, startPostgres, startRedis } from '../support/servers.js'
 import { startWorker } from '../support/workers'
 
 /** A call that works. */
@@ -22,6 +27,8 @@ interface Call {
   readonly options?: number
   /** Whether it takes any number of arguments, so that none is too many. */
   readonly variadic?: boolean
+  /** Ends what it gave. */
+  readonly end?: (given: unknown) => unknown
 }
 
 type Row = () => Call | Promise<Call>
@@ -202,6 +209,38 @@ const nodeRows: Rows = {
   uniform: () => ({ args: [1, 3] }),
   searchPicture: async () => ({ args: [await found(), {}], options: 1 }),
   searchTable: async () => ({ args: [await found(), {}], options: 1 }),
+  fileStore: () => ({ args: [join(folder, 'search.jsonl')] }),
+  searchStatus: async () => ({ args: [await searched()] }),
+  work: async () => ({ args: [{ store: await searched(), run: score }], options: 0 }),
+}
+const score = () => 1
+/** The store of a search that has ended. */
+async function searched(): Promise<node.Store> {
+  const store = node.fileStore(join(folder, 'searched.jsonl'))
+  await Promise.all([
+    node.search({ space: { rate: node.uniform(0, 1) }, trials: 1, store, run: score }),
+    node.work({ store, run: score }),
+  ])
+  return store
+}
+
+/** A server that begins when a row wants it. */
+function lazily(start: () => ReturnType<typeof startRedis>): () => Promise<string> {
+  let server: ReturnType<typeof startRedis> | undefined
+  afterAll(async () => (await server)?.remove())
+  return async () => (await (server ??= start())).address
+}
+const redisAddress = lazily(() => startRedis())
+const postgresAddress = lazily(() => startPostgres())
+const storeRow = (address: () => Promise<string>): Row => {
+  return async () => ({ args: [await address(), {}], options: 1, end: (store) => (store as node.Store).close() })
+}
+/** Rows that need a server. */
+const serverRows: Readonly<Record<string, boolean>> = {
+  redisStore: hasRedis,
+  bullmqStore: hasRedis,
+  postgresStore: hasPostgres,
+  pgBossStore: hasPostgres,
 }
 const classifier2 = (learningRate: core.Schedule) =>
   createModel(sequential(dense(4), relu(), dense(3)), { ...settings, optimizer: core.sgd({ learningRate }) })
@@ -237,6 +276,10 @@ const entries: [name: string, exports: object, rows: Rows][] = [
   ['v128/files', files, filesRows],
   ['v128/worker', worker, workerRows],
   ['v128/node', node, nodeRows],
+  ['v128/redis', redis, { redisStore: storeRow(redisAddress) }],
+  ['v128/bullmq', bullmq, { bullmqStore: storeRow(redisAddress) }],
+  ['v128/postgres', postgres, { postgresStore: storeRow(postgresAddress) }],
+  ['v128/pg-boss', pgBoss, { pgBossStore: storeRow(postgresAddress) }],
 ]
 
 type Function = (...args: unknown[]) => unknown
@@ -245,7 +288,12 @@ type Function = (...args: unknown[]) => unknown
 function checks(row: Row, make: () => Function | Promise<Function>, lenient: boolean): void {
   test('works', async () => {
     const call = await make()
-    expect(await errorOf(async () => call(...(await row()).args))).toBe('no error')
+    const { args, end } = await row()
+    const use = async () => {
+      const given = await call(...args)
+      await end?.(given)
+    }
+    expect(await errorOf(use)).toBe('no error')
   })
 
   test('knows no option that it does not list', async () => {
@@ -281,6 +329,7 @@ describe.each(entries)('%s', (_, exported, rows) => {
   })
 
   describe.each(functions)('%s', (name, value) => {
+    if (serverRows[name] === false) return void test.skip('its server is not installed', () => {})
     if (rows[name]) checks(rows[name], () => value as Function, TOO_LENIENT.has(name))
   })
 })

@@ -31,25 +31,37 @@ const RANKS = [
   ['model/'],
   ['study/'],
   ['search/', 'architectures/', 'worker/'],
+  ['stores/'],
   ['entries/'],
+  // The command uses the package as its users do.
+  ['cli/'],
 ]
 
 /** What package.json maps, and who may import it. */
 const MAPPED: Record<string, RegExp> = {
-  '#host': /^(engine\/(wasm|js)|model\/threads)$/,
+  '#host': /^(engine\/(wasm|js)|model\/threads|search\/identity|cli\/cli)$/,
   '#files': /^io\/files$/,
   '#worker': /^worker\/create$/,
   '#kernels': /^kernels\/index$/,
   '#kernels/more': /^kernels\/index$/,
   // Not mapped: bundled into the entry v128/preprocessing.
   'ml-matrix': /^data\/decompositions$/,
-  // Of Node: only in the entry v128/node, in v128/files where there is a disk, and in v128/worker where there are threads.
-  'node:crypto': /^io\/processes$/,
-  'node:fs': /^(search\/(checkpoints|journal|lock)|io\/(disk|processes))$/,
+  // Bundled into the command.
+  'cli-progress': /^cli\/bar$/,
+  // Of whoever wants to keep a search there: loaded when asked for.
+  bullmq: /^stores\/bullmq$/,
+  ioredis: /^stores\/redis$/,
+  pg: /^stores\/postgres$/,
+  'pg-boss': /^stores\/pg-boss$/,
+  // Of Node: only in the entry v128/node, in v128/files where there is a disk, in v128/worker where there are threads, and
+  // in the command.
+  'node:crypto': /^(search\/identity|io\/processes)$/,
+  'node:fs': /^(search\/(file-store|identity|journal|local-store|lock)|io\/(disk|processes)|cli\/cli)$/,
   'node:fs/promises': /^io\/disk$/,
-  'node:os': /^(search\/(lock|settings)|io\/processes)$/,
-  'node:path': /^(search\/journal|io\/disk)$/,
-  'node:url': /^search\/settings$/,
+  'node:os': /^(search\/(identity|lock|settings)|io\/processes)$/,
+  'node:path': /^(search\/(file-store|journal)|io\/disk|cli\/cli)$/,
+  'node:url': /^(search\/settings|cli\/cli)$/,
+  'node:util': /^cli\/cli$/,
   'node:worker_threads': /^(search\/workers|worker\/(script-)?threads)$/,
 }
 
@@ -112,13 +124,23 @@ describe('imports', () => {
     expect(imports.filter(({ from }) => from === 'errors')).toEqual([])
   })
 
-  test('nothing in src loads an entry', () => {
-    expect(local.filter(({ to }) => to.startsWith('entries/')).map(show)).toEqual([])
+  test('nothing in src but the command loads an entry', () => {
+    const users = local.filter(({ from, to }) => to.startsWith('entries/') && !from.startsWith('cli/'))
+    expect(users.map(show)).toEqual([])
   })
 
-  test('search is in the entry v128/node alone', () => {
+  test('search is in the entry v128/node, the stores and the command alone', () => {
     const users = local.filter(({ from, to }) => to.startsWith('search/') && !from.startsWith('search/'))
-    expect(new Set(users.map(({ from }) => from))).toEqual(new Set(['entries/node']))
+    const outside = users.filter(({ from }) => !/^(stores|cli)\//.test(from))
+    expect(new Set(outside.map(({ from }) => from))).toEqual(new Set(['entries/node']))
+  })
+
+  test('each store is in an entry of its own, and what it wants of others is loaded when it is asked for', () => {
+    const users = local.filter(({ from, to }) => to.startsWith('stores/') && !from.startsWith('stores/'))
+    expect(users.filter(({ from }) => !/^entries\/(redis|postgres|bullmq|pg-boss)$/.test(from)).map(show)).toEqual([])
+    for (const path of files.filter((path) => path.startsWith('src/stores/'))) {
+      expect(read(path).match(/^(import|export) .*from '(?!\.)/gm), path).toBeNull()
+    }
   })
 
   test('make no cycle', () => {
@@ -238,15 +260,12 @@ interface Package {
 describe('package.json', () => {
   const json = JSON.parse(read('package.json')) as Package & Record<string, unknown>
 
-  test('has no dependencies', () => {
-    const kinds = [
-      'dependencies',
-      'peerDependencies',
-      'optionalDependencies',
-      'bundledDependencies',
-      'bundleDependencies',
-    ]
+  test('has no dependencies but optional ones, each for an entry', () => {
+    const kinds = ['dependencies', 'optionalDependencies', 'bundledDependencies', 'bundleDependencies']
     for (const kind of kinds) expect(json).not.toHaveProperty(kind)
+    const peers = ['bullmq', 'ioredis', 'pg', 'pg-boss']
+    expect(Object.keys(json.peerDependencies as object)).toEqual(peers)
+    expect(json.peerDependenciesMeta).toEqual(Object.fromEntries(peers.map((name) => [name, { optional: true }])))
     // What a worker runs, and nothing that is imported for what it exports.
     expect(json.sideEffects).toEqual(['./dist/v128-worker*.js'])
   })
