@@ -1,8 +1,8 @@
 // The build: node build.mjs. Needs nothing but Node and npm; does only what is out of date.
 //
 //   package-lock.json --npm ci--> node_modules      only where they differ
-//   assembly/ --asc--> dist/kernels.{f64,f32}.wasm  one source, two precisions
-//             -------> dist/wasm.{f64,f32}{,.*}.js  as text, for hosts that compile bytes: all kernels, or some
+//   assembly/ --asc--> dist/kernels{,.more}.{f64,f32}.wasm  one source, two precisions; the kernels in groups
+//             -------> dist/wasm.{f64,f32}{,.*}.js          as text, for hosts that compile bytes: a group, or part of it
 //   src/kernels/ --esbuild--> dist/twin.{f64,f32}.js
 //   dist/host.js, dist/host.HOST.js               how a kind of host imports one of these
 //   src/ --esbuild--> dist/ENTRY.js, dist/ENTRY.HOST.js, and the chunks that they share; --tsc--> dist/types
@@ -64,12 +64,22 @@ const { default: binaryen } = await import('binaryen')
 const node = (...args) => promisify(execFile)(process.execPath, args)
 
 const precisions = { float64: 'f64', float32: 'f32' }
+/**
+ * Groups of kernels, each a module, by the file of assembly/ that exports them: a program loads the first, which has what
+ * every model calls, and of the others those that its network calls.
+ */
+const GROUPS = { kernels: 'index', 'kernels.more': 'more' }
+const groups = Object.keys(GROUPS)
 
 // Side by side: this is what takes the time.
 await Promise.all(
-  Object.keys(precisions).map((dtype) =>
-    node('node_modules/assemblyscript/bin/asc.js', '--config', 'asconfig.json', '--target', dtype),
-  ),
+  Object.entries(precisions).map(async ([dtype, short]) => {
+    for (const group of groups) {
+      const to = ['--outFile', `dist/${group}.${short}.wasm`, '--textFile', `dist/${group}.${short}.wat`]
+      const from = `assembly/${GROUPS[group]}.ts`
+      await node('node_modules/assemblyscript/bin/asc.js', from, '--config', 'asconfig.json', '--target', dtype, ...to)
+    }
+  }),
 ).catch(({ stdout, stderr, message }) => {
   console.error(stdout || stderr || message)
   process.exit(1)
@@ -90,12 +100,15 @@ function namesOf(module) {
 function partOf(wasm, { beginnings = '', tiles = 0 } = {}) {
   const module = binaryen.readBinary(wasm)
   module.setFeatures(binaryen.Features.All)
-  const { value: flag } = binaryen.getExportInfo(module.getExport(FLAG))
-  module.removeGlobal(flag)
-  module.addGlobal(flag, binaryen.i32, false, module.i32.const(tiles))
+  const flag = module.getExport(FLAG)
+  if (flag) {
+    const { value } = binaryen.getExportInfo(flag)
+    module.removeGlobal(value)
+    module.addGlobal(value, binaryen.i32, false, module.i32.const(tiles))
+    module.removeExport(FLAG)
+  }
   const has = new RegExp(`^(${beginnings})`)
   for (const name of namesOf(module)) if (!has.test(name)) module.removeExport(name)
-  module.removeExport(FLAG)
   binaryen.setOptimizeLevel(3)
   binaryen.setShrinkLevel(0)
   // Once more finds what the first time left.
@@ -107,18 +120,24 @@ function partOf(wasm, { beginnings = '', tiles = 0 } = {}) {
 }
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
-/** What tells the kernels of this build from others: a custom section 'v128' of the module holds it. */
+/** What tells the kernels of this build from others: a custom section 'v128' of each module holds it. */
 const ids = {}
-/** The modules as asc has them, of which parts are made. */
+/** The modules as asc has them, of which parts are made: by precision those of each group. */
 const compiled = {}
 for (const [dtype, short] of Object.entries(precisions)) {
-  const file = `dist/kernels.${short}.wasm`
-  compiled[dtype] = readFileSync(file)
-  const wasm = partOf(compiled[dtype])
-  ids[dtype] = createHash('sha256').update(wasm).digest('hex').slice(0, 16)
+  const files = groups.map((group) => `dist/${group}.${short}.wasm`)
+  compiled[dtype] = files.map((file) => readFileSync(file))
+  const modules = compiled[dtype].map((wasm) => partOf(wasm))
+  const hash = createHash('sha256')
+  for (const wasm of modules) hash.update(wasm)
+  ids[dtype] = hash.digest('hex').slice(0, 16)
   const section = Buffer.from(`\x04v128${ids[dtype]}`)
-  writeFileSync(file, Buffer.concat([wasm, Buffer.from([0, section.length]), section]))
+  modules.forEach((wasm, i) => {
+    writeFileSync(files[i], Buffer.concat([wasm, Buffer.from([0, section.length]), section]))
+  })
 }
+/** The names of the kernels of each group. */
+const names = compiled.float64.map((wasm) => namesOf(binaryen.readBinary(wasm)))
 
 /** How the names of the kernels begin that any model may call. */
 const CORE = 'addChannelSums|addScaled$|bytesPerValue|firstNotFinite|norm$|sumOfSquares'
@@ -131,8 +150,8 @@ const CNN = `${CORE}|dense|relu|softmaxCrossEntropy|batchNorm(For|Back)ward|maxP
 /** How the names of kernels begin that have variants. */
 const VARIED = 'conv2d|dense|softmaxCross'
 /**
- * Modules of some kernels, by how their names begin, for programs whose networks call no others; the smallest first.
- * Behind them comes that of all, where a new kernel is without a word. With `tiles` it has of some
+ * Parts of the first group, by how the names of their kernels begin, for programs whose networks call no others of it;
+ * the smallest first. Behind them comes that of all, where a new kernel is without a word. With `tiles` it has of some
  * kernels no more than the variants 0 and that: see assembly/part.ts.
  */
 const PARTS = {
@@ -141,21 +160,28 @@ const PARTS = {
   cnn: { beginnings: `${CNN}|${MORE}|conv2d|momentum` },
 }
 
-/** What the names of the kernels match that a part has, and no others do: how they begin, as short as can be. */
+/** How these names begin and those of `others` do not, each as short as can be. */
+function beginningsOf(some, others) {
+  const least = some.map((name) => {
+    const lengths = Array.from(name, (_, i) => i + 1)
+    const length = lengths.find((length) => !others.some((other) => other.startsWith(name.slice(0, length))))
+    return length ? name.slice(0, length) : `${name}$`
+  })
+  return [...new Set(least)]
+}
+
+/** What the names of the kernels match that a part of the first group has, and no others of it do. */
 function patternOf({ beginnings, tiles }) {
   const varied = new RegExp(tiles ? `^(${VARIED})` : '^$')
-  const all = namesOf(binaryen.readBinary(compiled.float64)).filter((name) => !varied.test(name))
+  const all = names[0].filter((name) => !varied.test(name))
   const has = new RegExp(`^(${beginnings})`)
+  const own = all.filter((name) => has.test(name))
   const others = all.filter((name) => !has.test(name))
-  const least = all
-    .filter((name) => has.test(name))
-    .map((name) => {
-      const lengths = Array.from(name, (_, i) => i + 1)
-      const length = lengths.find((length) => !others.some((other) => other.startsWith(name.slice(0, length))))
-      return length ? name.slice(0, length) : `${name}$`
-    })
-  return `^(${[...new Set(least), ...(tiles ? [`(${VARIED})\\w+[0${tiles}]`] : [])].join('|')})`
+  return `^(${[...beginningsOf(own, others), ...(tiles ? [`(${VARIED})\\w+[0${tiles}]`] : [])].join('|')})`
 }
+/** What the names of the kernels of each group match, and no others do. */
+const patterns = names.map((own, i) => (i ? `^(${beginningsOf(own, names.toSpliced(i, 1).flat()).join('|')})` : ''))
+patterns[0] = `^(?!${patterns.slice(1).join('|').replaceAll('^', '')})`
 
 const { outputFiles } = await build({
   stdin: {
@@ -168,12 +194,14 @@ const { outputFiles } = await build({
 })
 const { toStreams, encode } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)
 
+/** The file of a group as text: wasm.f64.js, wasm.f64.more.js. */
+const textOf = (group, short) => group.replace('kernels', short)
 for (const [dtype, short] of Object.entries(precisions)) {
   const write = (name, bytes) => {
     writeFileSync(`dist/wasm.${name}.js`, `export default '${encode(toStreams(bytes))}'\n`)
   }
-  write(short, readFileSync(`dist/kernels.${short}.wasm`))
-  for (const [part, what] of Object.entries(PARTS)) write(`${short}.${part}`, partOf(compiled[dtype], what))
+  for (const group of groups) write(textOf(group, short), readFileSync(`dist/${group}.${short}.wasm`))
+  for (const [part, what] of Object.entries(PARTS)) write(`${short}.${part}`, partOf(compiled[dtype][0], what))
 }
 
 const thread = await build({
@@ -195,7 +223,7 @@ await build({
 })
 
 /** How each kind of host, named by its export condition, gets compiled modules; all others compile the text. */
-const HOSTS = { workerd: (short) => `kernels.${short}.wasm`, 'edge-light': (short) => `kernels.${short}.wasm?module` }
+const HOSTS = { workerd: (file) => `${file}.wasm`, 'edge-light': (file) => `${file}.wasm?module` }
 for (const host of [...Object.keys(HOSTS), '']) {
   // What webpack makes for edge hosts is one file, which can load no other: all is in it, and run when it is needed.
   const mode = host === 'edge-light' ? '/* webpackMode: "eager" */ ' : ''
@@ -206,17 +234,25 @@ for (const host of [...Object.keys(HOSTS), '']) {
   }
   // A program that has its modules beside it, as workers of servers do, gains nothing by smaller ones.
   const parts = host ? [] : Object.keys(PARTS)
-  const names = parts.map((part) => `const ${part} = /${patternOf(PARTS[part])}/\n`).join('')
+  const constants = [
+    ...parts.map((part) => `const ${part} = /${patternOf(PARTS[part])}/\n`),
+    ...patterns.map((pattern, i) => `const group${i} = /${pattern}/\n`),
+  ].join('')
+  const module = (kernels, file) => `{ kernels: ${kernels}, load: ${load(file)} }`
   const modules = (short) => {
-    const some = parts.map((part) => `{ kernels: ${part}, load: ${load(`wasm.${short}.${part}.js`)} }`)
-    return `[${[...some, `{ load: ${load(host ? HOSTS[host](short) : `wasm.${short}.js`)} }`].join(', ')}]`
+    const lists = groups.map((group, i) => {
+      const some = i ? [] : parts.map((part) => module(part, `wasm.${short}.${part}.js`))
+      const all = host ? HOSTS[host](`${group}.${short}`) : `wasm.${textOf(group, short)}.js`
+      return `[${[...some, module(`group${i}`, all)].join(', ')}]`
+    })
+    return `[${lists.join(', ')}]`
   }
   const twin = (short) => `{ load: ${load(`twin.${short}.js`)} }`
   const threads = `export const threads = ${host ? 'undefined' : `{ load: ${load('threads.js')} }`}\n`
   const id = `export const ids = ${JSON.stringify(ids)}\nexport const version = ${JSON.stringify(version)}\n`
   writeFileSync(
     `dist/host${host && `.${host}`}.js`,
-    names + table('wasm', modules) + table('twin', twin) + threads + id,
+    constants + table('wasm', modules) + table('twin', twin) + threads + id,
   )
 }
 

@@ -21,7 +21,7 @@ function exponent(kind: i32, x: v128): v128 {
 
 @inline
 /** a / b, where rounding has taken aLost and bLost from a and b: together that may be an ulp of the result, or two. */
-function divide(a: v128, aLost: v128, b: v128, bLost: v128): v128 {
+export function divide(a: v128, aLost: v128, b: v128, bLost: v128): v128 {
   const y = v128.div<Float>(a, b)
   return v128.add<Float>(y, v128.div<Float>(v128.sub<Float>(aLost, v128.mul<Float>(y, bLost)), b))
 }

@@ -5,6 +5,7 @@ import type { Kernels } from '../src/kernels/index'
 import { BINARY_SCRATCH, EXP_SCRATCH, GEMM_SCRATCH, NORM_SCRATCH, SOFTMAX_SCRATCH } from '../src/kernels/blocking'
 import { arePairs, convOutput, convScratch, poolOutput, poolScratch } from '../src/kernels/conv-geometry'
 import { createRandom } from '../src/random'
+import { moreKernelCases } from './kernels-more'
 
 /** Hands out memory for the arguments of a call, and says what is in it. */
 export interface Arguments {
@@ -782,6 +783,7 @@ export const kernelCases: readonly KernelCase[] = [
     hingeCase(5, classes),
     hingeCase(5, classes, false),
   ]),
+  ...moreKernelCases,
 ]
 
 /** A call laid out in memory: its arguments, and what the memory holds before it. */

@@ -4,29 +4,48 @@
 
 import type { Layer } from '../src/plan/layer'
 import {
+  avgPool1d,
   avgPool2d,
   batchNorm,
   concat,
+  conv1d,
   conv2d,
+  convTranspose2d,
   dense,
   dropout,
   elu,
   flatten,
   freeze,
+  gelu,
   globalAvgPool2d,
+  globalMaxPool2d,
   groupNorm,
+  hardSigmoid,
+  hardSwish,
   layerNorm,
   leakyRelu,
-  maxPool2d,
   maxout,
+  maxPool1d,
+  maxPool2d,
+  mean,
   normalize,
   padChannels,
+  permute,
+  prelu,
   relu,
+  repeat,
+  reshape,
   residual,
+  selu,
   sequential,
   sigmoid,
+  silu,
   softmax,
+  softplus,
+  take,
   tanh,
+  upsample2d,
+  zeroPad2d,
 } from '../src/entries/index'
 
 export interface LayerCase {
@@ -232,6 +251,163 @@ export const layerCases: readonly LayerCase[] = [
     network: () => sequential(tanh(), dense(6), sigmoid(), dense(5), elu({ alpha: 0.7 }), dense(3), tanh()),
     input: [4],
     names: ['1.weight', '1.bias', '3.weight', '3.bias', '5.weight', '5.bias'],
+  },
+  {
+    name: 'gelu, silu, selu and softplus',
+    network: () =>
+      sequential(
+        gelu(),
+        dense(6),
+        silu(),
+        dense(5),
+        selu(),
+        dense(7),
+        softplus(),
+        gelu({ approximate: 'tanh' }),
+        dense(3),
+      ),
+    input: [4],
+    names: ['1', '3', '5', '8'].flatMap((at) => [`${at}.weight`, `${at}.bias`]),
+  },
+  {
+    name: 'hardSigmoid and hardSwish of images',
+    network: () => sequential(hardSwish(), conv2d(3, { kernel: 2 }), hardSigmoid(), ...head()),
+    input: [2, 4, 5],
+    names: ['1.weight', '1.bias', '4.weight', '4.bias'],
+  },
+  {
+    name: 'prelu of images and of features, shared, frozen',
+    network: () =>
+      sequential({
+        first: prelu({ alpha: 0.1 }),
+        conv: conv2d(3, { kernel: 2 }),
+        second: prelu(),
+        flatten: flatten(),
+        third: prelu({ shared: true }),
+        dense: dense(7),
+        fourth: prelu(),
+        still: freeze(prelu()),
+        scores: dense(3),
+      }),
+    input: [2, 4, 5],
+    names: [
+      'first.weight',
+      'conv.weight',
+      'conv.bias',
+      'second.weight',
+      'third.weight',
+      'dense.weight',
+      'dense.bias',
+      'fourth.weight',
+      'still.weight',
+      'scores.weight',
+      'scores.bias',
+    ],
+    frozen: /^still/,
+  },
+  {
+    name: 'conv2d and pools with other zeros on each side',
+    network: () =>
+      sequential(
+        conv2d(4, { kernel: 3, stride: 2, pad: 'same' }),
+        avgPool2d(2, { stride: 1, pad: 'same' }),
+        conv2d(3, { kernel: [2, 3], pad: { top: 0, left: 2, bottom: 1 } }),
+        maxPool2d(3, { stride: 2, pad: 'same' }),
+        avgPool2d(2, { stride: 1, pad: { right: 1 }, countPad: false }),
+        maxPool2d(2, { stride: 1, pad: { top: 1, left: 1 } }),
+        ...head(),
+      ),
+    input: [2, 8, 10],
+    names: ['0', '2', '7'].flatMap((at) => [`${at}.weight`, `${at}.bias`]),
+  },
+  {
+    name: 'zeroPad2d, maxPool2d with dilation, globalMaxPool2d',
+    network: () =>
+      sequential(
+        zeroPad2d({ top: 1, right: 2 }),
+        conv2d(5, { kernel: 2 }),
+        zeroPad2d(1),
+        maxPool2d(2, { stride: 1, dilation: [2, 3] }),
+        globalMaxPool2d(),
+        dense(3),
+      ),
+    input: [2, 5, 6],
+    names: ['1.weight', '1.bias', '5.weight', '5.bias'],
+  },
+  {
+    name: 'convTranspose2d, on the input, of groups, with more at the end than a window reaches',
+    network: () =>
+      sequential(
+        convTranspose2d(4, { kernel: 3, stride: 2, pad: 1, outputPad: 1 }),
+        relu(),
+        convTranspose2d(6, { kernel: [2, 3], stride: [1, 2], outputPad: [1, 2], dilation: [2, 3], groups: 2 }),
+        convTranspose2d(2, { kernel: 2, bias: false }),
+        conv2d(2, { kernel: 5, stride: 3 }),
+        ...head(),
+      ),
+    input: [2, 3, 4],
+    names: ['0.weight', '0.bias', '2.weight', '2.bias', '3.weight', '4.weight', '4.bias', '6.weight', '6.bias'],
+  },
+  {
+    name: 'upsample2d',
+    network: () =>
+      sequential(
+        upsample2d(),
+        conv2d(3, { kernel: 3, stride: 2 }),
+        upsample2d({ scale: [2, 3], mode: 'bilinear' }),
+        conv2d(2, { kernel: 3, stride: 2 }),
+        upsample2d({ scale: 1 }),
+        ...head(),
+      ),
+    input: [2, 4, 5],
+    names: ['1.weight', '1.bias', '3.weight', '3.bias', '6.weight', '6.bias'],
+  },
+  {
+    name: 'conv1d and pools of sequences',
+    network: () =>
+      sequential(
+        conv1d(4, { kernel: 3, pad: 'causal', dilation: 2 }),
+        maxPool1d(3, { stride: 2, pad: 1 }),
+        conv1d(6, { kernel: 4, pad: 'same', groups: 2, bias: false }),
+        avgPool1d(2, { stride: 1, pad: 'causal' }),
+        maxPool1d(2, { stride: 1, pad: 'same' }),
+        ...head(),
+      ),
+    input: [3, 11],
+    names: ['0.weight', '0.bias', '2.weight', '6.weight', '6.bias'],
+  },
+  {
+    name: 'reshape, permute, take, mean and repeat',
+    network: () =>
+      sequential(
+        permute([2, 0, 1]),
+        conv2d(4, { kernel: 1 }),
+        permute([1, 2, 0]),
+        take({ axis: -1, from: 1, to: -1 }),
+        reshape([2, -1]),
+        mean({ axis: 0 }),
+        repeat(3),
+        take({ to: 2 }),
+        permute([1, 0]),
+        mean({ axis: -1 }),
+        dense(3),
+      ),
+    input: [3, 4, 2],
+    names: ['1.weight', '1.bias', '10.weight', '10.bias'],
+  },
+  {
+    name: 'permute of every order, take and mean on the input',
+    network: () =>
+      sequential(
+        take({ axis: 1, from: 1 }),
+        permute([2, 1, 0]),
+        permute([1, 0, 2]),
+        permute([0, 2, 1]),
+        mean({ axis: 1 }),
+        ...head(),
+      ),
+    input: [2, 4, 3],
+    names: ['6.weight', '6.bias'],
   },
   {
     name: 'softmax of channels, softmax of features',
@@ -458,14 +634,30 @@ export interface GoldenLayer {
 }
 
 const ACTIVATIONS = ['golden/activations', 'ours/activations']
+const IMAGES = ['golden/images2']
+const SEQUENCES = ['golden/conv1d']
+const ACTIVATIONS_2 = ['golden/activations2']
 
 /** By operation of the fixtures. */
 export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
-  avgPool2d: { fixtures: ['golden/pool', 'ours/pool'], layer: ({ kernel, ...options }) => avgPool2d(kernel, options) },
+  avgPool2d: {
+    fixtures: ['golden/pool', 'ours/pool', ...IMAGES],
+    layer: ({ kernel, ...options }) => avgPool2d(kernel, options),
+  },
   batchNorm: { fixtures: ['golden/norm'], layer: ({ eps, momentum }) => batchNorm({ epsilon: eps, momentum }) },
-  conv2d: { fixtures: ['golden/conv2d'], layer: ({ filters, ...options }) => conv2d(filters, options) },
+  avgPool1d: { fixtures: SEQUENCES, layer: ({ kernel, ...options }) => avgPool1d(kernel, options) },
+  conv1d: { fixtures: SEQUENCES, layer: ({ filters, ...options }) => conv1d(filters, options) },
+  maxPool1d: { fixtures: SEQUENCES, layer: ({ kernel, ...options }) => maxPool1d(kernel, options) },
+  conv2d: { fixtures: ['golden/conv2d', ...IMAGES], layer: ({ filters, ...options }) => conv2d(filters, options) },
+  convTranspose2d: { fixtures: IMAGES, layer: ({ filters, ...options }) => convTranspose2d(filters, options) },
+  globalMaxPool2d: { fixtures: IMAGES, layer: () => globalMaxPool2d() },
+  upsample2d: { fixtures: IMAGES, layer: upsample2d },
+  zeroPad2d: { fixtures: IMAGES, layer: zeroPad2d },
   dense: { fixtures: ['golden/dense_loss'], layer: ({ units }) => dense(units) },
-  maxPool2d: { fixtures: ['golden/pool', 'ours/pool'], layer: ({ kernel, ...options }) => maxPool2d(kernel, options) },
+  maxPool2d: {
+    fixtures: ['golden/pool', 'ours/pool', ...IMAGES],
+    layer: ({ kernel, ...options }) => maxPool2d(kernel, options),
+  },
   groupNorm: {
     fixtures: ['ours/norm'],
     layer: ({ groups, eps }) => groupNorm(groups, { epsilon: eps }),
@@ -474,6 +666,13 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
   elu: { fixtures: ACTIVATIONS, layer: elu },
   leakyRelu: { fixtures: ACTIVATIONS, layer: leakyRelu },
   maxout: { fixtures: ACTIVATIONS, layer: maxout },
+  gelu: { fixtures: ACTIVATIONS_2, layer: gelu },
+  hardSigmoid: { fixtures: ACTIVATIONS_2, layer: () => hardSigmoid() },
+  hardSwish: { fixtures: ACTIVATIONS_2, layer: () => hardSwish() },
+  prelu: { fixtures: ACTIVATIONS_2, layer: prelu },
+  selu: { fixtures: ACTIVATIONS_2, layer: () => selu() },
+  silu: { fixtures: ACTIVATIONS_2, layer: () => silu() },
+  softplus: { fixtures: ACTIVATIONS_2, layer: () => softplus() },
   relu: { fixtures: ACTIVATIONS, layer: relu },
   softmax: { fixtures: ['ours/activations'], layer: softmax },
   sigmoid: { fixtures: ACTIVATIONS, layer: sigmoid },

@@ -141,9 +141,6 @@ export function integer(
 export function pair(where: string, name: string, value: unknown, min: number, max = MAX_WINDOW): [number, number] {
   return readSafely(where, name, () => {
     const both = (Array.isArray(value) ? Array.from(value) : [value, value]) as unknown[]
-    if (value === 'same') {
-      throw new PlanError(`${where}: ${name} must be one or two integers, not 'same'; (kernel - 1) / 2 keeps the size`)
-    }
     if (both.length !== 2) throw new PlanError(`${where}: ${name} must be one or two integers, got ${show(value)}`)
     return both.map((size) => integer(where, name, size, min, max)) as [number, number]
   })

@@ -1,6 +1,6 @@
 import { FileError, PlanError } from '../errors'
 import type { DType } from '../tensor'
-import type { Engine, WasmSource } from './engine'
+import type { Engine, WasmSources } from './engine'
 import { createJsEngine } from './js'
 import { type Threads, createWasmEngine, entryOf } from './wasm'
 
@@ -14,7 +14,7 @@ export async function createEngine(
   dtype: DType,
   bytes: number,
   backend: 'auto' | 'wasm' | 'js',
-  source?: WasmSource,
+  source?: WasmSources,
   names?: readonly string[],
   threads?: Threads,
 ): Promise<Engine> {

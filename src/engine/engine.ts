@@ -25,7 +25,9 @@ export interface Engine {
 /**
  * WebAssembly kernels other than the built-in ones: a compiled module, or its bytes, of `v128/kernels.f64.wasm` or, for
  * float32, `v128/kernels.f32.wasm` of the same version. For hosts that compile none themselves, and for pages that fetch
- * them as a file of their own, which the browser compiles while it arrives and keeps in its cache. As webpack finds it:
+ * them as a file of their own, which the browser compiles while it arrives and keeps in its cache. Some layers want
+ * `v128/kernels.more.f64.wasm` (or `f32`) beside it: `wasm: [kernels, more]`; createModel says it where one is missing.
+ * As webpack finds them:
  *
  *     const url = new URL('v128/kernels.f32.wasm', import.meta.url)
  *     const wasm = await WebAssembly.compileStreaming(fetch(url))
@@ -34,6 +36,8 @@ export interface Engine {
  * With Vite the first line is `import url from 'v128/kernels.f32.wasm?url'`.
  */
 export type WasmSource = WebAssembly.Module | BufferSource
+/** One of them, or several. */
+export type WasmSources = WasmSource | readonly WasmSource[]
 
 /**
  * `kernels` over `buffer`, counted among the memories that live. `detach` empties the views of the buffer, or ends its

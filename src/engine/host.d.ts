@@ -11,12 +11,15 @@ interface Loaded<T> {
 
 /** Kernels as text where the host compiles bytes, else as a compiled module. */
 export interface KernelModule extends Loaded<{ default: string | WasmSource }> {
-  /** What the names of those in it match; all are, unless given. */
-  readonly kernels?: RegExp
+  /** What the names of those in it match. */
+  readonly kernels: RegExp
 }
 
-/** The kernels: modules of some, the smallest first, then that of all. */
-export declare const wasm: Readonly<Record<DType, readonly KernelModule[]>>
+/**
+ * The kernels in groups, the first of which has what every model calls: of each, modules of some, the smallest first,
+ * then that of all.
+ */
+export declare const wasm: Readonly<Record<DType, readonly (readonly KernelModule[])[]>>
 /** Their TypeScript twin, for hosts without WebAssembly. */
 export declare const twin: Readonly<Record<DType, Loaded<{ createTwin: typeof createTwin }>>>
 /** How calls are computed by several threads; not where there are no workers. */

@@ -80,6 +80,40 @@ function windows(image: number, places: number, results: number, weight: number,
   }
 }
 
+/** Planes of h x w, and of those with zeros around them: pointers to both. */
+function planesAround(inner: number, outer: number): Rule {
+  return (a, s) => {
+    const size = a[1] * a[2]
+    const around = (a[1] + a[3] + a[5]) * (a[2] + a[4] + a[6])
+    along(s, a[0], 1, 0)
+    move(s, inner, size)
+    move(s, outer, around)
+    s.cost = a[0] * (size + around) * VALUE
+  }
+}
+
+/** Planes of h x w, and of those sh and sw times as large: pointers to both. */
+function upsampling(small: number, large: number, weight: number, scratch = -1): Rule {
+  return (a, s) => {
+    const size = a[1] * a[2]
+    along(s, a[0], 1, 0)
+    move(s, small, size)
+    move(s, large, size * a[3] * a[4])
+    s.scratch = scratch
+    s.cost = a[0] * size * a[3] * a[4] * weight * VALUE
+  }
+}
+
+/** Arrays of [outer, count, inner], and of those without the axis: pointers to both. */
+function axis(all: number, summed: number): Rule {
+  return (a, s) => {
+    along(s, a[0], 1, 0)
+    move(s, all, a[1] * a[2])
+    move(s, summed, a[2])
+    s.cost = a[0] * (a[1] + 1) * a[2] * VALUE
+  }
+}
+
 /** Below so many images a convolution is split by filters, or channels: shares of images would differ too much. */
 const FEW_IMAGES = 8
 /** Tiles of a channel, by Winograd, whose transform takes as long as that of the weights of a pair of channels. */
@@ -252,6 +286,9 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   sigmoidBackward: elements([1, 2, 3]),
   tanhForward: elements([1, 3], 12, 2),
   tanhBackward: elements([1, 2, 3]),
+  curveForward: elements([2, 4], 15, 3),
+  curveBackward: elements([2, 3, 5], 10, 4),
+  preluProducts: elements([1, 2, 3]),
   momentum: elements([4, 5, 6], 1.5),
   nesterov: elements([4, 5, 6], 1.5),
   rmsprop: elements([6, 7, 8], 3),
@@ -265,6 +302,8 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   softmaxBackward: rows([1, 2], [3, 4, 6], 1, 5),
   normalizeForward: rows([1, 2], [3, 6]),
   normalizeBackward: rows([1, 2], [4, 5]),
+  preluForward: rows([1, 2], [3, 5]),
+  preluBackward: rows([1, 2], [3, 5, 6]),
   copyBlocks: (a, s) => {
     along(s, a[0], 1, 0)
     move(s, 4, a[2])
@@ -311,7 +350,33 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
     s.cost = a[0] * a[1] * VALUE
   },
 
+  padPlanes: planesAround(7, 8),
+  cropPlanes: planesAround(8, 7),
+  dilatedMaxPool2dForward: (a, s) => {
+    along(s, a[0], 1, 0)
+    move(s, 13, a[1] * a[2])
+    movePlaces(s, 14, a[3] * a[4])
+    move(s, 15, a[3] * a[4])
+    s.cost = 4 * a[0] * a[3] * a[4] * a[5] * a[6] * VALUE
+  },
+  upsampleNearestForward: upsampling(5, 6, 4),
+  upsampleNearestBackward: upsampling(6, 5, 4),
+  upsampleBilinearForward: upsampling(5, 7, 10, 6),
+  upsampleBilinearBackward: upsampling(7, 5, 14, 6),
+
+  // Axes.
+  transposeAxes: (a, s) => {
+    const size = a[1] * a[2] * a[3]
+    along(s, a[0], 1, 0)
+    move(s, 4, size)
+    move(s, 5, size)
+    s.cost = 4 * a[0] * size * VALUE
+  },
+  sumAxis: axis(4, 5),
+  spreadAxis: axis(5, 4),
+
   // Channels.
+  addPerChannel: rows([1, 2], [3, 5]),
   batchNormForward: channels(3, [10, 18], [11, 12, 13, 14, 16, 17], 15),
   batchNormBackward: channels(3, [6, 11, 15], [7, 8, 9, 10, 13, 14], 12),
   batchNormFeaturesForward: channels(0, [9, 17], [10, 11, 12, 13, 15, 16], 14),

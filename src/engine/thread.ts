@@ -11,7 +11,7 @@ export type Message =
   | {
       readonly kind: 'model'
       readonly model: number
-      readonly module: WebAssembly.Module
+      readonly modules: readonly WebAssembly.Module[]
       readonly memory: WebAssembly.Memory
       readonly kernels: readonly string[]
     }
@@ -44,8 +44,9 @@ function receive(message: Message): void {
     block = blockOf(message.block)
     thread = message.thread
   } else if (message.kind === 'model') {
-    const { module, memory, kernels, model } = message
-    const { exports } = new WebAssembly.Instance(module, { env: { memory } })
+    const { modules, memory, kernels, model } = message
+    const exports: Record<string, unknown> = {}
+    for (const module of modules) Object.assign(exports, new WebAssembly.Instance(module, { env: { memory } }).exports)
     const routines = kernels.map((name): Routine => {
       const run = exports[name] as Routine['run']
       // Of mixed kinds from the start: an array of doubles would make an object of each at every call.

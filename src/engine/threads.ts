@@ -25,7 +25,7 @@ interface Member {
 
 /** A model as its workers get it. */
 interface Place {
-  readonly module: WebAssembly.Module
+  readonly modules: readonly WebAssembly.Module[]
   /** Weak, so that who drops a model drops its memory. */
   readonly memory: WeakRef<WebAssembly.Memory>
   readonly bytes: number
@@ -112,7 +112,7 @@ async function give(to: Pool, numbers: readonly number[]): Promise<void> {
     const messages = numbers.flatMap((model): Extract<Message, { kind: 'model' }>[] => {
       const { memory: held, bytes: _, ...place } = to.models.get(model) ?? {}
       const memory = held?.deref()
-      return memory ? [{ kind: 'model', model, memory, ...(place as Pick<Place, 'module' | 'kernels'>) }] : []
+      return memory ? [{ kind: 'model', model, memory, ...(place as Pick<Place, 'modules' | 'kernels'>) }] : []
     })
     for (const { ended } of to.members) if (ended !== undefined) throw new Error(ended)
     const answers = to.members.flatMap(({ waiting }) =>
@@ -187,12 +187,12 @@ export interface ThreadedKernels {
 }
 
 /**
- * The kernels of an instance over shared memory, computed by so many threads; scratches of threads lie `scratchBytes`
+ * The kernels of instances of these modules over shared memory, computed by so many threads; scratches of threads lie `scratchBytes`
  * apart. Throws an Error that says why workers could not be had.
  */
 export async function threadedKernels(
   dtype: DType,
-  module: WebAssembly.Module,
+  modules: readonly WebAssembly.Module[],
   memory: WebAssembly.Memory,
   exports: Kernels,
   { count: threads, scratchBytes }: Threads,
@@ -204,7 +204,7 @@ export async function threadedKernels(
   if (pools.get(threads)?.ended !== undefined) pools.delete(threads)
   const own = pools.get(threads) ?? createPool(threads, errorOf)
   pools.set(threads, own)
-  own.models.set(model, { module, memory: new WeakRef(memory), bytes: memory.buffer.byteLength, kernels: names })
+  own.models.set(model, { modules, memory: new WeakRef(memory), bytes: memory.buffer.byteLength, kernels: names })
   const place = { from: own, model }
   try {
     // Looking takes the core from whom is waited for, where there are fewer cores than threads.

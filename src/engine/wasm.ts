@@ -2,15 +2,15 @@ import type { DType } from '../tensor'
 import { type KernelModule, ids, threads as host, wasm } from '#host'
 import { PlanError, note } from '../errors'
 import type { Kernels } from '../kernels/index'
-import { type Engine, type WasmSource, openEngine } from './engine'
+import { type Engine, type WasmSource, type WasmSources, openEngine } from './engine'
 import { load } from './load'
 import { allocate } from './memory'
 import { fromStreams } from './streams'
 import { decode } from './text'
 
 const PAGE = 65536
-/** The entry of the package that is the compiled kernels. */
-export const entryOf = (dtype: DType) => `v128/kernels.${dtype === 'float64' ? 'f64' : 'f32'}.wasm`
+/** The entry of the package that is the compiled kernels of a group: of the first unless given. */
+export const entryOf = (dtype: DType, group = '') => `v128/kernels${group}.${dtype === 'float64' ? 'f64' : 'f32'}.wasm`
 
 /** Compiling takes milliseconds, and a host that forbids it will do so again: once for each module. */
 type Modules = Map<KernelModule, Promise<WebAssembly.Module>>
@@ -24,18 +24,21 @@ export interface Threads {
   readonly scratchBytes: number
 }
 
-/** The module to take for these kernels, or for all: the smallest, unless there is one already. */
-function moduleOf(dtype: DType, names: readonly string[] | undefined, modules: Modules): KernelModule {
-  const fits = wasm[dtype].filter(({ kernels }) => !kernels || names?.every((name) => kernels.test(name)))
-  return fits.find((module) => modules.has(module)) ?? fits[0]
+/**
+ * The files to take for these kernels, or for all: of each group that has some of them, and of the first, the smallest that
+ * has these, unless there is one already.
+ */
+function filesOf(dtype: DType, names: readonly string[] | undefined, modules: Modules): KernelModule[] {
+  return wasm[dtype].flatMap((group, i) => {
+    const whole = group.at(-1)!
+    const own = names?.filter((name) => whole.kernels.test(name))
+    if (i && own?.length === 0) return []
+    const fits = group.filter((file) => file === whole || own?.every((name) => file.kernels.test(name)))
+    return fits.find((file) => modules.has(file)) ?? fits[0]
+  })
 }
 
-async function compile(
-  dtype: DType,
-  names: readonly string[] | undefined,
-  modules: Modules,
-): Promise<WebAssembly.Module> {
-  const file = moduleOf(dtype, names, modules)
+async function compile(dtype: DType, file: KernelModule, modules: Modules): Promise<WebAssembly.Module> {
   const { default: source } = await load(dtype, file)
   let module = modules.get(file)
   if (!module) {
@@ -66,10 +69,12 @@ function idOf(module: WebAssembly.Module): string {
   return section ? String.fromCharCode(...new Uint8Array(section)) : ''
 }
 
-function notOurs(dtype: DType, cause?: unknown): PlanError {
-  const why = cause ? `: ${String(cause)}` : ` for ${dtype}, of this version`
+const NOT_OURS = "is not v128's kernels"
+
+/** What is wrong with a `wasm` that was given, and what to give. */
+function faultOf(dtype: DType, what: string, cause?: unknown, beside = ''): PlanError {
   return new PlanError(
-    `createModel: wasm is not v128's kernels${why}; give the compiled module of ${entryOf(dtype)}, or its bytes`,
+    `createModel: wasm ${what}; give the compiled module of ${entryOf(dtype)}, or its bytes${beside}`,
     { cause },
   )
 }
@@ -81,32 +86,45 @@ function notOurs(dtype: DType, cause?: unknown): PlanError {
 export async function createWasmEngine(
   dtype: DType,
   bytes: number,
-  source?: WasmSource,
+  source?: WasmSources,
   names?: readonly string[],
   threads: Threads = { count: 1, scratchBytes: 0 },
 ): Promise<Engine> {
   if (typeof WebAssembly !== 'object') throw new TypeError('WebAssembly is not defined')
   const several = threads.count > 1
-  const given = source && several ? await sharing(source as BufferSource) : source
-  const module = given ?? (await compile(dtype, names, several ? shared : compiled))
+  const cache = several ? shared : compiled
+  const sources: readonly WasmSource[] = await Promise.all(
+    source
+      ? [source].flat().map((one) => (several ? sharing(one as BufferSource) : one))
+      : filesOf(dtype, names, cache).map((file) => compile(dtype, file, cache)),
+  )
   const memory = allocate(bytes, (size) => {
     const pages = Math.ceil(size / PAGE)
     return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: several })
   })
-  const result = await WebAssembly.instantiate(module as WebAssembly.Module, { env: { memory } }).catch(
-    (cause: unknown): never => {
-      throw source ? notOurs(dtype, cause) : cause
-    },
-  )
-  // Of bytes comes a module with its instance, of a module the instance alone.
-  const { module: own, instance } = ('instance' in result ? result : { module, instance: result }) as Compiled
-  if (source && idOf(own) !== ids[dtype]) throw notOurs(dtype)
-  const exports = instance.exports as unknown as Kernels
+  const modules: WebAssembly.Module[] = []
+  // No module stores anything in memory by itself: all of it is the plan's.
+  const exports = {} as Kernels
+  for (const given of sources) {
+    const result = await WebAssembly.instantiate(given as WebAssembly.Module, { env: { memory } }).catch(
+      (cause: unknown): never => {
+        throw source ? faultOf(dtype, `${NOT_OURS}: ${String(cause)}`, cause) : cause
+      },
+    )
+    // Of bytes comes a module with its instance, of a module the instance alone.
+    const { module, instance } = ('instance' in result ? result : { module: given, instance: result }) as Compiled
+    if (source && idOf(module) !== ids[dtype]) throw faultOf(dtype, `${NOT_OURS} for ${dtype}, of this version`)
+    modules.push(module)
+    Object.assign(exports, instance.exports)
+  }
+  // What every model calls is in the first group; some names have the number of a variant behind them.
+  const missing = ['norm', ...(names ?? [])].find((name) => name && !(name.replace(/\d$/, '') in exports))
+  if (missing) throw faultOf(dtype, `lacks ${missing}`, undefined, `, and ${entryOf(dtype, '.more')}: [a, b]`)
   // Growing, by nothing too, empties every view that there was.
   if (!several) return openEngine('wasm', exports, memory.buffer, () => void memory.grow(0))
   const { threadedKernels } = await host!.load()
   try {
-    const { kernels, check, close } = await threadedKernels(dtype, own, memory, exports, threads, planError)
+    const { kernels, check, close } = await threadedKernels(dtype, modules, memory, exports, threads, planError)
     return openEngine('wasm', kernels, memory.buffer, close, threads.count, check)
   } catch (cause) {
     note(`createModel: threads: the model computes on one: a worker could not be had: ${(cause as Error).message}`)

@@ -27,7 +27,7 @@ export interface Wish {
 /** Why the model can have one thread alone, and what would help; undefined where it can have more. */
 function obstacleTo({ backend, wasm }: Wish): string | undefined {
   if (backend === 'js') return "the TypeScript kernels of backend: 'js' are for one; take WebAssembly's"
-  if (wasm && !('byteLength' in (wasm as object))) {
+  if (wasm && [wasm].flat().some((one) => !('byteLength' in (one as object)))) {
     return 'the module given as wasm is compiled for memory of one thread; give its bytes instead'
   }
   return obstacle()

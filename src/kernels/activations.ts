@@ -5,7 +5,7 @@ import { EXPM1_LEAST, TANH_FAR, powerOfTwo } from './math'
 
 const FAR = F(TANH_FAR)
 
-function divide(a: number, aLost: number, b: number, bLost: number): number {
+export function divide(a: number, aLost: number, b: number, bLost: number): number {
   const y = F(a / b)
   return F(y + F(F(aLost - F(y * bLost)) / b))
 }
@@ -25,7 +25,7 @@ function tanhOf(size: number): number {
   return divide(-first, -lost, b, F(F(first - F(b - 2)) + lost))
 }
 
-function expm1(x: number): number {
+export function expm1(x: number): number {
   const z = x < EXPM1_LEAST ? EXPM1_LEAST : x
   const k = powerOf(z)
   const power = powerOfTwo(k)

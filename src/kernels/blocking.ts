@@ -29,6 +29,8 @@ export const SUM_STEPS: i32 = 512
 
 /** Bytes of scratch of e^x: constants, two times four vectors, an odd tail. */
 export const EXP_SCRATCH: i32 = 512
+/** Bytes of scratch of the curves: constants of e^x and of another function, an odd tail of x and of dy. */
+export const CURVE_SCRATCH: i32 = 1024
 /** Bytes of scratch of the softmax, before rows. */
 export const SOFTMAX_SCRATCH: i32 = EXP_SCRATCH
 /** Bytes of scratch of the binary cross-entropy: partial sums, an odd tail, constants of ln(1 + u) and of e^x. */

@@ -1,26 +1,34 @@
 // The TypeScript twin of assembly/: the same kernels, over the same pointers, with the same bits. For hosts where
 // WebAssembly is not allowed, and as the definition that the WebAssembly kernels are held against.
 import { activationKernels } from './activations'
+import { axisKernels } from './axes'
 import { batchNormKernels } from './batch-norm'
 import { conv2dKernels } from './conv2d'
+import { curveKernels } from './curves'
 import { denseKernels } from './dense'
 import { dropoutKernels } from './dropout'
 import { elementwiseKernels } from './elementwise'
 import { Floats, SHIFT } from './float'
 import { gemmKernels } from './gemm'
 import { groupNormKernels } from './group-norm'
+import { imageKernels } from './images'
 import { lossKernels } from './losses'
 import { magnitudeKernels } from './magnitude'
 import { maxPoolKernels } from './max-pool'
 import { maxoutKernels } from './maxout'
 import { optimizerKernels } from './optimizers'
 import { poolKernels } from './pool'
+import { preluKernels } from './prelu'
 import { SUMS, reduceKernels } from './reduce'
 import { regularisationKernels } from './regularisation'
 import { softmaxKernels } from './softmax'
 
 /** The kernels, as asc declares them from the source in assembly/; what else is there is for build.mjs alone. */
-export type Kernels = Omit<Awaited<ReturnType<typeof import('#kernels').instantiate>>, 'ONLY_TILES'>
+export type Kernels = Omit<
+  Awaited<ReturnType<typeof import('#kernels').instantiate>> &
+    Awaited<ReturnType<typeof import('#kernels/more').instantiate>>,
+  'ONLY_TILES'
+>
 
 /** All kernels over `buffer`. The type holds it to the exports of the compiled module: a missing twin does not compile. */
 export function createTwin(buffer: ArrayBuffer): Kernels {
@@ -35,19 +43,23 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
   return {
     bytesPerValue: () => 1 << SHIFT,
     ...activationKernels(heap),
+    ...axisKernels(heap),
     ...batchNormKernels(heap),
     ...conv2dKernels(heap),
+    ...curveKernels(heap),
     ...denseKernels(heap),
     ...dropoutKernels(heap),
     ...elementwiseKernels(heap),
     ...gemmKernels(heap),
     ...groupNormKernels(heap),
+    ...imageKernels(heap),
     ...lossKernels(heap),
     ...magnitudeKernels(heap),
     ...maxoutKernels(heap),
     ...optimizerKernels(heap),
     ...maxPoolKernels(heap),
     ...poolKernels(heap),
+    ...preluKernels(heap),
     ...reduceKernels(heap),
     ...regularisationKernels(heap),
     ...softmaxKernels(heap),

@@ -4,6 +4,7 @@
 import { few, note } from '../errors'
 import type { Plan } from '../plan/plan'
 import type { Value } from '../plan/value'
+import { type Border, textOf } from './pads'
 
 /** [C, H, W], or a PlanError where the input is no image. */
 export function imageShape(x: Value, plan: Plan): readonly number[] {
@@ -81,22 +82,22 @@ export function checkFit(
   plan: Plan,
   [oh, ow]: readonly [number, number],
   [kh, kw]: readonly [number, number],
-  pad: readonly [number, number],
+  pad: Border,
   more = '',
 ): void {
   if (oh >= 1 && ow >= 1) return
   const [, h, w] = x.shape
   const hint = windowHint(x, plan, kh, kw)
-  throw plan.error(`kernel ${kh}x${kw}${more} does not fit a ${h}x${w} input with pad ${one(pad)}${hint}`)
+  throw plan.error(`kernel ${kh}x${kw}${more} does not fit a ${h}x${w} input with pad ${textOf(pad)}${hint}`)
 }
 
 /**
- * The stride that kernels are told, of windows on a side of `size` with its pads: one that leaves the padded image at
- * once gives a single window however large it is, but the scratch grows with its square.
+ * The stride that kernels are told, of windows on a side of `size`, pads included: one that leaves it at once gives a
+ * single window however large it is, but the scratch grows with its square.
  */
-export function strideWithin(stride: number, size: number, pad: number): number {
+export function strideWithin(stride: number, size: number): number {
   // 1 may mean another algorithm, of other bits.
-  return Math.min(stride, Math.max(size + 2 * pad, 2))
+  return Math.min(stride, Math.max(size, 2))
 }
 
 /** A pair as people write it: one number where both are alike. */

@@ -55,12 +55,15 @@ export async function buildModel<Can extends Ability, D extends DType>(
   return modelOf(core, own)
 }
 
-/** The kernels that the model calls, beside those that all models do; undefined where they are not known. */
-function kernelsOf({ program, settings }: Blueprint): readonly string[] | undefined {
+/** In the place of the kernels of an optimizer that does not say which it calls: any of the first group. */
+const ANY = ['']
+
+/** The kernels that the model calls, beside those that all models do. */
+function kernelsOf({ program, settings }: Blueprint): readonly string[] {
   const { forward, weight, loss, backward } = program
-  const { uses = undefined } = settings.optimizer ?? { uses: [] }
+  const { uses = ANY } = settings.optimizer ?? { uses: [] }
   const calls = [weight, loss, ...forward, ...backward].filter((call) => typeof call?.kernel === 'string')
-  return uses && [...uses, ...kernelsOfStep(settings), ...calls.map((call) => [call!.kernel, call!.variant].join(''))]
+  return [...uses, ...kernelsOfStep(settings), ...calls.map((call) => [call!.kernel, call!.variant].join(''))]
 }
 
 function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): Core<D> {

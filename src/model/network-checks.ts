@@ -65,7 +65,8 @@ interface End extends Spot {
 }
 
 /** Layers behind which values are of the same kind: none is larger, none smaller. */
-const PASSING = /^(flatten|dropout|padChannels|maxPool2d)$/
+const PASSING =
+  /^(flatten|dropout|padChannels|zeroPad2d|maxPool[12]d|globalMaxPool2d|upsample2d|reshape|permute|take|repeat)$/
 
 /**
  * The layers whose values, as they are, reach the loss: behind layers that pass on what they get, and at the end of
@@ -80,7 +81,7 @@ function lastLayers(network: Spot): End[] {
     if (!spot) return []
     const { layer, before } = spot
     const children = childrenOf(spot)
-    if (/^normalize$|vgPool2d$/.test(layer.kind)) waiting.push({ spot: before, by: [layer, ...by] })
+    if (/^(normalize|mean)$|vgPool[12]d$/.test(layer.kind)) waiting.push({ spot: before, by: [layer, ...by] })
     else if (PASSING.test(layer.kind)) waiting.push({ spot: before, by })
     else if (layer.kind === 'concat' || layer.kind === 'residual') {
       for (const child of children) waiting.push({ spot: { ...child, before }, by })
@@ -118,14 +119,14 @@ function faultOf({ layer: { kind, config }, by }: End, loss: Loss): string | und
   if (kind === 'relu' || ((kind === 'leakyRelu' || kind === 'elu') && alpha === 0)) {
     // A mean of many is 0 for few examples; a shifted 0 is a score like others.
     if (
-      by.some((layer) => layer.kind.endsWith('vgPool2d')) ||
+      by.some((layer) => /^mean$|vgPool[12]d$/.test(layer.kind)) ||
       normalized.some(({ mean }) => [mean].flat().some((m) => m > 0))
     ) {
       return undefined
     }
     return `${anySize}: none would be below 0, nor have a gradient there`
   }
-  if (kind !== 'softmax' && kind !== 'sigmoid') return undefined
+  if (kind !== 'softmax' && kind !== 'sigmoid' && kind !== 'hardSigmoid') return undefined
   // A margin of less than 1 has room between 0 and 1.
   if (!own && (loss.config as { margin: number }).margin < 1) return undefined
   // Scores that differ by more than 2 bring the loss near 0.

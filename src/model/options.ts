@@ -1,6 +1,6 @@
 // What a model is made with, and the plan that follows from it: all that can be known before there is any memory.
 
-import type { WasmSource } from '../engine/engine'
+import type { WasmSources } from '../engine/engine'
 import {
   MAX_SIZE,
   PlanError,
@@ -60,7 +60,7 @@ export interface ModelOptions<
   /** 'auto': WebAssembly where it runs, else the TypeScript twin. 'auto' unless given. */
   backend?: 'auto' | 'wasm' | 'js'
   /** Kernels for hosts that cannot compile the built-in ones. */
-  wasm?: WasmSource
+  wasm?: WasmSources
   /**
    * How many threads compute, to the same bits: 1 unless given; 'auto': as many as the host has cores, fewer where the
    * network is too small to gain. In a page that needs the headers Cross-Origin-Opener-Policy: same-origin and
@@ -120,7 +120,7 @@ export interface Blueprint<D extends DType = DType> extends Contents {
   readonly dtype: D
   readonly batch: number
   readonly backend: 'auto' | 'wasm' | 'js'
-  readonly wasm: WasmSource | undefined
+  readonly wasm: WasmSources | undefined
   /** How many were asked for; the memory is that of one until withThreads. */
   readonly threads: number | 'auto'
   readonly settings: Settings

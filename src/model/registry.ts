@@ -3,29 +3,48 @@
 
 import { type FileError, isObject, isPlain, quote, show } from '../errors'
 import { type Initializer, constant, he, normal, orthogonal, xavier, zeros } from '../initializers'
+import { avgPool1d } from '../layers/avg-pool1d'
 import { avgPool2d } from '../layers/avg-pool2d'
 import { batchNorm } from '../layers/batch-norm'
 import { concat } from '../layers/concat'
+import { convTranspose2d } from '../layers/conv-transpose2d'
+import { conv1d } from '../layers/conv1d'
 import { conv2d } from '../layers/conv2d'
 import { dense } from '../layers/dense'
 import { dropout } from '../layers/dropout'
 import { elu } from '../layers/elu'
 import { flatten } from '../layers/flatten'
 import { freeze } from '../layers/freeze'
+import { gelu } from '../layers/gelu'
 import { globalAvgPool2d } from '../layers/global-avg-pool2d'
+import { globalMaxPool2d } from '../layers/global-max-pool2d'
 import { groupNorm } from '../layers/group-norm'
+import { hardSigmoid } from '../layers/hard-sigmoid'
+import { hardSwish } from '../layers/hard-swish'
 import { layerNorm } from '../layers/layer-norm'
 import { leakyRelu } from '../layers/leaky-relu'
+import { maxPool1d } from '../layers/max-pool1d'
 import { maxPool2d } from '../layers/max-pool2d'
 import { maxout } from '../layers/maxout'
+import { mean } from '../layers/mean'
 import { normalize } from '../layers/normalize'
 import { padChannels } from '../layers/pad-channels'
+import { permute } from '../layers/permute'
+import { prelu } from '../layers/prelu'
 import { relu } from '../layers/relu'
+import { repeat } from '../layers/repeat'
+import { reshape } from '../layers/reshape'
 import { residual } from '../layers/residual'
+import { selu } from '../layers/selu'
 import { sequential } from '../layers/sequential'
 import { sigmoid } from '../layers/sigmoid'
+import { silu } from '../layers/silu'
 import { softmax } from '../layers/softmax'
+import { softplus } from '../layers/softplus'
+import { take } from '../layers/take'
 import { tanh } from '../layers/tanh'
+import { upsample2d } from '../layers/upsample2d'
+import { zeroPad2d } from '../layers/zero-pad2d'
 import { binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from '../losses'
 import { adagrad } from '../optimizers/adagrad'
 import { adam, adamW } from '../optimizers/adam'
@@ -121,29 +140,49 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
     return { ...rest, init: reader.initializer(kind, config, known) }
   }
   return {
+    avgPool1d: ({ kernel, ...options }) => avgPool1d(kernel, options),
     avgPool2d: ({ kernel, ...options }) => avgPool2d(kernel, options),
     batchNorm: (config) => batchNorm(config),
     concat: ({ branches }, build) => (concat as (...args: unknown[]) => Layer)(...children(branches, build)),
+    conv1d: ({ filters, ...options }) => conv1d(filters, withInit(options) as Parameters<typeof conv1d>[1]),
     conv2d: ({ filters, ...options }) => conv2d(filters, withInit(options) as Parameters<typeof conv2d>[1]),
+    convTranspose2d: ({ filters, ...options }) =>
+      convTranspose2d(filters, withInit(options) as Parameters<typeof convTranspose2d>[1]),
     dense: ({ units, ...options }) => dense(units, withInit(options)),
     dropout: (config) => dropout(config),
     elu: (config) => elu(config),
     flatten: () => flatten(),
     freeze: ({ layer }, build) => freeze(build(layer)),
+    gelu: (config) => gelu(config),
     globalAvgPool2d: () => globalAvgPool2d(),
+    globalMaxPool2d: () => globalMaxPool2d(),
     groupNorm: ({ groups, ...options }) => groupNorm(groups, options),
+    hardSigmoid: () => hardSigmoid(),
+    hardSwish: () => hardSwish(),
     layerNorm: (config) => layerNorm(config),
     leakyRelu: (config) => leakyRelu(config),
-    maxPool2d: ({ kernel, ...options }) => maxPool2d(kernel, options),
     maxout: (config) => maxout(config),
+    maxPool1d: ({ kernel, ...options }) => maxPool1d(kernel, options),
+    maxPool2d: ({ kernel, ...options }) => maxPool2d(kernel, options),
+    mean: (config) => mean(config),
     normalize: (config) => normalize(config),
     padChannels: (config) => padChannels(config),
+    permute: ({ order }) => permute(order),
+    prelu: (config) => prelu(config),
     relu: (config) => relu(config),
+    repeat: ({ times }) => repeat(times),
+    reshape: ({ shape }) => reshape(shape),
     residual: ({ body, shortcut, ...options }, build) => residual(build(body), shortcut && build(shortcut), options),
+    selu: () => selu(),
     sequential: ({ layers }, build) => (sequential as (...args: unknown[]) => Layer)(...children(layers, build)),
     sigmoid: () => sigmoid(),
+    silu: () => silu(),
     softmax: () => softmax(),
+    softplus: () => softplus(),
+    take: (config) => take(config),
     tanh: () => tanh(),
+    upsample2d: (config) => upsample2d(config),
+    zeroPad2d: ({ pad, ...sides }) => zeroPad2d(pad ?? sides),
   }
 }
 

@@ -36,7 +36,7 @@ export interface Optimizer {
   readonly numbers?: number
   /** Whether it can go on from such numbers, as a file may have any. From all unless given. */
   accepts?(numbers: readonly number[]): boolean
-  /** The names of the kernels that it calls. A model loads all there are unless given. */
+  /** The names of the kernels that it calls: all of `assembly/index.ts` unless given. */
   readonly uses?: readonly (keyof Kernels)[]
   /**
    * Whether it remembers squares of gradients: true for their mean, 'sum' for their sum, in the first slot. A gradient

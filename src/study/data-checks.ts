@@ -53,7 +53,7 @@ const SCALING = /^(batchNorm|groupNorm|layerNorm|normalize)\b/
 /** After one of these it does not matter what the layer before it was multiplied by. */
 const NORMALISING = /^(batchNorm|groupNorm|layerNorm)\b/
 /** Layers that leave the scale as it is. */
-const PASSING = /^(flatten|dropout|padChannels)$/
+const PASSING = /^(flatten|dropout|padChannels|zeroPad2d|reshape|permute|take|repeat)$/
 const STANDARDIZE = 'scale the inputs to mean 0 and standard deviation 1, with standardize() of v128/data'
 
 /**

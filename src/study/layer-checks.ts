@@ -132,7 +132,8 @@ export function checkWeights(subject: Subject): Check {
 }
 
 /** Layers whose values may sum up to 1 because those before them do. */
-const PASSING = /^(flatten|dropout|padChannels|avgPool2d|globalAvgPool2d|maxPool2d)$/
+const PASSING =
+  /^(flatten|dropout|padChannels|zeroPad2d|(avg|max)Pool[12]d|global(Avg|Max)Pool2d|upsample2d|reshape|permute|take|repeat|mean)$/
 
 /** Squashed values where scores are wanted. */
 export function checkOutputs(subject: Subject, layers: readonly LayerSurvey[]): Check {

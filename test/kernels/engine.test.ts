@@ -78,91 +78,152 @@ test('modules of some kernels have what training itself calls, and what they say
   expect(always).toContain('firstNotFinite')
   for (const dtype of ['float64', 'float32'] as const) {
     const exported = await Promise.all(
-      wasm[dtype].map(async ({ load }) => {
-        const { default: text } = await load()
-        const module = await WebAssembly.compile(fromStreams(decode(text as string)))
-        return WebAssembly.Module.exports(module).map(({ name }) => name)
-      }),
+      wasm[dtype].map((group) =>
+        Promise.all(
+          group.map(async ({ load }) => {
+            const { default: text } = await load()
+            const module = await WebAssembly.compile(fromStreams(decode(text as string)))
+            return WebAssembly.Module.exports(module).map(({ name }) => name)
+          }),
+        ),
+      ),
     )
-    const all = exported.at(-1)!
-    expect(wasm[dtype].at(-1)!.kernels).toBeUndefined()
-    wasm[dtype].forEach(({ kernels }, i) => {
-      // A module may have one variant of a kernel: 'conv2dForward0'.
-      const has = (name: string) => !kernels || kernels.test(name) || (i === 1 && kernels.test(`${name}0`))
-      expect(exported[i]).toEqual(all.filter(has))
-      expect(exported[i]).toEqual(expect.arrayContaining(always))
+    const all = exported.flatMap((group) => group.at(-1)!)
+    expect(new Set(all).size, 'no kernel is in two groups').toBe(all.length)
+    wasm[dtype].forEach((group, i) => {
+      const whole = exported[i].at(-1)!
+      expect(whole).toEqual(all.filter((name) => group.at(-1)!.kernels.test(name)))
+      group.forEach(({ kernels }, j) => {
+        // A module may have one variant of a kernel: 'conv2dForward0'.
+        const has = (name: string) => kernels.test(name) || (i === 0 && j === 1 && kernels.test(`${name}0`))
+        expect(exported[i][j]).toEqual(whole.filter(has))
+        if (i === 0) expect(exported[i][j]).toEqual(expect.arrayContaining(always))
+      })
     })
   }
 })
 
-test('a model takes the smallest module that has its kernels, and a larger one that is there already', async () => {
-  const loaded: string[] = []
+/** The library, as in a process of its own, whose loads of modules are told to `listen`, each by a letter. */
+async function listening(listen: (dtype: string, letter: string) => void) {
   vi.resetModules()
   vi.doMock('#host', async (original) => {
     const host = await original<typeof import('#host')>()
-    const float64 = host.wasm.float64.map((file, i) => ({
-      ...file,
-      load: () => {
-        loaded.push(['dense', 'cnn7', 'cnn', 'all'][i])
-        return file.load()
-      },
-    }))
-    return { ...host, wasm: { ...host.wasm, float64 } }
-  })
-  const { conv2d, flatten, maxout, sequential, sgd, ...v128 } = await import('../../src/entries/index')
-  vi.doUnmock('#host')
-  const create = (network: Layer, optimizer = sgd({ learningRate: 0.1 })) =>
-    v128.createModel(network, { input: [1, 4, 4], loss: v128.meanSquaredError(), optimizer, backend: 'wasm' })
-  const dense = () => sequential(flatten(), v128.dense(2))
-  const image = () => sequential(conv2d(2, { kernel: 3 }), flatten(), v128.dense(2))
-  await v128.createModel(dense(), { input: [4] })
-  expect(loaded).toEqual(['dense'])
-  // Its loss is not among those of the module for CNNs.
-  await create(image())
-  expect(loaded).toEqual(['dense', 'all'])
-  await create(sequential(flatten(), maxout({ pieces: 2 })))
-  await v128.createModel(image(), { input: [1, 4, 4] })
-  await v128.createModel(dense(), { input: [4] })
-  expect(new Set(loaded)).toEqual(new Set(['dense', 'all']))
-  // What an optimizer of somebody's own calls is not known.
-  loaded.length = 0
-  const own = { ...sgd({ learningRate: 0.1 }), kind: 'own', uses: undefined } as Optimizer
-  await create(dense(), own)
-  expect(loaded).toEqual(['all'])
-})
-
-test('convolutions load a module without what they do not call, and others do not', async () => {
-  const loaded: string[] = []
-  vi.resetModules()
-  vi.doMock('#host', async (original) => {
-    const host = await original<typeof import('#host')>()
+    // dense, cnn7, cnn, all; more.
+    const letters = ['d7ca', 'm']
     const wasm = Object.fromEntries(
-      Object.entries(host.wasm).map(([dtype, files]) => {
-        const names = ['dense', 'cnn7', 'cnn', 'all']
-        return [dtype, files.map((file, i) => ({ ...file, load: () => (loaded.push(names[i]), file.load()) }))]
-      }),
+      Object.entries(host.wasm).map(([dtype, groups]) => [
+        dtype,
+        groups.map((group, i) =>
+          group.map((file, j) => ({ ...file, load: () => (listen(dtype, letters[i][j]), file.load()) })),
+        ),
+      ]),
     )
     return { ...host, wasm }
   })
   const v128 = await import('../../src/entries/index')
   vi.doUnmock('#host')
+  return v128
+}
+
+test('a model loads the second group where its layers call that, beside what it calls of the first', async () => {
+  const loaded: string[] = []
+  const v128 = await listening((_, letter) => loaded.push(letter))
+  const network = () => v128.sequential(v128.dense(5), v128.gelu(), v128.dense(2))
+  const settings = {
+    input: [3],
+    batch: 2,
+    loss: v128.softmaxCrossEntropy(),
+    optimizer: v128.sgd({ learningRate: 0.1 }),
+  }
+  await v128.createModel(v128.sequential(v128.relu(), v128.dense(5)), settings)
+  expect(loaded).toEqual(['d'])
+  const bits = await Promise.all(
+    [{}, { backend: 'js' as const }, { threads: 2 }].map(async (options) => {
+      const model = await v128.createModel(network(), { ...settings, ...options, seed: 1 })
+      for (let i = 0; i < 3; i++) model.trainStep([1, -2, 3, -0.5, 0.25, 0], [0, 1])
+      const weights = Object.values(model.parameters).map(({ data }) => [...data])
+      model.close()
+      return weights
+    }),
+  )
+  expect(bits[1]).toEqual(bits[0])
+  expect(bits[2]).toEqual(bits[0])
+  expect(loaded.toSorted()).toEqual(['d', 'd', 'd', 'm', 'm'])
+})
+
+test('kernels that are handed in must be those of the network', async () => {
+  const files = ['kernels', 'kernels.more'].map((group) => readFileSync(`dist/${group}.f64.wasm`))
+  const { gelu, sequential } = await import('../../src/entries/index')
+  const create = (wasm: unknown, threads = 1) =>
+    createModel(sequential(dense(1), gelu()), { ...options, seed: 1, threads, wasm: wasm as never })
+  const lacks = (name: string) =>
+    `createModel: wasm lacks ${name}; give the compiled module of v128/kernels.f64.wasm, or its bytes, and ` +
+    'v128/kernels.more.f64.wasm: [a, b]'
+  const [first, more] = files
+  for (const wasm of [first, await WebAssembly.compile(first), [first, first]]) {
+    await expect(create(wasm)).rejects.toMatchObject({
+      name: 'PlanError',
+      message: lacks('curveForward'),
+    })
+  }
+  await expect(create([more])).rejects.toMatchObject({
+    name: 'PlanError',
+    message: lacks('norm'),
+  })
+  await expect(create([first, more.subarray(0, 100)])).rejects.toMatchObject({ name: 'PlanError' })
+  const own = (await create(undefined)).predict([1, 2]).data
+  for (const wasm of [files, files.toReversed(), await Promise.all(files.map((file) => WebAssembly.compile(file)))]) {
+    expect((await create(wasm)).predict([1, 2]).data).toEqual(own)
+  }
+  const threaded = await create(files, 2)
+  expect(threaded.threads).toBe(2)
+  expect(threaded.predict([1, 2]).data).toEqual(own)
+  threaded.close()
+})
+
+test('a model takes the smallest module that has its kernels, and a larger one that is there already', async () => {
+  const loaded: string[] = []
+  const { conv2d, flatten, maxout, sequential, sgd, ...v128 } = await listening((_, letter) => loaded.push(letter))
+  const create = (network: Layer, optimizer = sgd({ learningRate: 0.1 })) =>
+    v128.createModel(network, { input: [1, 4, 4], loss: v128.meanSquaredError(), optimizer, backend: 'wasm' })
+  const dense = () => sequential(flatten(), v128.dense(2))
+  const image = () => sequential(conv2d(2, { kernel: 3 }), flatten(), v128.dense(2))
+  await v128.createModel(dense(), { input: [4] })
+  expect(loaded).toEqual(['d'])
+  // Its loss is not among those of the module for CNNs.
+  await create(image())
+  expect(loaded).toEqual(['d', 'a'])
+  await create(sequential(flatten(), maxout({ pieces: 2 })))
+  await v128.createModel(image(), { input: [1, 4, 4] })
+  await v128.createModel(dense(), { input: [4] })
+  expect(new Set(loaded)).toEqual(new Set(['d', 'a']))
+  // What an optimizer of somebody's own calls is not known.
+  loaded.length = 0
+  const own = { ...sgd({ learningRate: 0.1 }), kind: 'own', uses: undefined } as Optimizer
+  await create(dense(), own)
+  expect(loaded).toEqual(['a'])
+})
+
+test('convolutions load a module without what they do not call, and others do not', async () => {
+  const loaded: string[] = []
+  const v128 = await listening((_, letter) => loaded.push(letter))
   // Those of the smaller module first, for a larger one that is there already is taken as well.
   const sizes: [size: number, options: Partial<Conv2dOptions>, channels: number, wanted: string][] = [
-    [14, {}, 3, 'cnn7'],
-    [14, {}, 1, 'cnn7'],
-    [14, { kernel: 5 }, 1, 'cnn'],
-    [28, { algorithm: 'direct' }, 1, 'cnn7'],
-    [28, { algorithm: 'direct' }, 3, 'cnn'],
-    [14, { kernel: 1, pad: 0 }, 3, 'cnn'],
-    [28, {}, 3, 'cnn'],
-    [14, { pad: 0 }, 3, 'cnn'],
-    [14, { pad: 2 }, 1, 'cnn'],
-    [14, { kernel: 5, pad: 2 }, 3, 'cnn'],
-    [3, {}, 1, 'cnn'],
-    [14, {}, 257, 'cnn'],
-    [14, { stride: 2 }, 3, 'cnn'],
-    [14, { dilation: 2 }, 3, 'cnn'],
-    [14, { groups: 3 }, 3, 'cnn'],
+    [14, {}, 3, '7'],
+    [14, {}, 1, '7'],
+    [14, { kernel: 5 }, 1, 'c'],
+    [28, { algorithm: 'direct' }, 1, '7'],
+    [28, { algorithm: 'direct' }, 3, 'c'],
+    [14, { kernel: 1, pad: 0 }, 3, 'c'],
+    [28, {}, 3, 'c'],
+    [14, { pad: 0 }, 3, 'c'],
+    [14, { pad: 2 }, 1, 'c'],
+    [14, { kernel: 5, pad: 2 }, 3, 'c'],
+    [3, {}, 1, 'c'],
+    [14, {}, 257, 'c'],
+    [14, { stride: 2 }, 3, 'c'],
+    [14, { dilation: 2 }, 3, 'c'],
+    [14, { groups: 3 }, 3, 'c'],
   ]
   for (const dtype of ['float64', 'float32'] as const) {
     for (const [size, options, channels, wanted] of sizes) {
@@ -188,27 +249,22 @@ test('convolutions load a module without what they do not call, and others do no
 
 test('products and losses that are out of the ordinary load all of their kernels', async () => {
   const loaded: string[] = []
-  const names = (network: (v128: typeof import('../../src/entries/index')) => Layer, loss = {}, input = [1, 8, 8]) => {
-    vi.resetModules()
+  const names = async (
+    network: (v128: typeof import('../../src/entries/index')) => Layer,
+    loss = {},
+    input = [1, 8, 8],
+  ) => {
     loaded.length = 0
-    vi.doMock('#host', async (original) => {
-      const host = await original<typeof import('#host')>()
-      const load = (file: (typeof host.wasm.float64)[number], i: number) => () => (loaded.push('dca-'[i]), file.load())
-      const float64 = host.wasm.float64.map((file, i) => ({ ...file, load: load(file, i) }))
-      return { ...host, wasm: { ...host.wasm, float64 } }
-    })
-    return import('../../src/entries/index').then(async (v128) => {
-      vi.doUnmock('#host')
-      await v128.createModel(network(v128), { input, batch: 1, loss: v128.softmaxCrossEntropy(loss) })
-      return loaded.join('')
-    })
+    const v128 = await listening((_, letter) => loaded.push(letter))
+    await v128.createModel(network(v128), { input, batch: 1, loss: v128.softmaxCrossEntropy(loss) })
+    return loaded.join('')
   }
   const cnn = (v128: typeof import('../../src/entries/index')) =>
     v128.sequential(v128.conv2d(2, { kernel: 3, pad: 1 }), v128.flatten(), v128.dense(2))
-  expect(await names(cnn)).toBe('c')
-  expect(await names(cnn, { labelSmoothing: 0.1 })).toBe('a')
-  expect(await names(cnn, { classWeights: [1, 2] })).toBe('a')
-  expect(await names(cnn, {}, [1, 182, 182])).toBe('a')
+  expect(await names(cnn)).toBe('7')
+  expect(await names(cnn, { labelSmoothing: 0.1 })).toBe('c')
+  expect(await names(cnn, { classWeights: [1, 2] })).toBe('c')
+  expect(await names(cnn, {}, [1, 182, 182])).toBe('c')
 })
 
 test('a model has the kernels of its settings', async () => {
@@ -245,10 +301,12 @@ test('a file of kernels that does not come is an error, not a reason for the twi
   vi.resetModules()
   vi.doMock('#host', async (original) => {
     const host = await original<typeof import('#host')>()
-    const float32 = host.wasm.float32.map((file) => ({
-      ...file,
-      load: () => (failures-- > 0 ? Promise.reject(new TypeError('Failed to fetch')) : file.load()),
-    }))
+    const float32 = host.wasm.float32.map((group) =>
+      group.map((file) => ({
+        ...file,
+        load: () => (failures-- > 0 ? Promise.reject(new TypeError('Failed to fetch')) : file.load()),
+      })),
+    )
     return { ...host, wasm: { ...host.wasm, float32 } }
   })
   ;({ createModel } = await import('../../src/entries/index'))

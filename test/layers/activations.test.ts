@@ -6,13 +6,19 @@ import {
   dense,
   dropout,
   elu,
+  gelu,
+  hardSigmoid,
+  hardSwish,
   he,
   leakyRelu,
   maxout,
   relu,
+  selu,
   sequential,
   sigmoid,
+  silu,
   softmax,
+  softplus,
   tanh,
   xavier,
 } from '../../src/entries/index'
@@ -34,6 +40,7 @@ describe.each(RUNS)('$dtype on $backend', (options) => {
   const huge = options.dtype === 'float64' ? 1e308 : 3e38
   const tiny = options.dtype === 'float64' ? 5e-324 : 2 ** -149
   const tails = [-Infinity, -huge, -800, -0, 0, 800, huge, Infinity, NaN]
+  const [SCALE, BELOW, LN2] = [1.0507009873554805, 1.7580993408473768, Math.log(2)]
   const same = (values: number[]) => values.map((value) => Math.fround(value))
 
   test.each<[string, () => Layer, y: number[], dx: number[]]>([
@@ -48,6 +55,41 @@ describe.each(RUNS)('$dtype on $backend', (options) => {
     ['elu', () => elu({ alpha: 2 }), [-2, -2, -2, 0, 0, 800, huge, Infinity, NaN], [0, 0, 0, 2, 2, 1, 1, 1, NaN]],
     ['sigmoid', sigmoid, [0, 0, 0, 0.5, 0.5, 1, 1, 1, NaN], [0, 0, 0, 0.25, 0.25, 0, 0, 0, NaN]],
     ['tanh', tanh, [-1, -1, -1, -0, 0, 1, 1, 1, NaN], [0, 0, 0, 1, 1, 0, 0, 0, NaN]],
+    // x times what has become 0: at -Infinity that is NaN, as in PyTorch.
+    ['gelu', gelu, [NaN, 0, 0, 0, 0, 800, huge, Infinity, NaN], [NaN, 0, 0, 0.5, 0.5, 1, 1, NaN, NaN]],
+    [
+      "gelu, 'tanh'",
+      () => gelu({ approximate: 'tanh' }),
+      [NaN, 0, 0, 0, 0, 800, huge, Infinity, NaN],
+      [0, 0, 0, 0.5, 0.5, 1, 1, 1, NaN],
+    ],
+    ['silu', silu, [NaN, 0, 0, 0, 0, 800, huge, Infinity, NaN], [NaN, 0, 0, 0.5, 0.5, 1, 1, NaN, NaN]],
+    [
+      'selu',
+      selu,
+      [
+        -BELOW,
+        -BELOW,
+        -BELOW,
+        0,
+        0,
+        800 * SCALE,
+        options.dtype === 'float64' ? huge * SCALE : Math.fround(huge) * Math.fround(SCALE),
+        Infinity,
+        NaN,
+      ],
+      [0, 0, 0, BELOW, BELOW, SCALE, SCALE, SCALE, NaN].map((slope) =>
+        options.dtype === 'float64' ? slope : Math.fround(slope),
+      ),
+    ],
+    ['softplus', softplus, [0, 0, 0, LN2, LN2, 800, huge, Infinity, NaN], [0, 0, 0, 0.5, 0.5, 1, 1, 1, NaN]],
+    [
+      'hardSigmoid',
+      hardSigmoid,
+      [0, 0, 0, 0.5, 0.5, 1, 1, 1, NaN],
+      [0, 0, 0, 1 / 6, 1 / 6, 0, 0, 0, 0].map((slope) => (options.dtype === 'float64' ? slope : Math.fround(slope))),
+    ],
+    ['hardSwish', hardSwish, [NaN, 0, 0, 0, 0, 800, huge, Infinity, NaN], [0, 0, 0, 0.5, 0.5, 1, 1, 1, NaN]],
   ])('%s in the tails', async (_, layer, y, dx) => {
     // Twice, so that vectors and the odd tail are both seen.
     const result = await pass(layer(), [...tails, ...tails], options)

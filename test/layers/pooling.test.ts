@@ -125,3 +125,52 @@ describe.each(RUNS)('means, $dtype on $backend', ({ dtype, backend }) => {
     ;(await run(avgPool2d([7, 5]))).forEach((value, i) => expect(Math.abs(value - means[i])).toBeLessThan(1e-6))
   })
 })
+
+describe.each(RUNS)('windows that are spread or cut off, $dtype on $backend', ({ dtype, backend }) => {
+  const run = async (layer: Layer, input: number[], x: ArrayLike<number>) => {
+    const model = await createModel(layer, { input, batch: 1, dtype, backend })
+    const { y, dx } = passRaw(
+      model,
+      x,
+      false,
+      Float64Array.from({ length: model.output.data.length }, () => 1),
+    )
+    return { shape: model.output.shape.slice(1), y: Array.from(y), dx: Array.from(dx) }
+  }
+
+  test('dilation: NaN wins, the first of equal values has the gradient', async () => {
+    const x = [1, 5, 3, 5, 2, NaN, 4, 0, 9]
+    const { y, dx } = await run(maxPool2d([1, 2], { stride: 1, dilation: [1, 2] }), [1, 1, 9], x)
+    expect(y).toEqual([3, 5, 3, NaN, 4, NaN, 9])
+    expect(dx).toEqual([0, 1, 2, 0, 0, 2, 1, 0, 1])
+  })
+
+  test('dilation: a window without anything of the image gets nothing and gives nothing', async () => {
+    const { y, dx } = await run(maxPool2d([1, 2], { stride: 1, pad: [0, 1], dilation: [1, 2] }), [1, 1, 1], [7])
+    expect(y).toEqual([-Infinity])
+    expect(dx).toEqual([0])
+  })
+
+  test("'same': nothing but -Infinity, and the gradient stays within the image", async () => {
+    const x = Array<number>(5).fill(-Infinity)
+    const { y, dx } = await run(maxPool2d([1, 4], { stride: [1, 3], pad: 'same' }), [1, 1, 5], x)
+    expect(y).toEqual([-Infinity, -Infinity])
+    expect(dx).toEqual([1, 0, 1, 0, 0])
+  })
+
+  test.each<[string, Layer, number[], number[]]>([
+    ['maxPool2d, right', maxPool2d([1, 2], { pad: { right: 1 } }), [1, 2, 3], [2, 3]],
+    ['maxPool2d, left', maxPool2d([1, 2], { pad: { left: 1 } }), [1, 2, 3], [1, 3]],
+    ['avgPool2d, right, which counts', avgPool2d([1, 2], { pad: { right: 1 } }), [1, 2, 3], [1.5, 1.5]],
+    ['avgPool2d, left, which counts', avgPool2d([1, 2], { pad: { left: 1 } }), [1, 2, 3], [0.5, 2.5]],
+    [
+      'avgPool2d, right, which does not',
+      avgPool2d([1, 2], { pad: { right: 1 }, countPad: false }),
+      [1, 2, 3],
+      [1.5, 3],
+    ],
+    ['avgPool2d, left, which does not', avgPool2d([1, 2], { pad: { left: 1 }, countPad: false }), [1, 2, 3], [1, 2.5]],
+  ])('%s', async (_, layer, x, y) => {
+    expect((await run(layer, [1, 1, 3], x)).y).toEqual(y)
+  })
+})

@@ -14,7 +14,8 @@ const untyped = v128 as unknown as Record<string, (...args: unknown[]) => never>
 const { adam, batchNorm, concat, constant, conv2d, cosineDecay, dense, gradientCheck, maxPool2d } = untyped
 const { meanSquaredError, momentum, normal, normalize, padChannels, residual, sequential, sgd, softmaxCrossEntropy } =
   untyped
-const { avgPool2d, binaryCrossEntropy, dropout, groupNorm, hinge, layerNorm, leakyRelu, maxout } = untyped
+const { avgPool2d, binaryCrossEntropy, dropout, gelu, groupNorm, hinge, prelu, layerNorm, leakyRelu, maxout } = untyped
+const { conv1d, convTranspose2d, mean, permute, repeat, reshape, take, upsample2d, zeroPad2d } = untyped
 const { globalAvgPool2d, relu, tanh } = v128
 
 function expectError(error: unknown, type: ErrorClass, message: RegExp): void {
@@ -32,6 +33,36 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
   // Shapes that do not fit.
   ['dense on an image', () => plan(sequential(dense(3)), image), /^sequential\.0 dense: .*\(3, 8, 8\); put flatten/],
   ['dense alone on an image', () => plan(dense(3), image), /^dense: wants a vector, got .*\(3, 8, 8\)/],
+  [
+    'conv1d on a vector',
+    () => plan(conv1d(4, { kernel: 3 }), [9]),
+    /^conv1d: wants sequences \(C, T\), channels first, got an input of shape \(9\); one channel of 9 steps has an input of \[1, 9\]$/,
+  ],
+  [
+    'convTranspose2d, all cut off',
+    () => plan(convTranspose2d(4, { kernel: 2, pad: 3 }), [1, 2, 2]),
+    /^convTranspose2d: the output would be .*a pad of 3x3 cuts off all of it; lower it$/,
+  ],
+  [
+    'reshape that does not fit',
+    () => plan(reshape([2, -1]), [3, 3]),
+    /^reshape: examples of shape \(3, 3\) have 9 numbers, which do not make up \(2, -1\)$/,
+  ],
+  [
+    'permute of too few',
+    () => plan(permute([1, 0]), [3, 3, 3]),
+    /^permute: order has 2 axes, but examples have shape \(3, 3, 3\)$/,
+  ],
+  [
+    'take beyond the end',
+    () => plan(take({ axis: 1, from: 4 }), [3, 3]),
+    /^take: there is nothing from 4 to 3 along axis 1 of examples of shape \(3, 3\)$/,
+  ],
+  [
+    'mean over an axis that is not',
+    () => plan(mean({ axis: 2 }), [3, 3]),
+    /^mean: there is no axis 2 in examples of shape \(3, 3\); the batch is not counted$/,
+  ],
   ['conv2d on a vector', () => plan(conv2d(4, { kernel: 3 }), [9]), /^conv2d: wants images \(C, H, W\), got .*\(9\)/],
   ['maxPool2d on a vector', () => plan(sequential(relu(), maxPool2d(2)), [9]), /^sequential\.1 maxPool2d: wants image/],
   ['avgPool2d on a vector', () => plan(sequential(avgPool2d(2)), [9]), /^sequential\.0 avgPool2d: wants image/],
@@ -195,6 +226,73 @@ const plans: [name: string, action: () => unknown, message: RegExp][] = [
   ['normalize, no numbers', () => normalize({ mean: [], std: 1 }), /^normalize: mean must be a finite number/],
   ['maxPool2d without kernel', () => maxPool2d(), /^maxPool2d: kernel must be .* got undefined/],
   ['relu, max 0', () => untyped.relu({ max: 0 }), /^relu: max must be a finite number above 0, got 0$/],
+  [
+    "gelu, approximate 'erf'",
+    () => gelu({ approximate: 'erf' }),
+    /^gelu: approximate must be 'none', 'tanh', got "erf"$/,
+  ],
+  ["conv2d, pad 'valid'", () => conv2d(2, { kernel: 3, pad: 'valid' }), /^conv2d: pad must be .*, got "valid"$/],
+  [
+    'conv2d, an unknown side',
+    () => conv2d(2, { kernel: 3, pad: { up: 1 } }),
+    /^conv2d: pad: unknown option 'up'; allowed: /,
+  ],
+  [
+    'conv2d, pad.top -1',
+    () => conv2d(2, { kernel: 3, pad: { top: -1 } }),
+    /^conv2d: pad\.top must be .* at least 0, got -1$/,
+  ],
+  [
+    'maxPool2d, a pad of the kernel',
+    () => maxPool2d(2, { pad: { left: 2 } }),
+    /^maxPool2d: pad must be less than the kernel 2x2, got 0x2$/,
+  ],
+  [
+    "maxPool2d, ceil with 'same'",
+    () => maxPool2d(2, { pad: 'same', ceil: true }),
+    /^maxPool2d: ceil goes with a pad of one or two numbers/,
+  ],
+  [
+    'maxPool2d, pad beyond half',
+    () => maxPool2d(3, { pad: 2 }),
+    /^maxPool2d: pad must be at most half of the kernel 3x3, got 2x2$/,
+  ],
+  ['maxPool2d, dilation 0', () => maxPool2d(3, { dilation: 0 }), /^maxPool2d: dilation must be .* at least 1, got 0$/],
+  ['avgPool2d, dilation', () => avgPool2d(3, { dilation: 2 }), /^avgPool2d: unknown option 'dilation'/],
+  ["zeroPad2d, 'same'", () => zeroPad2d('same'), /^zeroPad2d: 'same' is for windows; give numbers$/],
+  ['upsample2d, scale 1.5', () => upsample2d({ scale: 1.5 }), /^upsample2d: scale must be .*, got 1\.5$/],
+  [
+    "upsample2d, mode 'cubic'",
+    () => upsample2d({ mode: 'cubic' }),
+    /^upsample2d: mode must be 'nearest', 'bilinear', got "cubic"$/,
+  ],
+  [
+    'convTranspose2d, outputPad of the stride',
+    () => convTranspose2d(2, { kernel: 3, outputPad: 1 }),
+    /^convTranspose2d: outputPad must be less than the stride or the dilation, at most 0, got 1$/,
+  ],
+  [
+    "conv1d, pad 'valid'",
+    () => conv1d(2, { kernel: 3, pad: 'valid' }),
+    /^conv1d: pad must be an integer, 'same' or 'causal', got "valid"$/,
+  ],
+  ['conv1d, a kernel of two', () => conv1d(2, { kernel: [1, 3] }), /^conv1d: kernel must be an integer/],
+  [
+    'reshape, two of -1',
+    () => reshape([-1, -1]),
+    /^reshape: shape must have sizes of at least 1, one of which may be -1, got \(-1, -1\)$/,
+  ],
+  ['reshape, nothing', () => reshape([]), /^reshape: shape must /],
+  [
+    'permute, an axis twice',
+    () => permute([0, 0]),
+    /^permute: order must have each of the axes 0, 1, \.\.\. once, got \[0, 0\]$/,
+  ],
+  ['take, nothing', () => take({ from: 2, to: 2 }), /^take: to must be more than from, got 2 and 2$/],
+  ['repeat, 0 times', () => repeat(0), /^repeat: times must be .* at least 1, got 0$/],
+  ['mean, axis 0.5', () => mean({ axis: 0.5 }), /^mean: axis must be an integer/],
+  ['prelu, alpha NaN', () => prelu({ alpha: NaN }), /^prelu: alpha must be a finite number, got NaN$/],
+  ['prelu, shared 1', () => prelu({ shared: 1 }), /^prelu: shared must be true or false, got 1$/],
   ['leakyRelu, alpha -1', () => leakyRelu({ alpha: -1 }), /^leakyRelu: alpha must be .* at least 0, got -1$/],
   ['maxout, 1 piece', () => maxout({ pieces: 1 }), /^maxout: pieces must be an integer of at least 2, got 1$/],
   ['maxout of features', () => plan(maxout({ pieces: 3 }), [4]), /^maxout: 3 pieces do not divide 4 features$/],

@@ -134,11 +134,6 @@ test.each<[string, () => unknown, RegExp]>([
   ],
   ['conv2d(16, 3)', () => untyped.conv2d(16, 3), /^conv2d: .*, got 3; in form: \{ kernel: 3 \}$/],
   [
-    "pad: 'same'",
-    () => untyped.conv2d(16, { kernel: 3, pad: 'same' }),
-    /^conv2d: pad must be one or two integers, not 'same'; \(kernel - 1\) \/ 2 keeps the size$/,
-  ],
-  [
     'load of a path',
     async () => (await classifier()).load('a.safetensors' as never),
     /got "a\.safetensors"; read the file/,

@@ -74,7 +74,7 @@ async function bundle(contents: string, minify: boolean) {
 }
 
 const bytes = (texts: string[]) => texts.reduce((sum, text) => sum + zipped(text), 0)
-const wasm = (short: string) => readFileSync(join(root, `dist/kernels.${short}.wasm`))
+const wasm = (short: string, group = 'kernels') => readFileSync(join(root, `dist/${group}.${short}.wasm`))
 
 test('sizes are within their budgets', async () => {
   const page = await bundle(read('test/runtimes/programs/cnn.mjs'), true)
@@ -88,6 +88,8 @@ test('sizes are within their budgets', async () => {
   const sizes: Record<string, number> = {
     'kernels.f64.wasm': wasm('f64').length,
     'kernels.f32.wasm': wasm('f32').length,
+    'kernels.more.f64.wasm': wasm('f64', 'kernels.more').length,
+    'kernels.more.f32.wasm': wasm('f32', 'kernels.more').length,
     'page: JavaScript, gzipped': javascript,
     'page: kernels, gzipped': kernels,
     'page: all it downloads, gzipped': javascript + kernels,
@@ -121,7 +123,7 @@ test('sizes are within their budgets', async () => {
 
 test('kernels, their twins and threads are loaded later, each precision by itself', async () => {
   const { start, later } = await bundle("export * from 'v128'", false)
-  const names = ['f32', 'f64'].flatMap((short) => ['', '.cnn', '.cnn7', '.dense'].map((part) => short + part))
+  const names = ['f32', 'f64'].flatMap((short) => ['', '.cnn', '.cnn7', '.dense', '.more'].map((part) => short + part))
   const parts = names.map((name) => `wasm.${name}`)
   expect(Object.keys(later).toSorted()).toEqual(['threads', 'twin.f32', 'twin.f64', ...parts])
   for (const short of ['f64', 'f32']) {

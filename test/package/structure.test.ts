@@ -43,6 +43,7 @@ const MAPPED: Record<string, RegExp> = {
   '#files': /^io\/files$/,
   '#worker': /^worker\/create$/,
   '#kernels': /^kernels\/index$/,
+  '#kernels/more': /^kernels\/index$/,
   // Not mapped: bundled into the entry v128/preprocessing.
   'ml-matrix': /^data\/decompositions$/,
   // Bundled into the command.
@@ -161,14 +162,13 @@ describe('imports', () => {
 
 describe('kernels', () => {
   // Geometry, blocking and mathematics are shared by both sides: portable TypeScript, and its declarations.
-  const shared = ['blocking.ts', 'conv-geometry.ts', 'math.ts', 'portable.d.ts']
-  const exported = Array.from(read('assembly/index.ts').matchAll(/^export \{([^}]*)\}/gm), ([, names]) =>
-    names.split(','),
-  )
-    .flatMap((names) => names.map((n) => n.trim()).filter(Boolean))
-    // Which is for build.mjs alone: see assembly/part.ts.
-    .filter((name) => name !== 'ONLY_TILES')
-    .toSorted()
+  const shared = ['blocking.ts', 'conv-geometry.ts', 'curve-kinds.ts', 'math.ts', 'portable.d.ts']
+  const exportsOf = (file: string) =>
+    Array.from(read(`assembly/${file}.ts`).matchAll(/^export \{([^}]*)\}/gm), ([, names]) => names.split(','))
+      .flatMap((names) => names.map((n) => n.trim()).filter(Boolean))
+      // Which is for build.mjs alone: see assembly/part.ts.
+      .filter((name) => name !== 'ONLY_TILES')
+      .toSorted()
 
   test('every file in assembly has its twin in src/kernels', () => {
     expect(
@@ -179,6 +179,8 @@ describe('kernels', () => {
       base('assembly')
         // Vectors, what stands side by side in them, and parts of a module, which only one side has.
         .filter((file) => !['lanes.ts', 'part.ts'].includes(file))
+        // The exports of the second group.
+        .filter((file) => file !== 'more.ts')
         .filter((file) => !['batch-norm-features.ts', 'depthwise.ts', 'depthwise-planes.ts'].includes(file))
         .toSorted(),
     )
@@ -189,18 +191,23 @@ describe('kernels', () => {
     ['f64', createFloat64],
     ['f32', createFloat32],
   ])('every kernel has its twin: %s', (short, createTwin) => {
-    expect(exported.length).toBeGreaterThan(10)
-    expect(Object.keys(createTwin(new ArrayBuffer(64))).toSorted()).toEqual(exported)
-    const { exports } = new WebAssembly.Instance(module(short), { env: { memory: new WebAssembly.Memory(pages) } })
-    expect(Object.keys(exports).toSorted()).toEqual(exported)
+    const files = ['index', 'more']
+    expect(Object.keys(createTwin(new ArrayBuffer(64))).toSorted()).toEqual(files.flatMap(exportsOf).toSorted())
+    files.forEach((file, i) => {
+      expect(exportsOf(file).length).toBeGreaterThan(2)
+      const env = { memory: new WebAssembly.Memory(pages) }
+      const { exports } = new WebAssembly.Instance(module(`${GROUPS[i]}.${short}`), { env })
+      expect(Object.keys(exports).toSorted()).toEqual(exportsOf(file))
+    })
   })
 })
 
 // ---- what is built ----
 
 const pages = { initial: 1, maximum: 1 }
-const wasm = (short: string) => readFileSync(join(root, `dist/kernels.${short}.wasm`))
-const module = (short: string) => new WebAssembly.Module(wasm(short))
+const GROUPS = ['kernels', 'kernels.more']
+const wasm = (file: string) => readFileSync(join(root, `dist/${file}.wasm`))
+const module = (file: string) => new WebAssembly.Module(wasm(file))
 
 /** The ids of the sections of a module: after 8 bytes of preamble, id, length in LEB128, contents. */
 function sections(bytes: Uint8Array): number[] {
@@ -220,24 +227,25 @@ function sections(bytes: Uint8Array): number[] {
   return ids
 }
 
-describe.each(['f64', 'f32'])('kernels.%s.wasm', (short) => {
+describe.each(GROUPS.flatMap((group) => [`${group}.f64`, `${group}.f32`]))('%s.wasm', (file) => {
   const CODE = 10
   const DATA = 11
   const DATA_COUNT = 12
 
-  // A plan begins at byte 64 of memory: what asc put there would be overwritten, or overwrite a weight.
+  // A plan begins at byte 64 of memory: what asc put there would be overwritten, or overwrite a weight. And the groups of
+  // kernels are instantiated over one memory.
   test('stores nothing in memory', () => {
-    const ids = sections(wasm(short))
+    const ids = sections(wasm(file))
     expect(ids).toContain(CODE)
     expect(ids).not.toContain(DATA)
     expect(ids).not.toContain(DATA_COUNT)
     const memory = new WebAssembly.Memory(pages)
-    void new WebAssembly.Instance(module(short), { env: { memory } })
+    void new WebAssembly.Instance(module(file), { env: { memory } })
     expect(new Uint8Array(memory.buffer).every((byte) => byte === 0)).toBe(true)
   })
 
   test('imports its memory and nothing else', () => {
-    expect(WebAssembly.Module.imports(module(short))).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }])
+    expect(WebAssembly.Module.imports(module(file))).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }])
   })
 })
 

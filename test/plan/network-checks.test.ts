@@ -18,6 +18,7 @@ import {
   flatten,
   freeze,
   globalAvgPool2d,
+  hardSigmoid,
   hinge,
   leakyRelu,
   maxPool2d,
@@ -85,6 +86,12 @@ group('a network that ends in the wrong layer', () => {
       () => sequential(dense(3), relu()),
       bce(),
       /relu comes before binaryCrossEntropy, which wants scores of any size: none would be below 0/,
+    ],
+    [
+      'hardSigmoid',
+      () => sequential(dense(3), hardSigmoid()),
+      ce(),
+      /all would lie from 0 to 1.*remove sequential\.1 hardSigmoid/,
     ],
     ['relu with a ceiling', () => sequential(dense(3), relu({ max: 6 })), ce(), /remove sequential\.1 relu/],
     [

@@ -20,6 +20,7 @@ import {
   maxout,
   normalize,
   padChannels,
+  prelu,
   relu,
   sequential,
   softmax,
@@ -123,6 +124,7 @@ group('two dimensions, of which either may be the channels', () => {
     ['softmax', () => softmax()],
     ['maxout', () => maxout({ pieces: 2 })],
     ['padChannels', () => padChannels({ after: 1 })],
+    ['prelu', () => prelu()],
     ['normalize', () => normalize({ mean: [1, 2], std: 1 })],
     ['concat', () => concat(relu(), relu())],
   ])('%s', (name, layer) => {

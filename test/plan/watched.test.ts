@@ -9,6 +9,7 @@ import {
   adam,
   batchNorm,
   constant,
+  conv1d,
   conv2d,
   createModel,
   dense,
@@ -48,7 +49,7 @@ const copy = (): Layer => ({
 /** A network like the one between, with what is trained before and behind it. */
 const withNeighbours = (network: Layer, input: readonly number[]): Layer =>
   sequential(
-    input.length === 1 ? dense(input[0]) : conv2d(input[0], { kernel: 1 }),
+    [dense(input[0]), conv1d(input[0], { kernel: 1 }), conv2d(input[0], { kernel: 1 })][input.length - 1],
     freeze(network),
     flatten(),
     dense(3),

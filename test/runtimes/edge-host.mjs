@@ -9,7 +9,12 @@ const compile = (name) => new WebAssembly.Module(readFileSync(`${folder}/${name}
 const runtime = new EdgeRuntime({
   initialCode: readFileSync(script, 'utf8'),
   extend: (context) =>
-    Object.assign(context, { kernels_f64: compile('kernels.f64.wasm'), kernels_f32: compile('kernels.f32.wasm') }),
+    Object.assign(context, {
+      kernels_f64: compile('kernels.f64.wasm'),
+      kernels_f32: compile('kernels.f32.wasm'),
+      kernels_more_f64: compile('kernels.more.f64.wasm'),
+      kernels_more_f32: compile('kernels.more.f32.wasm'),
+    }),
 })
 const response = await runtime.dispatchFetch(`http://localhost${path}`)
 const text = await response.text()

@@ -23,6 +23,8 @@ import { createProject, createSite, isMissing, lintPackage } from './project.mjs
 
 /** The hash of every parameter and buffer after 100 steps. A kernel that rounds differently changes it, on purpose. */
 const DIGESTS = { float64: '910ea65fdd98c6a9', float32: '605ee2a842f4dc75' }
+/** Of a network whose kernels are in both groups: see trainMore in programs/digest.mjs. */
+const MORE = { float64: 'a53cbcae43b025bc', float32: 'd0382096829240d1' }
 
 /** What the consumers in test/consumers/ say. */
 const CONSUMERS = {
@@ -95,11 +97,13 @@ const table = []
 
 /** Checks what one place of a runtime gave, and prints it. `forbidden`: it must have fallen back, and said so once. */
 function record(runtime, version, where, { rows, warnings }, forbidden = false) {
-  for (const { backend, dtype, digest, ms } of rows) {
+  for (const { backend, dtype, digest, more, ms } of rows) {
     table.push({ runtime, version, where, backend, dtype, ms })
     console.log(line([runtime, version, where, backend, dtype, digest, ms.toFixed(3)]))
     if (digest !== DIGESTS[dtype])
       fail(`${runtime}, ${where}: ${backend} ${dtype} ends with ${digest}, not ${DIGESTS[dtype]}`)
+    if (more !== MORE[dtype])
+      fail(`${runtime}, ${where}: ${backend} ${dtype} ends with ${more}, not ${MORE[dtype]}, of kernels of both groups`)
   }
   const cases = rows.map(({ backend, dtype }) => `${backend} ${dtype}`).join()
   const all = forbidden ? /^js float64,js float32$/ : /^wasm float64,wasm float32(,js float64,js float32)?$/

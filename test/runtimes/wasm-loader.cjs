@@ -2,5 +2,5 @@
 const { basename } = require('node:path')
 
 module.exports = function () {
-  return `export default globalThis.${basename(this.resourcePath, '.wasm').replace('.', '_')}`
+  return `export default globalThis.${basename(this.resourcePath, '.wasm').replaceAll('.', '_')}`
 }

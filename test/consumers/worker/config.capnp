@@ -10,6 +10,8 @@ const main :Workerd.Worker = (
     (name = "main.mjs", esModule = embed "dist/main.mjs"),
     (name = "kernels.f64.wasm", wasm = embed "dist/kernels.f64.wasm"),
     (name = "kernels.f32.wasm", wasm = embed "dist/kernels.f32.wasm"),
+    (name = "kernels.more.f64.wasm", wasm = embed "dist/kernels.more.f64.wasm"),
+    (name = "kernels.more.f32.wasm", wasm = embed "dist/kernels.more.f32.wasm"),
   ],
   compatibilityDate = "2026-11-01",
 );

@@ -1,0 +1,159 @@
+// Activations that are smooth, or of straight lines, and whose backward pass needs x: see src/kernels/curve-kinds.ts.
+
+import {
+  DENSITY, GELU, GELU_1, GELU_3, GELU_FAR, GELU_TANH, HARD_SIGMOID, HARD_SWISH, SELU, SELU_BELOW, SELU_SCALE, SIXTH,
+  SOFTPLUS,
+} from '../src/kernels/curve-kinds'
+import { EXPM1_LEAST } from '../src/kernels/math'
+import { divide } from './activations'
+import { TABLE, VALUES, expOfFour, expTable } from './exp'
+import { SIZE } from './float'
+import { log1pOfVector, log1pTable } from './log1p'
+import { belowMinus, density, firstHalf, normalTable } from './normal'
+
+/** Where the table of ln(1 + u) or of the normal distribution is in the scratch, and where an odd tail is worked on. */
+const SECOND: usize = TABLE + 128
+const TAIL: usize = SECOND + 384
+
+@inline
+function splat(value: f64): v128 {
+  return v128.splat<Float>(<Float>value)
+}
+
+@inline
+/** x, held to -GELU_FAR ... GELU_FAR. */
+function held(x: v128): v128 {
+  return v128.pmax<Float>(v128.pmin<Float>(x, splat(GELU_FAR)), splat(-GELU_FAR))
+}
+
+/** What e^x is taken of: never above 0, where it might overflow. */
+function exponent(kind: i32, backward: bool, x: v128): v128 {
+  if (kind == SELU) {
+    const z = v128.pmin<Float>(x, splat(0))
+    return backward ? z : v128.pmax<Float>(z, splat(EXPM1_LEAST))
+  }
+  if (kind == GELU) {
+    const h = firstHalf(held(x))
+    return v128.mul<Float>(v128.mul<Float>(h, h), splat(-0.5))
+  }
+  let z = x
+  if (kind == GELU_TANH) {
+    const w = held(x)
+    z = v128.mul<Float>(w, v128.add<Float>(splat(GELU_1), v128.mul<Float>(splat(GELU_3), v128.mul<Float>(w, w))))
+  }
+  return v128.neg<Float>(v128.abs<Float>(z))
+}
+
+/** 1 / (1 + e^-z) from the sign of z, which is that of x, and e = e^-|z|. */
+function sigmoidOf(x: v128, e: v128): v128 {
+  const zero = splat(0)
+  const one = splat(1)
+  const b = v128.add<Float>(one, e)
+  const bLost = v128.sub<Float>(e, v128.sub<Float>(b, one))
+  return divide(v128.bitselect(e, one, v128.lt<Float>(x, zero)), zero, b, bLost)
+}
+
+/** Phi(x), from what exponent gave. */
+function normalOf(x: v128, e: v128, table: usize): v128 {
+  const size = v128.abs<Float>(held(x))
+  const below = belowMinus(size, density(size, e), table)
+  return v128.bitselect(below, v128.sub<Float>(splat(1), below), v128.lt<Float>(x, splat(0)))
+}
+
+@inline
+function hardSigmoidOf(x: v128): v128 {
+  const line = v128.add<Float>(v128.mul<Float>(x, splat(SIXTH)), splat(0.5))
+  return v128.pmin<Float>(v128.pmax<Float>(line, splat(0)), splat(1))
+}
+
+/** y from x and from what expOfFour made of its exponent. */
+function valueOf(kind: i32, x: v128, e: v128, second: usize): v128 {
+  if (kind == HARD_SIGMOID) return hardSigmoidOf(x)
+  if (kind == HARD_SWISH) return v128.mul<Float>(x, hardSigmoidOf(x))
+  if (kind == SELU) {
+    const above = v128.mul<Float>(x, splat(SELU_SCALE))
+    return v128.bitselect(above, v128.mul<Float>(e, splat(SELU_BELOW)), v128.gt<Float>(x, splat(0)))
+  }
+  if (kind == SOFTPLUS) return v128.add<Float>(v128.pmax<Float>(x, splat(0)), log1pOfVector(e, second))
+  return v128.mul<Float>(x, kind == GELU ? normalOf(x, e, second) : sigmoidOf(x, e))
+}
+
+/** dy/dx, likewise. */
+function slopeOf(kind: i32, x: v128, e: v128, second: usize): v128 {
+  if (kind >= HARD_SIGMOID) {
+    const inside = v128.lt<Float>(v128.abs<Float>(x), splat(3))
+    if (kind == HARD_SIGMOID) return v128.and(inside, splat(SIXTH))
+    return v128.add<Float>(hardSigmoidOf(x), v128.and(inside, v128.mul<Float>(x, splat(SIXTH))))
+  }
+  if (kind == SELU) {
+    return v128.bitselect(splat(SELU_SCALE), v128.mul<Float>(e, splat(SELU_BELOW)), v128.gt<Float>(x, splat(0)))
+  }
+  if (kind == GELU) {
+    const slope = v128.mul<Float>(density(v128.abs<Float>(held(x)), e), splat(DENSITY))
+    return v128.add<Float>(normalOf(x, e, second), v128.mul<Float>(x, slope))
+  }
+  const s = sigmoidOf(x, e)
+  if (kind == SOFTPLUS) return s
+  let w = x
+  let inner = splat(1)
+  if (kind == GELU_TANH) {
+    w = held(x)
+    inner = v128.add<Float>(splat(GELU_1), v128.mul<Float>(splat(3 * GELU_3), v128.mul<Float>(w, w)))
+  }
+  const bent = v128.mul<Float>(v128.mul<Float>(s, v128.sub<Float>(splat(1), s)), inner)
+  return v128.add<Float>(s, v128.mul<Float>(w, bent))
+}
+
+@inline
+function curveOne(kind: i32, at: usize, x: usize, dy: usize, scratch: usize, y: usize): void {
+  const z = v128.load(x + at)
+  const e = v128.load(scratch + TABLE + at)
+  const second = scratch + SECOND
+  if (dy) v128.store(y + at, v128.mul<Float>(v128.load(dy + at), slopeOf(kind, z, e, second)))
+  else v128.store(y + at, valueOf(kind, z, e, second))
+}
+
+/** Four vectors. */
+function curveFour(kind: i32, x: usize, dy: usize, scratch: usize, y: usize): void {
+  if (kind < HARD_SIGMOID) {
+    const work = scratch + TABLE
+    v128.store(work, exponent(kind, dy != 0, v128.load(x)))
+    v128.store(work, exponent(kind, dy != 0, v128.load(x, 16)), 16)
+    v128.store(work, exponent(kind, dy != 0, v128.load(x, 32)), 32)
+    v128.store(work, exponent(kind, dy != 0, v128.load(x, 48)), 48)
+    expOfFour(kind == SELU && dy == 0, splat(0), work, scratch, work)
+  }
+  curveOne(kind, 0, x, dy, scratch, y)
+  curveOne(kind, 16, x, dy, scratch, y)
+  curveOne(kind, 32, x, dy, scratch, y)
+  curveOne(kind, 48, x, dy, scratch, y)
+}
+
+function curve(kind: i32, count: i32, x: usize, dy: usize, scratch: usize, y: usize): void {
+  if (kind < HARD_SIGMOID) expTable(scratch)
+  if (kind == SOFTPLUS) log1pTable(scratch + SECOND)
+  if (kind == GELU) normalTable(scratch + SECOND)
+  for (; count >= VALUES; count -= VALUES) {
+    curveFour(kind, x, dy, scratch, y)
+    x += 64
+    y += 64
+    if (dy) dy += 64
+  }
+  if (count == 0) return
+  const tail = scratch + TAIL
+  const bytes = <usize>count * SIZE
+  memory.copy(tail, x, bytes)
+  if (dy) memory.copy(tail + 64, dy, bytes)
+  curveFour(kind, tail, dy ? tail + 64 : 0, scratch, tail)
+  memory.copy(y, tail, bytes)
+}
+
+/** y = the curve of this kind at x. scratch, here and below: CURVE_SCRATCH bytes. */
+export function curveForward(count: i32, kind: i32, x: usize, scratch: usize, y: usize): void {
+  curve(kind, count, x, 0, scratch, y)
+}
+
+/** dx = dy times the slope of the curve at x. */
+export function curveBackward(count: i32, kind: i32, x: usize, dy: usize, scratch: usize, dx: usize): void {
+  curve(kind, count, x, dy, scratch, dx)
+}

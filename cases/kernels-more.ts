@@ -1,0 +1,186 @@
+// Rows of the case table for the kernels of the second group: see kernels.ts.
+
+import { CURVE_SCRATCH } from '../src/kernels/blocking'
+import { convOutput } from '../src/kernels/conv-geometry'
+import { GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, SELU, SILU, SOFTPLUS } from '../src/kernels/curve-kinds'
+import type { KernelCase } from './kernels'
+
+const CURVES = { GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, SELU, SILU, SOFTPLUS }
+
+/** Both passes of a curve. */
+export function curveCases(name: keyof typeof CURVES, count: number): KernelCase[] {
+  const sizes = [count, CURVES[name]]
+  return [
+    {
+      kernel: 'curveForward',
+      name: `${name} of ${count} values`,
+      traffic: 2 * count,
+      args: (a) => [...sizes, a.values(count), a.scratch(CURVE_SCRATCH), a.values(count)],
+    },
+    {
+      kernel: 'curveBackward',
+      name: `${name} of ${count} values`,
+      traffic: 3 * count,
+      args: (a) => [...sizes, a.values(count), a.values(count), a.scratch(CURVE_SCRATCH), a.values(count)],
+    },
+  ]
+}
+
+export function preluCases(n: number, c: number, hw: number): KernelCase[] {
+  const size = n * c * hw
+  const name = `${n}x${c}x${hw}`
+  return [
+    {
+      kernel: 'preluForward',
+      name,
+      traffic: 2 * size,
+      args: (a) => [n, c, hw, a.values(size), a.values(c), a.values(size)],
+    },
+    {
+      kernel: 'preluBackward',
+      name,
+      traffic: 3 * size,
+      args: (a) => [n, c, hw, a.values(size), a.values(c), a.values(size), a.values(size)],
+    },
+    {
+      kernel: 'preluProducts',
+      name,
+      traffic: 3 * size,
+      args: (a) => [size, a.values(size), a.values(size), a.values(size)],
+    },
+  ]
+}
+
+type Sides = [top: number, left: number, bottom: number, right: number]
+
+export function padCases(planes: number, h: number, w: number, sides: Sides): KernelCase[] {
+  const [top, left, bottom, right] = sides
+  const [x, y] = [planes * h * w, planes * (h + top + bottom) * (w + left + right)]
+  const name = `${planes}x${h}x${w}, ${sides.join(' ')}`
+  const sizes = [planes, h, w, ...sides]
+  return [
+    { kernel: 'padPlanes', name, traffic: x + y, args: (a) => [...sizes, a.values(x), a.values(y)] },
+    { kernel: 'cropPlanes', name, traffic: 2 * x, args: (a) => [...sizes, a.values(y), a.values(x)] },
+  ]
+}
+
+export function upsampleCases(planes: number, h: number, w: number, sh: number, sw: number): KernelCase[] {
+  const [x, y] = [planes * h * w, planes * h * sh * w * sw]
+  const name = `${planes}x${h}x${w} by ${sh}x${sw}`
+  const sizes = [planes, h, w, sh, sw]
+  const traffic = x + y
+  return [
+    { kernel: 'upsampleNearestForward', name, traffic, args: (a) => [...sizes, a.values(x), a.values(y)] },
+    { kernel: 'upsampleNearestBackward', name, traffic, args: (a) => [...sizes, a.values(y), a.values(x)] },
+    {
+      kernel: 'upsampleBilinearForward',
+      name,
+      traffic,
+      args: (a) => [...sizes, a.values(x), a.scratch(w * a.bytes), a.values(y)],
+    },
+    {
+      kernel: 'upsampleBilinearBackward',
+      name,
+      traffic,
+      args: (a) => [...sizes, a.values(y), a.scratch(w * a.bytes), a.values(x)],
+    },
+  ]
+}
+
+type Two = [vertical: number, horizontal: number]
+
+export function dilatedPoolCase(
+  planes: number,
+  h: number,
+  w: number,
+  kernel: Two,
+  stride: Two,
+  pad: Two,
+  dilation: Two,
+): KernelCase {
+  const [oh, ow] = [
+    convOutput(h, kernel[0], stride[0], pad[0], dilation[0]),
+    convOutput(w, kernel[1], stride[1], pad[1], dilation[1]),
+  ]
+  const y = planes * oh * ow
+  return {
+    kernel: 'dilatedMaxPool2dForward',
+    name: `${planes}x${h}x${w}, ${kernel} stride ${stride} pad ${pad} dilation ${dilation}`,
+    traffic: planes * h * w + y,
+    places: y,
+    args: (a) => [
+      planes,
+      h,
+      w,
+      oh,
+      ow,
+      ...kernel,
+      ...stride,
+      ...pad,
+      ...dilation,
+      a.values(planes * h * w),
+      a.integersOut(y),
+      a.values(y),
+    ],
+  }
+}
+
+/** Of arrays of [outer, count, inner]. */
+export function axisCases(outer: number, count: number, inner: number): KernelCase[] {
+  const name = `${outer}x${count}x${inner}`
+  const [all, summed] = [outer * count * inner, outer * inner]
+  const sizes = [outer, count, inner, 0.3]
+  return [
+    { kernel: 'sumAxis', name, traffic: all, args: (a) => [...sizes, a.values(all), a.values(summed)] },
+    { kernel: 'spreadAxis', name, traffic: all, args: (a) => [...sizes, a.values(summed), a.values(all)] },
+  ]
+}
+
+export function transposeCase(n: number, a: number, b: number, inner: number): KernelCase {
+  const size = n * a * b * inner
+  return {
+    kernel: 'transposeAxes',
+    name: `${n}x${a}x${b}x${inner}`,
+    traffic: 2 * size,
+    args: (memory) => [n, a, b, inner, memory.values(size), memory.values(size)],
+  }
+}
+
+export function addPerChannelCase(n: number, c: number, hw: number): KernelCase {
+  const size = n * c * hw
+  return {
+    kernel: 'addPerChannel',
+    name: `${n}x${c}x${hw}`,
+    traffic: 2 * size,
+    args: (a) => [n, c, hw, a.values(size), a.values(c), a.values(size)],
+  }
+}
+
+const COUNTS = [1, 3, 7, 8, 9, 16, 17, 130]
+
+export const moreKernelCases: readonly KernelCase[] = [
+  ...(Object.keys(CURVES) as (keyof typeof CURVES)[]).flatMap((name) =>
+    COUNTS.flatMap((count) => curveCases(name, count)),
+  ),
+  ...COUNTS.flatMap((count) => [
+    ...axisCases(2, 3, count),
+    ...axisCases(3, count, 5),
+    transposeCase(2, count, 3, 1),
+    transposeCase(2, 3, count, 1),
+    transposeCase(3, 2, 5, count),
+    addPerChannelCase(2, 3, count),
+    ...upsampleCases(2, 3, count, 2, 3),
+  ]),
+  ...axisCases(2, 700, 3),
+  ...axisCases(1, 1, 1),
+  ...padCases(3, 4, 5, [0, 0, 0, 0]),
+  ...padCases(3, 4, 5, [1, 2, 3, 4]),
+  ...padCases(2, 1, 9, [0, 3, 1, 0]),
+  ...upsampleCases(3, 1, 1, 1, 1),
+  ...upsampleCases(3, 4, 5, 3, 2),
+  ...upsampleCases(2, 4, 1, 5, 4),
+  dilatedPoolCase(3, 7, 9, [3, 2], [1, 2], [1, 1], [2, 3]),
+  dilatedPoolCase(2, 1, 1, [2, 2], [1, 1], [1, 1], [2, 2]),
+  dilatedPoolCase(2, 12, 5, [2, 1], [3, 1], [0, 0], [4, 1]),
+  ...COUNTS.flatMap((count) => [...preluCases(2, 3, count), ...preluCases(3, count, 1), ...preluCases(2, 1, count)]),
+]
