@@ -271,13 +271,17 @@ export async function openDesk<S extends Space>(
       clearInterval(timer)
       if (worker === undefined) return
       await refresh().catch(() => {})
-      for (const { task } of running.values()) {
-        const claim = record.claimOf(task.name)
-        if (claim?.by !== worker || (!task.again && record.has(task.index))) continue
-        const entry = { type: 'release', task: task.name, attempt: claim.attempt } as const
-        await store.add(keyOf(entry), JSON.stringify(entry))
+      try {
+        for (const { task } of running.values()) {
+          const claim = record.claimOf(task.name)
+          if (claim?.by !== worker || (!task.again && record.has(task.index))) continue
+          const entry = { type: 'release', task: task.name, attempt: claim.attempt } as const
+          await store.add(keyOf(entry), JSON.stringify(entry))
+        }
+      } finally {
+        // Where there is no room for a line, this says that its trials are free.
+        await store.beat(worker, '', 0)
       }
-      await store.beat(worker, '', 0)
     },
   }
   await refresh()

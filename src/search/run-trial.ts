@@ -128,6 +128,8 @@ async function runTrial<S extends Space>(
   let score: unknown = NaN
   let error: string | undefined
   try {
+    // The last of them is known by the claim of this worker, which it may not have read yet.
+    if (desk.attemptOf(task) >= MOST_DEATHS) await desk.refresh()
     if (desk.record.deathsOf(name) >= MOST_DEATHS) {
       throw new Error(`${MOST_DEATHS} workers have died while they ran it`)
     }

@@ -3,7 +3,7 @@
 import { PlanError, checkArguments } from '../errors'
 import type { JobEnd, Store, TrialJob, TrialQueue } from '../search/store'
 import { nameOf, withoutPassword } from './addresses'
-import { type StoreOptions, connect, storeOn } from './redis'
+import { type StoreOptions, connect, patiently, storeOn } from './redis'
 
 /** What is used of BullMQ. */
 interface Job {
@@ -39,7 +39,8 @@ export async function bullmqStore(address: string, options: StoreOptions = {}): 
   const { Queue, Worker } = await import('bullmq').catch((cause: unknown) => {
     throw new PlanError(`${where}: wants the package bullmq: npm install bullmq`, { cause })
   })
-  const store = storeOn(client, `${withoutPassword(address)} ${name}`, name, where)
+  const label = `${withoutPassword(address)} ${name}`
+  const store = storeOn(client, label, name, where)
   const title = `v128-${name}`
   // BullMQ waits for Redis itself where that starts anew.
   const connection = { url: address, maxRetriesPerRequest: null } as object
@@ -63,13 +64,12 @@ export async function bullmqStore(address: string, options: StoreOptions = {}): 
         fresh.push(trial)
       }
       for (let i = 0; i < fresh.length; i += BATCH) {
-        await jobs.addBulk(
-          fresh.slice(i, i + BATCH).map((trial) => ({
-            name: `trial ${trial}`,
-            data: { trial },
-            opts: { jobId: `trial-${trial}` },
-          })),
-        )
+        const batch = fresh.slice(i, i + BATCH).map((trial) => ({
+          name: `trial ${trial}`,
+          data: { trial },
+          opts: { jobId: `trial-${trial}` },
+        }))
+        await patiently(where, label, () => jobs.addBulk(batch))
       }
     },
     async next(lease) {
@@ -85,7 +85,8 @@ export async function bullmqStore(address: string, options: StoreOptions = {}): 
         await worker.startStalledCheckTimer()
       }
       const token = crypto.randomUUID()
-      const job = (await worker.getNextJob(token, { block: false })) as Job | undefined
+      const taker = worker
+      const job = await patiently<Job | undefined>(where, label, () => taker.getNextJob(token, { block: false }))
       return job && jobOf(job, token)
     },
     // Who died has left its job locked: once that has run out, BullMQ hands it out again, and it ends at once.
