@@ -88,6 +88,9 @@ test('a search on one machine: its bar in lines, its table, its file; and once m
   expect(first.output).toContain('all trials: runs/trial.jsonl')
   // No terminal: nothing that moves a cursor.
   expect(first.output.includes('\u001b')).toBe(false)
+  expect(first.bar.join().includes('\u001b')).toBe(false)
+  expect(first.bar[0]).toBe('░░░░░░░░░░░░░░░░░░░░░░░░ 0/12 trials, - a minute, - left, best -, 2 workers')
+  expect(first.bar.at(-1)).toMatch(/^█{24} 12\/12 trials, \d+ a minute, 0 s left, best 0\.\d+, 2 workers$/)
   const before = readFileSync(join(cwd, 'runs/trial.jsonl'), 'utf8')
   expect((await v128(['search', good, '--trials', '12'], { cwd }).ended).code).toBe(0)
   expect(readFileSync(join(cwd, 'runs/trial.jsonl'), 'utf8')).toBe(before)
@@ -96,7 +99,12 @@ test('a search on one machine: its bar in lines, its table, its file; and once m
 test('status: of nothing, of a search without workers, of one that goes on until it is done', async () => {
   const cwd = newFolder()
   const status = ['status', '--store', 's.jsonl']
-  expect(await v128(status, { cwd }).ended).toEqual({ code: 0, output: 's.jsonl: no search has begun\n', errors: '' })
+  expect(await v128(status, { cwd }).ended).toEqual({
+    code: 0,
+    output: 's.jsonl: no search has begun\n',
+    errors: '',
+    bar: [],
+  })
   expect(existsSync(join(cwd, 's.jsonl'))).toBe(false)
   const coordinator = v128(['search', good, '--store', 's.jsonl', '--trials', '20'], { cwd })
   while (!existsSync(join(cwd, 's.jsonl')) || !linesOf(join(cwd, 's.jsonl'), 'run').length) await setTimeout(20)
@@ -111,7 +119,7 @@ test('status: of nothing, of a search without workers, of one that goes on until
   const watched = await watch.ended
   expect([watched.code, watched.errors]).toEqual([0, ''])
   expect(watched.output).toMatch(/s.jsonl: 20 of 20 trials have ended, 0 of them early, 0 failed or diverged; done\n/)
-  expect(watched.output.includes('\u001b')).toBe(false)
+  expect(watched.bar.at(-1)).toContain(' 20/20 trials, ')
   expect((await coordinator.ended).code).toBe(0)
   expect(await found(join(cwd, 's.jsonl'), 20)).toEqual(await alone(20))
 }, 20_000)
@@ -226,7 +234,7 @@ test('a full disk is said, the file stays whole, and the same commands go on', a
   const limited = await v128(work, { cwd, kilobytes: 4 }).ended
   expect(limited.code).toBe(1)
   expect(limited.errors).toMatch(
-    /^v128: fileStore: \S+s.jsonl: cannot be written: EFBIG: .*; remove other files, or raise the limit, and start this again: it goes on\n$/,
+    /^v128: fileStore: s.jsonl: cannot be written: EFBIG: .*; remove other files, or raise the limit, and start this again: it goes on\n$/,
   )
   const file = join(cwd, 's.jsonl')
   expect(statSync(file).size).toBeGreaterThan(3000)

@@ -204,6 +204,58 @@ test('a trial of which ten workers have died has failed, and the search ends', a
   })
 })
 
+test('workers that were told to end have not died of their trial', async () => {
+  const store = fileStore(newFile())
+  const found = search({ space, trials: 2, store })
+  let controller = new AbortController()
+  let ends = true
+  const own: Run<typeof space> = ({ parameters: { a } }) => {
+    if (!ends) return a
+    controller.abort()
+    return new Promise(() => {})
+  }
+  for (let i = 0; i < 12; i++) {
+    controller = new AbortController()
+    expect(await work({ store, run: own, signal: controller.signal })).toEqual({ trials: 0, aborted: true })
+  }
+  const given = (await store.read(0)).filter((line) => line.startsWith('{"type":"release"'))
+  expect(given).toHaveLength(12)
+  ends = false
+  expect(await work({ store, run: own })).toEqual({ trials: 2, aborted: false })
+  expect(scores(await found)).toEqual(await alone(2))
+})
+
+test('what is wrong with the store is no failure of a trial that waits for others', async () => {
+  const store = fileStore(newFile())
+  let fails = false
+  const broken: Store = {
+    ...store,
+    read: (from) => (fails ? Promise.reject(new FileError('it cannot be read')) : store.read(from)),
+  }
+  const own: Run<typeof space> = async ({ parameters: { a }, index }, report) => {
+    // From here on trials wait for the first, which another worker has.
+    fails = index === 9
+    await report(0, a)
+    // Whoever does not look at the answer.
+    fails = false
+    return a
+  }
+  const options = { space, trials: 12, seed: 1, earlyStopping: { rule: 'median' } } as const
+  const found = search({ ...options, store })
+  while (!(await searchStatus(store))) await setTimeout(5)
+  await store.beat('host:1:a', '{"host":"host","runtime":"Node","pid":1}', 60_000)
+  await store.add('claim 0 0', '{"type":"claim","task":"0","attempt":0,"by":"host:1:a"}')
+  await store.add('report 0 0', '{"type":"report","trial":0,"epoch":0,"score":0.5}')
+  const ignores: Run<typeof space> = (trial, report, checkpoint) =>
+    own(trial, (epoch, score) => report(epoch + Number(trial.index === 9), score).catch(() => true), checkpoint)
+  expect(await refusal(() => work({ store: broken, run: ignores, lease: 1 }))).toBe('it cannot be read')
+  const failed = (await store.read(0)).filter((line) => line.includes('"status":"failed"'))
+  expect(failed).toEqual([])
+  await store.beat('host:1:a', '', 0)
+  await work({ store, run: ignores })
+  expect((await found).trials.filter(({ status }) => status === 'failed')).toEqual([])
+}, 20_000)
+
 test('a trial that ends its process each time fails in the end, and the others are done', async () => {
   const file = newFile()
   const module = moduleOf('if (index === 1) process.kill(process.pid, "SIGKILL"); await setTimeout(5); return a')

@@ -40,10 +40,15 @@ export function v128(
   let hear = () => {}
   child.stdout.on('data', (data: Buffer) => ((output += data.toString()), hear()))
   child.stderr.on('data', (data: Buffer) => ((errors += data.toString()), hear()))
-  const ended = new Promise<{ code: number | null; output: string; errors: string }>((resolve) => {
+  const ended = new Promise<{ code: number | null; output: string; errors: string; bar: string[] }>((resolve) => {
     child.once('close', (code) => {
       children.delete(child)
-      resolve({ code, output, errors })
+      // What is no terminal gets the bar as lines, one now and then, and an empty one.
+      const isBar = (line: string) => /[░█]/.test(line)
+      const lines = errors.split('\n')
+      const bar = lines.filter(isBar)
+      const said = bar.length ? lines.filter((line) => line.trim() !== '' && !isBar(line)) : lines
+      resolve({ code, output, errors: said.join('\n'), bar })
     })
   })
   /** Until it has printed this, or ended. */
