@@ -1,8 +1,15 @@
-// A trial of examples/search.js, run on worker threads: trains a small network on 1,600 images of MNIST and scores it
-// by its loss on 400 others.
+// What examples/search.js searches, and a trial of it, run on worker threads or machines: trains a small network on 1,600
+// images of MNIST and scores it by its loss on 400 others.
 
 import { createModel, dense, momentum, normalize, relu, sequential, softmaxCrossEntropy } from 'v128'
+import { integer, logUniform, oneMinusLogUniform } from 'v128/node'
 import { loadMnist } from './mnist-data.js'
+
+export const space = {
+  learningRate: logUniform(1e-4, 1),
+  rho: oneMinusLogUniform(0.5, 0.999),
+  units: integer(8, 64),
+}
 
 const { x, y } = loadMnist('train', 2000)
 export const training = { x: x.subarray(0, 1600 * 784), y: y.subarray(0, 1600) }
@@ -18,7 +25,7 @@ export function create({ learningRate, rho, units }, seed) {
   return createModel(network, { input: [784], batch: 50, loss: softmaxCrossEntropy(), optimizer, seed })
 }
 
-/** @type {import('v128/node').Run<typeof import('./search.js').space>} */
+/** @type {import('v128/node').Run<typeof space>} */
 export async function run({ parameters, seed }, report) {
   const model = await create(parameters, seed)
   const { validationLoss } = await model.fit(training, {

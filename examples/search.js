@@ -29,14 +29,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 // @ts-expect-error: it comes without types.
 import cliProgress from 'cli-progress'
-import { integer, logUniform, oneMinusLogUniform, panda, search, searchPicture, searchTable } from 'v128/node'
-import { create, training, validation } from './search-trial.js'
-
-export const space = {
-  learningRate: logUniform(1e-4, 1),
-  rho: oneMinusLogUniform(0.5, 0.999),
-  units: integer(8, 64),
-}
+import { panda, search, searchPicture, searchTable } from 'v128/node'
+import { create, space, training, validation } from './search-trial.js'
 
 const picture = process.argv[2] ?? 'runs/search.svg'
 const file = picture.replace(/(\.svg)?$/, '.jsonl')

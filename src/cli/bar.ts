@@ -5,7 +5,10 @@ import cliProgress from 'cli-progress'
 import type { SearchProgress } from '../search/trials'
 
 /** What the bar shows. */
-export type BarProgress = Pick<SearchProgress, 'done' | 'total' | 'trialsPerMinute' | 'secondsLeft' | 'workers'> & {
+export type BarProgress = Pick<
+  SearchProgress,
+  'done' | 'total' | 'trialsPerMinute' | 'secondsLeft' | 'workers' | 'unverified'
+> & {
   readonly best: { readonly score: number } | undefined
 }
 
@@ -21,7 +24,7 @@ interface Bar {
 export function createBar(): { update(progress: BarProgress): void; workers(n: number): void; stop(): void } {
   const bar = new (cliProgress as { SingleBar: new (options: object, preset: object) => Bar }).SingleBar(
     {
-      format: '{bar} {value}/{total} trials, {rate} a minute, {left} left, best {best}, {workers}',
+      format: '{bar} {value}/{total} trials, {rate} a minute, {left} left, best {best}, {workers}{verify}',
       hideCursor: true,
       noTTYOutput: true,
       notTTYSchedule: 5000,
@@ -31,7 +34,7 @@ export function createBar(): { update(progress: BarProgress): void; workers(n: n
   )
   let begun = false
   return {
-    update({ done, total, best, trialsPerMinute, secondsLeft, workers }) {
+    update({ done, total, best, trialsPerMinute, secondsLeft, workers, unverified }) {
       const figures = {
         best: best ? String(Number(best.score.toPrecision(5))) : '-',
         rate: Number.isFinite(trialsPerMinute)
@@ -39,6 +42,7 @@ export function createBar(): { update(progress: BarProgress): void; workers(n: n
           : '-',
         left: timeText(secondsLeft),
         workers: workersText(workers),
+        verify: done === total && unverified ? `, ${unverified} to run again on another worker` : '',
       }
       if (begun) bar.update(done, figures)
       else bar.start(total, done, figures)

@@ -273,7 +273,8 @@ async function runWork(path: string, values: Values): Promise<number> {
   if (!existsSync(path)) throw new Usage(`there is no file ${path}`)
   const store = await openStore(address, values)
   try {
-    console.log(`works on ${store.name}`)
+    const waits = (await store.read(0)).length ? '' : ': no search has begun there yet, waits for one'
+    console.log(`works on ${store.name}${waits}`)
     const { trials, aborted } = await work({
       store,
       worker: pathToFileURL(resolve(path)),
@@ -336,10 +337,18 @@ async function runStatus(values: Values): Promise<number> {
   }
 }
 
-function progressOf({ trials, total, best, workers }: SearchStatus, before: number, seconds: number) {
+function progressOf({ trials, total, best, workers, unverified }: SearchStatus, before: number, seconds: number) {
   const rate = trials.length > before ? (trials.length - before) / seconds : NaN
   const left = (total - trials.length) / rate
-  return { done: trials.length, total, best, workers: workers.length, trialsPerMinute: 60 * rate, secondsLeft: left }
+  return {
+    done: trials.length,
+    total,
+    best,
+    workers: workers.length,
+    trialsPerMinute: 60 * rate,
+    secondsLeft: left,
+    unverified,
+  }
 }
 
 main().then(

@@ -5,4 +5,4 @@
  */
 
 export { bullmqStore } from '../stores/bullmq'
-export { type StoreOptions } from '../stores/redis'
+export { type StoreOptions } from '../stores/databases'

@@ -5,4 +5,4 @@
  */
 
 export { pgBossStore } from '../stores/pg-boss'
-export { type StoreOptions } from '../stores/redis'
+export { type StoreOptions } from '../stores/databases'

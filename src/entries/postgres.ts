@@ -4,5 +4,5 @@
  * @module v128/postgres
  */
 
-export { type PostgresAnswer, type PostgresPool, postgresStore } from '../stores/postgres'
-export { type StoreOptions } from '../stores/redis'
+export { postgresStore } from '../stores/postgres'
+export { type StoreOptions } from '../stores/databases'

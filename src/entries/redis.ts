@@ -4,4 +4,5 @@
  * @module v128/redis
  */
 
-export { type RedisClient, type StoreOptions, redisStore } from '../stores/redis'
+export { redisStore } from '../stores/redis'
+export { type StoreOptions } from '../stores/databases'

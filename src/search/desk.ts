@@ -48,7 +48,7 @@ export interface Desk<S extends Space = Space> {
   claim(task: Task): Promise<boolean>
   /** How many had a task before, which was claimed here. */
   attemptOf(task: Task): number
-  /** A task that was claimed is in work no more. */
+  /** A task that was claimed has ended. What has not ended is given back by `close`. */
   leave(task: Task): void
   /** Whether all trials have ended, those that run twice as well. */
   isDone(): boolean

@@ -43,7 +43,6 @@ export async function runTask<S extends Space>(
     await runner.ended(line)
     return line
   } finally {
-    // What has not ended is given back when the desk closes.
     runner.give(worker)
   }
 }

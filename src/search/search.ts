@@ -122,7 +122,8 @@ function createTeller<S extends Space>({ total, onProgress, workers, store }: Se
   const started = performance.now()
   const before = desk.record.ranking.trials.length
   let told = before
-  let begun = false
+  /** How many had run twice when that was last told; less than none at the start. */
+  let twice = -1
   const call = async (latest: number | undefined) => {
     const { ranking, differences } = desk.record
     const { trials, counts } = ranking
@@ -139,19 +140,25 @@ function createTeller<S extends Space>({ total, onProgress, workers, store }: Se
       secondsLeft: (total - trials.length) / rate,
       workers: store ? (await desk.alive()).length : workers.length,
       differences,
+      unverified: desk.record.unverified().length,
     })
   }
   let telling: Promise<void> = Promise.resolve()
   return (): Promise<void> => {
     if (!onProgress) return telling
     telling = telling.then(async () => {
-      if (!begun) {
-        begun = true
+      if (twice < 0) {
+        twice = desk.record.verified + desk.record.differences.length
         return call(undefined)
       }
       // What holds the log may have lost the last of it.
       told = Math.min(told, desk.record.ranking.trials.length)
       while (told < desk.record.ranking.trials.length && !desk.over) await call(told++)
+      const now = desk.record.verified + desk.record.differences.length
+      if (now !== twice && !desk.over) {
+        twice = now
+        await call(undefined)
+      }
     })
     return telling
   }

@@ -81,7 +81,7 @@ export interface SearchOptions<S extends Space> {
    * ended are not.
    */
   signal?: AbortSignal
-  /** Called at the start and whenever a trial has ended, and waited for if it gives a promise. */
+  /** Called at the start and whenever a trial has ended, or ended once more; waited for if it gives a promise. */
   onProgress?: (progress: SearchProgress<S>) => void
 }
 

@@ -13,6 +13,8 @@ export interface SearchStatus extends Omit<SearchResult, 'aborted'> {
   readonly total: number
   /** Those that live. */
   readonly workers: readonly WorkerStatus[]
+  /** How many trials are to run once more, on a worker other than that of their first time. */
+  readonly unverified: number
   /** Whether all trials have ended, those that run twice as well. */
   readonly done: boolean
 }
@@ -56,6 +58,7 @@ export async function searchStatus(store: Store): Promise<SearchStatus | undefin
     differences,
     verified,
     total: plan.total,
+    unverified: desk.record.unverified().length,
     workers,
     done: desk.isDone(),
   }

@@ -71,7 +71,7 @@ export interface SearchProgress<S extends Space = Space> {
   readonly failed: number
   /** Of those done: how many were ended early. */
   readonly stopped: number
-  /** The trial that has just ended; undefined at the start. */
+  /** The trial that has just ended; undefined at the start, and when a trial has ended once more. */
   readonly latest: TrialResult<S> | undefined
   /** The best so far. */
   readonly best: TrialResult<S> | undefined
@@ -83,6 +83,8 @@ export interface SearchProgress<S extends Space = Space> {
   readonly workers: number
   /** Trials that ran twice to different ends; see SearchResult. */
   readonly differences: readonly Difference[]
+  /** How many trials are to run once more, on a worker other than that of their first time: it may take a second one. */
+  readonly unverified: number
 }
 
 /** A trial as the file has it: JSON has no NaN. */

@@ -2,8 +2,8 @@
 
 import { PlanError, checkArguments } from '../errors'
 import type { JobEnd, Store, TrialJob, TrialQueue } from '../search/store'
-import { nameOf, withoutPassword } from './addresses'
-import { type StoreOptions, connect, patiently, storeOn } from './redis'
+import { type StoreOptions, nameOf, withoutPassword } from './databases'
+import { connect, patiently, storeOn } from './redis'
 
 /** What is used of BullMQ. */
 interface Job {
@@ -108,10 +108,18 @@ export async function bullmqStore(address: string, options: StoreOptions = {}): 
   }
 }
 
+/** Milliseconds between two looks at a job that somebody may take: each is an event for all who watch the queue. */
+const PROGRESS = 500
+
 function jobOf(job: Job, token: string): TrialJob {
+  let said = performance.now()
   return {
     trial: job.data.trial,
-    progress: (epoch, score) => job.updateProgress({ epoch, score }).catch(() => {}),
+    async progress(epoch, score) {
+      if (performance.now() - said < PROGRESS) return
+      said = performance.now()
+      await job.updateProgress({ epoch, score }).catch(() => {})
+    },
     renew: async (lease) => void (await job.extendLock(token, lease)),
     async end({ status, score, error }: JobEnd) {
       const ended =

@@ -3,9 +3,8 @@
 import { PlanError, checkArguments } from '../errors'
 import type { JobEnd, Store, TrialQueue } from '../search/store'
 import { MAX_TRIALS } from '../search/space'
-import { nameOf, withoutPassword } from './addresses'
+import { type StoreOptions, nameOf, withoutPassword } from './databases'
 import { connect, storeOn } from './postgres'
-import type { StoreOptions } from './redis'
 
 /** What is used of pg-boss. */
 interface Boss {

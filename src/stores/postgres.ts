@@ -3,8 +3,7 @@
 import { FileError, PlanError, checkArguments, show } from '../errors'
 import type { Beat, Store } from '../search/store'
 import { clip, reasonOf } from '../search/texts'
-import { nameOf, withoutPassword } from './addresses'
-import type { StoreOptions } from './redis'
+import { PATIENCE, type StoreOptions, isAway, nameOf, withoutPassword } from './databases'
 
 /** What Postgres answers. */
 export interface PostgresAnswer {
@@ -101,13 +100,20 @@ export async function connect(where: string, address: string): Promise<PostgresP
   })
   // Of a connection that nobody uses; the next query is told, or gets another.
   pool.on('error', () => {})
-  try {
-    await pool.query(TABLES)
-  } catch (cause) {
-    await pool.end()
-    throw failure(where, withoutPassword(address), cause)
+  const begun = performance.now()
+  for (;;) {
+    try {
+      await pool.query(TABLES)
+      return pool
+    } catch (cause) {
+      const error = failure(where, withoutPassword(address), cause)
+      if (!isAway(error.message) || performance.now() - begun > PATIENCE) {
+        await pool.end()
+        throw error
+      }
+      await new Promise((done) => setTimeout(done, 250))
+    }
   }
-  return pool
 }
 
 /** What Postgres says, and what helps. */

@@ -4,7 +4,7 @@
 import { FileError, PlanError, checkArguments, show } from '../errors'
 import type { Beat, Store } from '../search/store'
 import { clip, reasonOf } from '../search/texts'
-import { nameOf, withoutPassword } from './addresses'
+import { PATIENCE, type StoreOptions, isAway, nameOf, withoutPassword } from './databases'
 
 /** What a store needs of a client of `ioredis`. */
 export interface RedisClient {
@@ -14,12 +14,6 @@ export interface RedisClient {
   callBuffer(command: string, ...args: (string | number | Uint8Array)[]): Promise<unknown>
   /** Ends the connection. */
   disconnect(): void
-}
-
-/** Which search of a Redis or a Postgres. */
-export interface StoreOptions {
-  /** The name of the search, one of many that may be there: letters, digits, `-`, `_` and `.`. 'search' unless given. */
-  name?: string
 }
 
 /** Adds a line unless its key is there. */
@@ -75,26 +69,30 @@ export async function connect(where: string, address: string): Promise<RedisClie
   const { Redis } = await import('ioredis').catch((cause: unknown) => {
     throw new PlanError(`${where}: wants the package ioredis: npm install ioredis`, { cause })
   })
-  // At the start a Redis that does not answer is a wrong address; later it comes again.
-  let connected = false
-  const client = new Redis(address, {
-    lazyConnect: true,
-    connectTimeout: SILENCE,
-    socketTimeout: SILENCE,
-    maxRetriesPerRequest: null,
-    retryStrategy: (times: number) => (connected ? Math.min(50 * times, 2000) : null),
-  })
-  let last: unknown
-  client.on('error', (error: unknown) => (last = error))
-  try {
-    await client.connect()
-    await client.call('PING')
-    connected = true
-  } catch (cause) {
-    client.disconnect()
-    throw failure(where, address, last ?? cause)
+  const begun = performance.now()
+  for (;;) {
+    let connected = false
+    const client = new Redis(address, {
+      lazyConnect: true,
+      connectTimeout: SILENCE,
+      socketTimeout: SILENCE,
+      maxRetriesPerRequest: null,
+      retryStrategy: (times: number) => (connected ? Math.min(50 * times, 2000) : null),
+    })
+    let last: unknown
+    client.on('error', (error: unknown) => (last = error))
+    try {
+      await client.connect()
+      await client.call('PING')
+      connected = true
+      return client as unknown as RedisClient
+    } catch (cause) {
+      client.disconnect()
+      const error = failure(where, address, last ?? cause)
+      if (!isAway(error.message) || performance.now() - begun > PATIENCE) throw error
+      await new Promise((done) => setTimeout(done, 250))
+    }
   }
-  return client as unknown as RedisClient
 }
 
 function checkAddress(where: string, address: unknown): asserts address is string {

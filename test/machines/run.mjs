@@ -109,7 +109,8 @@ function startWorker(number) {
   workers.set(number, child)
   child.once('exit', (code, signal) => {
     if (code !== 0 && signal === null) console.error(`\nworker ${number} ended with ${code}: ${said}`)
-    if (!over && signal !== null) startWorker(number)
+    // What a worker says when it ends by itself is a fault, but for that of a search that is done.
+    if (!over && code !== 0) startWorker(number)
   })
 }
 

@@ -7,12 +7,12 @@ import { loadMnist } from '../../examples/mnist-data.js'
 export const space = {
   learningRate: logUniform(1e-4, 1),
   rho: oneMinusLogUniform(0.5, 0.99),
-  units: integer(4, 24),
+  units: integer(8, 32),
 }
 
-const { x, y } = loadMnist('train', 500)
-const training = { x: x.subarray(0, 400 * 784), y: y.subarray(0, 400) }
-const validation = { x: x.subarray(400 * 784), y: y.subarray(400) }
+const { x, y } = loadMnist('train', 1500)
+const training = { x: x.subarray(0, 1200 * 784), y: y.subarray(0, 1200) }
+const validation = { x: x.subarray(1200 * 784), y: y.subarray(1200) }
 
 /** @type {import('v128/node').Run<typeof space>} */
 export async function run({ parameters: { learningRate, rho, units }, seed }, report, { resume, save }) {
@@ -28,7 +28,7 @@ export async function run({ parameters: { learningRate, rho, units }, seed }, re
     epochs: 12,
     validation,
     resume,
-    checkpoint: { every: { seconds: 0.05 }, save },
+    checkpoint: { every: { epochs: 6 }, save },
     onEpoch: ({ epoch, validationLoss: loss = NaN }) => report(epoch, loss),
   })
   model.close()

@@ -205,4 +205,26 @@ describe.each(Object.entries(KINDS))('%s', (_, { skip, begin, end, open }) => {
     expect(seen).toContain(2)
     await Promise.all(stores.map((store) => store.close()))
   })
+
+  test('a trial that workers gave back, however often, has been the death of none', async () => {
+    const name = newName()
+    const [store, other] = await Promise.all([open(name), open(name)])
+    const found = search({ space, trials: 1, store })
+    let controller: AbortController | undefined
+    const cutOff: Run<typeof space> = ({ parameters: { a } }) => {
+      controller?.abort()
+      return controller ? new Promise(() => {}) : a
+    }
+    for (let i = 0; i < 12; i++) {
+      controller = new AbortController()
+      const { signal } = controller
+      expect(await work({ store: other, run: cutOff, signal })).toEqual({ trials: 0, aborted: true })
+    }
+    const entries = (await store.read(1)).map((line) => JSON.parse(line) as { type: string })
+    expect(entries.filter(({ type }) => type === 'release')).toHaveLength(12)
+    controller = undefined
+    expect(await work({ store: other, run: cutOff })).toEqual({ trials: 1, aborted: false })
+    expect((await found).trials).toMatchObject([{ status: 'done' }])
+    await Promise.all([store.close(), other.close()])
+  })
 })

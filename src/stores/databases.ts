@@ -1,0 +1,29 @@
+// What stores in databases share: addresses, names of searches, and how long one waits for a database.
+
+import { PlanError, checkOptions, show } from '../errors'
+
+/** An address as messages may have it. */
+export function withoutPassword(address: string): string {
+  return address.replace(/^([a-z+]+:\/\/[^:/@]*):.*@/i, '$1:***@')
+}
+
+/** Which search of a Redis or a Postgres. */
+export interface StoreOptions {
+  /** The name of the search, one of many that may be there: letters, digits, `-`, `_` and `.`. 'search' unless given. */
+  name?: string
+}
+
+/** Milliseconds for which a database may be away at the start: it may just be started anew. Later there is no limit. */
+export const PATIENCE = 10_000
+
+/** Whether an error is of a database that does not answer now, and may later. */
+export function isAway(message: string): boolean {
+  return /ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|closed|LOADING|starting up/.test(message)
+}
+
+/** The name of a search in a database. */
+export function nameOf(where: string, options: StoreOptions): string {
+  const { name = 'search' } = checkOptions(where, options, ['name'])
+  if (typeof name === 'string' && /^[\w.-]{1,100}$/.test(name)) return name
+  throw new PlanError(`${where}: name must be 1 to 100 letters, digits, '-', '_' and '.', got ${show(name)}`)
+}
