@@ -312,6 +312,7 @@ async function runStatus(values: Values): Promise<number> {
         })
         status = await searchStatus(store)
       }
+      if (status) bar.update(progressOf(status, before, (performance.now() - begun) / 1000))
       bar.stop()
     }
     if (!status) return tell(`${store.name}: no search has begun`)

@@ -48,7 +48,7 @@ export interface Desk<S extends Space = Space> {
   claim(task: Task): Promise<boolean>
   /** How many had a task before, which was claimed here. */
   attemptOf(task: Task): number
-  /** A task that was claimed is in work no more. */
+  /** A task that was claimed has ended. What has not ended is given back by `close`. */
   leave(task: Task): void
   /** Whether all trials have ended, those that run twice as well. */
   isDone(): boolean
@@ -206,18 +206,16 @@ export async function openDesk<S extends Space>(
   }
 
   let timer: NodeJS.Timeout | undefined
+  let beating: Promise<unknown> | undefined
   if (worker !== undefined) {
     const about = JSON.stringify(own)
     await store.beat(worker, about, lease!)
-    let beating = false
     timer = setInterval(() => {
-      if (beating) return
-      beating = true
-      void store
+      beating ??= store
         .beat(worker, about, lease!)
         // Whoever uses the store next is told.
         .catch(() => {})
-        .finally(() => (beating = false))
+        .finally(() => (beating = undefined))
     }, lease! / 4)
     timer.unref()
   }
@@ -260,10 +258,7 @@ export async function openDesk<S extends Space>(
     isFree,
     claim: async (task) => !over && (await isFree(task)) && claim(task),
     attemptOf: (task) => running.get(task.name)?.attempt ?? 0,
-    leave(task) {
-      // What was cut off is given back at the end.
-      if (!over) running.delete(task.name)
-    },
+    leave: (task) => void running.delete(task.name),
     isDone: () => !record.open() && !record.unverified().length,
     alive: () => alive(),
     end() {
@@ -274,13 +269,19 @@ export async function openDesk<S extends Space>(
       clearInterval(timer)
       if (worker === undefined) return
       await refresh().catch(() => {})
-      for (const { task } of running.values()) {
-        const claim = record.claimOf(task.name)
-        if (claim?.by !== worker || (!task.again && record.has(task.index))) continue
-        const entry = { type: 'release', task: task.name, attempt: claim.attempt } as const
-        await store.add(keyOf(entry), JSON.stringify(entry))
+      try {
+        for (const { task } of running.values()) {
+          const claim = record.claimOf(task.name)
+          if (claim?.by !== worker || (!task.again && record.has(task.index))) continue
+          const entry = { type: 'release', task: task.name, attempt: claim.attempt } as const
+          await store.add(keyOf(entry), JSON.stringify(entry))
+        }
+      } finally {
+        // One that is under way must not come behind the last.
+        await beating
+        // Where there is no room for a line, this says that its trials are free.
+        await store.beat(worker, '', 0)
       }
-      await store.beat(worker, '', 0)
     },
   }
   await refresh()
@@ -307,8 +308,7 @@ function checkFirst(where: string, store: Store, line: string, plan: Plan): void
 
 /** Sees to it that all workers of a search run the same. Throws a PlanError where they do not. */
 export async function agree(where: string, desk: Desk, identity: Identity): Promise<void> {
-  const { worker: _, record } = desk
-  if (!record.identity) {
+  if (!desk.record.identity) {
     await desk.add({ type: 'run', ...identity })
     await desk.refresh()
   }

@@ -5,18 +5,10 @@ import { FileError } from '../errors'
 import { mix } from '../random'
 import type { Plan } from './settings'
 import { type Space, type Trial, type Values, narrow } from './space'
-import type { Ending, Entry, Identity } from './store'
+import { type Ending, type Entry, type Identity, problemOfEntry } from './store'
 import { LAG, type Watched, addReport, lastEpoch } from './stopping'
 import { clip, textOf } from './texts'
-import {
-  type Difference,
-  type Line,
-  type Ranking,
-  type Round,
-  type TrialResult,
-  createRanking,
-  problemOf,
-} from './trials'
+import { type Difference, type Line, type Ranking, type Round, type TrialResult, createRanking } from './trials'
 
 /** Who has a trial in work. */
 export interface Claim {
@@ -146,13 +138,11 @@ export function createRecord<S extends Space>(name: string, plan: Plan<S>): Sear
     } catch {
       throw damaged('it is no JSON')
     }
-    if (typeof entry !== 'object' || entry === null) throw damaged('it is no line of a search')
+    const problem = problemOfEntry(entry)
+    if (problem) throw damaged(problem)
     switch (entry.type) {
-      case undefined: {
-        const problem = problemOf(entry)
-        if (problem) throw damaged(problem)
+      case undefined:
         return end(entry)
-      }
       case 'extent':
         extent = entry
         toVerify = [...results]

@@ -37,13 +37,13 @@ export async function runTask<S extends Space>(
     })
     const line = desk.over ? undefined : await runTrial(desk, runner, worker, task, job)
     if (!line) return undefined
+    desk.leave(task)
     if (job) await job.end(endOf(line))
     else if (!task.again) await desk.store.queue?.settle(task.index, endOf(line))
     await runner.ended(line)
     return line
   } finally {
     runner.give(worker)
-    desk.leave(task)
   }
 }
 
@@ -98,13 +98,18 @@ async function runTrial<S extends Space>(
     if (stopping) {
       if (!again) await tellOthers(epoch, score)
       if (status === 'done') {
-        await waitForOthers(desk, runner, index, epoch)
+        await waitForOthers(desk, runner, index, epoch).catch((error: unknown) => {
+          broken ??= { error }
+          throw error
+        })
         const others = desk.record.reports.slice(0, Math.max(index - LAG + 1, 0))
         if (!goesOn(own, others, stopping)) status = 'stopped'
       }
     }
     return status === 'done' && !desk.over
   }
+  /** What was wrong beyond this trial, which must not be put down as its failure. */
+  let broken: { readonly error: unknown } | undefined
   /** What was wrong with a report; run may not wait for the answer. */
   let refused: unknown
   const report: Report = (epoch, score) => {
@@ -128,6 +133,8 @@ async function runTrial<S extends Space>(
   let score: unknown = NaN
   let error: string | undefined
   try {
+    // The last of them is known by the claim of this worker, which it may not have read yet.
+    if (desk.attemptOf(task) >= MOST_DEATHS) await desk.refresh()
     if (desk.record.deathsOf(name) >= MOST_DEATHS) {
       throw new Error(`${MOST_DEATHS} workers have died while they ran it`)
     }
@@ -143,6 +150,7 @@ async function runTrial<S extends Space>(
     own.over = true
   }
   if (desk.over) return undefined
+  if (broken) throw broken.error
   const ended = status === 'done' || status === 'stopped' ? (score as number) : null
   const seconds = Math.round(performance.now() - begun) / 1000
   const line: Line = { ...trial, status, score: ended, curve, seconds, ...(error !== undefined && { error }) }

@@ -1,8 +1,9 @@
 // Where a search is kept on which many processes work: a log that all of them see in one order, who is alive, and
 // checkpoints. A search needs no more of Redis, of Postgres or of a file.
 
+import { isPlain, show } from '../errors'
 import type { Trial } from './space'
-import type { Line } from './trials'
+import { type Line, isCount, problemOf } from './trials'
 
 /**
  * What many processes share that work on one search. `v128/node` has `fileStore`, `v128/redis` and `v128/postgres` have
@@ -143,4 +144,41 @@ export function keyOf(entry: Entry): string {
     case 'again':
       return `again ${entry.trial} ${entry.ending.by}`
   }
+}
+
+const isText = (value: unknown) => typeof value === 'string'
+const isTask = (value: unknown) => typeof value === 'string' && /^\d{1,9}( again)?$/.test(value)
+const isScore = (value: unknown) => value === null || Number.isFinite(value)
+const isRecord = (value: unknown): value is Record<string, unknown> => isPlain(value)
+const isMachine = (value: unknown) =>
+  isRecord(value) && isText(value.host) && isText(value.runtime) && Number.isFinite(value.pid)
+const isEnding = (value: unknown) =>
+  isRecord(value) &&
+  isText(value.hash) &&
+  isText(value.status) &&
+  isScore(value.score) &&
+  isText(value.by) &&
+  isMachine(value.machine)
+
+/** What the members of each kind of line must be. */
+const MEMBERS: Readonly<Record<string, Readonly<Record<string, (value: unknown) => boolean>>>> = {
+  extent: { trials: isCount, verify: Number.isFinite },
+  run: { version: isText, kernels: isText, run: isText },
+  claim: { task: isTask, attempt: isCount, by: isText },
+  release: { task: isTask, attempt: isCount },
+  report: { trial: isCount, epoch: isCount, score: Number.isFinite },
+  again: { trial: isCount, ending: isEnding },
+}
+
+/** What keeps a value from being a line of the log; undefined where nothing does. */
+export function problemOfEntry(value: unknown): string | undefined {
+  if (!isRecord(value)) return 'it is no line of a search'
+  const { type, ending } = value
+  if (type === undefined) {
+    return problemOf(value) ?? (ending === undefined || isEnding(ending) ? undefined : `its ending is ${show(ending)}`)
+  }
+  const members = typeof type === 'string' && Object.hasOwn(MEMBERS, type) ? MEMBERS[type] : undefined
+  if (!members) return `its type is ${show(type)}`
+  const wrong = Object.keys(members).find((name) => !members[name](value[name]))
+  return wrong && `its ${wrong} is ${show(value[wrong])}`
 }

@@ -109,7 +109,7 @@ export function problemOf(value: unknown): string | undefined {
   return name && `its ${name} is ${show(line[name])}`
 }
 
-function isCount(value: unknown): boolean {
+export function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 

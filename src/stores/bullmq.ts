@@ -4,7 +4,7 @@ import { PlanError, checkArguments } from '../errors'
 import type { Trial } from '../search/space'
 import type { JobEnd, Store, TrialJob, TrialQueue } from '../search/store'
 import { type StoreOptions, nameOf, withoutPassword } from './databases'
-import { connect, storeOn } from './redis'
+import { connect, patiently, storeOn } from './redis'
 
 /** What is used of BullMQ. */
 interface Job {
@@ -40,7 +40,8 @@ export async function bullmqStore(address: string, options: StoreOptions = {}): 
   const { Queue, Worker } = await import('bullmq').catch((cause: unknown) => {
     throw new PlanError(`${where}: wants the package bullmq: npm install bullmq`, { cause })
   })
-  const store = storeOn(client, `${withoutPassword(address)} ${name}`, name, where)
+  const label = `${withoutPassword(address)} ${name}`
+  const store = storeOn(client, label, name, where)
   const title = `v128-${name}`
   // BullMQ waits for Redis itself where that starts anew.
   const connection = { url: address, maxRetriesPerRequest: null } as object
@@ -64,13 +65,12 @@ export async function bullmqStore(address: string, options: StoreOptions = {}): 
         fresh.push(trial)
       }
       for (let i = 0; i < fresh.length; i += BATCH) {
-        await jobs.addBulk(
-          fresh.slice(i, i + BATCH).map(({ index, parameters }) => ({
-            name: `trial ${index}`,
-            data: { trial: index, parameters },
-            opts: { jobId: `trial-${index}` },
-          })),
-        )
+        const batch = fresh.slice(i, i + BATCH).map(({ index, parameters }) => ({
+          name: `trial ${index}`,
+          data: { trial: index, parameters },
+          opts: { jobId: `trial-${index}` },
+        }))
+        await patiently(where, label, () => jobs.addBulk(batch))
       }
     },
     async next(lease) {
@@ -86,7 +86,8 @@ export async function bullmqStore(address: string, options: StoreOptions = {}): 
         await worker.startStalledCheckTimer()
       }
       const token = crypto.randomUUID()
-      const job = (await worker.getNextJob(token, { block: false })) as Job | undefined
+      const taker = worker
+      const job = await patiently<Job | undefined>(where, label, () => taker.getNextJob(token, { block: false }))
       return job && jobOf(job, token)
     },
     // Who died has left its job locked: once that has run out, BullMQ hands it out again, and it ends at once.

@@ -124,21 +124,23 @@ function failure(where: string, address: string, cause: unknown): FileError {
   return new FileError(`${where}: ${clip(withoutPassword(address))}: ${reason}; ${cure}`, { cause })
 }
 
+/** What Redis answers: it may start anew, or be cut off, and is asked again then, which must do no harm. */
+export async function patiently<T>(where: string, label: string, action: () => Promise<unknown>): Promise<T> {
+  for (;;) {
+    try {
+      return (await action()) as T
+    } catch (cause) {
+      if (!TRANSIENT.test(reasonOf(cause))) throw failure(where, label, cause)
+      await new Promise((done) => setTimeout(done, 100))
+    }
+  }
+}
+
 /** The store on a client. */
 export function storeOn(client: RedisClient, label: string, name: string, where = 'redisStore'): Store {
   const key = (what: string) => `v128:{${name}}:${what}`
   const [log, keys, beats] = ['log', 'keys', 'workers'].map(key)
-  const ask = async <T>(action: () => Promise<unknown>): Promise<T> => {
-    for (;;) {
-      try {
-        return (await action()) as T
-      } catch (cause) {
-        // Redis starts anew, or was cut off: the command is asked again, which does no harm.
-        if (TRANSIENT.test(reasonOf(cause))) await new Promise((done) => setTimeout(done, 100))
-        else throw failure(where, label, cause)
-      }
-    }
-  }
+  const ask = <T>(action: () => Promise<unknown>) => patiently<T>(where, label, action)
   const kept = (what: string) => key(`kept:${what}`)
   return {
     name: label,

@@ -9,6 +9,7 @@ import * as core from '../../src/entries/index'
 import * as data from '../../src/entries/data'
 import * as node from '../../src/entries/node'
 import * as preprocessing from '../../src/entries/preprocessing'
+import { textOf } from '../../src/search/texts'
 import { Mine, NOTHING, circular, detached, fail, isOurs, outcomeOf, revoked, withGetter } from '../support/mistakes'
 
 const folder = mkdtempSync(join(tmpdir(), 'v128-bad-data-'))
@@ -269,7 +270,7 @@ const CALLS: Readonly<Record<string, Call>> = {
     Object.entries(LINES).map(([type, line]) => [
       `${type} of a log`,
       call(
-        (entry) => node.searchStatus({ ...ended, read: async (from) => [...log, JSON.stringify(entry)].slice(from) }),
+        (entry) => node.searchStatus({ ...ended, read: async (from) => [...log, textOf(entry)].slice(from) }),
         () => [line],
         0,
         Object.keys(line).join(' '),
