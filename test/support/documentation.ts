@@ -127,6 +127,9 @@ function freeNames(code: string): Set<string> {
   return new Set([...used].filter((name) => !declared.has(name)))
 }
 
+/** The address of a server that stands for one of the reader's own. */
+const SERVER = /\.example\b/
+
 /** The lines that must stand before code: imports, and what is given. `given` says whether anything is. */
 function preludeOf(code: string): { lines: string[]; given: boolean } {
   const imports: string[] = []
@@ -144,7 +147,7 @@ function preludeOf(code: string): { lines: string[]; given: boolean } {
     }
   }
   freeNames(code).forEach(need)
-  return { lines: [...imports, ...given, 'export {}'], given: given.length > 0 || /node:fs/.test(imports.join()) }
+  return { lines: [...imports, ...given, 'export {}'], given: given.length > 0 || /node:fs/.test(imports.join()) || SERVER.test(code) }
 }
 
 /** What the compiler says of the examples, each fault with its place. */
