@@ -147,7 +147,10 @@ function preludeOf(code: string): { lines: string[]; given: boolean } {
     }
   }
   freeNames(code).forEach(need)
-  return { lines: [...imports, ...given, 'export {}'], given: given.length > 0 || /node:fs/.test(imports.join()) || SERVER.test(code) }
+  return {
+    lines: [...imports, ...given, 'export {}'],
+    given: given.length > 0 || /node:fs/.test(imports.join()) || SERVER.test(code),
+  }
 }
 
 /** What the compiler says of the examples, each fault with its place. */
