@@ -336,7 +336,6 @@ await build({
   entryPoints: ['src/cli/cli.ts'],
   outfile: 'dist/cli.js',
   platform: 'node',
-  external: ['#host'],
   minifySyntax: true,
   banner: {
     js:

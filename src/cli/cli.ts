@@ -1,6 +1,6 @@
 // npx v128: a search from a shell, its workers, and how far it is.
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, parse, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -16,9 +16,10 @@ import {
 } from '../entries/node'
 import { type SearchStatus, searchStatus } from '../entries/node'
 import { show } from '../errors'
-import { machineText } from '../search/identity'
-import { version } from '#host'
+import { machineText, withoutPasswords } from '../search/texts'
 import { createBar } from './bar'
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
 const HELP = `v128 ${version}: a hyperparameter search, on this machine or on many
 
@@ -32,12 +33,12 @@ where it is kept
   --name NAME          one of many searches in a Redis or Postgres (search)
   --queue              trials are jobs of BullMQ, or of pg-boss, that people can watch
 
-search (MODULE may export these as options)
+search (MODULE may export defaults of these: options = { trials: 40, rounds: 2, earlyStopping: { rule: 'median' } })
   --trials N  --seed N  --rounds N  --goal low|high  --mode random|grid  --points N
   --early-stopping median|halving  --grace N  --least N  --factor X
   --workers N          worker threads here (all cores; with a store none)
-  --verify SHARE       so many of the trials run twice, on different workers: 0.05
-  --anew               forgets what the store has of this search
+  --verify SHARE       about so many of the trials run twice, on different workers: 0.05
+  --anew               forgets what is kept of this search, and begins anew
   --table N            so many trials at the end (10)   --picture FILE.svg
 
 work
@@ -117,7 +118,13 @@ async function main(): Promise<number> {
 function read(): { values: Values; positionals: string[] } {
   try {
     const options = Object.fromEntries(Object.entries(FLAGS).map(([name, type]) => [name, { type }]))
-    return parseArgs({ options, allowPositionals: true }) as { values: Values; positionals: string[] }
+    // A number below 0 is no flag: that it cannot be is said with what may be.
+    const args = process.argv.slice(2).reduce<string[]>((all, arg) => {
+      if (/^-\d/.test(arg) && all.at(-1)?.startsWith('--')) all.push(`${all.pop()}=${arg}`)
+      else all.push(arg)
+      return all
+    }, [])
+    return parseArgs({ args, options, allowPositionals: true }) as { values: Values; positionals: string[] }
   } catch (error) {
     throw new Usage((error as Error).message)
   }
@@ -145,17 +152,17 @@ function addressOf({ store }: Values): string | undefined {
 }
 
 async function openStore(address: string, { name = 'search', queue = false }: Values): Promise<Store> {
-  if (/^rediss?:\/\//.test(address)) {
+  if (/^rediss?:\/\//i.test(address)) {
     const { bullmqStore } = await import('../entries/bullmq')
     const { redisStore } = await import('../entries/redis')
     return queue ? bullmqStore(address, { name }) : redisStore(address, { name })
   }
-  if (/^postgres(ql)?:\/\//.test(address)) {
+  if (/^postgres(ql)?:\/\//i.test(address)) {
     const { pgBossStore } = await import('../entries/pg-boss')
     const { postgresStore } = await import('../entries/postgres')
     return queue ? pgBossStore(address, { name }) : postgresStore(address, { name })
   }
-  if (/^[a-z+]+:\/\//i.test(address)) {
+  if (/^[a-z+]{2,}:\//i.test(address)) {
     throw new Usage(`--store wants a file, redis://... or postgres://..., got ${show(address)}`)
   }
   if (queue) throw new Usage('--queue wants a store in Redis (BullMQ) or Postgres (pg-boss); a file has no queue')
@@ -171,16 +178,33 @@ interface Module {
 async function load(module: string): Promise<Module & { url: URL }> {
   if (!existsSync(module)) throw new Usage(`there is no file ${module}`)
   const url = pathToFileURL(resolve(module))
-  return { ...((await import(url.href)) as Module), url }
+  const loaded = await import(url.href).catch((error: unknown) => {
+    if (!(error instanceof SyntaxError)) throw error
+    throw new Usage(`${module} cannot be loaded: ${error.message}; is it an ES module (.mjs, or "type": "module")?`)
+  })
+  return { ...(loaded as Module), url }
+}
+
+/** Whether options say how many trials there are. */
+function hasExtent(options: object | undefined): boolean {
+  return options !== undefined && ('trials' in options || (options as { mode?: unknown }).mode === 'grid')
 }
 
 async function runSearch(path: string, values: Values): Promise<number> {
   const { space, options, url } = await load(path)
+  if (number(values, 'trials') === undefined && !hasExtent(options) && values.mode !== 'grid') {
+    throw new Usage('search wants --trials, or a module that exports options = { trials: 40 }')
+  }
   if (!space) throw new Usage(`${path} exports no space, such as { learningRate: logUniform(1e-4, 1) }`)
   const address = addressOf(values)
   const store = address === undefined ? undefined : await openStore(address, values)
-  if (store && values.anew) await store.clear()
-  const rule = values['early-stopping']
+  const file = store ? undefined : `runs/${parse(path).name}.jsonl`
+  if (values.anew) await (store ?? fileStore(file!)).clear()
+  const table = number(values, 'table') ?? 10
+  const ruleOf = (options as { earlyStopping?: { rule?: string } } | undefined)?.earlyStopping
+  const rule = values['early-stopping'] ?? ruleOf?.rule
+  const ofRule = (['grace', 'least', 'factor'] as const).find((flag) => values[flag] !== undefined)
+  if (ofRule && !rule) throw new Usage(`--${ofRule} wants --early-stopping median or halving`)
   const given = {
     ...options,
     ...pick({
@@ -193,6 +217,8 @@ async function runSearch(path: string, values: Values): Promise<number> {
       workers: number(values, 'workers'),
       verify: number(values, 'verify'),
       earlyStopping: rule && {
+        // Another rule has other figures.
+        ...(rule === ruleOf?.rule && ruleOf),
         rule,
         ...pick({
           grace: number(values, 'grace'),
@@ -202,7 +228,6 @@ async function runSearch(path: string, values: Values): Promise<number> {
       },
     }),
   }
-  const file = store ? undefined : `runs/${parse(path).name}.jsonl`
   const bar = createBar()
   const timer = store && setInterval(() => void alive(store).then(bar.workers, () => {}), 1000)
   let result
@@ -220,7 +245,7 @@ async function runSearch(path: string, values: Values): Promise<number> {
     bar.stop()
     await store?.close().catch(() => {})
   }
-  console.log(searchTable(result, { limit: number(values, 'table') ?? 10 }))
+  console.log(searchTable(result, { limit: table }))
   if (result.rounds.length > 1) {
     for (const [i, round] of result.rounds.entries()) console.log(`round ${i + 1}: ${spaceText(round.space)}`)
   }
@@ -297,6 +322,7 @@ async function runWork(path: string, values: Values): Promise<number> {
 async function runStatus(values: Values): Promise<number> {
   const address = addressOf(values)
   if (address === undefined) throw new Usage('status wants --store, the address that search was given')
+  const limit = number(values, 'table')
   const store = await openStore(address, values)
   try {
     let status = await searchStatus(store)
@@ -329,7 +355,6 @@ async function runStatus(values: Values): Promise<number> {
       const what = worker.trials.length ? `trial ${worker.trials.join(', ')}` : 'waits'
       console.log(`  ${machineText(worker)}: ${what}`)
     }
-    const limit = number(values, 'table')
     if (limit && trials.length) console.log(searchTable({ ...status, aborted: false }, { limit }))
     return differences(status)
   } finally {
@@ -356,7 +381,7 @@ main().then(
   (error: unknown) => {
     const { name, message, stack } = error as Error
     const says = error instanceof Usage || ['PlanError', 'FileError', 'DataError'].includes(name)
-    console.error(`v128: ${says ? message : (stack ?? String(error))}`)
+    console.error(`v128: ${withoutPasswords(says ? message : (stack ?? String(error)))}`)
     if (error instanceof Usage) console.error('v128 --help says more')
     process.exitCode = error instanceof Usage ? 2 : 1
   },

@@ -142,6 +142,9 @@ export function fileStore(file: string): Store {
       withLock(() => {
         readNew()
         if (keys.has(key)) return false
+        if (!lines.length && key !== 'search') {
+          throw new FileError(`fileStore: ${clip(file)}: the file was removed; begin the search again, or put it back`)
+        }
         append(line)
         readNew()
         return true

@@ -40,8 +40,3 @@ export function machine(): Machine {
   const name = Deno ? `Deno ${Deno.version.deno}` : bun ? `Bun ${bun}` : `Node ${process.versions.node}`
   return { host: hostname(), runtime: `${name}, ${process.platform} ${process.arch}`, pid: process.pid }
 }
-
-/** A machine, in words. */
-export function machineText({ host, runtime, pid }: Machine): string {
-  return `${host} (${runtime}, process ${pid})`
-}

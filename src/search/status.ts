@@ -40,7 +40,7 @@ export async function searchStatus(store: Store): Promise<SearchStatus | undefin
   checkArguments(where, arguments, 1)
   const checked = checkStore(where, store)
   if (!checked) throw new PlanError(`${where}: wants a store, such as fileStore('runs/search.jsonl'), got none`)
-  const plan = readPlan(where, checked.name, await checked.read(0))
+  const plan = readPlan(where, checked.name, await checked.read(0), true)
   if (!plan) return undefined
   const desk = await openDesk(where, checked, plan, { shared: true })
   const { ranking, rounds, differences, verified } = desk.record

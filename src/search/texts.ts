@@ -1,6 +1,7 @@
 // What users, files and thrown values say, as it goes into messages and files: in words, and short.
 
 import { show } from '../errors'
+import type { Machine } from './store'
 
 /** The longest reason, in characters: it goes into the file of a search. */
 export const REASON = 500
@@ -30,4 +31,16 @@ export function textOf(value: unknown): string {
   } catch {
     return 'nested too deeply'
   }
+}
+
+/** A machine, in words. */
+export function machineText({ host, runtime, pid }: Machine): string {
+  return `${host} (${runtime}, process ${pid})`
+}
+
+/** A text without the passwords of the addresses in it. */
+export function withoutPasswords(text: string): string {
+  return text
+    .replace(/((?:\b[a-z+]+:)\/{0,2}[^:@\s"]*):[^\s"]*@/gi, '$1:***@')
+    .replace(/([?&]password=)[^&\s"]*/gi, '$1***')
 }

@@ -130,13 +130,17 @@ async function findSearch(
   return undefined
 }
 
-/** What a log is of; undefined where nobody has begun yet. */
-export function readPlan(where: string, name: string, lines: readonly string[]): Plan | undefined {
+/**
+ * What a log is of; undefined where nobody has begun yet. The file of a search on one machine does not say how many
+ * trials it is to have: `local` takes those that have ended.
+ */
+export function readPlan(where: string, name: string, lines: readonly string[], local = false): Plan | undefined {
   try {
     const setting = lines.length ? (JSON.parse(lines[0]) as Record<string, unknown>) : undefined
     const extent = lines.findLast((line) => line.startsWith('{"type":"extent"'))
-    if (!setting || !extent) return undefined
-    return planFrom(setting, (JSON.parse(extent) as Entry & { type: 'extent' }).trials)
+    if (!setting || !(extent || local)) return undefined
+    const ended = Number(setting.trials ?? lines.length - 1)
+    return planFrom(setting, extent ? (JSON.parse(extent) as Entry & { type: 'extent' }).trials : Math.max(ended, 1))
   } catch (cause) {
     throw new FileError(
       `${where}: ${clip(name)}: what it holds is no search of this version (${reasonOf(cause)}); give another name, or clear it (npx v128 search --anew)`,

@@ -3,7 +3,8 @@
 import { PlanError, checkArguments } from '../errors'
 import type { Trial } from '../search/space'
 import type { JobEnd, Store, TrialJob, TrialQueue } from '../search/store'
-import { type StoreOptions, nameOf, withoutPassword } from './databases'
+import { withoutPasswords } from '../search/texts'
+import { type StoreOptions, nameOf } from './databases'
 import { connect, patiently, storeOn } from './redis'
 
 /** What is used of BullMQ. */
@@ -40,7 +41,7 @@ export async function bullmqStore(address: string, options: StoreOptions = {}): 
   const { Queue, Worker } = await import('bullmq').catch((cause: unknown) => {
     throw new PlanError(`${where}: wants the package bullmq: npm install bullmq`, { cause })
   })
-  const label = `${withoutPassword(address)} ${name}`
+  const label = `${withoutPasswords(address)} ${name}`
   const store = storeOn(client, label, name, where)
   const title = `v128-${name}`
   // BullMQ waits for Redis itself where that starts anew.

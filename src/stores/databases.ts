@@ -1,11 +1,7 @@
 // What stores in databases share: addresses, names of searches, and how long one waits for a database.
 
 import { PlanError, checkOptions, show } from '../errors'
-
-/** An address as messages may have it. */
-export function withoutPassword(address: string): string {
-  return address.replace(/^([a-z+]+:\/\/[^:/@]*):.*@/i, '$1:***@')
-}
+import { withoutPasswords } from '../search/texts'
 
 /** Which search of a Redis or a Postgres. */
 export interface StoreOptions {
@@ -26,4 +22,21 @@ export function nameOf(where: string, options: StoreOptions): string {
   const { name = 'search' } = checkOptions(where, options, ['name'])
   if (typeof name === 'string' && /^[\w.-]{1,100}$/.test(name)) return name
   throw new PlanError(`${where}: name must be 1 to 100 letters, digits, '-', '_' and '.', got ${show(name)}`)
+}
+
+/** An address that can be read as one. Throws a PlanError where it is of another kind, or where it cannot. */
+export function checkAddress(where: string, address: unknown, kind: RegExp, wanted: string): string {
+  if (typeof address !== 'string' || !kind.test(address)) {
+    const got = typeof address === 'string' ? show(withoutPasswords(address)) : show(address)
+    throw new PlanError(`${where}: wants the address of ${wanted}, got ${got}`)
+  }
+  try {
+    new URL(address)
+    decodeURIComponent(address)
+  } catch {
+    throw new PlanError(
+      `${where}: ${withoutPasswords(address)} is no address; in a password write / as %2F, # as %23, ? as %3F, @ as %40, % as %25`,
+    )
+  }
+  return address
 }

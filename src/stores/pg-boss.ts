@@ -3,7 +3,8 @@
 import { PlanError, checkArguments } from '../errors'
 import type { JobEnd, Store, TrialQueue } from '../search/store'
 import { MAX_TRIALS } from '../search/space'
-import { type StoreOptions, nameOf, withoutPassword } from './databases'
+import { withoutPasswords } from '../search/texts'
+import { type StoreOptions, nameOf } from './databases'
 import { connect, storeOn } from './postgres'
 
 /** What is used of pg-boss. */
@@ -45,7 +46,7 @@ export async function pgBossStore(address: string, options: StoreOptions = {}): 
   const module = (await import('pg-boss').catch((cause: unknown) => {
     throw new PlanError(`${where}: wants the package pg-boss: npm install pg-boss`, { cause })
   })) as unknown as Record<'default' | 'PgBoss', new (options: object) => Boss>
-  const store = storeOn(pool, `${withoutPassword(address)} ${name}`, name, where)
+  const store = storeOn(pool, `${withoutPasswords(address)} ${name}`, name, where)
   const db = { executeSql: (text: string, values: unknown[]) => pool.query(text, values) }
   // The class is the default export before version 12.
   const boss = new (module.PgBoss ?? module.default)({ db, schema: SCHEMA, schedule: false })

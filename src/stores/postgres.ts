@@ -1,9 +1,9 @@
 // A search kept in Postgres: a table of lines, one of who lives, one of checkpoints, for all searches of a database.
 
-import { FileError, PlanError, checkArguments, show } from '../errors'
+import { FileError, PlanError, checkArguments } from '../errors'
 import type { Beat, Store } from '../search/store'
-import { clip, reasonOf } from '../search/texts'
-import { PATIENCE, type StoreOptions, isAway, nameOf, withoutPassword } from './databases'
+import { clip, reasonOf, withoutPasswords } from '../search/texts'
+import { PATIENCE, type StoreOptions, checkAddress, isAway, nameOf } from './databases'
 
 /** What Postgres answers. */
 export interface PostgresAnswer {
@@ -74,18 +74,12 @@ export async function postgresStore(address: string, options: StoreOptions = {})
   checkArguments(where, arguments, 2)
   const name = nameOf(where, options)
   const pool = await connect(where, address)
-  return storeOn(pool, `${withoutPassword(address)} ${name}`, name, where)
+  return storeOn(pool, `${withoutPasswords(address)} ${name}`, name, where)
 }
 
 /** A pool of connections, and the tables. Throws a FileError where there can be none. */
 export async function connect(where: string, address: string): Promise<PostgresPool> {
-  if (typeof address !== 'string' || !/^postgres(ql)?:\/\//.test(address)) {
-    throw new PlanError(
-      `${where}: wants the address of a Postgres, such as 'postgres://user@localhost/database', got ${
-        typeof address === 'string' ? show(withoutPassword(address)) : show(address)
-      }`,
-    )
-  }
+  checkAddress(where, address, /^postgres(ql)?:\/\//i, "a Postgres, such as 'postgres://user@localhost/database'")
   const module = await import('pg').catch((cause: unknown) => {
     throw new PlanError(`${where}: wants the package pg: npm install pg`, { cause })
   })
@@ -106,7 +100,7 @@ export async function connect(where: string, address: string): Promise<PostgresP
       await pool.query(TABLES)
       return pool
     } catch (cause) {
-      const error = failure(where, withoutPassword(address), cause)
+      const error = failure(where, withoutPasswords(address), cause)
       if (!isAway(error.message) || performance.now() - begun > PATIENCE) {
         await pool.end()
         throw error

@@ -1,10 +1,10 @@
 // A search kept in Redis: a list for the log, a set of the keys of its lines, a hash for who lives, a string for each
 // checkpoint.
 
-import { FileError, PlanError, checkArguments, show } from '../errors'
+import { FileError, PlanError, checkArguments } from '../errors'
 import type { Beat, Store } from '../search/store'
-import { clip, reasonOf } from '../search/texts'
-import { PATIENCE, type StoreOptions, isAway, nameOf, withoutPassword } from './databases'
+import { clip, reasonOf, withoutPasswords } from '../search/texts'
+import { PATIENCE, type StoreOptions, checkAddress, isAway, nameOf } from './databases'
 
 /** What a store needs of a client of `ioredis`. */
 export interface RedisClient {
@@ -60,12 +60,12 @@ export async function redisStore(address: string, options: StoreOptions = {}): P
   checkArguments('redisStore', arguments, 2)
   const name = nameOf('redisStore', options)
   const client = await connect('redisStore', address)
-  return storeOn(client, `${withoutPassword(address)} ${name}`, name)
+  return storeOn(client, `${withoutPasswords(address)} ${name}`, name)
 }
 
 /** A connected client of `ioredis`. Throws a FileError where there can be none. */
 export async function connect(where: string, address: string): Promise<RedisClient> {
-  checkAddress(where, address)
+  checkAddress(where, address, /^rediss?:\/\//i, "a Redis, such as 'redis://localhost:6379'")
   const { Redis } = await import('ioredis').catch((cause: unknown) => {
     throw new PlanError(`${where}: wants the package ioredis: npm install ioredis`, { cause })
   })
@@ -84,6 +84,8 @@ export async function connect(where: string, address: string): Promise<RedisClie
     try {
       await client.connect()
       await client.call('PING')
+      // Of a database that is not there ioredis says so, and goes on in the first.
+      if (/DB index/i.test(reasonOf(last))) throw last
       connected = true
       return client as unknown as RedisClient
     } catch (cause) {
@@ -95,21 +97,13 @@ export async function connect(where: string, address: string): Promise<RedisClie
   }
 }
 
-function checkAddress(where: string, address: unknown): asserts address is string {
-  if (typeof address === 'string' && /^rediss?:\/\//.test(address)) return
-  throw new PlanError(
-    `${where}: wants the address of a Redis, such as 'redis://localhost:6379', got ${
-      typeof address === 'string' ? show(withoutPassword(address)) : show(address)
-    }`,
-  )
-}
-
 /** What Redis says, and what helps. */
 function failure(where: string, address: string, cause: unknown): FileError {
   if (cause instanceof FileError) return cause
   const reason = reasonOf(cause)
   const cures: [RegExp, string][] = [
     [/NOAUTH|WRONGPASS|invalid.*password/i, 'give its password in the address: redis://:PASSWORD@host:6379'],
+    [/DB index/i, 'correct the number of the database in the address'],
     [/NOPERM/, 'give its user more rights'],
     [
       /ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|ENETUNREACH|closed/i,
@@ -121,7 +115,7 @@ function failure(where: string, address: string, cause: unknown): FileError {
     [/WRONGTYPE/, 'something else is kept under this name: give another'],
   ]
   const cure = cures.find(([pattern]) => pattern.test(reason))?.[1] ?? 'see the log of Redis'
-  return new FileError(`${where}: ${clip(withoutPassword(address))}: ${reason}; ${cure}`, { cause })
+  return new FileError(`${where}: ${clip(withoutPasswords(address))}: ${reason}; ${cure}`, { cause })
 }
 
 /** What Redis answers: it may start anew, or be cut off, and is asked again then, which must do no harm. */

@@ -1,4 +1,5 @@
 // The rules of the repository: which way imports go, twins for kernels, what the package holds.
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -286,4 +287,17 @@ describe('package.json', () => {
 
 test('src has no default exports', () => {
   expect(files.filter((path) => /^\s*export\s+default\b|\bas\s+default\b/m.test(read(path)))).toEqual([])
+})
+
+test('what the files of the package import is in the package', () => {
+  const listed = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { encoding: 'utf8' })
+  const [{ files }] = JSON.parse(listed) as [{ files: { path: string }[] }]
+  const packed = new Set(files.map(({ path }) => path))
+  expect(packed.has('dist/cli.js')).toBe(true)
+  const missing = [...packed].flatMap((path) => {
+    if (!path.endsWith('.js')) return []
+    const names = readFileSync(path, 'utf8').matchAll(/(?:\bfrom|\bimport)\s*\(?\s*["']((?:\.{1,2}\/|#)[^"'\n]+)["']/g)
+    return Array.from(names, ([, name]) => name).filter((name) => !packed.has(posix.join(posix.dirname(path), name)))
+  })
+  expect(missing).toEqual([])
 })
