@@ -192,10 +192,6 @@ function hasExtent(options: object | undefined): boolean {
 
 async function runSearch(path: string, values: Values): Promise<number> {
   const { space, options, url } = await load(path)
-  if (number(values, 'trials') === undefined && !hasExtent(options) && values.mode !== 'grid') {
-    throw new Usage('search wants --trials, or a module that exports options = { trials: 40 }')
-  }
-  if (!space) throw new Usage(`${path} exports no space, such as { learningRate: logUniform(1e-4, 1) }`)
   const address = addressOf(values)
   const store = address === undefined ? undefined : await openStore(address, values)
   const file = store ? undefined : `runs/${parse(path).name}.jsonl`
@@ -228,6 +224,10 @@ async function runSearch(path: string, values: Values): Promise<number> {
       },
     }),
   }
+  if (number(values, 'trials') === undefined && !hasExtent(options) && values.mode !== 'grid') {
+    throw new Usage('search wants --trials, or a module that exports options = { trials: 40 }')
+  }
+  if (!space) throw new Usage(`${path} exports no space, such as { learningRate: logUniform(1e-4, 1) }`)
   const bar = createBar()
   const timer = store && setInterval(() => void alive(store).then(bar.workers, () => {}), 1000)
   let result
