@@ -192,6 +192,7 @@ function hasExtent(options: object | undefined): boolean {
 
 async function runSearch(path: string, values: Values): Promise<number> {
   const { space, options, url } = await load(path)
+  if (!space) throw new Usage(`${path} exports no space, such as { learningRate: logUniform(1e-4, 1) }`)
   const address = addressOf(values)
   const store = address === undefined ? undefined : await openStore(address, values)
   const file = store ? undefined : `runs/${parse(path).name}.jsonl`
@@ -227,7 +228,6 @@ async function runSearch(path: string, values: Values): Promise<number> {
   if (number(values, 'trials') === undefined && !hasExtent(options) && values.mode !== 'grid') {
     throw new Usage('search wants --trials, or a module that exports options = { trials: 40 }')
   }
-  if (!space) throw new Usage(`${path} exports no space, such as { learningRate: logUniform(1e-4, 1) }`)
   const bar = createBar()
   const timer = store && setInterval(() => void alive(store).then(bar.workers, () => {}), 1000)
   let result
@@ -296,6 +296,7 @@ async function runWork(path: string, values: Values): Promise<number> {
   const address = addressOf(values)
   if (address === undefined) throw new Usage('work wants --store, the address that search was given')
   if (!existsSync(path)) throw new Usage(`there is no file ${path}`)
+  const figures = pick({ workers: number(values, 'workers'), lease: number(values, 'lease') })
   const store = await openStore(address, values)
   try {
     const waits = (await store.read(0)).length ? '' : ': no search has begun there yet, waits for one'
@@ -303,7 +304,7 @@ async function runWork(path: string, values: Values): Promise<number> {
     const { trials, aborted } = await work({
       store,
       worker: pathToFileURL(resolve(path)),
-      ...pick({ workers: number(values, 'workers'), lease: number(values, 'lease') }),
+      ...figures,
       signal,
       onTrial({ index, status, score, seconds, error }) {
         const what = error === undefined ? `${status} ${Number(score.toPrecision(6))}` : `${status}: ${error}`

@@ -5,7 +5,7 @@ import { machine } from './identity'
 import { type SearchRecord, createRecord } from './record'
 import type { Plan } from './settings'
 import type { Space } from './space'
-import { type Beat, type Entry, type Identity, type Store, keyOf } from './store'
+import { type Beat, type Entry, type Identity, type Store, keyOf, readLines } from './store'
 import { differenceOf } from './journal'
 import { clip } from './texts'
 
@@ -97,7 +97,7 @@ export async function openDesk<S extends Space>(
 
   const readNew = async (): Promise<void> => {
     const from = Math.max(lines - 1, 0)
-    const found = await store.read(from)
+    const found = await readLines(where, store, from)
     if (lines && found[0] !== last) {
       record = createRecord(store.name, plan)
       lines = 0

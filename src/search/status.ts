@@ -3,7 +3,7 @@
 import { PlanError, checkArguments } from '../errors'
 import { openDesk } from './desk'
 import { checkStore } from './settings'
-import type { Machine, Store } from './store'
+import { type Machine, type Store, readLines } from './store'
 import type { SearchResult } from './trials'
 import { readPlan } from './work'
 
@@ -40,7 +40,7 @@ export async function searchStatus(store: Store): Promise<SearchStatus | undefin
   checkArguments(where, arguments, 1)
   const checked = checkStore(where, store)
   if (!checked) throw new PlanError(`${where}: wants a store, such as fileStore('runs/search.jsonl'), got none`)
-  const plan = readPlan(where, checked.name, await checked.read(0), true)
+  const plan = readPlan(where, checked.name, await readLines(where, checked, 0), true)
   if (!plan) return undefined
   const desk = await openDesk(where, checked, plan, { shared: true })
   const { ranking, rounds, differences, verified } = desk.record

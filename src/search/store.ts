@@ -1,7 +1,7 @@
 // Where a search is kept on which many processes work: a log that all of them see in one order, who is alive, and
 // checkpoints. A search needs no more of Redis, of Postgres or of a file.
 
-import { isPlain, show } from '../errors'
+import { FileError, isPlain, readSafely, show } from '../errors'
 import type { Trial } from './space'
 import { type Line, isCount, problemOf } from './trials'
 
@@ -181,4 +181,13 @@ export function problemOfEntry(value: unknown): string | undefined {
   if (!members) return `its type is ${show(type)}`
   const wrong = Object.keys(members).find((name) => !members[name](value[name]))
   return wrong && `its ${wrong} is ${show(value[wrong])}`
+}
+
+/** What a store has read. Throws a FileError where that is no list of texts. */
+export async function readLines(where: string, store: Store, from: number): Promise<readonly string[]> {
+  const lines: unknown = await store.read(from)
+  return readSafely(where, 'what the store reads', () => {
+    if (Array.isArray(lines) && lines.every((line) => typeof line === 'string')) return lines as string[]
+    throw new FileError(`${where}: ${store.name}: read() must give an array of strings, got ${show(lines)}`)
+  })
 }

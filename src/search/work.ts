@@ -6,7 +6,7 @@ import { agree, openDesk } from './desk'
 import { createRunner, serve } from './serve'
 import { type Plan, type SearchOptions, checkStore, planFrom, runnersOf } from './settings'
 import type { Space } from './space'
-import type { Entry, Store } from './store'
+import { type Entry, type Store, readLines } from './store'
 import { clip, reasonOf } from './texts'
 import type { TrialResult } from './trials'
 
@@ -115,7 +115,7 @@ async function findSearch(
   signal: AbortSignal | undefined,
 ): Promise<Plan | undefined> {
   for (let pause = 10; !signal?.aborted; pause = Math.min(2 * pause, 500)) {
-    const plan = readPlan(where, store.name, await store.read(0))
+    const plan = readPlan(where, store.name, await readLines(where, store, 0))
     if (plan || known) return plan
     await new Promise<void>((done) => {
       const timer = setTimeout(finish, pause)

@@ -278,6 +278,14 @@ test('a trial that ends its process each time fails in the end, and the others a
   expect(trials.at(-1)).toMatchObject({ index: 1, status: 'failed', error: '10 workers have died while they ran it' })
 }, 60_000)
 
+test.each([[null], [5], ['{"kind":"v128 search"}'], [[1]], [{ length: 1 }]])(
+  'a store that reads %j is said to read no lines',
+  async (lines) => {
+    const store = { ...fileStore(newFile()), read: async () => lines as never }
+    await expect(searchStatus(store)).rejects.toThrow(/read\(\) must give an array of strings, got/)
+  },
+)
+
 describe.skipIf(!hasRedis)('Redis', () => {
   let server: Awaited<ReturnType<typeof startRedis>>
   let client: Redis
