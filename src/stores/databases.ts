@@ -31,8 +31,7 @@ export function checkAddress(where: string, address: unknown, kind: RegExp, want
     throw new PlanError(`${where}: wants the address of ${wanted}, got ${got}`)
   }
   try {
-    new URL(address)
-    decodeURIComponent(address)
+    decodeURIComponent(new URL(address).href)
   } catch {
     throw new PlanError(
       `${where}: ${withoutPasswords(address)} is no address; in a password write / as %2F, # as %23, ? as %3F, @ as %40, % as %25`,
