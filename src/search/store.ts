@@ -67,7 +67,7 @@ export interface JobEnd {
   readonly status: Line['status'] | 'elsewhere'
   /** Its score; null where it has none. */
   readonly score: number | null
-  /** Why it failed. */
+  /** Why it failed: nothing unless given. */
   readonly error?: string
 }
 
