@@ -78,8 +78,9 @@ export async function openDesk<S extends Space>(
   plan: Plan<S>,
   { shared, lease }: { readonly shared: boolean; readonly lease?: number },
 ): Promise<Desk<S>> {
-  const own = machine()
-  const worker = lease !== undefined ? `${own.host}:${own.pid}:${crypto.randomUUID().slice(0, 8)}` : undefined
+  // A search of this process alone asks nobody for the name of the host.
+  const own = lease === undefined ? undefined : machine()
+  const worker = own ? `${own.host}:${own.pid}:${crypto.randomUUID().slice(0, 8)}` : undefined
   let record = createRecord(store.name, plan)
   /** Lines taken in, and the last of them: where it is another one now, what holds the log has lost some. */
   let lines = 0
