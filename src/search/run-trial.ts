@@ -188,7 +188,7 @@ async function putDown(desk: Desk, line: Line, again: boolean): Promise<void> {
   const ending: Ending = { hash: hashOf(line), status, score, by: worker, machine: machine() }
   if (!again && (await desk.add({ ...line, ending }))) return
   // An answer may have been lost, and what was added be our own.
-  if (!again || desk.record.endingOf(index)?.by === worker) return
+  if (desk.record.endingOf(index)?.by === worker) return
   await desk.add({ type: 'again', trial: index, ending })
 }
 

@@ -180,6 +180,30 @@ describe.each(Object.entries(KINDS))('%s', (_, { skip, begin, end, open }) => {
     await Promise.all(stores.map((store) => store.close()))
   })
 
+  test('a trial that a worker taken for dead ends otherwise is a difference', async () => {
+    const name = newName()
+    const stores = await Promise.all(Array.from({ length: 3 }, () => open(name)))
+    const found = search({ space, trials: 1, store: stores[0] })
+    let runs = 0
+    let free = () => {}
+    const freed = new Promise<void>((resolve) => (free = resolve))
+    const run: Run<typeof space> = async () => {
+      const own = ++runs
+      if (own === 1) await freed
+      return own
+    }
+    const silent: Store = { ...stores[1], beat: (worker, about) => stores[1].beat(worker, about, 300) }
+    const slow = work({ store: silent, run, lease: 1000 })
+    while (!runs) await setTimeout(5)
+    expect(await work({ store: stores[2], run, lease: 1000 })).toMatchObject({ trials: 1 })
+    expect((await found).best?.score).toBe(2)
+    free()
+    await slow
+    const { differences } = await search({ space, trials: 1, store: stores[0] })
+    expect(differences.map(({ trial, endings }) => [trial, endings.map(({ score }) => score)])).toEqual([[0, [2, 1]]])
+    await Promise.all(stores.map((store) => store.close()))
+  })
+
   test('a worker that dies in the middle loses its trial to others, from its checkpoint', async () => {
     const name = newName()
     const stores = await Promise.all(Array.from({ length: 3 }, () => open(name)))
