@@ -7,7 +7,8 @@
 import * as fs from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { FileError, PlanError, checkArguments, show } from '../errors'
-import { host as disk } from '../io/disk'
+// Not by v128/files, which finds out where files are: here there is a disk.
+import { host } from '../io/disk'
 import { isAlive, realm, startOf } from '../io/processes'
 import { KIND, checkStart } from './journal'
 import { holderOf } from './lock'
@@ -135,7 +136,6 @@ export function fileStore(file: string): Store {
   }
 
   const folder = `${path}.workers`
-  const pathOf = (name: string) => `${path}.${name}`
   return {
     name: file,
     add: (key, line) =>
@@ -176,21 +176,36 @@ export function fileStore(file: string): Store {
       })
     },
     beats: async () => attempt('workers cannot be read', () => readBeats(folder)),
-    save: (name, bytes) => disk.at('search', pathOf(name)).save(bytes),
-    load: async (name) => (fs.existsSync(pathOf(name)) ? disk.at('search', pathOf(name)).load() : undefined),
-    drop: async (name) => fs.rmSync(pathOf(name), { force: true }),
+    ...filesBeside(path),
     async clear() {
       attempt('cannot be removed', () => {
         if (fs.existsSync(path)) checkStart(path, 'fileStore')
-        const start = `${basename(path)}.trial-`
-        for (const name of fs.existsSync(dirname(path)) ? fs.readdirSync(dirname(path)) : []) {
-          if (name.startsWith(start)) fs.rmSync(join(dirname(path), name))
-        }
+        dropCheckpoints(path, () => true)
         fs.rmSync(path, { force: true })
         fs.rmSync(folder, { recursive: true, force: true })
       })
     },
     async close() {},
+  }
+}
+
+/** Where checkpoints of a search in a file are: beside it. */
+export function filesBeside(path: string): Pick<Store, 'save' | 'load' | 'drop'> {
+  const pathOf = (name: string) => `${path}.${name}`
+  return {
+    save: (name, bytes) => host.at('search', pathOf(name)).save(bytes),
+    load: async (name) => (fs.existsSync(pathOf(name)) ? host.at('search', pathOf(name)).load() : undefined),
+    drop: async (name) => fs.rmSync(pathOf(name), { force: true }),
+  }
+}
+
+/** Drops the checkpoints beside the file of a search of those trials: who is killed as one ends leaves it. */
+export function dropCheckpoints(path: string, isOver: (trial: number) => boolean): void {
+  const folder = dirname(path)
+  const start = `${basename(path)}.trial-`
+  for (const name of fs.existsSync(folder) ? fs.readdirSync(folder) : []) {
+    if (name.startsWith(start) && isOver(Number(name.slice(start.length))))
+      fs.rmSync(join(folder, name), { force: true })
   }
 }
 

@@ -1,12 +1,13 @@
 // The store of a search that runs in one process: in memory, and with a file the trials that have ended in that file and
 // checkpoints beside it.
 
-import * as fs from 'node:fs'
-// Not by v128/files, which finds out where files are: here there is a disk.
-import { host } from '../io/disk'
+import { dropCheckpoints, filesBeside } from './file-store'
 import type { Journal } from './journal'
 import type { Store } from './store'
 import type { Line } from './trials'
+
+/** Without a file no checkpoint is kept. */
+const NOTHING: ReturnType<typeof filesBeside> = { async save() {}, load: async () => undefined, async drop() {} }
 
 /** Of a search with a file, or without one. `first` is the first line of the log. */
 export function localStore(first: string, file?: string, journal?: Journal<Line>): Store {
@@ -16,9 +17,12 @@ export function localStore(first: string, file?: string, journal?: Journal<Line>
     while (lines.length < number - 1) lines.push('')
     lines.push(JSON.stringify(line))
   }
+  if (file !== undefined) {
+    const ended = new Set(journal?.trials.map(({ line }) => line.index))
+    dropCheckpoints(file, (trial) => ended.has(trial))
+  }
   const keys = new Set<string>()
   const about = new Map<string, string>()
-  const pathOf = (name: string) => `${file}.${name}`
   return {
     name: file ?? 'here',
     async add(key, line) {
@@ -34,16 +38,7 @@ export function localStore(first: string, file?: string, journal?: Journal<Line>
       else about.delete(worker)
     },
     beats: async () => Array.from(about, ([worker, about]) => ({ worker, about, left: Infinity })),
-    async save(name, bytes) {
-      if (file !== undefined) await host.at('search', pathOf(name)).save(bytes)
-    },
-    async load(name) {
-      if (file === undefined || !fs.existsSync(pathOf(name))) return undefined
-      return host.at('search', pathOf(name)).load()
-    },
-    async drop(name) {
-      if (file !== undefined) fs.rmSync(pathOf(name), { force: true })
-    },
+    ...(file === undefined ? NOTHING : filesBeside(file)),
     async clear() {},
     async close() {},
   }
