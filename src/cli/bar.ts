@@ -16,7 +16,6 @@ interface Bar {
   start(total: number, value: number, payload: object): void
   update(value: number, payload: object): void
   update(payload: object): void
-  setTotal(total: number): void
   stop(): void
 }
 
@@ -58,7 +57,7 @@ function workersText(n: number): string {
 }
 
 /** 45 s, 3 min 20 s, 2 h 5 min. */
-export function timeText(seconds: number): string {
+function timeText(seconds: number): string {
   if (!Number.isFinite(seconds)) return '-'
   const s = Math.round(seconds)
   if (s < 60) return `${s} s`

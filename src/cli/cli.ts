@@ -6,15 +6,16 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import {
   type SearchOptions,
+  type SearchStatus,
   type Space,
   type Store,
   fileStore,
   search,
   searchPicture,
+  searchStatus,
   searchTable,
   work,
 } from '../entries/node'
-import { type SearchStatus, searchStatus } from '../entries/node'
 import { show } from '../errors'
 import { machineText, withoutPasswords } from '../search/texts'
 import { createBar } from './bar'

@@ -36,12 +36,10 @@ export interface Desk<S extends Space = Space> {
   readonly version: number
   /** Waits until something may have changed since a version, this one unless given: for all who wait, or in the log. */
   change(since?: number): Promise<void>
-  /** Those who wait look again. */
-  wake(): void
   /** What a promise gives; undefined as soon as all is over, for what runs in this thread cannot be ended. */
   unlessOver<T>(promise: Promise<T>): Promise<T | undefined>
-  /** A task that nobody has, claimed; undefined where there is none. With `most`, of no trial behind that. */
-  take(most?: number): Promise<Task | undefined>
+  /** A task that nobody has, claimed; undefined where there is none. */
+  take(): Promise<Task | undefined>
   /** Whether nobody has a task, and it has not ended. */
   isFree(task: Task): Promise<boolean>
   /** Claims a task that is free. */
@@ -180,26 +178,25 @@ export async function openDesk<S extends Space>(
     const before = record.claimOf(task.name)
     // Of our own: it was added, though the answer was lost.
     const had = before?.by === worker && before?.released === false
-    own.attempt = before ? before.attempt + (had ? 0 : 1) : 0
-    const { name, attempt } = { name: task.name, attempt: own.attempt }
-    const added = had || (await add({ type: 'claim', task: name, attempt, by: worker ?? '' }))
+    const attempt = before ? before.attempt + (had ? 0 : 1) : 0
+    own.attempt = attempt
+    const added = had || (await add({ type: 'claim', task: task.name, attempt, by: worker ?? '' }))
     // The answer may have been lost just now.
-    const got = added || (record.claimOf(name)?.by === worker && record.claimOf(name)?.attempt === attempt)
+    const now = record.claimOf(task.name)
+    const got = added || (now?.by === worker && now?.attempt === attempt)
     if (!got) running.delete(task.name)
     return got
   }
 
   /** A task that nobody has. */
-  const find = async (most: number): Promise<Task | undefined> => {
-    if (most === Infinity) {
-      for (const index of record.unverified()) {
-        const task = taskOf(index, true)
-        if (record.endingOf(index)!.by !== worker && !running.has(task.name) && (await isFree(task))) return task
-      }
+  const find = async (): Promise<Task | undefined> => {
+    for (const index of record.unverified()) {
+      const task = taskOf(index, true)
+      if (record.endingOf(index)!.by !== worker && !running.has(task.name) && (await isFree(task))) return task
     }
     const open = record.open()
     if (!open) return undefined
-    for (let index = open.first; index < Math.min(open.last, most + 1); index++) {
+    for (let index = open.first; index < open.last; index++) {
       const task = taskOf(index)
       if (!running.has(task.name) && (await isFree(task))) return task
     }
@@ -236,7 +233,6 @@ export async function openDesk<S extends Space>(
     add,
     refresh,
     change,
-    wake,
     async unlessOver<T>(promise: Promise<T>) {
       let settled = false
       const settle = () => {
@@ -247,11 +243,11 @@ export async function openDesk<S extends Space>(
       while (!settled && !over) await new Promise<void>((done) => waiting.push(done))
       return settled ? promise : undefined
     },
-    async take(most = Infinity) {
+    async take() {
       for (;;) {
         await refresh()
         if (over) return undefined
-        const task = await find(most)
+        const task = await find()
         if (!task) return undefined
         if (await claim(task)) return task
       }

@@ -23,8 +23,6 @@ export const MOST_DEATHS = 10
 
 export interface SearchRecord<S extends Space> {
   readonly plan: Plan<S>
-  /** Trials of the whole search, and the share of them that runs twice, as the log says. */
-  readonly extent: { readonly trials: number; readonly verify: number } | undefined
   readonly identity: Identity | undefined
   readonly ranking: Ranking<S>
   /** By the number of the trial. */
@@ -65,6 +63,7 @@ export function createRecord<S extends Space>(name: string, plan: Plan<S>): Sear
   const differences: Difference[] = []
   const rounds: Round<S>[] = []
   let verified = 0
+  /** Trials of the whole search, and the share of them that runs twice. */
   let extent: { trials: number; verify: number } | undefined
   let identity: Identity | undefined
   let lines = 0
@@ -188,9 +187,6 @@ export function createRecord<S extends Space>(name: string, plan: Plan<S>): Sear
     differences,
     get verified() {
       return verified
-    },
-    get extent() {
-      return extent
     },
     get identity() {
       return identity

@@ -10,11 +10,21 @@ export interface StoreOptions {
 }
 
 /** Milliseconds for which a database may be away at the start: it may just be started anew. Later there is no limit. */
-export const PATIENCE = 10_000
+const PATIENCE = 10_000
+/** What errors say of a database that does not answer now, and may later. */
+const AWAY = /ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|closed|LOADING|starting up/
 
-/** Whether an error is of a database that does not answer now, and may later. */
-export function isAway(message: string): boolean {
-  return /ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|closed|LOADING|starting up/.test(message)
+/** What a first connection gives; tried again for a while where the database is away. */
+export async function reach<T>(connect: () => Promise<T>): Promise<T> {
+  const begun = performance.now()
+  for (;;) {
+    try {
+      return await connect()
+    } catch (error) {
+      if (!AWAY.test((error as Error).message) || performance.now() - begun > PATIENCE) throw error
+      await new Promise((done) => setTimeout(done, 250))
+    }
+  }
 }
 
 /** The name of a search in a database. */

@@ -3,7 +3,7 @@
 import { FileError, PlanError, checkArguments } from '../errors'
 import type { Beat, Store } from '../search/store'
 import { clip, reasonOf, withoutPasswords } from '../search/texts'
-import { PATIENCE, type StoreOptions, checkAddress, isAway, nameOf } from './databases'
+import { type StoreOptions, checkAddress, nameOf, reach } from './databases'
 
 /** What Postgres answers. */
 export interface PostgresAnswer {
@@ -94,20 +94,17 @@ export async function connect(where: string, address: string): Promise<PostgresP
   })
   // Of a connection that nobody uses; the next query is told, or gets another.
   pool.on('error', () => {})
-  const begun = performance.now()
-  for (;;) {
-    try {
-      await pool.query(TABLES)
-      return pool
-    } catch (cause) {
-      const error = failure(where, withoutPasswords(address), cause)
-      if (!isAway(error.message) || performance.now() - begun > PATIENCE) {
-        await pool.end()
-        throw error
-      }
-      await new Promise((done) => setTimeout(done, 250))
-    }
+  try {
+    await reach(() =>
+      pool.query(TABLES).catch((cause: unknown) => {
+        throw failure(where, withoutPasswords(address), cause)
+      }),
+    )
+  } catch (error) {
+    await pool.end()
+    throw error
   }
+  return pool
 }
 
 /** What Postgres says, and what helps. */

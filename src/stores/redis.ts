@@ -4,7 +4,7 @@
 import { FileError, PlanError, checkArguments } from '../errors'
 import type { Beat, Store } from '../search/store'
 import { clip, reasonOf, withoutPasswords } from '../search/texts'
-import { PATIENCE, type StoreOptions, checkAddress, isAway, nameOf } from './databases'
+import { type StoreOptions, checkAddress, nameOf, reach } from './databases'
 
 /** What a store needs of a client of `ioredis`. */
 export interface RedisClient {
@@ -69,8 +69,7 @@ export async function connect(where: string, address: string): Promise<RedisClie
   const { Redis } = await import('ioredis').catch((cause: unknown) => {
     throw new PlanError(`${where}: wants the package ioredis: npm install ioredis`, { cause })
   })
-  const begun = performance.now()
-  for (;;) {
+  return reach(async () => {
     let connected = false
     const client = new Redis(address, {
       lazyConnect: true,
@@ -90,11 +89,9 @@ export async function connect(where: string, address: string): Promise<RedisClie
       return client as unknown as RedisClient
     } catch (cause) {
       client.disconnect()
-      const error = failure(where, address, last ?? cause)
-      if (!isAway(error.message) || performance.now() - begun > PATIENCE) throw error
-      await new Promise((done) => setTimeout(done, 250))
+      throw failure(where, address, last ?? cause)
     }
-  }
+  })
 }
 
 /** What Redis says, and what helps. */
