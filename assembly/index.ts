@@ -23,6 +23,7 @@ export {
   fill,
   leakyReluBackward,
   leakyReluForward,
+  multiply,
   normalizeBackward,
   normalizeForward,
   reluBackward,
