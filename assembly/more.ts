@@ -14,3 +14,4 @@ export {
   upsampleNearestForward,
 } from './images'
 export { preluBackward, preluForward, preluProducts } from './prelu'
+export { maskSteps, packWeights, recurrentBackward, recurrentForward } from './recurrent'

@@ -19,6 +19,7 @@ import { maxoutKernels } from './maxout'
 import { optimizerKernels } from './optimizers'
 import { poolKernels } from './pool'
 import { preluKernels } from './prelu'
+import { recurrentKernels } from './recurrent'
 import { SUMS, reduceKernels } from './reduce'
 import { regularisationKernels } from './regularisation'
 import { softmaxKernels } from './softmax'
@@ -60,6 +61,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...maxPoolKernels(heap),
     ...poolKernels(heap),
     ...preluKernels(heap),
+    ...recurrentKernels(heap),
     ...reduceKernels(heap),
     ...regularisationKernels(heap),
     ...softmaxKernels(heap),
