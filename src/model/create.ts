@@ -104,12 +104,14 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
   const { optimizer, maxNorm } = settings
   const rate = optimizer?.learningRate ?? 0
   const inputs = blueprint.inputs.map((value, i): Entry<D> => {
-    return { name: names.inputs[i] ?? '', value, tensor: batchOf(value), gradientRows: [] }
+    const at = blueprint.lengths[i]?.pointer
+    const lengths = at === undefined ? new Int32Array(0) : new Int32Array(buffer, at, batch)
+    return { name: names.inputs[i] ?? '', value, tensor: batchOf(value), gradientRows: [], lengths }
   })
   const heads = blueprint.heads.map((value, i): Head<D> => {
     const { size, gradient } = value
-    const { targets, target } = blueprint.lossPlans[i] ?? {}
-    const classes = targets === 'labels' ? size : 0
+    const { targets, target, positions = 1, ignoreIndex, lengths, weights } = blueprint.lossPlans[i] ?? {}
+    const classes = targets === 'labels' ? size / positions : 0
     const at = target?.pointer ?? 0
     const pointer = gradient?.pointer ?? 0
     return {
@@ -121,8 +123,17 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
       loss: blueprint.losses[i],
       targets,
       classes,
-      labels: new Int32Array(buffer, at, classes ? batch : 0),
+      labels: new Int32Array(buffer, at, classes ? batch * positions : 0),
       values: view(at, target && !classes ? batch * size : 0),
+      positions,
+      size: size / positions,
+      ignoreIndex,
+      sequence: lengths && inputs[blueprint.lengths.findIndex((place) => place === lengths)],
+      counts: {
+        alike: true,
+        weights: new Float64Array(target ? batch * positions : 0),
+        places: weights && view(weights.pointer, batch * positions),
+      },
     }
   })
   const scratch: Place = { pointer: pointers.scratch, bytes: memory.scratch / engine.threads }

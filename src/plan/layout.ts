@@ -50,6 +50,8 @@ export interface Contents {
   readonly buffers: readonly Buffer[]
   /** Those of which nothing else is put in their place. */
   readonly pinned: readonly Block[]
+  /** Of the rows of each input, where some layer or loss has asked for them. */
+  readonly lengths: readonly (Block | undefined)[]
   /** What the network gets, and what it gives. */
   readonly inputs: readonly Value[]
   readonly heads: readonly Value[]

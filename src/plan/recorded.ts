@@ -30,6 +30,8 @@ export interface Recorded extends Omit<Recording, 'inputGradient'> {
   readonly buffers: readonly Buffer[]
   readonly pinned: readonly Block[]
   readonly constants: readonly { readonly place: Place; readonly values: readonly number[] }[]
+  /** Where the lengths of the rows of each input lie; nothing for one of which no layer and no loss has asked. */
+  readonly lengths: readonly (Block | undefined)[]
 }
 
 /** The same while it is recorded, and before the outputs of the network are known. */

@@ -73,9 +73,11 @@ export interface Pass {
 export interface HeadPass {
   /** The sum of the losses of the rows, each by its weight, and all by that of the loss; without regularisation. */
   sum: number
-  /** What the rows weigh in a mean of losses: their number, unless classes are weighted. */
+  /** What the rows weigh in a mean of losses: their number, or that of their positions, unless some count more. */
   weight: number
-  /** Right answers among the rows; NaN where targets are values. */
+  /** How many rows, or positions, count at all. */
+  counted: number
+  /** Right answers among these; NaN where targets are values. */
   right: number
 }
 
@@ -88,7 +90,7 @@ export function createPass(heads: number): Pass {
     rate: 0,
     loss: NaN,
     decay: 0,
-    heads: Array.from({ length: heads }, () => ({ sum: NaN, weight: 0, right: NaN })),
+    heads: Array.from({ length: heads }, () => ({ sum: NaN, weight: 0, counted: 0, right: NaN })),
     diverged: false,
     trouble: undefined,
     error: undefined,
@@ -103,6 +105,8 @@ export interface Entry<D extends DType = DType> {
   readonly tensor: Tensor<D>
   /** Of its gradient, the first n rows; made when they are asked for. */
   readonly gradientRows: Tensor<D>[]
+  /** How many of its steps count in each example of the loaded batch; empty where nobody asks. */
+  readonly lengths: Int32Array
 }
 
 /** An output of the network, and what it is compared with. */
@@ -122,6 +126,24 @@ export interface Head<D extends DType = DType> {
   /** Of the loaded batch: labels, or target values; the other is empty. */
   readonly labels: Int32Array
   readonly values: Floats<D>
+  /** How many parts an example has that count each for itself, and which of the outputs one has. */
+  readonly positions: number
+  readonly size: number
+  /** The label of positions that do not count. */
+  readonly ignoreIndex: number | undefined
+  /** The input whose lengths say which positions count. */
+  readonly sequence: Entry<D> | undefined
+  readonly counts: Counts<D>
+}
+
+/** What of the loaded batch counts in the loss of an output, and how much. */
+export interface Counts<D extends DType = DType> {
+  /** Whether all of it counts alike; then the weights mean nothing. */
+  alike: boolean
+  /** Of each position. */
+  readonly weights: Float64Array
+  /** Where a loss that is a function over the whole batch reads the same; undefined for one that is run in pieces. */
+  readonly places: Floats<D> | undefined
 }
 
 /** A planned network with its memory. */

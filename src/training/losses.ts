@@ -2,8 +2,8 @@
 
 import { note } from '../errors'
 import { countRight, countRightSides } from '../metrics'
-import { runLoss, weigh } from '../plan/run'
 import type { Core, Pass } from './core'
+import { countedOf, meanLoss, weightOf } from './counts'
 
 /**
  * The loss of the rows forward has run, that of each output added up, with what l2 and l1 add; with `gradient`, writes
@@ -13,8 +13,8 @@ export function runLosses(core: Core, gradient: boolean, pass?: Pass): number {
   const { run, heads } = core
   let all = 0
   for (let i = 0; i < heads.length; i++) {
-    const weight = weigh(run, run.losses[i])
-    const mean = runLoss(run, run.losses[i], weight, gradient)
+    const weight = weightOf(core, heads[i], run.losses[i], core.rows)
+    const mean = meanLoss(core, heads[i], run.losses[i], core.rows, weight, gradient)
     all = i ? all + mean : mean
     if (pass) record(core, pass, i, weight, mean)
   }
@@ -26,21 +26,24 @@ export function runLosses(core: Core, gradient: boolean, pass?: Pass): number {
 
 /** Puts down the mean loss of an output. */
 export function record(core: Core, pass: Pass, at: number, weight: number, mean: number): void {
-  const { classes, targets, tensor, labels, values, value } = core.heads[at]
+  const { classes, targets, tensor, labels, values, size, positions, counts } = core.heads[at]
   const head = pass.heads[at]
+  const rows = core.rows * positions
+  const weights = counts.alike ? undefined : counts.weights
   head.weight = weight
+  head.counted = countedOf(core.heads[at], core.rows)
   // By label smoothing such rows may still teach something.
   if (pass.trains && !weight && !mean) {
     note(
-      'no row of a batch counts, for their classes have weight 0: it teaches nothing; leave out rows of such classes',
+      'no row of a batch counts, for they, or their classes, have weight 0 or labels that are ignored: it teaches nothing; leave out such rows',
     )
   }
   // Rows of no weight may still have a loss, by label smoothing.
   head.sum = mean * (weight || 1)
   head.right = classes
-    ? countRight(tensor.data, labels, core.rows, classes)
+    ? countRight(tensor.data, labels, rows, classes, weights)
     : targets === 'probabilities'
-      ? countRightSides(tensor.data, values, core.rows, value.size)
+      ? countRightSides(tensor.data, values, rows, size, weights)
       : NaN
 }
 

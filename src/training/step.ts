@@ -3,8 +3,9 @@
 
 import { DataError, PlanError, callable, note, show } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
-import { beginPass, runAll, runCall, wantInput, weigh } from '../plan/run'
+import { beginPass, runAll, runCall, wantInput } from '../plan/run'
 import { type Core, type Objective, type Pass, type Settings, needFree, needNoStep, needOpen } from './core'
+import { weightOf } from './counts'
 import { badGradient, largeGradient } from './gradients'
 import { addDecay, decayLoss, record, runLosses } from './losses'
 import { rateOf } from './rate'
@@ -89,7 +90,7 @@ function proceed(core: Core, pass: Pass): boolean {
     const loss = minimizeOn(core, optimizer, pass.rate)
     // Of several outputs, each has its loss from the first of these passes.
     if (core.heads.length === 1) {
-      record(core, pass, 0, weigh(run, run.losses[0]), loss)
+      record(core, pass, 0, weightOf(core, core.heads[0], run.losses[0], core.rows), loss)
       pass.decay = 0
       pass.loss = loss
     }
