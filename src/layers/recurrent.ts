@@ -120,7 +120,7 @@ function uniform(limit: number): Initializer {
 /** One direction, the first or, `reverse` being 1, the second. */
 function planDirection(x: Value, plan: Plan, { kind, units, output, init }: Recurrent, y: Value, reverse: 0 | 1): void {
   const [time, inputs] = x.shape
-  const { batch, bytes } = plan
+  const { batch, bytes, lengths } = plan
   const gates = gatesOf(kind) * units
   const suffix = reverse ? '_l0_reverse' : '_l0'
   const initial = uniform(1 / Math.sqrt(units))
@@ -170,7 +170,7 @@ function planDirection(x: Value, plan: Plan, { kind, units, output, init }: Recu
     const isLast = first + size === time
     plan.forward('recurrentForward', {
       sizes: ofLoop(first, size, first > 0),
-      reads: [kept, inputBias, stateBias, packed, undefined],
+      reads: [kept, inputBias, stateBias, packed, lengths],
       updates: [kept],
       scratch,
       writes: [previous, carry, all || isLast ? part(y, reverse * units) : undefined],
@@ -188,7 +188,7 @@ function planDirection(x: Value, plan: Plan, { kind, units, output, init }: Recu
   for (const { first, size } of steps.toReversed()) {
     plan.backward('recurrentBackward', {
       sizes: ofLoop(first, size, first + size < time),
-      reads: [kept, kind === GRU ? previous : undefined, packedBack, undefined, part(gradient, reverse * units)],
+      reads: [kept, kind === GRU ? previous : undefined, packedBack, lengths, part(gradient, reverse * units)],
       scratch,
       writes: [carryBack, slopes],
     })
@@ -207,7 +207,12 @@ function planDirection(x: Value, plan: Plan, { kind, units, output, init }: Recu
   }
   // A GRU's slopes of V h + c, for n, are behind those of the inputs.
   const shared = kind === GRU ? 2 * units : gates
-  weightGradient(x, inputs, inputWeight.gradient, gates)
+  // Slopes beyond the lengths are 0; but 0 times what is no number there is none.
+  const counted = lengths && ofSteps(inputs)
+  if (counted && inputWeight.gradient) {
+    plan.backward('maskSteps', { sizes: [N, time, inputs], reads: [x, lengths], writes: [counted] })
+  }
+  weightGradient(counted ?? x, inputs, inputWeight.gradient, gates)
   weightGradient(previous, units, stateWeight.gradient, shared)
   if (shared < gates) weightGradient(previous, units, stateWeight.gradient, units, gates, shared)
   if (inputBias.gradient || stateBias.gradient) {

@@ -81,7 +81,7 @@ describe.each(RUNS)('layers, $dtype on $backend', ({ dtype, backend, tolerance }
       model.buffers.running_mean.data.set(c.inputs.runningMean.data)
       model.buffers.running_var.data.set(c.inputs.runningVar.data)
     }
-    const y = model.forward(c.inputs.x.data, { training: true })
+    const y = model.forward(c.inputs.x.data, { training: true, lengths: c.inputs.lengths })
     expect(y.shape).toEqual(c.outputs.y.shape)
     expectClose(y.data, c.outputs.y.data, tolerance, 'y')
     expectClose(model.backward(c.inputs.dy.data).data, c.outputs.dx.data, tolerance, 'dx')
