@@ -22,16 +22,19 @@ import {
   globalMaxPool2d,
   graph,
   groupNorm,
+  gru,
   hardSigmoid,
   hardSwish,
   layerNorm,
   leakyRelu,
+  lstm,
   maxout,
   maxPool1d,
   maxPool2d,
   mean,
   multiply,
   normalize,
+  orthogonal,
   padChannels,
   permute,
   prelu,
@@ -39,6 +42,7 @@ import {
   repeat,
   reshape,
   residual,
+  rnn,
   selu,
   sequential,
   sigmoid,
@@ -48,6 +52,7 @@ import {
   take,
   tanh,
   upsample2d,
+  xavier,
   zeroPad2d,
 } from '../src/entries/index'
 
@@ -78,6 +83,11 @@ export function cnn(classes = 10): Layer {
 }
 
 const head = () => [flatten(), dense(3)]
+
+/** The parameters of a recurrent layer, of one direction. */
+function recurrentNames(at: string, direction = ''): string[] {
+  return ['weight_ih', 'weight_hh', 'bias_ih', 'bias_hh'].map((name) => `${at}.${name}_l0${direction}`)
+}
 
 export const layerCases: readonly LayerCase[] = [
   { name: 'dense', network: () => dense(3), input: [5], names: ['weight', 'bias'] },
@@ -380,6 +390,48 @@ export const layerCases: readonly LayerCase[] = [
     names: ['0.weight', '0.bias', '2.weight', '6.weight', '6.bias'],
   },
   {
+    name: 'rnn, the first on the input',
+    network: () => sequential(rnn(5, { output: 'all' }), rnn(4, { activation: 'relu' }), dense(3)),
+    input: [4, 2],
+    names: [...['0', '1'].flatMap((at) => recurrentNames(at)), '2.weight', '2.bias'],
+  },
+  {
+    name: 'lstm in both directions, every step and the last',
+    network: () =>
+      sequential({
+        first: lstm(3, { output: 'all', bidirectional: true }),
+        second: lstm(5, { bidirectional: true, init: orthogonal() }),
+        head: dense(3),
+      }),
+    input: [5, 3],
+    names: [
+      ...['first', 'second'].flatMap((at) => [...recurrentNames(at), ...recurrentNames(at, '_reverse')]),
+      'head.weight',
+      'head.bias',
+    ],
+  },
+  {
+    name: 'gru in one direction and in both, on one step, frozen',
+    network: () =>
+      sequential({
+        first: gru(4, { output: 'all' }),
+        second: freeze(gru(3, { output: 'all', bidirectional: true })),
+        third: gru(2, { bidirectional: true }),
+        reshape: reshape([1, 4]),
+        last: gru(3, { init: xavier() }),
+        head: dense(3),
+      }),
+    input: [3, 2],
+    names: [
+      ...recurrentNames('first'),
+      ...['second', 'third'].flatMap((at) => [...recurrentNames(at), ...recurrentNames(at, '_reverse')]),
+      ...recurrentNames('last'),
+      'head.weight',
+      'head.bias',
+    ],
+    frozen: /^second/,
+  },
+  {
     name: 'reshape, permute, take, mean and repeat',
     network: () =>
       sequential(
@@ -677,7 +729,8 @@ export interface GoldenLayer {
 
 const ACTIVATIONS = ['golden/activations', 'ours/activations']
 const IMAGES = ['golden/images2']
-const SEQUENCES = ['golden/conv1d']
+const CONV_1D = ['golden/conv1d']
+const SEQUENCES = ['golden/sequences']
 const ACTIVATIONS_2 = ['golden/activations2']
 
 /** By operation of the fixtures. */
@@ -687,9 +740,9 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
     layer: ({ kernel, ...options }) => avgPool2d(kernel, options),
   },
   batchNorm: { fixtures: ['golden/norm'], layer: ({ eps, momentum }) => batchNorm({ epsilon: eps, momentum }) },
-  avgPool1d: { fixtures: SEQUENCES, layer: ({ kernel, ...options }) => avgPool1d(kernel, options) },
-  conv1d: { fixtures: SEQUENCES, layer: ({ filters, ...options }) => conv1d(filters, options) },
-  maxPool1d: { fixtures: SEQUENCES, layer: ({ kernel, ...options }) => maxPool1d(kernel, options) },
+  avgPool1d: { fixtures: CONV_1D, layer: ({ kernel, ...options }) => avgPool1d(kernel, options) },
+  conv1d: { fixtures: CONV_1D, layer: ({ filters, ...options }) => conv1d(filters, options) },
+  maxPool1d: { fixtures: CONV_1D, layer: ({ kernel, ...options }) => maxPool1d(kernel, options) },
   conv2d: { fixtures: ['golden/conv2d', ...IMAGES], layer: ({ filters, ...options }) => conv2d(filters, options) },
   convTranspose2d: { fixtures: IMAGES, layer: ({ filters, ...options }) => convTranspose2d(filters, options) },
   globalMaxPool2d: { fixtures: IMAGES, layer: () => globalMaxPool2d() },
@@ -716,6 +769,9 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
   silu: { fixtures: ACTIVATIONS_2, layer: () => silu() },
   softplus: { fixtures: ACTIVATIONS_2, layer: () => softplus() },
   relu: { fixtures: ACTIVATIONS, layer: relu },
+  gru: { fixtures: SEQUENCES, layer: ({ units, ...options }) => gru(units, options) },
+  lstm: { fixtures: SEQUENCES, layer: ({ units, ...options }) => lstm(units, options) },
+  rnn: { fixtures: SEQUENCES, layer: ({ units, ...options }) => rnn(units, options) },
   softmax: { fixtures: ['ours/activations'], layer: softmax },
   sigmoid: { fixtures: ACTIVATIONS, layer: sigmoid },
   tanh: { fixtures: ACTIVATIONS, layer: tanh },

@@ -4,6 +4,7 @@
 
 import { convOutput, usesWinograd, winogradSize, winogradTiles } from '../kernels/conv-geometry'
 import type { Kernels } from '../kernels/index'
+import { gatesOf, keptOf, slopesOf, statesOf } from '../kernels/recurrent-kinds'
 import { MOST_ARGUMENTS } from './shares'
 
 /** What a rule says of a call. Made once, and filled for each call. */
@@ -226,6 +227,31 @@ function groups(
   }
 }
 
+/**
+ * Steps of a recurrent layer, by rows: pointers that move by so many values for each unit and step, or unit alone; `y`
+ * and `states` to those, and `lengths` to the places of its name.
+ */
+function steps(
+  ofSteps: readonly (readonly [pointer: number, perUnit: (kind: number) => number])[],
+  lengths: number,
+  scratch: number,
+  states: number,
+  y: number,
+): Rule {
+  return (a, s) => {
+    const time = a[1]
+    const units = a[2]
+    const kind = a[3]
+    along(s, a[0], 4, 0)
+    for (let i = 0; i < ofSteps.length; i++) move(s, ofSteps[i][0], time * ofSteps[i][1](kind) * units)
+    movePlaces(s, lengths, 1)
+    move(s, states, statesOf(kind) * units)
+    move(s, y, a[8] ? time * a[9] : a[9])
+    s.scratch = scratch
+    s.cost = a[0] * (a[6] - a[5]) * gatesOf(kind) * units * (units * PRODUCT + 12 * VALUE)
+  }
+}
+
 /** C by columns, or by rows where those are more. */
 const product: Rule = (a, s) => {
   const m = a[0]
@@ -310,6 +336,14 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   normalizeBackward: rows([1, 2], [4, 5]),
   preluForward: rows([1, 2], [3, 5]),
   preluBackward: rows([1, 2], [3, 5, 6]),
+  maskSteps: (a, s) => {
+    const size = a[1] * a[2]
+    along(s, a[0], 1, 0)
+    move(s, 3, size)
+    movePlaces(s, 4, 1)
+    move(s, 5, size)
+    s.cost = 2 * a[0] * size * VALUE
+  },
   copyBlocks: (a, s) => {
     along(s, a[0], 1, 0)
     move(s, 4, a[2])
@@ -392,6 +426,28 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
 
   // Products.
   gemm: product,
+  packWeights: undefined,
+  recurrentForward: steps(
+    [
+      [10, keptOf],
+      [16, () => 1],
+    ],
+    14,
+    15,
+    17,
+    18,
+  ),
+  recurrentBackward: steps(
+    [
+      [10, keptOf],
+      [11, () => 1],
+      [17, slopesOf],
+    ],
+    13,
+    15,
+    16,
+    14,
+  ),
   denseForward: (a, s) => {
     const n = a[0]
     const inputs = a[1]

@@ -21,6 +21,7 @@ import { optimizerKernels } from './optimizers'
 import { moreOptimizerKernels } from './optimizers-more'
 import { poolKernels } from './pool'
 import { preluKernels } from './prelu'
+import { recurrentKernels } from './recurrent'
 import { SUMS, reduceKernels } from './reduce'
 import { regularisationKernels } from './regularisation'
 import { softmaxKernels } from './softmax'
@@ -64,6 +65,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...maxPoolKernels(heap),
     ...poolKernels(heap),
     ...preluKernels(heap),
+    ...recurrentKernels(heap),
     ...reduceKernels(heap),
     ...regularisationKernels(heap),
     ...softmaxKernels(heap),

@@ -20,11 +20,13 @@ import { graphOf } from '../layers/graph'
 import { globalAvgPool2d } from '../layers/global-avg-pool2d'
 import { globalMaxPool2d } from '../layers/global-max-pool2d'
 import { groupNorm } from '../layers/group-norm'
+import { gru } from '../layers/gru'
 import { hardSigmoid } from '../layers/hard-sigmoid'
 import { hardSwish } from '../layers/hard-swish'
 import { add, multiply } from '../layers/joins'
 import { layerNorm } from '../layers/layer-norm'
 import { leakyRelu } from '../layers/leaky-relu'
+import { lstm } from '../layers/lstm'
 import { maxPool1d } from '../layers/max-pool1d'
 import { maxPool2d } from '../layers/max-pool2d'
 import { maxout } from '../layers/maxout'
@@ -37,6 +39,7 @@ import { relu } from '../layers/relu'
 import { repeat } from '../layers/repeat'
 import { reshape } from '../layers/reshape'
 import { residual } from '../layers/residual'
+import { rnn } from '../layers/rnn'
 import { selu } from '../layers/selu'
 import { sequential } from '../layers/sequential'
 import { sigmoid } from '../layers/sigmoid'
@@ -162,10 +165,12 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
     globalAvgPool2d: () => globalAvgPool2d(),
     globalMaxPool2d: () => globalMaxPool2d(),
     groupNorm: ({ groups, ...options }) => groupNorm(groups, options),
+    gru: ({ units, ...options }) => gru(units, withInit(options)),
     hardSigmoid: () => hardSigmoid(),
     hardSwish: () => hardSwish(),
     layerNorm: (config) => layerNorm(config),
     leakyRelu: (config) => leakyRelu(config),
+    lstm: ({ units, ...options }) => lstm(units, withInit(options)),
     maxout: (config) => maxout(config),
     maxPool1d: ({ kernel, ...options }) => maxPool1d(kernel, options),
     maxPool2d: ({ kernel, ...options }) => maxPool2d(kernel, options),
@@ -179,6 +184,7 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
     repeat: ({ times }) => repeat(times),
     reshape: ({ shape }) => reshape(shape),
     residual: ({ body, shortcut, ...options }, build) => residual(build(body), shortcut && build(shortcut), options),
+    rnn: ({ units, ...options }) => rnn(units, withInit(options)),
     selu: () => selu(),
     sequential: ({ layers }, build) => (sequential as (...args: unknown[]) => Layer)(...children(layers, build)),
     sigmoid: () => sigmoid(),
