@@ -9,7 +9,7 @@ import { divide } from './activations'
 import { TABLE, VALUES, expOfFour, expTable } from './exp'
 import { SIZE } from './float'
 import { log1pOfVector, log1pTable } from './log1p'
-import { belowMinus, density, firstHalf, normalTable } from './normal'
+import { belowMinusOfFour, density, firstHalf, normalTable } from './normal'
 
 /** Where the table of ln(1 + u) or of the normal distribution is in the scratch, and where an odd tail is worked on. */
 const SECOND: usize = TABLE + 128
@@ -53,10 +53,19 @@ function sigmoidOf(x: v128, e: v128): v128 {
   return divide(v128.bitselect(e, one, v128.lt<Float>(x, zero)), zero, b, bLost)
 }
 
-/** Phi(x), from what exponent gave. */
-function normalOf(x: v128, e: v128, table: usize): v128 {
-  const size = v128.abs<Float>(held(x))
-  const below = belowMinus(size, density(size, e), table)
+/** e^(-x^2/2) of four vectors from what exponent gave, to `work`, and the distribution at -|x|, 64 bytes behind it. */
+function normalOfFour(x: usize, work: usize, table: usize): void {
+  for (let at: usize = 0; at < 64; at += 16) {
+    const size = v128.abs<Float>(held(v128.load(x + at)))
+    v128.store(work + at, density(size, v128.load(work + at)))
+    v128.store(work + at, size, 64)
+  }
+  belowMinusOfFour(work + 64, work, table)
+}
+
+@inline
+/** Phi(x) from the distribution at -|x|. */
+function normalOf(x: v128, below: v128): v128 {
   return v128.bitselect(below, v128.sub<Float>(splat(1), below), v128.lt<Float>(x, splat(0)))
 }
 
@@ -75,11 +84,11 @@ function valueOf(kind: i32, x: v128, e: v128, second: usize): v128 {
     return v128.bitselect(above, v128.mul<Float>(e, splat(SELU_BELOW)), v128.gt<Float>(x, splat(0)))
   }
   if (kind == SOFTPLUS) return v128.add<Float>(v128.pmax<Float>(x, splat(0)), log1pOfVector(e, second))
-  return v128.mul<Float>(x, kind == GELU ? normalOf(x, e, second) : sigmoidOf(x, e))
+  return v128.mul<Float>(x, sigmoidOf(x, e))
 }
 
 /** dy/dx, likewise. */
-function slopeOf(kind: i32, x: v128, e: v128, second: usize): v128 {
+function slopeOf(kind: i32, x: v128, e: v128): v128 {
   if (kind >= HARD_SIGMOID) {
     const inside = v128.lt<Float>(v128.abs<Float>(x), splat(3))
     if (kind == HARD_SIGMOID) return v128.and(inside, splat(SIXTH))
@@ -87,10 +96,6 @@ function slopeOf(kind: i32, x: v128, e: v128, second: usize): v128 {
   }
   if (kind == SELU) {
     return v128.bitselect(splat(SELU_SCALE), v128.mul<Float>(e, splat(SELU_BELOW)), v128.gt<Float>(x, splat(0)))
-  }
-  if (kind == GELU) {
-    const slope = v128.mul<Float>(density(v128.abs<Float>(held(x)), e), splat(DENSITY))
-    return v128.add<Float>(normalOf(x, e, second), v128.mul<Float>(x, slope))
   }
   const s = sigmoidOf(x, e)
   if (kind == SOFTPLUS) return s
@@ -108,9 +113,19 @@ function slopeOf(kind: i32, x: v128, e: v128, second: usize): v128 {
 function curveOne(kind: i32, at: usize, x: usize, dy: usize, scratch: usize, y: usize): void {
   const z = v128.load(x + at)
   const e = v128.load(scratch + TABLE + at)
-  const second = scratch + SECOND
-  if (dy) v128.store(y + at, v128.mul<Float>(v128.load(dy + at), slopeOf(kind, z, e, second)))
-  else v128.store(y + at, valueOf(kind, z, e, second))
+  if (dy) v128.store(y + at, v128.mul<Float>(v128.load(dy + at), slopeOf(kind, z, e)))
+  else v128.store(y + at, valueOf(kind, z, e, scratch + SECOND))
+}
+
+@inline
+/** x Phi(x) or, with dy, dy (Phi(x) + x Phi'(x)), from what normalOfFour gave. */
+function geluOne(at: usize, x: usize, dy: usize, work: usize, y: usize): void {
+  const z = v128.load(x + at)
+  const phi = normalOf(z, v128.load(work + at, 64))
+  if (dy) {
+    const slope = v128.mul<Float>(v128.load(work + at), splat(DENSITY))
+    v128.store(y + at, v128.mul<Float>(v128.load(dy + at), v128.add<Float>(phi, v128.mul<Float>(z, slope))))
+  } else v128.store(y + at, v128.mul<Float>(z, phi))
 }
 
 /** Four vectors. */
@@ -122,6 +137,14 @@ function curveFour(kind: i32, x: usize, dy: usize, scratch: usize, y: usize): vo
     v128.store(work, exponent(kind, dy != 0, v128.load(x, 32)), 32)
     v128.store(work, exponent(kind, dy != 0, v128.load(x, 48)), 48)
     expOfFour(kind == SELU && dy == 0, splat(0), work, scratch, work)
+    if (kind == GELU) {
+      normalOfFour(x, work, scratch + SECOND)
+      geluOne(0, x, dy, work, y)
+      geluOne(16, x, dy, work, y)
+      geluOne(32, x, dy, work, y)
+      geluOne(48, x, dy, work, y)
+      return
+    }
   }
   curveOne(kind, 0, x, dy, scratch, y)
   curveOne(kind, 16, x, dy, scratch, y)

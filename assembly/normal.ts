@@ -14,7 +14,7 @@ export const NORMAL_TABLE: usize = 16 * COEFFICIENTS
 /** A factor that splits a value into two halves of its digits (Veltkamp, 1968). */
 const SPLIT: Float = sizeof<Float>() == 8 ? 134217729 : 4097
 
-/** Fills the table that belowMinus needs: coefficients from the highest on. */
+/** Fills the table that belowMinusOfFour needs: coefficients from the highest on. */
 export function normalTable(table: usize): void {
   if (sizeof<Float>() == 8) {
     put(table, TAIL_22)
@@ -54,12 +54,14 @@ export function normalTable(table: usize): void {
   }
 }
 
+@inline
 /** The first half of the digits of x, for |x| < 2^100. */
 export function firstHalf(x: v128): v128 {
   const c = v128.mul<Float>(x, v128.splat<Float>(SPLIT))
   return v128.sub<Float>(c, v128.sub<Float>(c, x))
 }
 
+@inline
 /**
  * e^(-x^2/2) from e = e^(-h^2/2), h = firstHalf(x), whose square is exact: the rounding of x^2 alone would cost as many
  * digits as it has.
@@ -74,12 +76,37 @@ export function density(x: v128, e: v128): v128 {
   return v128.add<Float>(e, v128.mul<Float>(e, factor))
 }
 
-/** The distribution at -x, for x >= 0 or NaN and e = e^(-x^2/2); table: filled by normalTable. */
-export function belowMinus(x: v128, e: v128, table: usize): v128 {
+/**
+ * Of four vectors of x >= 0 or NaN at `sizes`, and of e^(-x^2/2) at `e`: the distribution at -x, which goes to `sizes`.
+ * Side by side, so that they do not wait for each other; table: filled by normalTable.
+ */
+export function belowMinusOfFour(sizes: usize, e: usize, table: usize): void {
   const centre = v128.splat<Float>(<Float>TAIL_CENTRE)
-  const b = v128.add<Float>(x, centre)
-  const s = v128.div<Float>(v128.sub<Float>(x, centre), b)
-  let p = v128.load(table)
-  for (let at: usize = 16; at < NORMAL_TABLE; at += 16) p = v128.add<Float>(v128.mul<Float>(p, s), v128.load(table + at))
-  return v128.mul<Float>(e, v128.div<Float>(p, b))
+  let x = v128.load(sizes)
+  const s0 = v128.div<Float>(v128.sub<Float>(x, centre), v128.add<Float>(x, centre))
+  x = v128.load(sizes, 16)
+  const s1 = v128.div<Float>(v128.sub<Float>(x, centre), v128.add<Float>(x, centre))
+  x = v128.load(sizes, 32)
+  const s2 = v128.div<Float>(v128.sub<Float>(x, centre), v128.add<Float>(x, centre))
+  x = v128.load(sizes, 48)
+  const s3 = v128.div<Float>(v128.sub<Float>(x, centre), v128.add<Float>(x, centre))
+  let p0 = v128.load(table)
+  let p1 = p0
+  let p2 = p0
+  let p3 = p0
+  for (let at: usize = 16; at < NORMAL_TABLE; at += 16) {
+    const coefficient = v128.load(table + at)
+    p0 = v128.add<Float>(v128.mul<Float>(p0, s0), coefficient)
+    p1 = v128.add<Float>(v128.mul<Float>(p1, s1), coefficient)
+    p2 = v128.add<Float>(v128.mul<Float>(p2, s2), coefficient)
+    p3 = v128.add<Float>(v128.mul<Float>(p3, s3), coefficient)
+  }
+  p0 = v128.div<Float>(p0, v128.add<Float>(v128.load(sizes), centre))
+  p1 = v128.div<Float>(p1, v128.add<Float>(v128.load(sizes, 16), centre))
+  p2 = v128.div<Float>(p2, v128.add<Float>(v128.load(sizes, 32), centre))
+  p3 = v128.div<Float>(p3, v128.add<Float>(v128.load(sizes, 48), centre))
+  v128.store(sizes, v128.mul<Float>(v128.load(e), p0))
+  v128.store(sizes, v128.mul<Float>(v128.load(e, 16), p1), 16)
+  v128.store(sizes, v128.mul<Float>(v128.load(e, 32), p2), 32)
+  v128.store(sizes, v128.mul<Float>(v128.load(e, 48), p3), 48)
 }

@@ -226,6 +226,28 @@ function groups(
   }
 }
 
+/** Examples, or heads where those are more: pointers to rows of q, of k and v, to statistics, and to rows of y. */
+function attention(
+  queries: readonly number[],
+  keys: readonly number[],
+  statistics: number,
+  outputs: number,
+  scratch: number,
+  products: number,
+): Rule {
+  return (a, s) => {
+    const byExample = a[0] >= a[1]
+    along(s, byExample ? a[0] : a[1], 1, byExample ? 0 : 1)
+    s.step[9] = byExample ? a[2] : 1
+    for (let i = 0; i < queries.length; i++) move(s, queries[i], byExample ? a[3] * a[6] : a[5])
+    for (let i = 0; i < keys.length; i++) move(s, keys[i], byExample ? a[4] * a[7] : a[5])
+    move(s, statistics, 2 * a[3] * (byExample ? a[2] : 1))
+    move(s, outputs, a[5] * (byExample ? a[3] * a[2] : 1))
+    s.scratch = scratch
+    s.cost = a[0] * a[1] * a[3] * a[4] * (products * a[5] * PRODUCT + 12 * VALUE)
+  }
+}
+
 /** C by columns, or by rows where those are more. */
 const product: Rule = (a, s) => {
   const m = a[0]
@@ -375,6 +397,24 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   },
   sumAxis: axis(4, 5),
   spreadAxis: axis(5, 4),
+
+  // Sequences.
+  attentionForward: attention([15], [16, 17], 19, 20, 18, 2),
+  attentionBackward: attention([15, 21], [16, 17, 22, 23], 18, 19, 20, 5),
+  embeddingForward: (a, s) => {
+    along(s, a[0], 1, 0)
+    move(s, 3, 1)
+    move(s, 5, a[1])
+    s.cost = 2 * a[0] * a[1] * VALUE
+  },
+  // By columns: several rows may be added to one.
+  embeddingBackward: (a, s) => {
+    along(s, a[1], 8, 1)
+    move(s, 6, 1)
+    move(s, 7, 1)
+    s.cost = 3 * a[0] * a[1] * VALUE
+  },
+  addTable: rows([1], [2, 4], 1.5),
 
   // Channels.
   addPerChannel: rows([1, 2], [3, 5]),
