@@ -3,7 +3,7 @@
 
 export { attentionBackward, attentionForward } from './attention'
 export { spreadAxis, sumAxis, transposeAxes } from './axes'
-export { curveBackward, curveForward } from './curves'
+export { curveForward } from './curves'
 export { addTable, embeddingBackward, embeddingForward } from './embedding'
 export {
   addPerChannel,

@@ -7,23 +7,15 @@ import type { KernelCase } from './kernels'
 
 const CURVES = { GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, SELU, SILU, SOFTPLUS }
 
-/** Both passes of a curve. */
+/** A curve, with its slope and without. */
 export function curveCases(name: keyof typeof CURVES, count: number): KernelCase[] {
   const sizes = [count, CURVES[name]]
-  return [
-    {
-      kernel: 'curveForward',
-      name: `${name} of ${count} values`,
-      traffic: 2 * count,
-      args: (a) => [...sizes, a.values(count), a.scratch(CURVE_SCRATCH), a.values(count)],
-    },
-    {
-      kernel: 'curveBackward',
-      name: `${name} of ${count} values`,
-      traffic: 3 * count,
-      args: (a) => [...sizes, a.values(count), a.values(count), a.scratch(CURVE_SCRATCH), a.values(count)],
-    },
-  ]
+  return [true, false].map((slope) => ({
+    kernel: 'curveForward',
+    name: `${name} of ${count} values${slope ? ', with slopes' : ''}`,
+    traffic: (slope ? 3 : 2) * count,
+    args: (a) => [...sizes, a.values(count), a.scratch(CURVE_SCRATCH), slope ? a.values(count) : 0, a.values(count)],
+  }))
 }
 
 export function preluCases(n: number, c: number, hw: number): KernelCase[] {

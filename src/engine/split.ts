@@ -209,7 +209,7 @@ function channels(hw: number, image: readonly number[], features: readonly numbe
   }
 }
 
-/** Group norm by groups, whose statistics lie together for each example. */
+/** Group norm by groups, whose statistics lie together for each example; of one group, if nothing is summed, by examples. */
 function groups(
   images: readonly number[],
   features: readonly number[],
@@ -217,9 +217,10 @@ function groups(
   scratch: number,
 ): Rule {
   return (a, s) => {
-    along(s, a[1], 1, 1)
+    const byExample = a[2] === 1 && images.length === 2
+    along(s, byExample ? a[0] : a[1], 1, byExample ? 0 : 1)
     for (let i = 0; i < images.length; i++) move(s, images[i], a[3] * a[4])
-    for (let i = 0; i < features.length; i++) move(s, features[i], a[3])
+    for (let i = 0; i < features.length && !byExample; i++) move(s, features[i], a[3])
     for (let i = 0; i < statistics.length; i++) move(s, statistics[i], 1)
     s.scratch = scratch
     s.cost = a[0] * a[1] * a[3] * a[4] * (images.length + 1) * VALUE
@@ -309,8 +310,7 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   sigmoidBackward: elements([1, 2, 3]),
   tanhForward: elements([1, 3], 12, 2),
   tanhBackward: elements([1, 2, 3]),
-  curveForward: elements([2, 4], 15, 3),
-  curveBackward: elements([2, 3, 5], 10, 4),
+  curveForward: elements([2, 4, 5], 15, 3),
   preluProducts: elements([1, 2, 3]),
   momentum: elements([4, 5, 6], 1.5),
   nesterov: elements([4, 5, 6], 1.5),
