@@ -4,15 +4,7 @@
 import { MAX_SIZE, checkOptions, few, flag, integer, oneOf } from '../errors'
 import type { Initializer } from '../initializers'
 import { GEMM_SCRATCH, LONG } from '../kernels/blocking'
-import {
-  GRU,
-  gatesOf,
-  keptOf,
-  packedColumns,
-  recurrentScratch,
-  slopesOf,
-  statesOf,
-} from '../kernels/recurrent-kinds'
+import { GRU, gatesOf, keptOf, packedColumns, recurrentScratch, slopesOf, statesOf } from '../kernels/recurrent-kinds'
 import { N, times } from '../plan/calls'
 import type { Plan } from '../plan/plan'
 import type { Part, Place, Reference, Value } from '../plan/value'
@@ -194,7 +186,14 @@ function planDirection(x: Value, plan: Plan, { kind, units, output, init }: Recu
     })
   }
   /** Adds the gradient of some rows of a weight, which has `columns`, by those of the slopes from `from` on. */
-  const weightGradient = (of: Value | Place, columns: number, to: Place | undefined, count: number, from = 0, row = 0) => {
+  const weightGradient = (
+    of: Value | Place,
+    columns: number,
+    to: Place | undefined,
+    count: number,
+    from = 0,
+    row = 0,
+  ) => {
     for (const { first, size } of partsOf(count, 2 * batch * time * columns, LEAST_COLUMNS)) {
       plan.backward('denseBackwardWeight', {
         sizes: [rows, columns, columns, size, slopeWidth],

@@ -6,10 +6,18 @@ import type { Row } from './layer'
 import type { Recording } from './program'
 import type { Block, Buffer, Parameter, Place } from './value'
 
+/** What is known of an input. */
+export interface InputPlan {
+  /** Of one example. */
+  readonly shape: readonly number[]
+  /** 'int32' where it is whole numbers that name something; numbers of the model's dtype unless given. */
+  readonly dtype?: 'int32'
+}
+
 /** How a network is planned. */
 export interface PlanOptions {
-  /** Of one example, for each input. */
-  readonly inputs: readonly (readonly number[])[]
+  /** For each input. */
+  readonly inputs: readonly InputPlan[]
   /** The most examples at once. */
   readonly batch: number
   readonly dtype: DType

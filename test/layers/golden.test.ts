@@ -12,6 +12,7 @@ import {
   dense,
   flatten,
   globalAvgPool2d,
+  graph,
   maxPool2d,
   momentum,
   relu,
@@ -69,9 +70,16 @@ describe.each(RUNS)('layers, $dtype on $backend', ({ dtype, backend, tolerance }
 
   const all = table.flatMap(([, list]) => list)
   test.each(all.map((c) => [`${c.op} ${c.name ?? JSON.stringify(c.config)}`, c] as const))('%s', async (_, c) => {
-    const [n, ...input] = c.inputs.x.shape
+    const { x = c.inputs.ids, ids, memory } = c.inputs
+    const [n, ...shape] = x.shape
     // One row more than needed: a batch is a maximum.
-    const model = await createModel(goldenLayers[c.op].layer(c.config), { input, batch: n + 1, dtype, backend })
+    const options = { batch: n + 1, dtype, backend }
+    const layer = goldenLayers[c.op].layer(c.config)
+    if (memory) return compareCross(layer, options, shape, c)
+    const model = await createModel(layer, { input: ids ? { shape, dtype: 'int32' } : shape, ...options })
+    for (const [name, { data }] of Object.entries<Numbers>(c.inputs.parameters ?? {})) {
+      model.parameters[name].data.set(data)
+    }
     for (const [theirs, ours] of Object.entries(NAMES)) {
       if (c.inputs[theirs]) model.parameters[ours].data.set(c.inputs[theirs].data)
     }
@@ -82,10 +90,14 @@ describe.each(RUNS)('layers, $dtype on $backend', ({ dtype, backend, tolerance }
       model.buffers.running_mean.data.set(c.inputs.runningMean.data)
       model.buffers.running_var.data.set(c.inputs.runningVar.data)
     }
-    const y = model.forward(c.inputs.x.data, { training: true, lengths: c.inputs.lengths })
+    const y = model.forward(x.data, { training: true, lengths: c.inputs.lengths })
     expect(y.shape).toEqual(c.outputs.y.shape)
     expectClose(y.data, c.outputs.y.data, tolerance, 'y')
-    expectClose(model.backward(c.inputs.dy.data).data, c.outputs.dx.data, tolerance, 'dx')
+    const dx = model.backward(c.inputs.dy.data)
+    if (!ids) expectClose(dx.data, c.outputs.dx.data, tolerance, 'dx')
+    for (const [name, { data }] of Object.entries<Numbers>(c.outputs.gradients ?? {})) {
+      expectClose(model.gradients[name].data, data, tolerance, `gradient of ${name}`)
+    }
     for (const [theirs, ours] of Object.entries(NAMES)) {
       const gradient: Numbers | undefined = c.outputs[`d${theirs}`]
       if (gradient) expectClose(model.gradients[ours].data, gradient.data, tolerance, `d${theirs}`)
@@ -100,6 +112,23 @@ describe.each(RUNS)('layers, $dtype on $backend', ({ dtype, backend, tolerance }
     }
   })
 })
+
+/** With keys and values of another sequence. */
+async function compareCross(layer: Layer, options: object, shape: number[], { inputs, outputs }: Case) {
+  const network = graph(['x', 'memory'], ({ x, memory }, use) => use('', layer, x, memory))
+  const input = { x: shape, memory: inputs.memory.shape.slice(1) as number[] }
+  const model = await createModel(network, { input, ...options })
+  const tolerance = model.output.data instanceof Float64Array ? 1e-10 : 1e-4
+  for (const [name, { data }] of Object.entries<Numbers>(inputs.parameters)) model.parameters[name].data.set(data)
+  const y = model.forward({ x: inputs.x.data, memory: inputs.memory.data }, { training: true })
+  expectClose(y.data, outputs.y.data, tolerance, 'y')
+  const { x, memory } = model.backward(inputs.dy.data)
+  expectClose(x.data, outputs.dx.data, tolerance, 'dx')
+  expectClose(memory.data, outputs.dmemory.data, tolerance, 'dmemory')
+  for (const [name, { data }] of Object.entries<Numbers>(outputs.gradients)) {
+    expectClose(model.gradients[name].data, data, tolerance, `gradient of ${name}`)
+  }
+}
 
 /** A network that is its own input: x reaches the loss as it is. */
 const identity = sequential()
