@@ -182,9 +182,10 @@ export class Plan {
 
   /** A parameter, `name` local to the layer. */
   parameter(name: string, shape: readonly number[], options: ParameterOptions): Parameter {
-    const { inference } = this.#options
+    const { inference, decay } = this.#options
+    const all = decay === 'all'
     const checked = checkedParameter(`${this.#where}: parameter ${quote(name)}`, options)
-    return this.#named(this.#recorded.parameters, Parameter, name, shape, checked, this.#frozen, inference)
+    return this.#named(this.#recorded.parameters, Parameter, name, shape, checked, this.#frozen, inference, all)
   }
 
   /** Something saved with the model but not trained. */
@@ -300,7 +301,7 @@ export class Plan {
     this.ahead = ahead
     this.sources = sources
     this.#reads = inputs
-    this.#frozen ||= this.#options.frozen.includes(path)
+    this.#frozen ||= path !== '' && this.#options.isFrozen(path)
     this.#again ||= name !== '' && this.#planned.get(layer) === path
     this.#planned.set(layer, path)
     const [row, parameter, call] = [rows.length, parameters.length, forward.length]

@@ -25,10 +25,12 @@ export interface PlanOptions {
   readonly inference: boolean
   /** Of what is random in training. */
   readonly seed: number
-  /** Names of layers that are not to be trained. */
-  readonly frozen: readonly string[]
+  /** Whether the layer of that name is not to be trained. */
+  isFrozen(path: string): boolean
   /** Of convolutions that do not say it themselves: 'direct', or whichever is faster. */
   readonly algorithm: 'auto' | 'direct'
+  /** What decays: what a layer says that it does, or all parameters. 'weights' unless given. */
+  readonly decay?: 'weights' | 'all'
 }
 
 /** What was recorded of a network, and what it is to be laid out with. */

@@ -176,15 +176,25 @@ describe.each(RUNS)('losses, $dtype on $backend', ({ dtype, backend, tolerance }
 })
 
 describe.each(RUNS)('optimizers, $dtype on $backend', ({ dtype, backend, tolerance }) => {
-  test.each(cases('golden/optimizers').map((c) => [c.name!, c] as const))('%s', async (_, c) => {
-    const size = c.inputs.x0.shape[0]
-    const optimizer = optimizers[c.op](c.config)
-    const model = await createModel(dense(1, { bias: false }), { input: [size], batch: 1, dtype, backend, optimizer })
-    model.parameters.weight.data.set(c.inputs.x0.data)
+  const all = [...cases('golden/optimizers'), ...cases('golden/optimizers2')]
+  test.each(all.map((c) => [c.name!, c] as const))('%s', async (_, c) => {
+    // What is of the model, and not of the optimizer. Where all decays, the last value is a bias.
+    const { l2, decay, ...config } = c.config as Record<string, any>
+    const bias = decay !== undefined
+    const size = c.inputs.x0.shape[0] - Number(bias)
+    const optimizer = optimizers[c.op](config)
+    const own: object = { ...(l2 && { l2 }), ...(decay && { decay }) }
+    const model = await createModel(dense(1, { bias }), { input: [size], batch: 1, dtype, backend, optimizer, ...own })
+    const set = (tensors: typeof model.parameters, values: number[]) => {
+      tensors.weight.data.set(values.slice(0, size))
+      if (bias) tensors.bias.data.set(values.slice(size))
+    }
+    set(model.parameters, c.inputs.x0.data)
     c.inputs.gradients.forEach((gradient: Numbers, i: number) => {
-      model.gradients.weight.data.set(gradient.data)
+      set(model.gradients, gradient.data)
       model.step()
-      expectClose(model.parameters.weight.data, c.outputs.trajectory[i].data, tolerance, `after step ${i + 1}`)
+      const now = [...model.parameters.weight.data, ...(bias ? model.parameters.bias.data : [])]
+      expectClose(now, c.outputs.trajectory[i].data, tolerance, `after step ${i + 1}`)
       expect(model.gradients.weight.data.every((g) => g === 0)).toBe(true)
     })
   })
