@@ -15,4 +15,6 @@ export {
   upsampleNearestBackward,
   upsampleNearestForward,
 } from './images'
+export { robustError, softCrossEntropy, weightedBinaryCrossEntropy } from './losses-more'
+export { amsgrad, rmspropFull } from './optimizers-more'
 export { preluBackward, preluForward, preluProducts } from './prelu'

@@ -20,25 +20,71 @@ function isBad(scores: Scores, row: number, classes: number): boolean {
   return false
 }
 
+/** What rows weigh, of which those of 0 do not count at all; all count where there are none. */
+type RowWeights = Float64Array | undefined
+
 /** Rows whose highest score is that of their label; none with a NaN. */
-export function countRight(scores: Scores, labels: Int32Array, n: number, classes: number): number {
+export function countRight(
+  scores: Scores,
+  labels: Int32Array,
+  n: number,
+  classes: number,
+  weights?: RowWeights,
+): number {
   let right = 0
-  for (let i = 0; i < n; i++) if (best(scores, i, classes) === labels[i] && !isBad(scores, i, classes)) right++
+  for (let i = 0; i < n; i++) {
+    if (weights?.[i] === 0) continue
+    if (best(scores, i, classes) === labels[i] && !isBad(scores, i, classes)) right++
+  }
   return right
 }
 
-/** Rows that are right, where each of their scores answers a yes (target above 0.5) or no; of some right, their share. */
-export function countRightSides(scores: Scores, targets: Scores, n: number, size: number): number {
+/** Scores that are right, of rows where each of `size` answers a yes (target above 0.5) or no. */
+export function countRightSides(
+  scores: Scores,
+  targets: Scores,
+  n: number,
+  size: number,
+  weights?: RowWeights,
+): number {
   let right = 0
-  for (let i = 0; i < n * size; i++) if (scores[i] > 0 === targets[i] > 0.5 && scores[i] === scores[i]) right++
-  return right / size
+  for (let row = 0; row < n; row++) {
+    if (weights?.[row] === 0) continue
+    for (let i = row * size; i < (row + 1) * size; i++) {
+      if (scores[i] > 0 === targets[i] > 0.5 && scores[i] === scores[i]) right++
+    }
+  }
+  return right
+}
+
+/** Rows whose highest score is where their highest target is. */
+export function countSameBest(
+  scores: Scores,
+  targets: Scores,
+  n: number,
+  classes: number,
+  weights?: RowWeights,
+): number {
+  let right = 0
+  for (let i = 0; i < n; i++) {
+    if (weights?.[i] === 0 || isBad(scores, i, classes)) continue
+    if (best(scores, i, classes) === best(targets, i, classes)) right++
+  }
+  return right
 }
 
 /** Rows whose label is among the k highest scores; of equal scores the first classes count as higher. */
-export function countTopK(scores: Scores, labels: Int32Array, n: number, classes: number, k: number): number {
+export function countTopK(
+  scores: Scores,
+  labels: Int32Array,
+  n: number,
+  classes: number,
+  k: number,
+  weights?: RowWeights,
+): number {
   let right = 0
   for (let i = 0; i < n; i++) {
-    if (isBad(scores, i, classes)) continue
+    if (weights?.[i] === 0 || isBad(scores, i, classes)) continue
     const row = i * classes
     const own = scores[row + labels[i]]
     let higher = 0
@@ -52,8 +98,16 @@ export function countTopK(scores: Scores, labels: Int32Array, n: number, classes
 }
 
 /** Adds n rows to a confusion matrix: a row for each label, a column for each class with the highest score. */
-export function addConfusion(to: number[][], scores: Scores, labels: Int32Array, n: number, classes: number): void {
+export function addConfusion(
+  to: number[][],
+  scores: Scores,
+  labels: Int32Array,
+  n: number,
+  classes: number,
+  weights?: RowWeights,
+): void {
   for (let i = 0; i < n; i++) {
+    if (weights?.[i] === 0) continue
     if (isBad(scores, i, classes)) {
       throw new DataError('confusion: the scores of the model hold NaN, which answers no class; it diverged')
     }

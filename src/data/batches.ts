@@ -2,6 +2,7 @@
 
 import { DataError, count, few, isObject, isPlain, quote, readSafely, show } from '../errors'
 import type { DType } from '../tensor'
+import type { Beside } from './beside'
 import type { ByName } from './named'
 
 /** Any typed array or array of numbers, rows one after the other. */
@@ -18,7 +19,7 @@ export type Targets<Out extends string = never> = ByName<Out, Labels | Numbers>
  * Examples x, rows of the input shape one after the other; y their labels, or their target values. Of a graph whose
  * inputs or outputs have names, each under its name.
  */
-export interface Data<In extends string = never, Out extends string = never> {
+export interface Data<In extends string = never, Out extends string = never> extends Beside<In, Out> {
   /** Rows of the input shape, one after the other. */
   readonly x: Inputs<In>
   /** A label for each row, or rows of the output shape. */
@@ -73,7 +74,7 @@ export function readData<D extends Data>(
   named: { readonly x?: boolean; readonly y?: boolean } = {},
 ): D {
   return reading(`${where}: ${name}`, () => {
-    const { x, y } = (isObject(data) ? data : {}) as Partial<Data>
+    const { x, y, weight, lengths } = (isObject(data) ? data : {}) as Partial<Data>
     if (!(named.x ? isObject(x) : isArrayLike(x)) || !(named.y ? isObject(y) : isArrayLike(y))) {
       const keys = isPlain(data) ? Object.keys(data) : []
       const got = keys.length ? `{ ${few(keys)} }` : show(data)
@@ -81,7 +82,9 @@ export function readData<D extends Data>(
       throw new DataError(`${where}: ${name} must be an object { x, y } ${wanted}, got ${got}`)
     }
     const known = ['x', 'y', ...more, ...DESCRIPTIONS]
-    const read = { x, y } as D
+    const beside = { weight, lengths }
+    const given = (name: keyof Beside) => more.includes(name) && beside[name] !== undefined
+    const read = { x, y, ...(given('weight') && { weight }), ...(given('lengths') && { lengths }) } as D
     // An object of a class has what its class needs beside x and y.
     for (const key of isPlain(data) ? (Object.keys(data) as (keyof D & string)[]) : []) {
       if (!known.includes(key)) {
@@ -177,20 +180,40 @@ function badId(name: string, i: number, size: number, id: unknown, below: number
   return new DataError(`${name}: example ${Math.floor(i / size)} holds ${show(id)}${at} but wants ${wanted}`)
 }
 
-/** The labels, one for each row and each a class: themselves if they are a typed array of numbers, else a copy. */
-export function readLabels(name: string, labels: Labels, rows: number, classes: number): TypedNumbers {
+/** How labels are read of which each row has several, or of which some do not count. */
+export interface LabelOptions {
+  /** Labels in a row. 1 unless given. */
+  readonly positions?: number
+  /** What stands for a label that does not count. */
+  readonly ignoreIndex?: number | undefined
+  /** How many labels of each row count; the others may be anything. */
+  readonly lengths?: ArrayLike<number> | undefined
+}
+
+/** The labels, each a class: themselves if they are a typed array of numbers, else a copy. */
+export function readLabels(
+  name: string,
+  labels: Labels,
+  rows: number,
+  classes: number,
+  { positions = 1, ignoreIndex, lengths }: LabelOptions = {},
+): TypedNumbers {
   return reading(name, () => {
     if (!isArrayLike(labels)) throw new DataError(`${name}: want labels, got ${show(labels)}`)
     const { length } = labels
-    if (length !== rows) {
-      const cure = length === rows * classes ? '; labels are class numbers, one a row, not one-hot' : ''
+    const all = rows * positions
+    if (length !== all) {
+      const each = positions > 1 ? `; each row has ${positions}, one for each position` : ''
+      const cure = length === all * classes ? '; labels are class numbers, not one-hot' : each
       throw new DataError(`${name}: ${count(length, 'label')} for ${count(rows, 'row')} of x${cure}`)
     }
     const typed = isTyped(labels)
-    const to = typed ? labels : allocate(name, rows, Int32Array)
-    for (let row = 0; row < rows; row++) {
-      const label = checkLabel(labels, row, classes, name)
-      if (!typed) to[row] = label
+    const to = typed ? labels : allocate(name, all, Int32Array)
+    for (let at = 0; at < all; at++) {
+      if (lengths && at % positions >= lengths[Math.floor(at / positions)]) continue
+      const ignored = ignoreIndex !== undefined && Number(labels[at]) === ignoreIndex
+      const label = ignored ? ignoreIndex : checkLabel(labels, at, classes, name, positions, ignoreIndex)
+      if (!typed) to[at] = label
     }
     return to
   })
@@ -335,8 +358,9 @@ export function recheckTargets(targets: Float64Array | Float32Array, n: number, 
 }
 
 /**
- * Copies n labels, which readLabels gave, `rows[first + i]` of them if given, into the model. Each is checked again: a
- * typed array may have changed since, and a kernel takes a label for a place.
+ * Copies the labels of n rows, which readLabels gave, `rows[first + i]` of them if given, into the model. Each is checked
+ * again: a typed array may have changed since, and a kernel takes a label for a place. Those that do not count, with the
+ * weight 0 among `weights`, if given, or with the label `ignoreIndex`, are 0, and so is their weight.
  */
 export function copyLabels(
   labels: TypedNumbers,
@@ -345,16 +369,36 @@ export function copyLabels(
   n: number,
   rows: ArrayLike<number> | undefined,
   first: number,
+  positions = 1,
+  ignoreIndex?: number,
+  weights?: Float64Array,
 ): void {
-  for (let i = 0; i < n; i++) to[i] = checkLabel(labels, rows ? rows[first + i] : first + i, classes)
+  for (let i = 0; i < n * positions; i++) {
+    const row = first + Math.floor(i / positions)
+    const at = (rows ? rows[row] : row) * positions + (i % positions)
+    if (weights && (!weights[i] || labels[at] === ignoreIndex)) {
+      weights[i] = 0
+      to[i] = 0
+    } else to[i] = checkLabel(labels, at, classes, 'y', positions, ignoreIndex)
+  }
 }
 
-/** The label of a row, read once; a DataError unless it is a class. */
-export function checkLabel(labels: ArrayLike<number | bigint>, row: number, classes: number, name = 'y'): number {
-  const given = labels[row]
+/** A label, read once; a DataError unless it is a class. */
+export function checkLabel(
+  labels: ArrayLike<number | bigint>,
+  at: number,
+  classes: number,
+  name = 'y',
+  positions = 1,
+  ignoreIndex?: number,
+): number {
+  const given = labels[at]
   const label = typeof given === 'bigint' ? Number(given) : given
   if (Number.isInteger(label) && label >= 0 && label < classes) return label
+  const where = `row ${Math.floor(at / positions)}${positions > 1 ? `, position ${at % positions}` : ''}`
+  const ignored = ignoreIndex === undefined ? '' : `, or ${ignoreIndex}, which is ignored`
   throw new DataError(
-    `${name}: the label of row ${row} is ${show(given)}; want an integer from 0 to ${classes - 1}, a class of the ${count(classes, 'score')}`,
+    `${name}: the label of ${where} is ${show(given)}; want an integer from 0 to ${classes - 1}, a class of the ` +
+      `${count(classes, 'score')}${ignored}`,
   )
 }

@@ -60,7 +60,7 @@ export interface DataSplit<D extends Data> {
 }
 
 /** One value for each row, which goes where its row goes. */
-const BESIDE = ['weight', 'coarse'] as const
+const BESIDE = ['weight', 'lengths', 'coarse'] as const
 
 /**
  * Splits examples into training and validation, drawn at random with `seed`, 0 unless given: copies, each in the order
@@ -85,7 +85,7 @@ export function splitData<D extends Data>(
     'stratify',
     'rows',
   ])
-  const { x, y, ...rest } = readData(where, data, 'data', ['weight']) as unknown as Data &
+  const { x, y, ...rest } = readData(where, data, 'data', ['weight', 'lengths']) as unknown as Data &
     Record<string, ArrayLike<number>>
   const rows = integer(where, 'rows', more.rows ?? y.length, 1)
   if (!x.length || x.length % rows || y.length % rows) {

@@ -95,23 +95,36 @@ export { take } from '../layers/take'
 export { tanh } from '../layers/tanh'
 export { upsample2d } from '../layers/upsample2d'
 export { zeroPad2d } from '../layers/zero-pad2d'
-export { type LossOptions, binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from '../losses'
+export {
+  type LossOptions,
+  type SoftmaxOptions,
+  binaryCrossEntropy,
+  hinge,
+  huber,
+  meanAbsoluteError,
+  meanSquaredError,
+  softmaxCrossEntropy,
+} from '../losses'
+export { type CustomLossOptions, type LossFunction, customLoss } from '../custom-loss'
 export { type ClassificationReport, classificationReport } from '../metrics'
+export type { Group } from '../training/parts'
 export type { LayerFactory } from '../model/registry'
+export type { Beside, ExampleWeights, Lengths } from '../data/beside'
+export type { ForwardOptions, PredictOptions } from '../training/pass'
 export type { Losses, ModelOptions } from '../model/options'
 export { createModel } from '../model/create'
 export { type LoadModelOptions, loadModel } from '../model/load-model'
 export { type Description, describe } from '../model/describe'
 export type { Model } from '../model/model'
 export type { LoadResult } from '../model/weights'
-export { adagrad } from '../optimizers/adagrad'
+export { type AdagradOptions, adagrad } from '../optimizers/adagrad'
 export { type AdamOptions, adam, adamW } from '../optimizers/adam'
 export { type LbfgsOptions, lbfgs } from '../optimizers/lbfgs'
 export { type Minimum, minimize } from '../optimizers/minimize'
 export { momentum } from '../optimizers/momentum'
 export { nesterov } from '../optimizers/nesterov'
 export { type Optimizer, type Parameters, type WithRate } from '../optimizers/optimizer'
-export { rmsprop } from '../optimizers/rmsprop'
+export { type RmspropOptions, rmsprop } from '../optimizers/rmsprop'
 export { sgd } from '../optimizers/sgd'
 export type { CallOptions, Count, Divisor, Routine, Size } from '../plan/calls'
 export { N, SCRATCH, TRAINING, WEIGHT, times } from '../plan/calls'

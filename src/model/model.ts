@@ -1,9 +1,10 @@
 // What people hold in their hands: a network with its memory, behind a few methods. What they do is in src/training/.
 
+import type { Beside } from '../data/beside'
 import type { Data, Inputs, Numbers, Targets } from '../data/batches'
 import type { ByName, Tensors } from '../data/named'
 import type { AsyncBatches, Batches } from '../data/stream'
-import { DataError, PlanError, checkArguments, integer, note, show } from '../errors'
+import { DataError, PlanError, checkArguments, checkOptions, integer, note, show } from '../errors'
 import type { Regions } from '../plan/layout'
 import type { Loss } from '../plan/layer'
 import type { Schedule } from '../schedules'
@@ -14,7 +15,7 @@ import { checkBatch, checkOneObject, checkRows, loadBatch } from '../training/fe
 import { fit } from '../training/fit'
 import type { History } from '../training/history'
 import type { FitOptions } from '../training/options'
-import { backPropagate, forward, predict } from '../training/pass'
+import { type ForwardOptions, type PredictOptions, backPropagate, forward, predict } from '../training/pass'
 import { observe, setRate } from '../training/rate'
 import { slotsOf } from '../training/state'
 import { runPass, settle, takeStep } from '../training/step'
@@ -156,10 +157,9 @@ export class Model<
 
   /**
    * The output for n rows of x, n at most the batch: a live view, [n, ...output shape], overwritten by the next pass.
-   * `training` chooses what batch norm and the like do; false unless given. Throws a DataError on a wrong length, or on
-   * a number that is not finite.
+   * Throws a DataError on a wrong length, or on a number that is not finite.
    */
-  forward(x: Inputs<In>, options: { training?: boolean } = {}): Tensors<Out, D> {
+  forward(x: Inputs<In>, options: ForwardOptions<In> = {}): Tensors<Out, D> {
     const core = this.#enter('forward', arguments, 2)
     return forward(core, x, options) as Tensors<Out, D>
   }
@@ -200,15 +200,17 @@ export class Model<
   /**
    * One step on n rows, n at most the batch: forward, loss, backward, step. Returns the loss before the step; should it
    * not be finite, or a gradient, no step is taken, and the model is as it was; of the gradient, the console is told.
+   * `beside` holds the `weight` and the `lengths` of the rows, if they have some (see Data).
    */
-  trainStep(this: Model<Ability, D, In, Out>, x: Inputs<In>, y: Targets<Out>): number
-  trainStep(this: Model<Ability, D, In, Out>, x: unknown, y: unknown, surplus?: unknown): number {
+  trainStep(this: Model<Ability, D, In, Out>, x: Inputs<In>, y: Targets<Out>, beside?: Beside<In, Out>): number
+  trainStep(this: Model<Ability, D, In, Out>, x: unknown, y: unknown, beside?: any, surplus?: unknown): number {
     // `arguments` would be made anew in each step.
-    if (surplus !== undefined) checkArguments('trainStep', [x, y, surplus], 2)
+    if (surplus !== undefined) checkArguments('trainStep', [x, y, beside, surplus], 3)
+    if (beside !== undefined) beside = checkOptions('trainStep', beside as Beside, ['weight', 'lengths'])
     const core = open('trainStep', this.#core)
     needFree('trainStep', core)
     needAll('trainStep', core)
-    const data = checkRows(core, x, y)
+    const data = checkRows(core, x, y, '', true, beside)
     checkBatch('trainStep', core, data.rows)
     loadBatch(core, data, data.rows)
     const { loss, trouble } = runPass(core, data.rows, true)
@@ -217,13 +219,13 @@ export class Model<
   }
 
   /**
-   * The output for any number of rows: a copy, [rows, ...output shape]. With `probabilities`, false unless given,
+   * The output for any number of rows: a copy, [rows, ...output shape]. With `probabilities`
    * scores go through softmax or the sigmoid, as the loss of the model takes them (a PlanError where it takes them for
    * neither). Throws a DataError that names the first row with something that is no finite number.
    *
    *     const { data } = model.predict(x, { probabilities: true })
    */
-  predict(x: Inputs<In>, options: { probabilities?: boolean } = {}): Tensors<Out, D> {
+  predict(x: Inputs<In>, options: PredictOptions<In> = {}): Tensors<Out, D> {
     const core = this.#enter('predict', arguments, 2)
     return predict(core, x, options) as Tensors<Out, D>
   }

@@ -25,6 +25,8 @@ import { callsOf, programOf } from '../plan/program'
 import type { InputPlan, Recorded } from '../plan/recorded'
 import { type DType, product } from '../tensor'
 import type { Core, Settings } from '../training/core'
+import type { Group } from '../training/parts'
+import { checkGroups, readGroups } from './groups'
 import { checkNetwork } from './network-checks'
 import { checkThreads } from './threads'
 
@@ -99,6 +101,17 @@ export interface ModelOptions<
    */
   frozen?: readonly string[]
   /**
+   * What weight decay, l2 and l1 apply to: 'weights', or 'all' parameters, biases and norms too. 'weights' unless given.
+   */
+  decay?: 'weights' | 'all'
+  /**
+   * Parts of the network that are trained in ways of their own, by the names of their parameters: that of a layer stands
+   * for all in it, and * for any letters. Of several that fit, the last counts.
+   *
+   *     { groups: { features: { learningRate: 0.1 }, '*.bias': { weightDecay: 0 }, 'features.0': { frozen: true } } }
+   */
+  groups?: Readonly<Record<string, Group>>
+  /**
    * Whether `backward` can give the gradient of the input. It can unless told otherwise, but for a network that begins
    * with frozen layers: there that takes the memory of a network that is trained as a whole, so it must be asked for.
    */
@@ -133,6 +146,8 @@ export const MODEL_OPTIONS = [
   'threads',
   'inference',
   'frozen',
+  'decay',
+  'groups',
   'inputGradient',
   'algorithm',
 ]
@@ -208,7 +223,10 @@ export function planModel<D extends DType>(
     throw new PlanError(`${where}: inputGradient: true, but whole numbers that name something have no gradient`)
   }
 
-  const plan = new Plan({ inputs, batch, dtype, inference, seed: settings.seed, frozen, algorithm })
+  const decay = oneOf(where, 'decay', options.decay ?? 'weights', ['weights', 'all'])
+  const isFrozen = (path: string) =>
+    frozen.includes(path) || settings.groups.some((group) => group.frozen && group.matches(path))
+  const plan = new Plan({ inputs, batch, dtype, inference, seed: settings.seed, isFrozen, algorithm, decay })
   const heads = plan.network(network)
   const lossPlans = losses.map((loss, i) => plan.planLoss(loss, heads[i], names.outputs[i]))
   // Now: a shape that does not fit is the plainer mistake.
@@ -220,6 +238,8 @@ export function planModel<D extends DType>(
     const layers = [...new Set(all.map((name) => name.replace(/\..*/, '')))]
     throw new PlanError(`${where}: frozen: no parameter lies in a layer named ${show(layer)}; there are ${few(layers)}`)
   }
+  const shown = () => few([...new Set(all.map((name) => name.replace(/\..*/, '')))])
+  checkGroups(where, settings.groups, recorded.parameters, shown)
   const program = programOf({ ...recorded, inputGradient: inference ? false : inputGradient })
   const calls = callsOf(program)
   const contents = {
@@ -343,6 +363,7 @@ function checkSettings(where: string, options: AnyOptions): Settings {
     clipNorm: limit('clipNorm'),
     loss,
     optimizer,
+    groups: readGroups(where, given(options.groups), optimizer),
   }
   if (optimizer?.minimize && limits.length) {
     throw new PlanError(

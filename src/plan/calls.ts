@@ -3,6 +3,7 @@
 import { checkArguments, endOf, integer } from '../errors'
 import { EXP_SCRATCH, GEMM_SCRATCH } from '../kernels/blocking'
 import type { Kernels } from '../kernels/index'
+import type { LossPlan } from './layer'
 import { type Place, type Reference, type Value, placeOf } from './value'
 
 /** A number of examples times something: how large a call is depends on the batch in use. */
@@ -114,6 +115,9 @@ export interface LossCalls {
   readonly loss: Call
   /** What both are multiplied by. */
   readonly factor: number
+  /** What it is of. */
+  readonly output: Value
+  readonly planned: LossPlan
 }
 
 /** The output of a layer, which is there after a call and until its memory is used again. */

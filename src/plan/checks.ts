@@ -108,8 +108,8 @@ export function checkedParameter(where: string, options: ParameterOptions): Para
 }
 
 /**
- * What a loss planned, with its call and what it is multiplied by, once it is known to be that: `bytes` are those of as
- * many values as there are outputs.
+ * What a loss planned on `size` outputs, with its call and what it is multiplied by, once it is known to be that: `bytes`
+ * are those of a value.
  */
 export function checkedLoss(
   where: string,
@@ -117,6 +117,7 @@ export function checkedLoss(
   factor: number,
   planned: LossPlan,
   batch: number,
+  size: number,
   bytes: number,
 ): LossPlan {
   if (!call) throw new PlanError(`${where}: its plan must call plan.loss`)
@@ -126,8 +127,16 @@ export function checkedLoss(
     )
   }
   return readSafely(where, 'what its plan gives', () => {
-    const { targets, target } = Object(planned) as LossPlan
-    const least = targets === 'labels' ? 4 * batch : bytes
+    const { targets, target, positions = 1, weights, shape } = Object(planned) as LossPlan
+    integer(where, 'positions', positions, 1)
+    const values = shape ? sizeOf(() => where, shape) : size
+    const least = batch * (targets === 'labels' ? 4 * positions : values * bytes)
+    if (weights && !(weights.bytes >= batch * positions * bytes)) {
+      throw new PlanError(
+        `${where}: weights must be plan.pinned(bytes), a value for each of ${batch * positions} positions`,
+      )
+    }
+    if (size % positions) throw new PlanError(`${where}: ${size} outputs are not ${positions} positions of as many`)
     if (['labels', 'values', 'probabilities'].includes(targets) && target?.bytes >= least) return planned
     throw new PlanError(
       `${where}: its plan must return { targets: 'labels', 'values' or 'probabilities', target: plan.pinned(bytes) }, ` +

@@ -72,6 +72,23 @@ export interface LossPlan {
   readonly targets: 'labels' | 'values' | 'probabilities'
   /** Where the targets lie: i32 labels, or values of the model's dtype. */
   readonly target: Place
+  /** The shape of the targets of one example, where they are values; that of the output unless given. */
+  readonly shape?: readonly number[]
+  /**
+   * How many parts an example has that count each for itself, such as the T positions of an output [T, K], each with a
+   * label, or a row of values, of its own. 1 unless given.
+   */
+  readonly positions?: number
+  /** The label of positions that do not count. None unless given. */
+  readonly ignoreIndex?: number | undefined
+  /** Those of `plan.lengths`, where the positions beyond them do not count. None unless given. */
+  readonly lengths?: Place | undefined
+  /**
+   * For a loss that is computed by a function over the whole batch: where it reads what each position weighs, values of
+   * the model's dtype, 1 unless the data say otherwise. All other losses know nothing of that: a batch of which not all
+   * counts alike is run in pieces of one weight. None unless given.
+   */
+  readonly weights?: Place
 }
 
 /** A loss is a description, as a layer is: plain data, and how to plan it. */

@@ -50,6 +50,8 @@ export interface Contents {
   readonly buffers: readonly Buffer[]
   /** Those of which nothing else is put in their place. */
   readonly pinned: readonly Block[]
+  /** Of the rows of each input, where some layer or loss has asked for them. */
+  readonly lengths: readonly (Block | undefined)[]
   /** What the network gets, and what it gives. */
   readonly inputs: readonly Value[]
   readonly heads: readonly Value[]
@@ -78,7 +80,7 @@ export function countOf(variables: readonly { readonly size: number }[]): number
 /** Parameters that are trained, in the order in which they lie in memory: those that decay first. */
 export function trainedOf(parameters: readonly Parameter[]): readonly Parameter[] {
   const trained = parameters.filter(({ frozen }) => !frozen)
-  return [...trained.filter((p) => p.options.decay), ...trained.filter((p) => !p.options.decay)]
+  return [...trained.filter((p) => p.decays), ...trained.filter((p) => !p.decays)]
 }
 
 /** Gives every place its pointer. */

@@ -67,6 +67,10 @@ export class Plan {
   #own = 0
   #frozen = false
   #randomLayers = 0
+  /** What the layer, or the loss, being planned reads. */
+  #reads: readonly Value[] = []
+  /** Of a value whose first axis is that of an input which is a sequence, the number of that input. */
+  readonly #sequences = new Map<Value, number>()
 
   constructor(options: PlanOptions) {
     this.#options = options
@@ -88,7 +92,10 @@ export class Plan {
       buffers: [],
       pinned: [],
       constants: [],
+      lengths: options.inputs.map(() => undefined),
     }
+    // An image has three axes.
+    this.#recorded.inputs.forEach((x, i) => x.shape.length < 3 && this.#sequences.set(x, i))
   }
 
   // ---- places ----
@@ -111,7 +118,9 @@ export class Plan {
     if (!(x instanceof Value) || sizeOf(() => this.#where, shape) !== x.size) {
       throw this.error(`reshaped wants a value and a shape of as many numbers, got ${show(shape)}`)
     }
-    return new Value(shape, x.data, x.gradient, x.ids)
+    const y = new Value(shape, x.data, x.gradient, x.ids)
+    this.#follow(x, y)
+    return y
   }
 
   /**
@@ -124,6 +133,7 @@ export class Plan {
     const { gradient } = x
     if (!gradient || readers === 1) return Array.from({ length: readers }, () => this.reshaped(x, x.shape))
     const forks = Array.from({ length: readers }, () => new Value(x.shape, x.data, gradient.bytes))
+    for (const y of forks) this.#follow(x, y)
     this.#group()
     for (let i = 1; i < readers; i++) {
       const sum = i === 1 ? forks[0].gradient : gradient
@@ -146,9 +156,20 @@ export class Plan {
 
   /** Memory that nothing else ever uses, such as for targets, which are written from outside. */
   pinned(bytes: number): Place {
-    const block = new Block(finite(this.#where, 'bytes', bytes, 0), true)
-    this.#recorded.pinned.push(block)
-    return block
+    return this.#pinned(finite(this.#where, 'bytes', bytes, 0))
+  }
+
+  /**
+   * Where the lengths of the rows lie, a whole number (i32) from 1 to T for each example: how many of its T steps count,
+   * all of them unless the data say otherwise (`{ x, y, lengths }`). For a layer on a sequence [T, ...] that is an input
+   * of the network, or whose first axis every layer before has kept; of a layer on several values, of the first such.
+   * Undefined for any other: there is nothing that lengths could be of. A routine makes an Int32Array of the memory of the
+   * view that it gets.
+   */
+  get lengths(): Place | undefined {
+    const of = this.#reads.find((x) => this.#sequences.has(x))
+    const input = of && this.#sequences.get(of)
+    return input === undefined ? undefined : (this.#recorded.lengths[input] ??= this.#pinned(4 * this.batch))
   }
 
   /** Values that neither change nor are saved, such as class weights. */
@@ -161,9 +182,10 @@ export class Plan {
 
   /** A parameter, `name` local to the layer. */
   parameter(name: string, shape: readonly number[], options: ParameterOptions): Parameter {
-    const { inference } = this.#options
+    const { inference, decay } = this.#options
+    const all = decay === 'all'
     const checked = checkedParameter(`${this.#where}: parameter ${quote(name)}`, options)
-    return this.#named(this.#recorded.parameters, Parameter, name, shape, checked, this.#frozen, inference)
+    return this.#named(this.#recorded.parameters, Parameter, name, shape, checked, this.#frozen, inference, all)
   }
 
   /** Something saved with the model but not trained. */
@@ -209,12 +231,13 @@ export class Plan {
   /** Plans `loss` on the output of the network, or on that of `name`, '' unless given. */
   planLoss(loss: Loss, y: Value, name = ''): LossPlan {
     this.#layer = { path: name ? `loss.${name}` : 'loss', kind: loss.kind }
+    this.#reads = [y]
     this.#loss = {}
     const planned = this.#ask(loss, [y])
     const { weight, loss: call } = this.#loss
     const { weight: factor = 1 } = loss
-    const checked = checkedLoss(this.#where, call, factor, planned, this.batch, this.batch * y.size * this.bytes)
-    this.#recorded.losses.push({ weight, loss: call!, factor })
+    const checked = checkedLoss(this.#where, call, factor, planned, this.batch, y.size, this.bytes)
+    this.#recorded.losses.push({ weight, loss: call!, factor, output: y, planned: checked })
     return checked
   }
 
@@ -271,13 +294,14 @@ export class Plan {
     if (++this.#count > MOST_LAYERS) throw this.error(`more than ${MOST_LAYERS} layers, each use of one counted`)
     const { forward, backward, rows, parameters, outputs } = this.#recorded
     const { kind } = layer
-    const outer = [this.#layer, this.ahead, this.sources, this.#frozen, this.#again] as const
+    const outer = [this.#layer, this.ahead, this.sources, this.#frozen, this.#again, this.#reads] as const
     const path = this.#pathOf(name)
     if (!this.#depth++) this.#root = kind
     this.#layer = { path, kind }
     this.ahead = ahead
     this.sources = sources
-    this.#frozen ||= this.#options.frozen.includes(path)
+    this.#reads = inputs
+    this.#frozen ||= path !== '' && this.#options.isFrozen(path)
     this.#again ||= name !== '' && this.#planned.get(layer) === path
     this.#planned.set(layer, path)
     const [row, parameter, call] = [rows.length, parameters.length, forward.length]
@@ -290,12 +314,13 @@ export class Plan {
       const fault = faultOf(y, [...inputs, ...this.inputs], forward, backward.slice(group))
       if (fault) throw this.error(fault)
       if (rows.length === row) this.addRow(kind, y.shape, parameter)
+      for (const x of inputs) this.#follow(x, y)
       if (!inputs.includes(y) && (forward.length > this.#own || !composite)) {
         outputs.push({ layer: this.#layer, value: y, after: forward.findLast((call) => doesWrite(call, y.data)) })
       }
     }
     this.#depth--
-    ;[this.#layer, this.ahead, this.sources, this.#frozen, this.#again] = outer
+    ;[this.#layer, this.ahead, this.sources, this.#frozen, this.#again, this.#reads] = outer
     this.#own = forward.length
     this.#group()
     return values
@@ -375,6 +400,19 @@ export class Plan {
     check = (one: string, value: unknown) => finite(this.#where, one, value),
   ): number[] {
     return numbers(this.#where, name, list, 'an array of numbers', check)
+  }
+
+  #pinned(bytes: number): Block {
+    const block = new Block(bytes, true)
+    this.#recorded.pinned.push(block)
+    return block
+  }
+
+  /** Takes note that y is the sequence that x is, if its first axis is as long. */
+  #follow(x: Value, y: Value): void {
+    const input = this.#sequences.get(x)
+    if (input === undefined || this.#sequences.has(y) || y.shape[0] !== x.shape[0]) return
+    this.#sequences.set(y, input)
   }
 
   /** Begins a new group of backward calls. */

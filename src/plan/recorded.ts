@@ -25,10 +25,12 @@ export interface PlanOptions {
   readonly inference: boolean
   /** Of what is random in training. */
   readonly seed: number
-  /** Names of layers that are not to be trained. */
-  readonly frozen: readonly string[]
+  /** Whether the layer of that name is not to be trained. */
+  isFrozen(path: string): boolean
   /** Of convolutions that do not say it themselves: 'direct', or whichever is faster. */
   readonly algorithm: 'auto' | 'direct'
+  /** What decays: what a layer says that it does, or all parameters. 'weights' unless given. */
+  readonly decay?: 'weights' | 'all'
 }
 
 /** What was recorded of a network, and what it is to be laid out with. */
@@ -38,6 +40,8 @@ export interface Recorded extends Omit<Recording, 'inputGradient'> {
   readonly buffers: readonly Buffer[]
   readonly pinned: readonly Block[]
   readonly constants: readonly { readonly place: Place; readonly values: readonly number[] }[]
+  /** Where the lengths of the rows of each input lie; nothing for one of which no layer and no loss has asked. */
+  readonly lengths: readonly (Block | undefined)[]
 }
 
 /** The same while it is recorded, and before the outputs of the network are known. */

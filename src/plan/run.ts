@@ -32,6 +32,16 @@ export interface PreparedLoss {
   readonly factor: number
   /** What follows from what the examples weigh. */
   readonly changing: readonly Changing<number>[]
+  /** What of the arguments is different for a piece of the batch. */
+  readonly piece: Piece
+}
+
+/** The arguments of a loss that follow from where in the batch it begins, and from how much of it there is. */
+interface Piece {
+  /** Pointers, by the number of the first position. */
+  readonly first: readonly Changing<number>[]
+  /** Sizes, by the number of positions. */
+  readonly count: readonly Changing<number>[]
 }
 
 /** A program over the memory of a model. */
@@ -129,15 +139,26 @@ export function prepare(
   }
 
   const forward = program.forward.map((call) => prepared(call))
-  const losses = program.losses.map(({ weight, loss, factor }): PreparedLoss => {
+  const losses = program.losses.map(({ weight, loss, factor, output, planned }): PreparedLoss => {
     const own: Changing<number>[] = (weighing = [])
-    return {
+    const sized = changing.n.length
+    const all = {
       weight: weight && prepared(weight),
       loss: prepared(loss),
       alone: prepared(loss, true),
-      factor,
-      changing: own,
     }
+    const { positions = 1, targets, target } = planned
+    const values = (output.size / positions) * kernels.bytesPerValue()
+    const strides = new Map<Place | undefined, number>([
+      [output.data, values],
+      [output.gradient, values],
+      [target, targets === 'labels' ? 4 : values],
+    ])
+    const first = Object.values(all).flatMap((one) => (one ? pointersOf(one, strides, kernels.bytesPerValue()) : []))
+    const count = changing.n.slice(sized).map(({ args, at, of }) => {
+      return { args, at, of: (rows: number) => (of(rows) as number) / positions }
+    })
+    return { ...all, factor, changing: own, piece: { first, count } }
   })
   const [first] = losses
   const backward = program.backward.map((call) => prepared(call))
@@ -156,6 +177,35 @@ export function prepare(
     inside: undefined,
     closed: false,
   }
+}
+
+/** The pointers of a call of a kernel to places of which each position has so many bytes. */
+function pointersOf(
+  { call, args }: Prepared,
+  strides: ReadonlyMap<Place | undefined, number>,
+  bytes: number,
+): Changing<number>[] {
+  const { kernel, sizes, reads, scratch, writes } = call
+  if (typeof kernel === 'function') return []
+  const behind = sizes.length + reads.length + (scratch === undefined ? 0 : 1)
+  return [...reads, ...writes].flatMap((reference, i) => {
+    const place = reference && placeOf(reference)
+    const stride = strides.get(place)
+    if (!place || !stride) return []
+    const at = i < reads.length ? sizes.length + i : behind + i - reads.length
+    const offset = 'within' in reference ? reference.offset * bytes : 0
+    // What is not wanted stays nowhere.
+    return [{ args, at, of: (first: number) => args[at] && place.pointer + offset + first * stride }]
+  })
+}
+
+/**
+ * Changes the arguments of a loss to those of a piece of the batch, `count` positions from `first` on; all of them for 0
+ * and their number.
+ */
+export function setPiece({ piece }: PreparedLoss, first: number, count: number): void {
+  change(piece.first, first)
+  change(piece.count, count)
 }
 
 function change<T>(list: readonly Changing<T>[], what: T): void {
@@ -216,9 +266,9 @@ function numberOf(e: Executable, prepared: Prepared, what: string): number {
   throw new DataError(`${prepared.call.layer.kind}: ${what} must be a number, got ${show(value)}`)
 }
 
-/** What the examples in use weigh in the mean of a loss. */
-export function weigh(e: Executable, { weight }: PreparedLoss): number {
-  if (!weight) return e.n
+/** What so many positions weigh in the mean of a loss. */
+export function weigh(e: Executable, { weight }: PreparedLoss, rows: number): number {
+  if (!weight) return rows
   const value = numberOf(e, weight, 'the weight of the examples')
   if (value >= 0 && value < Infinity) return value
   throw new DataError(

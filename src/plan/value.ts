@@ -128,6 +128,8 @@ export interface ParameterOptions {
 export class Parameter extends Variable {
   /** Where its gradient is summed up; none for a frozen parameter, nor in a model for inference. */
   readonly gradient: Settable | undefined
+  /** Whether weight decay applies: to weights, or to all. */
+  readonly decays: boolean
   constructor(
     name: string,
     shape: readonly number[],
@@ -137,8 +139,10 @@ export class Parameter extends Variable {
     /** Whether it is not trained. */
     readonly frozen: boolean,
     inference: boolean,
+    all = false,
   ) {
     super(name, shape, bytes)
+    this.decays = all || options.decay
     this.gradient = frozen || inference ? undefined : { pointer: 0, bytes }
   }
 }

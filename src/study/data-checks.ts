@@ -130,13 +130,15 @@ export function checkTargets({ model, data, rows }: Subject): Check {
   const name = 'targets'
   if (sizesOf(model).classes) {
     const counts = new Float64Array(sizesOf(model).classes)
-    for (let i = 0; i < rows; i++) counts[Number(data.y[i])]++
+    // Those that are ignored are no classes.
+    for (const label of data.y) counts[label]++
+    const all = counts.reduce((sum, count) => sum + count, 0)
     const most = largest(counts)
     const label = counts.indexOf(most)
-    if (most === rows)
+    if (most === all)
       return look(name, `there is one class only: the label of every row is ${label}: look at the labels`)
     const occurring = counts.filter((count) => count > 0).length
-    return fine(name, `${occurring} classes; ${percent(most / rows)} of the rows are of the most frequent, ${label}`)
+    return fine(name, `${occurring} classes; ${percent(most / all)} of the rows are of the most frequent, ${label}`)
   }
   const columns = columnsOf(data.y, rows, sizesOf(model).targetSize)
   const { mean, std, low, high } = columns

@@ -1,4 +1,5 @@
 import type { Data, Labels, Numbers } from '../data/batches'
+import type { Beside } from '../data/beside'
 import { MAX_SIZE, PlanError, checkArguments, checkOptions, flag, integer } from '../errors'
 import { type ByName, memberName } from '../data/named'
 import { type AnyModel, coreOf } from '../model/core-of'
@@ -58,7 +59,7 @@ const LINES = 5
 /**
  * Compares gradients with central differences (loss(w + h) - loss(w - h)) / 2h of the training loss, l2 and l1
  * included, at `samples`, 10 unless given, values of each parameter (all of a smaller one), drawn with `seed`, 0 unless
- * given; with `input`, false unless given, also of x. After CS231n. x holds at most the batch of rows. Gradients below
+ * given; with `input`, false unless given, also of x; `weight` and `lengths` go with x and y, as in Data. After CS231n. x holds at most the batch of rows. Gradients below
  * a floor are compared with that floor: a thousandth of the largest of the same parameter, or what the rounding of the
  * loss makes of a difference, which is measured. A loss that is a million times its gradients, say by targets of 1e6,
  * has a high floor, and the check says little: scale it down.
@@ -79,12 +80,12 @@ export function gradientCheck<In extends string = never, Out extends string = ne
   model: Model<'loss' | 'training', DType, In, Out>,
   x: NoInfer<ByName<In, Numbers>>,
   y: NoInfer<ByName<Out, Labels | Numbers>>,
-  options: { samples?: number; seed?: number; input?: boolean } = {},
+  options: { samples?: number; seed?: number; input?: boolean } & NoInfer<Beside<In, Out>> = {},
 ): GradientCheck {
   const where = 'gradientCheck'
   checkArguments(where, arguments, 4)
   checkModel(where, model)
-  const read = checkOptions(where, options, ['samples', 'seed', 'input'])
+  const read = checkOptions(where, options, ['samples', 'seed', 'input', 'weight', 'lengths'])
   const samples = integer(where, 'samples', read.samples ?? 10, 1, MAX_SIZE)
   const withInput = flag(where, 'input', read.input ?? false)
   const random = createRandom(integer(where, 'seed', read.seed ?? 0, 0), 2)
@@ -101,7 +102,7 @@ export function gradientCheck<In extends string = never, Out extends string = ne
     )
   }
   const core = coreOf(where, model)
-  const data = checkData(where, core, { x, y } as unknown as Data)
+  const data = checkData(where, core, { x, y, weight: read.weight, lengths: read.lengths } as unknown as Data)
   const n = data.rows
   checkBatch(where, core, n)
 

@@ -21,7 +21,8 @@ export function checkLabels(subject: Subject, rates: readonly number[]): Check {
   const { model, sample, seed } = subject
   const name = 'labels'
   const what = sizesOf(model).targets === 'values' ? 'targets' : 'labels'
-  const chosen = balanced(sample.y, sizesOf(model).classes, sample.rows)
+  const { classes, positions } = sizesOf(model)
+  const chosen = balanced(sample.y, positions > 1 ? 0 : classes, sample.rows)
   const { found, power } = dependence(
     inputsOf(subject, chosen),
     outcomesOf(subject, chosen),
@@ -58,8 +59,14 @@ function outcomesOf({ model, sample }: Subject, chosen: readonly number[]): Floa
   const size = sizesOf(model).targetSize
   const outcomes = new Float64Array(chosen.length * size)
   chosen.forEach((row, i) => {
-    if (sizesOf(model).classes) outcomes[i * size + sample.y[row]] = 1
-    else outcomes.set(sample.y.subarray(row * size, (row + 1) * size), i * size)
+    const { classes, positions } = sizesOf(model)
+    if (classes) {
+      for (let at = 0; at < positions; at++) {
+        const label = sample.y[row * positions + at]
+        // Not one that is ignored.
+        if (label >= 0 && label < classes) outcomes[i * size + at * classes + label] = 1
+      }
+    } else outcomes.set(sample.y.subarray(row * size, (row + 1) * size), i * size)
   })
   return outcomes
 }
@@ -81,9 +88,11 @@ function carriesOver(subject: Subject, rate: number): boolean {
   const rows = sample.rows >> 1
   const size = sizesOf(model).targetSize
   const x = sample.x.subarray(0, rows * sizesOf(model).inputSize)
-  const y = sample.y.subarray(0, rows * (sizesOf(model).classes ? 1 : size))
+  const { classes, positions } = sizesOf(model)
+  const y = sample.y.subarray(0, rows * (classes ? positions : size))
+  const { weight, lengths } = sample
   const batch = Math.min(subject.batch, rows)
-  if (isBroken(train({ ...subject, sample: { x, y, rows }, batch }, rate))) return false
+  if (isBroken(train({ ...subject, sample: { x, y, rows, weight, lengths }, batch }, rate))) return false
   passes.withoutRegularisation()
   const others: number[] = []
   const predictions: Float64Array[] = []

@@ -6,6 +6,7 @@ import type { Model } from '../model/model'
 import { type Output, kindOf } from '../plan/calls'
 import type { Tensor } from '../tensor'
 import { needLoss, needOptimizer, needTraining, viewOf } from '../training/core'
+import { type Besides, loadLengths } from '../training/counts'
 import { loadBatch } from '../training/feed'
 import { type See as Inspect, inspect, rateRange } from '../training/inspect'
 import { restoreState, takeState } from '../training/state'
@@ -41,7 +42,7 @@ export interface Passes {
 }
 
 /** Checked rows of the input and of the output, or for each of several. */
-interface Loadable {
+interface Loadable extends Besides {
   readonly x: TypedNumbers | readonly TypedNumbers[]
   readonly y?: TypedNumbers | readonly TypedNumbers[] | undefined
 }
@@ -70,9 +71,10 @@ export function unchanged<T>(model: AnyModel, study: (passes: Passes) => T): T {
       core.allGradients.fill(0)
     },
     withoutRegularisation: () => void (core.regularises = false),
-    load({ x, y }, n, order, first = 0) {
+    load({ x, y, weight, lengths }, n, order, first = 0) {
       const examples = listOf(x)
-      if (y) return loadBatch(core, { x: examples, y: listOf(y), rows: n }, n, order, first)
+      if (y) return loadBatch(core, { x: examples, y: listOf(y), rows: n, weight, lengths }, n, order, first)
+      loadLengths(core, lengths, n, order, first)
       core.inputs.forEach(({ value, tensor }, i) => copyRows(examples[i], value.size, tensor.data, n, order, first))
     },
     step: (n, rate) => runPass(core, n, true, rate).loss,
@@ -139,12 +141,14 @@ export function ratesOf(model: Model<never>): { peak: number; first: number } {
 /** What a model was planned for: numbers of one example and of one output, and what its loss compares with. */
 export function sizesOf(model: AnyModel) {
   const { inputs, heads, program, settings } = coreOf('this', model)
-  const [{ value, classes, targets = 'values' }] = heads
+  const [{ value, classes, positions, targets = 'values' }] = heads
   return {
     inputSize: inputs[0].value.size,
     targetSize: value.size,
     /** 0 where the targets are values. */
     classes,
+    /** Labels, or rows of values, in a row. */
+    positions,
     targets,
     inputGradient: program.inputGradient,
     /** Whether the optimizer wants all rows at once. */

@@ -4,6 +4,7 @@ import type { Data, Numbers, TypedNumbers } from '../data/batches'
 import type { Model } from '../model/model'
 import { coreOf } from '../model/core-of'
 import { needPlain } from '../training/core'
+import type { Besides } from '../training/counts'
 import { checkData } from '../training/feed'
 import { sizesOf } from './passes'
 
@@ -12,14 +13,17 @@ export interface Rows {
   readonly rows: number
   readonly x: TypedNumbers
   readonly y: TypedNumbers
+  /** As loadBatch takes them. */
+  readonly weight?: Besides['weight']
+  readonly lengths?: Besides['lengths']
 }
 
 /** Reads and checks the data of a model. Throws a PlanError where it has several inputs or outputs. */
 export function rowsOf(where: string, model: Model<never>, data: Data): Rows {
   const core = coreOf(where, model)
   needPlain(where, core, 'gradientCheck and activationStatistics take those')
-  const { rows, x, y } = checkData(where, core, data)
-  return { rows, x: x[0], y: y[0] }
+  const { x, y, ...rest } = checkData(where, core, data)
+  return { ...rest, x: x[0], y: y[0] }
 }
 
 /** Some rows that have been checked. */
@@ -30,17 +34,23 @@ export interface Sample extends Rows {
 }
 
 /** Copies rows order[0], order[1], ... of data. */
-export function sampleOf(model: Model<'loss'>, { x, y }: Rows, order: ArrayLike<number>): Sample {
-  const { inputSize, targetSize, classes } = sizesOf(model)
+export function sampleOf(model: Model<'loss'>, { x, y, weight, lengths }: Rows, order: ArrayLike<number>): Sample {
+  const { inputSize, targetSize, classes, positions } = sizesOf(model)
   const count = order.length
   const sample = {
     x: new Float64Array(count * inputSize),
-    y: classes ? new Int32Array(count) : new Float64Array(count * targetSize),
+    y: classes ? new Int32Array(count * positions) : new Float64Array(count * targetSize),
     rows: count,
+    weight: weight?.map((all) => all && pick(all, order)),
+    lengths: lengths?.map((all) => all && pick(all, order)),
   }
   copy(x, inputSize, sample.x, order)
-  copy(y, classes ? 1 : targetSize, sample.y, order)
+  copy(y, classes ? positions : targetSize, sample.y, order)
   return sample
+}
+
+function pick(from: TypedNumbers, order: ArrayLike<number>): Float64Array {
+  return Float64Array.from(order, (row) => from[row])
 }
 
 function copy(from: Numbers, size: number, to: Float64Array | Int32Array, order: Numbers): void {

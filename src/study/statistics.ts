@@ -1,11 +1,13 @@
 // Values and gradients of every layer, as CS231n plots them ("Babysitting the learning process").
 
+import type { Lengths } from '../data/beside'
 import type { Data, Labels, Numbers, TypedNumbers } from '../data/batches'
 import { PlanError, checkArguments, checkOptions, finite, integer, numbers, show } from '../errors'
 import { coreOf } from '../model/core-of'
 import type { Model } from '../model/model'
 import { type Output, kindOf } from '../plan/calls'
 import { type Tensor, product } from '../tensor'
+import { readLengths } from '../training/counts'
 import { checkBatch, checkData, readInputs } from '../training/feed'
 import { moments } from './numbers'
 import { type Passes, checkModel, unchanged } from './passes'
@@ -54,6 +56,8 @@ export interface StatisticsOptions {
   bins?: number
   /** Where they begin and end, only with `bins`; three standard deviations on either side of the mean unless given. */
   range?: readonly [low: number, high: number]
+  /** How many of its steps count in each example, from 1 to T; all of them unless given. */
+  lengths?: Lengths
 }
 
 /** The slope of a saturating unit from its output, as a share of the steepest. */
@@ -94,13 +98,15 @@ export function activationStatistics(
   const where = 'activationStatistics'
   checkArguments(where, arguments, 4)
   checkModel(where, model)
-  const { bins, range } = checkHistogram(where, options)
+  const { bins, range, ...beside } = checkHistogram(where, options)
   const hasTargets = y !== undefined
   if (hasTargets) checkModel(where, model, 'loss', 'training')
   const core = coreOf(where, model)
   const examples: TypedNumbers[] = []
   const rows = readInputs(core, 'x', x, examples, false)
-  const data = hasTargets ? checkData(where, core, { x, y } as Data) : { x: examples }
+  const data = hasTargets
+    ? checkData(where, core, { x, y, ...beside } as Data)
+    : { x: examples, lengths: readLengths(core, '', beside.lengths, rows) }
   checkBatch(where, core, rows)
   return unchanged(model, (passes) => {
     passes.load(data, rows)
@@ -109,16 +115,17 @@ export function activationStatistics(
 }
 
 function checkHistogram(where: string, options: StatisticsOptions) {
-  const read = checkOptions(where, options, ['bins', 'range'])
+  const read = checkOptions(where, options, ['bins', 'range', 'lengths'])
+  const { lengths } = read
   const bins = read.bins === undefined ? 0 : integer(where, 'bins', read.bins, 1, 10_000)
-  if (read.range === undefined) return { bins, range: undefined }
+  if (read.range === undefined) return { bins, range: undefined, lengths }
   const edge = (name: string, value: unknown) => finite(where, `each end of range, ${name},`, value)
   const range = numbers(where, 'range', read.range, '[low, high], low below high', edge)
   if (!(range.length === 2 && range[0] < range[1])) {
     throw new PlanError(`${where}: range must be [low, high], low below high, got ${show(range)}`)
   }
   if (!bins) throw new PlanError(`${where}: range is that of histograms, of which there are none without bins`)
-  return { bins, range }
+  return { bins, range, lengths }
 }
 
 /** What activationStatistics gives, of the n loaded rows. */

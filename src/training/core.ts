@@ -12,6 +12,7 @@ import type { Executable } from '../plan/run'
 import type { Buffer, Parameter, Value } from '../plan/value'
 import type { Schedule } from '../schedules'
 import type { DType, Floats, Tensor } from '../tensor'
+import type { Part, Rule } from './parts'
 import type { Run } from './run'
 
 /** What createModel was told about training. */
@@ -24,6 +25,8 @@ export interface Settings {
   readonly clipValue: number
   readonly clipNorm: number
   readonly optimizer: Optimizer | undefined
+  /** Parts of the network that are trained in ways of their own. */
+  readonly groups: readonly Rule[]
   /** As it was given: by name where the outputs of the network have names. */
   readonly loss: Loss | Readonly<Record<string, Loss>> | undefined
 }
@@ -73,9 +76,11 @@ export interface Pass {
 export interface HeadPass {
   /** The sum of the losses of the rows, each by its weight, and all by that of the loss; without regularisation. */
   sum: number
-  /** What the rows weigh in a mean of losses: their number, unless classes are weighted. */
+  /** What the rows weigh in a mean of losses: their number, or that of their positions, unless some count more. */
   weight: number
-  /** Right answers among the rows; NaN where targets are values. */
+  /** How many answers there are: of rows, positions or outputs that count at all. */
+  counted: number
+  /** Right ones among these; NaN where targets are values. */
   right: number
 }
 
@@ -88,7 +93,7 @@ export function createPass(heads: number): Pass {
     rate: 0,
     loss: NaN,
     decay: 0,
-    heads: Array.from({ length: heads }, () => ({ sum: NaN, weight: 0, right: NaN })),
+    heads: Array.from({ length: heads }, () => ({ sum: NaN, weight: 0, counted: 0, right: NaN })),
     diverged: false,
     trouble: undefined,
     error: undefined,
@@ -103,6 +108,8 @@ export interface Entry<D extends DType = DType> {
   readonly tensor: Tensor<D>
   /** Of its gradient, the first n rows; made when they are asked for. */
   readonly gradientRows: Tensor<D>[]
+  /** How many of its steps count in each example of the loaded batch; empty where nobody asks. */
+  readonly lengths: Int32Array
 }
 
 /** An output of the network, and what it is compared with. */
@@ -122,6 +129,26 @@ export interface Head<D extends DType = DType> {
   /** Of the loaded batch: labels, or target values; the other is empty. */
   readonly labels: Int32Array
   readonly values: Floats<D>
+  /** The shape of the target values of one example, and how many they are. */
+  readonly target: { readonly shape: readonly number[]; readonly size: number }
+  /** How many parts an example has that count each for itself, and how many outputs one of them has. */
+  readonly positions: number
+  readonly size: number
+  /** The label of positions that do not count. */
+  readonly ignoreIndex: number | undefined
+  /** The input whose lengths say which positions count. */
+  readonly sequence: Entry<D> | undefined
+  readonly counts: Counts<D>
+}
+
+/** What of the loaded batch counts in the loss of an output, and how much. */
+export interface Counts<D extends DType = DType> {
+  /** Whether all of it counts alike; then the weights mean nothing. */
+  alike: boolean
+  /** Of each position. */
+  readonly weights: Float64Array
+  /** Where a loss that is a function over the whole batch reads the same; undefined for one that is run in pieces. */
+  readonly places: Floats<D> | undefined
 }
 
 /** A planned network with its memory. */
@@ -160,6 +187,8 @@ export interface Core<D extends DType = DType> {
   readonly allGradients: Floats<D>
   /** All parameters that are trained as one vector: for the optimizer. */
   readonly vector: Parameters
+  /** Parts of it that are trained in ways of their own; undefined where all is trained alike. */
+  parts: readonly Part[] | undefined
   /** Where the weights of each unit lie, one row for each, for maxNorm. */
   readonly limited: readonly { readonly rows: number; readonly size: number; readonly pointer: number }[]
 

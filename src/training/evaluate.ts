@@ -66,7 +66,7 @@ export function evaluate(
     addScores(tally, core, n, topK, confusions)
   }
   const ofLabels = (i: number) => ({
-    ...(topK && heads[i].classes && { topKAccuracy: tally.heads[i].among / tally.rows }),
+    ...(topK && heads[i].classes && { topKAccuracy: tally.heads[i].among / tally.heads[i].counted }),
     ...(confusions[i] && { confusion: confusions[i] }),
   })
   const outputs = () => heads.map(({ loss }, i) => ({ ...measuresOf(tally, i, loss?.weight ?? 1), ...ofLabels(i) }))

@@ -26,6 +26,7 @@ import { checksumOf } from '../io/checksum'
 import type { Value } from '../plan/value'
 import type { Floats } from '../tensor'
 import { type Core, type Entry, within } from './core'
+import { type Besides, loadLengths, loadWeights, readLengths, readWeights, settleCounts } from './counts'
 import { settle } from './step'
 
 /** Where batches come from, in the order in which they are taken. */
@@ -53,7 +54,7 @@ export interface Feed {
 export type Transform = (input: any, n: number, pass: number) => void
 
 /** Data that has been read once and checked: rows of x for each input, and their targets for each output. */
-export interface Checked {
+export interface Checked extends Besides {
   readonly rows: number
   readonly x: readonly TypedNumbers[]
   readonly y: readonly TypedNumbers[]
@@ -74,7 +75,7 @@ function viewsOf(
 ): Views {
   return {
     x: inputs.map(({ value }, i) => view(x[i], value.size)),
-    y: heads.map(({ value, classes }, i) => (classes ? undefined : view(y[i], value.size))),
+    y: heads.map(({ target, classes }, i) => (classes ? undefined : view(y[i], target.size))),
   }
 }
 
@@ -99,8 +100,8 @@ export function checkData(where: string, core: Core, data: Data, name = '', isBa
   checkOneObject(where, data, what)
   const { names } = core
   const named = { x: names.inputs.length > 0, y: names.outputs.length > 0 }
-  const { x, y } = readData(where, data, what, [], named)
-  const checked = checkRows(core, x, y, name, isBatch)
+  const { x, y, ...beside } = readData(where, data, what, ['weight', 'lengths'], named)
+  const checked = checkRows(core, x, y, name, isBatch, beside)
   const own = (values: TypedNumbers) => apart(core, values)
   return { ...checked, x: checked.x.map(own), y: checked.y.map(own) }
 }
@@ -118,7 +119,7 @@ export function readValue(
   { dtype }: Core,
   name: string,
   x: Numbers,
-  { size, shape, ids }: Value,
+  { size, shape, ids }: Pick<Value, 'shape' | 'size' | 'ids'>,
   later = true,
   probabilities = false,
 ): TypedNumbers {
@@ -128,25 +129,40 @@ export function readValue(
   return x
 }
 
-/** Reads and checks x and y; with `later`, true unless given, loadBatch looks at the values. */
-export function checkRows(core: Core, x: unknown, y: unknown, name = '', later = true): Checked {
+/** Reads and checks x, y and what is beside them; with `later`, true unless given, loadBatch looks at the values. */
+export function checkRows(
+  core: Core,
+  x: unknown,
+  y: unknown,
+  name = '',
+  later = true,
+  beside?: { readonly weight?: unknown; readonly lengths?: unknown },
+): Checked {
   const { names, heads } = core
   // Loops, and no lists or functions made in vain: it is called in each step.
   const examples = Array<TypedNumbers>(core.inputs.length)
   const rows = readInputs(core, `${name}x`, x, examples, later)
+  const lengths = readLengths(core, name, beside?.lengths, rows)
   const given = names.outputs.length ? membersOf('', `${name}y`, names.outputs, y) : undefined
   const all = Array<TypedNumbers>(heads.length)
   for (let i = 0; i < heads.length; i++) {
-    const { classes, targets, name: own, value } = heads[i]
+    const { classes, targets, name: own, target, sequence } = heads[i]
     const what = memberName(`${name}y`, own)
     const one = (given ? given[i] : y) as Numbers
     const read = classes
-      ? readLabels(what, one, rows, classes)
-      : readValue(core, what, one, value, later, targets === 'probabilities')
-    if (!classes) checkTargetRows(what, read.length, value.size, rows)
+      ? readLabels(
+          what,
+          one,
+          rows,
+          classes,
+          sequence && lengths ? { ...heads[i], lengths: lengths[core.inputs.indexOf(sequence)] } : heads[i],
+        )
+      : readValue(core, what, one, target, later, targets === 'probabilities')
+    if (!classes) checkTargetRows(what, read.length, target.size, rows)
     all[i] = read
   }
-  return { rows, x: examples, y: all, unseen: later ? name : undefined }
+  const weight = readWeights(core, name, beside?.weight, rows)
+  return { rows, x: examples, y: all, weight, lengths, unseen: later ? name : undefined }
 }
 
 /**
@@ -217,11 +233,13 @@ export function loadInputs(
   rows?: ArrayLike<number>,
   first = 0,
   views?: Views['x'],
+  lengths?: Besides['lengths'],
 ): void {
   const { inputs } = core
   const before = core.rows
   // The pass before needs what was there: should the rows be refused, nothing can go back through it.
   core.rows = 0
+  loadLengths(core, lengths, n, rows, first)
   for (let i = 0; i < inputs.length; i++) {
     const { value, tensor, name: own } = inputs[i]
     copyRows(x[i], value.size, tensor.data, n, rows, first, views?.[i])
@@ -242,7 +260,7 @@ function checkLoadedIds({ value: { ids, size }, tensor, name }: Entry, what: str
  */
 export function loadBatch(
   core: Core,
-  { x, y, unseen }: Checked,
+  { x, y, weight, lengths, unseen }: Checked,
   n: number,
   rows?: ArrayLike<number>,
   first = 0,
@@ -250,18 +268,28 @@ export function loadBatch(
 ): void {
   settle('the batch', core)
   const { heads } = core
-  for (let i = 0; i < heads.length; i++) {
-    const { classes, labels, values, value, targets } = heads[i]
-    if (classes) copyLabels(y[i], classes, labels, n, rows, first)
-    else {
-      copyRows(y[i], value.size, values, n, rows, first, views?.y[i])
-      if (targets === 'probabilities') recheckTargets(values, n, value.size)
-    }
+  const before = core.rows
+  if (lengths) {
+    // As in loadInputs: what is loaded of a batch that is refused is not what the pass before had.
+    core.rows = 0
+    loadLengths(core, lengths, n, rows, first)
   }
-  loadInputs(core, x, n, unseen === undefined ? undefined : `${unseen}x`, x, rows, first, views?.x)
+  for (let i = 0; i < heads.length; i++) {
+    const { classes, labels, values, target, targets, positions, ignoreIndex, counts } = heads[i]
+    loadWeights(heads[i], weight?.[i], lengths !== undefined, n, rows, first)
+    const weights = counts.alike ? undefined : counts.weights
+    if (classes) copyLabels(y[i], classes, labels, n, rows, first, positions, ignoreIndex, weights)
+    else {
+      copyRows(y[i], target.size, values, n, rows, first, views?.y[i])
+      if (targets === 'probabilities') recheckTargets(values, n, target.size)
+    }
+    settleCounts(heads[i], n)
+  }
+  loadInputs(core, x, n, unseen === undefined ? undefined : `${unseen}x`, x, rows, first, views?.x, lengths)
+  core.rows = before
   for (let i = 0; i < heads.length && unseen !== undefined; i++) {
-    const { classes, name, values, value } = heads[i]
-    if (!classes) checkLoaded(core, `${unseen}y`, name, y[i], n, value.size, values)
+    const { classes, name, values, target } = heads[i]
+    if (!classes) checkLoaded(core, `${unseen}y`, name, y[i], n, target.size, values)
   }
 }
 
@@ -312,7 +340,7 @@ export function arrayFeed(core: Core, data: Checked, batch: number, order?: Arra
       first = batches * batch
     },
     sumWith: () => '',
-    sum: () => sumOf('', ...data.x, ...data.y),
+    sum: () => sumOf('', ...numbersOf(data)),
     close() {},
   }
 }
@@ -362,7 +390,7 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
       return current.rows
     },
     skip() {},
-    sumWith: (before) => sumOf(before, ...[...current.x, ...current.y].flatMap(endsOf)),
+    sumWith: (before) => sumOf(before, ...numbersOf(current).flatMap(endsOf)),
     sum: () => '',
     close() {
       if (finished) return
@@ -376,6 +404,16 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
 export function feedOf(where: string, core: Core, data: Data | Batches | AsyncBatches, name = ''): Feed {
   if (isStream(data)) return streamFeed(where, core, data, name)
   return arrayFeed(core, checkData(where, core, data, name && `${name}.`), core.batch)
+}
+
+/** Those that are there. */
+export function given<T>(list: readonly (T | undefined)[]): readonly T[] {
+  return list.filter((one) => one !== undefined)
+}
+
+/** All numbers of data. */
+function numbersOf({ x, y, weight = [], lengths = [] }: Checked): readonly TypedNumbers[] {
+  return [...x, ...y, ...given(weight), ...given(lengths)]
 }
 
 const encoder = /* @__PURE__ */ new TextEncoder()

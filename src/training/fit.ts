@@ -9,7 +9,17 @@ import { createPauses } from '../pause'
 import { createRandom } from '../random'
 import { type Core, type Fingerprint, createPass, needOpen } from './core'
 import { explain, firstNotFinite } from './divergence'
-import { type Feed, arrayFeed, checkData, checkOneObject, feedOf, streamFeed, sumOf, transformBatch } from './feed'
+import {
+  type Feed,
+  arrayFeed,
+  checkData,
+  checkOneObject,
+  feedOf,
+  given,
+  streamFeed,
+  sumOf,
+  transformBatch,
+} from './feed'
 import type { Divergence, EpochResult, OutputResult, Progress, Written } from './history'
 import { type Callback, type FitOptions, type FitSettings, checkFitOptions } from './options'
 import { observe, resetSchedule } from './rate'
@@ -59,7 +69,7 @@ function feedsOf(
     return { training, validating: validating(), shuffled: undefined, fingerprint: () => ({ kind: 'an iterable' }) }
   }
   const checked = checkData('fit', core, data)
-  const { rows, x, y } = checked
+  const { rows, x, y, weight, lengths } = checked
   // Each run of this model has the same rows for validation.
   const split = isShare ? splitRows('fit', rows, validation, createRandom(core.settings.seed, SPLIT)) : undefined
   const order = split?.training ?? (shuffle ? Uint32Array.from({ length: rows }, (_, i) => i) : undefined)
@@ -80,6 +90,8 @@ function feedsOf(
       'share for validation': isShare ? validation : 0,
       'checksum of x': sumOf('', ...x),
       'checksum of y': sumOf('', ...y),
+      ...(weight && { 'checksum of weight': sumOf('', ...given(weight)) }),
+      ...(lengths && { 'checksum of lengths': sumOf('', ...given(lengths)) }),
     }),
   }
 }

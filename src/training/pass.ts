@@ -1,5 +1,6 @@
 // Passes that people ask for one by one: forward, backward, and predictions.
 
+import type { Lengths } from '../data/beside'
 import { byName, memberName, membersOf } from '../data/named'
 import { type Numbers, type TypedNumbers, checkValues, copyRows } from '../data/batches'
 import { DataError, PlanError, checkOptions, count, flag } from '../errors'
@@ -7,23 +8,41 @@ import { probabilitiesOf } from '../metrics'
 import type { Value } from '../plan/value'
 import type { DType, Floats, Tensor } from '../tensor'
 import { type Core, type Entry, type Head, needOpen, viewOf } from './core'
+import { readLengths } from './counts'
 import { noteBadScores } from './divergence'
 import { apart, checkBatch, checkLoaded, checkSameRows, loadInputs, readInputs, readValue } from './feed'
 import { runBackward, runForward, settle, whole } from './step'
+
+/** What forward is asked for. */
+export interface ForwardOptions<In extends string = never> {
+  /** What batch norm, dropout and the like do: that of a pass that trains. False unless given. */
+  training?: boolean
+  /** How many of its steps count in each example, from 1 to T; all of them unless given. */
+  lengths?: Lengths<In>
+}
+
+/** What predict is asked for. */
+export interface PredictOptions<In extends string = never> {
+  /** Asks for probabilities in the place of scores. False unless given. */
+  probabilities?: boolean
+  /** How many of its steps count in each example, from 1 to T; all of them unless given. */
+  lengths?: Lengths<In>
+}
 
 /** One tensor, or several by name. */
 type Given<D extends DType> = Tensor<D> | Readonly<Record<string, Tensor<D>>>
 
 /** See Model.forward. */
-export function forward<D extends DType>(core: Core<D>, x: unknown, options: { training?: boolean }): Given<D> {
-  const { training = false } = checkOptions('forward', options, ['training'])
+export function forward<D extends DType>(core: Core<D>, x: unknown, options: ForwardOptions<any>): Given<D> {
+  const { training = false, lengths } = checkOptions('forward', options, ['training', 'lengths'])
   flag('forward', 'training', training)
   const { heads, names } = core
   const examples: TypedNumbers[] = []
   const n = readInputs(core, 'x', x, examples)
   checkBatch('forward', core, n)
+  const read = readLengths(core, '', lengths, n)
   settle('forward', core)
-  loadInputs(core, examples, n, 'x')
+  loadInputs(core, examples, n, 'x', examples, undefined, 0, undefined, read)
   whole(core, () => runForward(core, n, training))
   if (!names.outputs.length) return outputRows(core, heads[0], n)
   return byName(
@@ -93,8 +112,8 @@ export function backPropagate<D extends DType>(core: Core<D>, dy: unknown): Give
 }
 
 /** See Model.predict. */
-export function predict<D extends DType>(core: Core<D>, x: unknown, options: { probabilities?: boolean }): Given<D> {
-  const { probabilities = false } = checkOptions('predict', options, ['probabilities'])
+export function predict<D extends DType>(core: Core<D>, x: unknown, options: PredictOptions<any>): Given<D> {
+  const { probabilities = false, lengths } = checkOptions('predict', options, ['probabilities', 'lengths'])
   flag('predict', 'probabilities', probabilities)
   const { inputs, heads, names, batch } = core
   if (probabilities && !heads.some(({ loss }) => loss?.probabilities)) {
@@ -103,6 +122,7 @@ export function predict<D extends DType>(core: Core<D>, x: unknown, options: { p
   }
   const read: TypedNumbers[] = []
   const rows = readInputs(core, 'x', x, read)
+  const given = readLengths(core, '', lengths, rows)
   settle('predict', core)
   const examples = read.map((one) => (rows > batch ? apart(core, one) : one))
   const answers = heads.map(({ tensor, value }) => {
@@ -111,15 +131,16 @@ export function predict<D extends DType>(core: Core<D>, x: unknown, options: { p
   for (let first = 0; first < rows; first += batch) {
     const n = Math.min(batch, rows - first)
     const part = inputs.map(({ value: { size } }, i) => examples[i].subarray(first * size, (first + n) * size))
-    loadInputs(core, part, n, 'x', examples)
+    const own = given?.map((all) => all?.subarray(first, first + n))
+    loadInputs(core, part, n, 'x', examples, undefined, 0, undefined, own)
     runForward(core, n, false)
     noteBadScores('predict', core, n)
     heads.forEach(({ value: { size }, tensor }, i) => {
       answers[i].set(tensor.data.subarray(0, n * size), first * size)
     })
   }
-  heads.forEach(({ value, loss }, i) => {
-    if (probabilities && loss?.probabilities) probabilitiesOf(loss.probabilities, answers[i], value.size)
+  heads.forEach(({ size, loss }, i) => {
+    if (probabilities && loss?.probabilities) probabilitiesOf(loss.probabilities, answers[i], size)
   })
   return byName(
     names.outputs,

@@ -3,10 +3,12 @@
 
 import { DataError, PlanError, callable, note, show } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
-import { beginPass, runAll, runCall, wantInput, weigh } from '../plan/run'
+import { beginPass, runAll, runCall, wantInput } from '../plan/run'
 import { type Core, type Objective, type Pass, type Settings, needFree, needNoStep, needOpen } from './core'
+import { weightOf } from './counts'
 import { badGradient, largeGradient } from './gradients'
 import { addDecay, decayLoss, record, runLosses } from './losses'
+import { update } from './parts'
 import { rateOf } from './rate'
 import { restoreState, takeState } from './state'
 
@@ -89,7 +91,7 @@ function proceed(core: Core, pass: Pass): boolean {
     const loss = minimizeOn(core, optimizer, pass.rate)
     // Of several outputs, each has its loss from the first of these passes.
     if (core.heads.length === 1) {
-      record(core, pass, 0, weigh(run, run.losses[0]), loss)
+      record(core, pass, 0, weightOf(core, core.heads[0], run.losses[0], core.rows), loss)
       pass.decay = 0
       pass.loss = loss
     }
@@ -212,7 +214,7 @@ export function applyGradients(core: Core, optimizer: Optimizer, rate: number): 
     core.allGradients.fill(0)
     return trouble
   }
-  if (count) optimizer.update?.(core.vector, rate, core.counters.steps + 1)
+  if (count) update(optimizer, core.vector, core.parts, rate, core.counters.steps + 1)
   for (let i = 0; i < core.limited.length && core.regularises; i++) {
     const { rows, size, pointer } = core.limited[i]
     kernels.limitRowNorms(rows, size, maxNorm, pointer)

@@ -20,6 +20,8 @@ export interface HeadTally {
   /** The same without regularisation. */
   alone: number
   weight: number
+  /** Answers: of rows, positions or outputs that count at all. */
+  counted: number
   right: number
   /** Rows whose label was among the highest scores. */
   among: number
@@ -27,7 +29,7 @@ export interface HeadTally {
 
 /** Of a network with so many outputs. */
 export function createTally(heads: number): Tally {
-  const one = () => ({ loss: 0, alone: 0, weight: 0, right: 0, among: 0 })
+  const one = () => ({ loss: 0, alone: 0, weight: 0, counted: 0, right: 0, among: 0 })
   return { rows: 0, decay: 0, heads: Array.from({ length: heads }, one) }
 }
 
@@ -36,11 +38,12 @@ export function addPass(tally: Tally, n: number, pass: Pass): void {
   tally.rows += n
   tally.decay += n * pass.decay
   for (let i = 0; i < tally.heads.length; i++) {
-    const { sum, weight, right } = pass.heads[i]
+    const { sum, weight, counted, right } = pass.heads[i]
     const head = tally.heads[i]
     head.loss += i ? sum : sum + weight * pass.decay
     head.alone += sum
     head.weight += weight
+    head.counted += counted
     head.right += right
   }
 }
@@ -53,11 +56,13 @@ export function addScores(
   topK: number,
   confusions: readonly (number[][] | undefined)[],
 ): void {
-  heads.forEach(({ tensor, labels, classes }, i) => {
+  heads.forEach(({ tensor, labels, classes, positions, counts }, i) => {
     if (!classes) return
-    if (topK) tally.heads[i].among += countTopK(tensor.data, labels, n, classes, topK)
+    const rows = n * positions
+    const weights = counts.alike ? undefined : counts.weights
+    if (topK) tally.heads[i].among += countTopK(tensor.data, labels, rows, classes, topK, weights)
     const confusion = confusions[i]
-    if (confusion) addConfusion(confusion, tensor.data, labels, n, classes)
+    if (confusion) addConfusion(confusion, tensor.data, labels, rows, classes, weights)
   })
 }
 
@@ -78,18 +83,20 @@ export function lossOf({ decay, rows, heads }: Tally): number {
 /** The same of all rows of an evaluation; where they weigh nothing, the user is told. */
 export function lossOfAll(where: string, tally: Tally): number {
   if (tally.heads.some(({ weight }) => !weight)) {
-    note(`${where}: no row counts, for their classes have weight 0: the loss is no mean, and says nothing of them`)
+    note(
+      `${where}: no row counts, for they, or their classes, have weight 0: the loss is no mean, and says nothing of them`,
+    )
   }
   return lossOf(tally)
 }
 
-/** The share of right answers; NaN where targets are values, and of several outputs, each of which has its own. */
-export function accuracyOf({ heads, rows }: Tally): number {
-  return heads.length === 1 ? heads[0].right / rows : NaN
+/** The share of right answers among those that count; NaN where targets are values, and of several outputs, each of which has its own. */
+export function accuracyOf({ heads }: Tally): number {
+  return heads.length === 1 ? heads[0].right / heads[0].counted : NaN
 }
 
 /** What an output of a network of several was like: its loss, before it is multiplied by its weight. */
-export function measuresOf({ heads, rows }: Tally, at: number, factor: number): { loss: number; accuracy: number } {
-  const { alone, weight, right } = heads[at]
-  return { loss: alone / (weight || 1) / factor, accuracy: right / rows }
+export function measuresOf({ heads }: Tally, at: number, factor: number): { loss: number; accuracy: number } {
+  const { alone, weight, counted, right } = heads[at]
+  return { loss: alone / (weight || 1) / factor, accuracy: right / counted }
 }

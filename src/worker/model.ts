@@ -1,5 +1,6 @@
 // What people hold in their hands: a model that is in a worker, behind promises.
 
+import type { Beside } from '../data/beside'
 import type { Data, Inputs, Numbers, Targets } from '../data/batches'
 import type { ByName, Tensors } from '../data/named'
 import type { AsyncBatches, Batches } from '../data/stream'
@@ -14,6 +15,7 @@ import type { DType, Tensor } from '../tensor'
 import type { EvaluateOptions, Evaluation } from '../training/evaluate'
 import type { History } from '../training/history'
 import type { FitOptions } from '../training/options'
+import type { ForwardOptions, PredictOptions } from '../training/pass'
 import type { Connection } from './connection'
 import { fromPlain } from './errors'
 import type { Places } from './parcel'
@@ -185,7 +187,7 @@ export class WorkerModel<
   }
 
   /** The output for n rows of x, n at most the batch: see Model.forward. */
-  async forward(x: Inputs<In>, options: { training?: boolean } & Transfer = {}): Promise<Tensors<Out, D>> {
+  async forward(x: Inputs<In>, options: ForwardOptions<In> & Transfer = {}): Promise<Tensors<Out, D>> {
     checkArguments('forward', arguments, 2)
     return this.#call('forward', [x, options], NUMBERS)
   }
@@ -206,13 +208,18 @@ export class WorkerModel<
   }
 
   /** One step on n rows, n at most the batch; gives the loss before it: see Model.trainStep. */
-  async trainStep(this: WorkerModel<Ability, D, In, Out>, x: Inputs<In>, y: Targets<Out>): Promise<number> {
-    checkArguments('trainStep', arguments, 2)
-    return this.#call('trainStep', [x, y])
+  async trainStep(
+    this: WorkerModel<Ability, D, In, Out>,
+    x: Inputs<In>,
+    y: Targets<Out>,
+    beside?: Beside<In, Out>,
+  ): Promise<number> {
+    checkArguments('trainStep', arguments, 3)
+    return this.#call('trainStep', [x, y, beside])
   }
 
   /** The output for any number of rows, also while fit trains, between two of its steps: see Model.predict. */
-  async predict(x: Inputs<In>, options: { probabilities?: boolean } & Transfer = {}): Promise<Tensors<Out, D>> {
+  async predict(x: Inputs<In>, options: PredictOptions<In> & Transfer = {}): Promise<Tensors<Out, D>> {
     checkArguments('predict', arguments, 2)
     return this.#call('predict', [x, options], NUMBERS)
   }

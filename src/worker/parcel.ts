@@ -1,6 +1,7 @@
 // Values on their way to another thread: numbers are shared, moved or copied once, and what cannot be posted stays here,
 // where the other thread asks for it.
 
+import type { Data } from '../data/batches'
 import { type AsyncBatches, type Batches, isStream, openBatches } from '../data/stream'
 import { DataError, PlanError, callable, checkNoPromise, hasMembers, isObject, isPlain, readSafely } from '../errors'
 import { checkSignal } from '../pause'
@@ -98,14 +99,15 @@ function packMembers(value: object, pack: (member: unknown, name: string) => unk
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, pack(member, name)]))
 }
 
-/** Of an object of a class, x and y, which may be getters: posting would lose them. */
+/** Of an object of a class, what it has as data, which may be getters: posting would lose them. */
 function packData(value: unknown, pack: (member: unknown) => unknown): unknown {
   if (!isObject(value) || Array.isArray(value) || ArrayBuffer.isView(value)) return pack(value)
   // By name, of a graph with several inputs or outputs.
   const member = (one: unknown) => (isPlain(one) ? packMembers(one, pack) : pack(one))
   if (isPlain(value)) return packMembers(value, member)
-  const { x, y } = value as { x?: unknown; y?: unknown }
-  return { x: member(x), y: member(y) }
+  const { x, y, weight, lengths } = value as Partial<Data>
+  const beside = { ...(weight && { weight: member(weight) }), ...(lengths && { lengths: member(lengths) }) }
+  return { x: member(x), y: member(y), ...beside }
 }
 
 /** A callback. Only false says anything, and all else may be something that cannot be posted. */

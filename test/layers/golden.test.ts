@@ -16,6 +16,7 @@ import {
   maxPool2d,
   momentum,
   relu,
+  reshape,
   residual,
   sequential,
   softmaxCrossEntropy,
@@ -132,12 +133,18 @@ describe.each(RUNS)('losses, $dtype on $backend', ({ dtype, backend, tolerance }
   })
   test.each(table)('%s has cases', (_, list) => expect(list).not.toEqual([]))
 
-  const all = table.flatMap(([, list]) => list).map((c) => [`${c.op} ${JSON.stringify(c.config)}`, c] as const)
+  const all = table
+    .flatMap(([, list]) => list)
+    .map((c) => {
+      return [[c.op, c.name, JSON.stringify(c.config)].join(' '), c] as const
+    })
+  const lossOf = ({ op, config, inputs }: Case) => goldenLosses[op].loss(config, inputs.target !== undefined)
+  const targetsOf = ({ inputs: { labels, target } }: Case) => labels?.data ?? labels ?? target.data
   test.each(all)('%s', async (_, c) => {
     const [n, ...input] = c.inputs.x.shape
-    const loss = goldenLosses[c.op].loss(c.config)
-    const model = await createModel(identity, { input, batch: n, dtype, backend, loss })
-    const data = { x: c.inputs.x.data, y: c.inputs.labels ?? c.inputs.target.data }
+    const model = await createModel(identity, { input, batch: n, dtype, backend, loss: lossOf(c) })
+    const { weight } = c.inputs
+    const data = { x: c.inputs.x.data, y: targetsOf(c), ...(weight && { weight: weight.data ?? weight }) }
     expectClose([model.evaluate(data).loss], [c.outputs.loss], tolerance, 'loss')
   })
 
@@ -145,30 +152,43 @@ describe.each(RUNS)('losses, $dtype on $backend', ({ dtype, backend, tolerance }
     const [n, ...shape] = c.inputs.x.shape as number[]
     const units = shape.reduce((a, b) => a * b)
     // Seen through a dense layer on one-hot rows, whose weight gradient is then the gradient of the scores.
-    const loss = goldenLosses[c.op].loss(c.config)
-    const model = await createModel(dense(units, { bias: false }), { input: [n], batch: n, dtype, backend, loss })
-    const { data: w } = model.parameters.weight
+    const loss = lossOf(c)
+    const net = sequential(dense(units, { bias: false }), reshape(shape))
+    const model = await createModel(net, { input: [n], batch: n, dtype, backend, loss })
+    const { data: w } = model.parameters['0.weight']
     for (let i = 0; i < n; i++) for (let j = 0; j < units; j++) w[j * n + i] = c.inputs.x.data[i * units + j]
     const oneHot = Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0))
     const core = coreOf('test', model)
-    loadBatch(core, checkRows(core, oneHot, c.inputs.labels ?? c.inputs.target.data), n)
+    const { weight } = c.inputs
+    const beside = { weight: weight?.data ?? weight }
+    loadBatch(core, checkRows(core, oneHot, targetsOf(c), '', true, beside), n)
     expectClose([lossOfLoaded(core, n, true)], [c.outputs.loss], tolerance, 'loss')
-    const { data: dw } = model.gradients.weight
+    const { data: dw } = model.gradients['0.weight']
     const dx = Array.from({ length: n * units }, (_, k) => dw[(k % units) * n + Math.floor(k / units)])
     expectClose(dx, c.outputs.dx.data, tolerance, 'dx')
   })
 })
 
 describe.each(RUNS)('optimizers, $dtype on $backend', ({ dtype, backend, tolerance }) => {
-  test.each(cases('golden/optimizers').map((c) => [c.name!, c] as const))('%s', async (_, c) => {
-    const size = c.inputs.x0.shape[0]
-    const optimizer = optimizers[c.op](c.config)
-    const model = await createModel(dense(1, { bias: false }), { input: [size], batch: 1, dtype, backend, optimizer })
-    model.parameters.weight.data.set(c.inputs.x0.data)
+  const all = [...cases('golden/optimizers'), ...cases('golden/optimizers2')]
+  test.each(all.map((c) => [c.name!, c] as const))('%s', async (_, c) => {
+    // What is of the model, and not of the optimizer. Where all decays, the last value is a bias.
+    const { l2, decay, ...config } = c.config as Record<string, any>
+    const bias = decay !== undefined
+    const size = c.inputs.x0.shape[0] - Number(bias)
+    const optimizer = optimizers[c.op](config)
+    const own: object = { ...(l2 && { l2 }), ...(decay && { decay }) }
+    const model = await createModel(dense(1, { bias }), { input: [size], batch: 1, dtype, backend, optimizer, ...own })
+    const set = (tensors: typeof model.parameters, values: number[]) => {
+      tensors.weight.data.set(values.slice(0, size))
+      if (bias) tensors.bias.data.set(values.slice(size))
+    }
+    set(model.parameters, c.inputs.x0.data)
     c.inputs.gradients.forEach((gradient: Numbers, i: number) => {
-      model.gradients.weight.data.set(gradient.data)
+      set(model.gradients, gradient.data)
       model.step()
-      expectClose(model.parameters.weight.data, c.outputs.trajectory[i].data, tolerance, `after step ${i + 1}`)
+      const now = [...model.parameters.weight.data, ...(bias ? model.parameters.bias.data : [])]
+      expectClose(now, c.outputs.trajectory[i].data, tolerance, `after step ${i + 1}`)
       expect(model.gradients.weight.data.every((g) => g === 0)).toBe(true)
     })
   })
