@@ -1,12 +1,26 @@
 // Twin of assembly/recurrent.ts.
-import { sigmoid, tanh } from './activations'
+import { expm1 } from './activations'
 import { KC } from './blocking'
+import { expNonPositive } from './exp'
 import { F, LANES, SHIFT, type Heap } from './float'
 import { gemmKernels } from './gemm'
 import { GRU, LSTM, PRODUCT_OFFSET, RNN_TANH, gatesOf, keptOf, packedColumns, slopesOf, statesOf } from './recurrent-kinds'
 
 /** Columns of a sliver. */
 const NR = 2 * LANES
+
+/** See gateFour of assembly/recurrent-steps.ts. */
+function sigmoid(x: number): number {
+  const e = expNonPositive(-Math.abs(x))
+  return F((x < 0 ? e : 1) / F(1 + e))
+}
+
+function tanh(x: number): number {
+  const e = expm1(F(-2 * Math.abs(x)))
+  const size = Math.abs(F(-e / F(2 + e)))
+  // -0 has a sign as well.
+  return x < 0 || 1 / x < 0 ? -size : size
+}
 
 /** y (1 - y), 1 - y^2. */
 const sigmoidSlope = (y: number): number => F(y * F(1 - y))
