@@ -324,7 +324,7 @@ export function binaryCrossEntropy(
 }
 
 /** The total of the partial sums in memory, which it sets to 0. */
-function takeTotal(sums: usize): f64 {
+export function takeTotal(sums: usize): f64 {
   const sum = totalOf(v128.load(sums), v128.load(sums, 16), v128.load(sums, 32), v128.load(sums, 48))
   memory.fill(sums, 0, 64)
   return sum

@@ -13,5 +13,7 @@ export {
   upsampleNearestBackward,
   upsampleNearestForward,
 } from './images'
+export { robustError, softCrossEntropy, weightedBinaryCrossEntropy } from './losses-more'
+export { amsgrad, rmspropFull } from './optimizers-more'
 export { preluBackward, preluForward, preluProducts } from './prelu'
 export { maskSteps, packWeights, recurrentBackward, recurrentForward } from './recurrent'

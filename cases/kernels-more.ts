@@ -1,6 +1,6 @@
 // Rows of the case table for the kernels of the second group: see kernels.ts.
 
-import { CURVE_SCRATCH } from '../src/kernels/blocking'
+import { CURVE_SCRATCH, SOFTMAX_SCRATCH, WEIGHTED_BINARY_SCRATCH } from '../src/kernels/blocking'
 import { convOutput } from '../src/kernels/conv-geometry'
 import { GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, SELU, SILU, SOFTPLUS } from '../src/kernels/curve-kinds'
 import type { KernelCase } from './kernels'
@@ -49,6 +49,75 @@ export function preluCases(n: number, c: number, hw: number): KernelCase[] {
       args: (a) => [size, a.values(size), a.values(size), a.values(size)],
     },
   ]
+}
+
+export function softCase(n: number, classes: number, smoothing = 0, weighted = false, gradient = true): KernelCase {
+  return {
+    kernel: 'softCrossEntropy',
+    name: [`${n}x${classes}`, smoothing, weighted ? 'weighted' : '', gradient ? '' : 'loss only'].join(' '),
+    traffic: 3 * n * classes,
+    args: (a) => [
+      n,
+      classes,
+      n + 0.3,
+      smoothing,
+      a.values(n * classes),
+      a.positive(n * classes),
+      weighted ? a.positive(classes) : 0,
+      a.scratch(SOFTMAX_SCRATCH + classes * a.bytes),
+      gradient ? a.values(n * classes) : 0,
+    ],
+  }
+}
+
+export function weightedBinaryCase(count: number, gradient = true): KernelCase {
+  return {
+    kernel: 'weightedBinaryCrossEntropy',
+    name: `${count}${gradient ? '' : ' loss only'}`,
+    traffic: (gradient ? 4 : 3) * count,
+    args: (a) => [
+      count,
+      count + 0.3,
+      a.values(count),
+      a.positive(count),
+      a.positive(count),
+      a.scratch(WEIGHTED_BINARY_SCRATCH),
+      gradient ? a.values(count) : 0,
+    ],
+  }
+}
+
+export function robustCase(count: number, delta: number, gradient = true): KernelCase {
+  return {
+    kernel: 'robustError',
+    name: `${count}, ${delta}${gradient ? '' : ' loss only'}`,
+    traffic: (gradient ? 3 : 2) * count,
+    args: (a) => [count, count + 0.3, delta, a.values(count), a.values(count), gradient ? a.values(count) : 0],
+  }
+}
+
+export function amsgradCase(count: number): KernelCase {
+  return {
+    kernel: 'amsgrad',
+    name: `${count}`,
+    traffic: 9 * count,
+    args: (a) => [
+      ...[count, 1e-3, 0.9, 0.1, 0.999, 1e-3, 1.3, 0, 1e-8, 0.99],
+      ...[a.values(count), a.values(count), a.positive(count), a.positive(count), a.values(count)],
+    ],
+  }
+}
+
+export function rmspropFullCase(count: number, rho: number, centered: number): KernelCase {
+  return {
+    kernel: 'rmspropFull',
+    name: `${count}, ${rho} ${centered}`,
+    traffic: 9 * count,
+    args: (a) => [
+      ...[count, 1e-3, 0.9, 0.1, 0, 1e-6, rho, centered],
+      ...[a.values(count), a.positive(count), a.values(count), a.values(count), a.values(count)],
+    ],
+  }
 }
 
 type Sides = [top: number, left: number, bottom: number, right: number]
@@ -183,4 +252,15 @@ export const moreKernelCases: readonly KernelCase[] = [
   dilatedPoolCase(2, 1, 1, [2, 2], [1, 1], [1, 1], [2, 2]),
   dilatedPoolCase(2, 12, 5, [2, 1], [3, 1], [0, 0], [4, 1]),
   ...COUNTS.flatMap((count) => [...preluCases(2, 3, count), ...preluCases(3, count, 1), ...preluCases(2, 1, count)]),
+  ...[...COUNTS, 9000].flatMap((count) => [
+    ...[softCase(2, count), softCase(3, count, 0.1, true), softCase(2, count, 0, false, false)],
+    ...[weightedBinaryCase(count), weightedBinaryCase(count, false)],
+    ...[robustCase(count, 0), robustCase(count, 0.4), robustCase(count, 0.4, false)],
+    ...[
+      amsgradCase(count),
+      rmspropFullCase(count, 0, 1),
+      rmspropFullCase(count, 0.9, 0),
+      rmspropFullCase(count, 0.9, 1),
+    ],
+  ]),
 ]

@@ -3,7 +3,15 @@
 // in test/fixtures are of.
 
 import type { Loss } from '../src/plan/layer'
-import { binaryCrossEntropy, createRandom, hinge, meanSquaredError, softmaxCrossEntropy } from '../src/entries/index'
+import {
+  binaryCrossEntropy,
+  createRandom,
+  hinge,
+  huber,
+  meanAbsoluteError,
+  meanSquaredError,
+  softmaxCrossEntropy,
+} from '../src/entries/index'
 
 export interface LossCase {
   readonly name: string
@@ -17,6 +25,8 @@ const draw = (count: number, value: (random: ReturnType<typeof createRandom>) =>
   return Array.from({ length: count }, () => value(random))
 }
 const labels = (n: number, outputs: number) => draw(n, (random) => random.integer(outputs))
+const values = (n: number, outputs: number) => draw(n * outputs, (random) => random.normal())
+const shares = (n: number, outputs: number) => draw(n * outputs, (random) => random.uniform())
 
 export const lossCases: readonly LossCase[] = [
   { name: 'softmaxCrossEntropy', loss: () => softmaxCrossEntropy(), targets: labels },
@@ -35,28 +45,57 @@ export const lossCases: readonly LossCase[] = [
     loss: () => softmaxCrossEntropy({ labelSmoothing: 0.2, classWeights: [0.1, 0.3, 2] }),
     targets: labels,
   },
+  {
+    name: 'softmaxCrossEntropy, ignoreIndex',
+    loss: () => softmaxCrossEntropy({ ignoreIndex: -1, classWeights: [1, 0.3, 7] }),
+    targets: (n, outputs) => labels(n, outputs).map((label, i) => (i % 3 === 1 ? -1 : label)),
+  },
+  { name: 'softmaxCrossEntropy, softLabels', loss: () => softmaxCrossEntropy({ softLabels: true }), targets: shares },
+  {
+    name: 'softmaxCrossEntropy, softLabels and both',
+    loss: () => softmaxCrossEntropy({ softLabels: true, labelSmoothing: 0.2, classWeights: [0.1, 0.3, 2] }),
+    targets: shares,
+  },
   { name: 'hinge', loss: () => hinge(), targets: labels },
   { name: 'hinge, margin', loss: () => hinge({ margin: 0.4 }), targets: labels },
   {
     name: 'meanSquaredError',
     loss: meanSquaredError,
-    targets: (n, outputs) => draw(n * outputs, (random) => random.normal()),
+    targets: values,
   },
+  { name: 'meanAbsoluteError', loss: () => meanAbsoluteError(), targets: values },
+  { name: 'huber', loss: () => huber(), targets: values },
+  { name: 'huber, delta', loss: () => huber({ delta: 0.7 }), targets: values },
   {
     name: 'binaryCrossEntropy',
     loss: binaryCrossEntropy,
-    targets: (n, outputs) => draw(n * outputs, (random) => random.uniform()),
+    targets: shares,
+  },
+  { name: 'binaryCrossEntropy, posWeight', loss: () => binaryCrossEntropy({ posWeight: 3 }), targets: shares },
+  {
+    name: 'binaryCrossEntropy, posWeight of each output',
+    loss: () => binaryCrossEntropy({ posWeight: [0.5, 2, 3] }),
+    targets: shares,
   },
 ]
 
 interface GoldenLoss {
   readonly fixtures: readonly string[]
-  readonly loss: (config: object) => Loss
+  /** `soft`: whether the targets are probabilities where labels are usual. */
+  readonly loss: (config: object, soft: boolean) => Loss
 }
 
 export const goldenLosses: Readonly<Record<string, GoldenLoss>> = {
-  binaryCrossEntropy: { fixtures: ['ours/losses'], loss: binaryCrossEntropy },
-  hinge: { fixtures: ['golden/dense_loss', 'ours/losses'], loss: hinge },
-  meanSquaredError: { fixtures: ['golden/dense_loss', 'ours/losses'], loss: meanSquaredError },
-  softmaxCrossEntropy: { fixtures: ['golden/dense_loss', 'ours/losses'], loss: softmaxCrossEntropy },
+  binaryCrossEntropy: { fixtures: ['ours/losses', 'golden/losses2'], loss: (config) => binaryCrossEntropy(config) },
+  hinge: { fixtures: ['golden/dense_loss', 'ours/losses'], loss: (config) => hinge(config) },
+  huber: { fixtures: ['golden/losses2'], loss: (config) => huber(config) },
+  meanAbsoluteError: { fixtures: ['golden/losses2'], loss: (config) => meanAbsoluteError(config) },
+  meanSquaredError: {
+    fixtures: ['golden/dense_loss', 'ours/losses', 'golden/losses2'],
+    loss: (config) => meanSquaredError(config),
+  },
+  softmaxCrossEntropy: {
+    fixtures: ['golden/dense_loss', 'ours/losses', 'golden/losses2'],
+    loss: (config, softLabels) => softmaxCrossEntropy(softLabels ? { ...config, softLabels } : config),
+  },
 }

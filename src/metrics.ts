@@ -39,7 +39,7 @@ export function countRight(
   return right
 }
 
-/** Rows that are right, where each of their scores answers a yes (target above 0.5) or no; of some right, their share. */
+/** Scores that are right, of rows where each of `size` answers a yes (target above 0.5) or no. */
 export function countRightSides(
   scores: Scores,
   targets: Scores,
@@ -54,7 +54,23 @@ export function countRightSides(
       if (scores[i] > 0 === targets[i] > 0.5 && scores[i] === scores[i]) right++
     }
   }
-  return right / size
+  return right
+}
+
+/** Rows whose highest score is where their highest target is. */
+export function countSameBest(
+  scores: Scores,
+  targets: Scores,
+  n: number,
+  classes: number,
+  weights?: RowWeights,
+): number {
+  let right = 0
+  for (let i = 0; i < n; i++) {
+    if (weights?.[i] === 0 || isBad(scores, i, classes)) continue
+    if (best(scores, i, classes) === best(targets, i, classes)) right++
+  }
+  return right
 }
 
 /** Rows whose label is among the k highest scores; of equal scores the first classes count as higher. */

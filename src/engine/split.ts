@@ -285,6 +285,9 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   hinge: undefined,
   meanSquaredError: undefined,
   binaryCrossEntropy: undefined,
+  robustError: undefined,
+  softCrossEntropy: undefined,
+  weightedBinaryCrossEntropy: undefined,
   sumOfLabelWeights: undefined,
   addChannelSums: (a, s) => {
     along(s, a[1], a[3] === 1 ? 16 : 1, 1)
@@ -320,6 +323,8 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   nesterov: elements([4, 5, 6], 1.5),
   rmsprop: elements([6, 7, 8], 3),
   adam: elements([10, 11, 12, 13], 3),
+  amsgrad: elements([10, 11, 12, 13, 14], 3),
+  rmspropFull: elements([8, 9, 10, 11, 12], 3),
   // A mask is drawn by the number of the value in the call.
   dropout: undefined,
 

@@ -96,7 +96,17 @@ export { take } from '../layers/take'
 export { tanh } from '../layers/tanh'
 export { upsample2d } from '../layers/upsample2d'
 export { zeroPad2d } from '../layers/zero-pad2d'
-export { type LossOptions, binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from '../losses'
+export {
+  type LossOptions,
+  type SoftmaxOptions,
+  binaryCrossEntropy,
+  hinge,
+  huber,
+  meanAbsoluteError,
+  meanSquaredError,
+  softmaxCrossEntropy,
+} from '../losses'
+export { type CustomLossOptions, type LossFunction, customLoss } from '../custom-loss'
 export { type ClassificationReport, classificationReport } from '../metrics'
 export type { LayerFactory } from '../model/registry'
 export type { Beside, ExampleWeights, Lengths } from '../data/beside'

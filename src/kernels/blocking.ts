@@ -35,6 +35,8 @@ export const CURVE_SCRATCH: i32 = 1024
 export const SOFTMAX_SCRATCH: i32 = EXP_SCRATCH
 /** Bytes of scratch of the binary cross-entropy: partial sums, an odd tail, constants of ln(1 + u) and of e^x. */
 export const BINARY_SCRATCH: i32 = 1024
+/** The same where each yes has a weight: the tail is longer. */
+export const WEIGHTED_BINARY_SCRATCH: i32 = 640 + EXP_SCRATCH
 
 /** Bytes of a row of features that batch norm takes at a time, and between what it keeps for each of them. */
 export const BATCH_NORM_STRIP: i32 = 4096

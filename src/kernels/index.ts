@@ -13,10 +13,12 @@ import { gemmKernels } from './gemm'
 import { groupNormKernels } from './group-norm'
 import { imageKernels } from './images'
 import { lossKernels } from './losses'
+import { moreLossKernels } from './losses-more'
 import { magnitudeKernels } from './magnitude'
 import { maxPoolKernels } from './max-pool'
 import { maxoutKernels } from './maxout'
 import { optimizerKernels } from './optimizers'
+import { moreOptimizerKernels } from './optimizers-more'
 import { poolKernels } from './pool'
 import { preluKernels } from './prelu'
 import { recurrentKernels } from './recurrent'
@@ -55,9 +57,11 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...groupNormKernels(heap),
     ...imageKernels(heap),
     ...lossKernels(heap),
+    ...moreLossKernels(heap),
     ...magnitudeKernels(heap),
     ...maxoutKernels(heap),
     ...optimizerKernels(heap),
+    ...moreOptimizerKernels(heap),
     ...maxPoolKernels(heap),
     ...poolKernels(heap),
     ...preluKernels(heap),

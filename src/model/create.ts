@@ -13,7 +13,7 @@ import { callsOf } from '../plan/program'
 import { prepare } from '../plan/run'
 import type { Parameter, Place, Value, Variable } from '../plan/value'
 import { createRandom } from '../random'
-import type { DType, Floats, Tensor } from '../tensor'
+import { type DType, type Floats, type Tensor, product } from '../tensor'
 import { type Core, type Entry, type Head, createPass, viewOf } from '../training/core'
 import { resetSchedule } from '../training/rate'
 import { kernelsOfStep } from '../training/step'
@@ -110,7 +110,8 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
   })
   const heads = blueprint.heads.map((value, i): Head<D> => {
     const { size, gradient } = value
-    const { targets, target, positions = 1, ignoreIndex, lengths, weights } = blueprint.lossPlans[i] ?? {}
+    const { targets, target, positions = 1, ignoreIndex, lengths, weights, shape } = blueprint.lossPlans[i] ?? {}
+    const wanted = { shape: shape ?? value.shape, size: shape ? product(shape) : size }
     const classes = targets === 'labels' ? size / positions : 0
     const at = target?.pointer ?? 0
     const pointer = gradient?.pointer ?? 0
@@ -124,7 +125,8 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
       targets,
       classes,
       labels: new Int32Array(buffer, at, classes ? batch * positions : 0),
-      values: view(at, target && !classes ? batch * size : 0),
+      values: view(at, target && !classes ? batch * wanted.size : 0),
+      target: wanted,
       positions,
       size: size / positions,
       ignoreIndex,

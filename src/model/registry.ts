@@ -50,7 +50,7 @@ import { take } from '../layers/take'
 import { tanh } from '../layers/tanh'
 import { upsample2d } from '../layers/upsample2d'
 import { zeroPad2d } from '../layers/zero-pad2d'
-import { binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy } from '../losses'
+import { binaryCrossEntropy, hinge, huber, meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from '../losses'
 import { adagrad } from '../optimizers/adagrad'
 import { adam, adamW } from '../optimizers/adam'
 import { lbfgs } from '../optimizers/lbfgs'
@@ -201,6 +201,8 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
 const LOSSES: Readonly<Record<string, (config: any) => Loss>> = {
   binaryCrossEntropy,
   hinge,
+  huber,
+  meanAbsoluteError,
   meanSquaredError,
   softmaxCrossEntropy,
 }

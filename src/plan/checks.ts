@@ -127,9 +127,10 @@ export function checkedLoss(
     )
   }
   return readSafely(where, 'what its plan gives', () => {
-    const { targets, target, positions = 1, weights } = Object(planned) as LossPlan
+    const { targets, target, positions = 1, weights, shape } = Object(planned) as LossPlan
     integer(where, 'positions', positions, 1)
-    const least = batch * (targets === 'labels' ? 4 * positions : size * bytes)
+    const values = shape ? sizeOf(() => where, shape) : size
+    const least = batch * (targets === 'labels' ? 4 * positions : values * bytes)
     if (weights && !(weights.bytes >= batch * positions * bytes)) {
       throw new PlanError(
         `${where}: weights must be plan.pinned(bytes), a value for each of ${batch * positions} positions`,

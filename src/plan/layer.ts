@@ -72,6 +72,8 @@ export interface LossPlan {
   readonly targets: 'labels' | 'values' | 'probabilities'
   /** Where the targets lie: i32 labels, or values of the model's dtype. */
   readonly target: Place
+  /** The shape of the targets of one example, where they are values; that of the output unless given. */
+  readonly shape?: readonly number[]
   /**
    * How many parts an example has that count each for itself, such as the T positions of an output [T, K], each with a
    * label, or a row of values, of its own. 1 unless given.

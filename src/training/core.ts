@@ -75,9 +75,9 @@ export interface HeadPass {
   sum: number
   /** What the rows weigh in a mean of losses: their number, or that of their positions, unless some count more. */
   weight: number
-  /** How many rows, or positions, count at all. */
+  /** How many answers there are: of rows, positions or outputs that count at all. */
   counted: number
-  /** Right answers among these; NaN where targets are values. */
+  /** Right ones among these; NaN where targets are values. */
   right: number
 }
 
@@ -126,7 +126,9 @@ export interface Head<D extends DType = DType> {
   /** Of the loaded batch: labels, or target values; the other is empty. */
   readonly labels: Int32Array
   readonly values: Floats<D>
-  /** How many parts an example has that count each for itself, and which of the outputs one has. */
+  /** The shape of the target values of one example, and how many they are. */
+  readonly target: { readonly shape: readonly number[]; readonly size: number }
+  /** How many parts an example has that count each for itself, and how many outputs one of them has. */
   readonly positions: number
   readonly size: number
   /** The label of positions that do not count. */

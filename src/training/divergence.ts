@@ -25,7 +25,7 @@ export function explain(core: Core, pass: Pass, n: number, epoch: number, step: 
       inputs.map(({ name, value, tensor }) => lookAt(core, titled('the input', name), tensor.data, n, value.size)),
     ) ??
     first(
-      heads.map(({ name, value, values }) => lookAt(core, titled('the target', name || 'y'), values, n, value.size)),
+      heads.map(({ name, target, values }) => lookAt(core, titled('the target', name || 'y'), values, n, target.size)),
     )
   const found = bad ?? firstNotFinite(core) ?? outputNotFinite(core, pass, n) ?? overflowOfLoss(core, n)
   const cure = bad ? 'mend the data' : `${slower}, scale inputs and targets, or give createModel a clipNorm`
@@ -50,8 +50,8 @@ function overflowOfLoss({ heads }: Core, n: number): string {
     for (const value of values) most = Math.max(most, Math.abs(value))
     return most
   }
-  const scores = heads.map(({ name, loss, value, tensor, values }) => {
-    const targets = values.subarray(0, n * value.size)
+  const scores = heads.map(({ name, loss, value, tensor, values, target }) => {
+    const targets = values.subarray(0, n * target.size)
     const wanted = targets.length ? `, targets reach ${largest(targets)}` : ''
     const reached = `outputs reach ${largest(tensor.data.subarray(0, n * value.size))}${wanted}`
     return { kind: titled(loss?.kind ?? 'the loss', name), reached }

@@ -73,7 +73,7 @@ function viewsOf(
 ): Views {
   return {
     x: inputs.map(({ value }, i) => view(x[i], value.size)),
-    y: heads.map(({ value, classes }, i) => (classes ? undefined : view(y[i], value.size))),
+    y: heads.map(({ target, classes }, i) => (classes ? undefined : view(y[i], target.size))),
   }
 }
 
@@ -117,7 +117,7 @@ export function readValue(
   { dtype }: Core,
   name: string,
   x: Numbers,
-  { size, shape }: Value,
+  { size, shape }: Pick<Value, 'shape' | 'size'>,
   later = true,
   probabilities = false,
 ): TypedNumbers {
@@ -143,7 +143,7 @@ export function checkRows(
   const given = names.outputs.length ? membersOf('', `${name}y`, names.outputs, y) : undefined
   const all = Array<TypedNumbers>(heads.length)
   for (let i = 0; i < heads.length; i++) {
-    const { classes, targets, name: own, value, sequence } = heads[i]
+    const { classes, targets, name: own, target, sequence } = heads[i]
     const what = memberName(`${name}y`, own)
     const one = (given ? given[i] : y) as Numbers
     const read = classes
@@ -154,8 +154,8 @@ export function checkRows(
           classes,
           sequence && lengths ? { ...heads[i], lengths: lengths[core.inputs.indexOf(sequence)] } : heads[i],
         )
-      : readValue(core, what, one, value, later, targets === 'probabilities')
-    if (!classes) checkTargetRows(what, read.length, value.size, rows)
+      : readValue(core, what, one, target, later, targets === 'probabilities')
+    if (!classes) checkTargetRows(what, read.length, target.size, rows)
     all[i] = read
   }
   const weight = readWeights(core, name, beside?.weight, rows)
@@ -266,21 +266,21 @@ export function loadBatch(
     loadLengths(core, lengths, n, rows, first)
   }
   for (let i = 0; i < heads.length; i++) {
-    const { classes, labels, values, value, targets, positions, ignoreIndex, counts } = heads[i]
+    const { classes, labels, values, target, targets, positions, ignoreIndex, counts } = heads[i]
     loadWeights(heads[i], weight?.[i], lengths !== undefined, n, rows, first)
     const weights = counts.alike ? undefined : counts.weights
     if (classes) copyLabels(y[i], classes, labels, n, rows, first, positions, ignoreIndex, weights)
     else {
-      copyRows(y[i], value.size, values, n, rows, first, views?.y[i])
-      if (targets === 'probabilities') recheckTargets(values, n, value.size)
+      copyRows(y[i], target.size, values, n, rows, first, views?.y[i])
+      if (targets === 'probabilities') recheckTargets(values, n, target.size)
     }
     settleCounts(heads[i], n)
   }
   loadInputs(core, x, n, unseen === undefined ? undefined : `${unseen}x`, x, rows, first, views?.x, lengths)
   core.rows = before
   for (let i = 0; i < heads.length && unseen !== undefined; i++) {
-    const { classes, name, values, value } = heads[i]
-    if (!classes) checkLoaded(core, `${unseen}y`, name, y[i], n, value.size, values)
+    const { classes, name, values, target } = heads[i]
+    if (!classes) checkLoaded(core, `${unseen}y`, name, y[i], n, target.size, values)
   }
 }
 

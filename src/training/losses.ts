@@ -1,7 +1,7 @@
 // What a pass is measured by: the loss of each output, right answers, and what regularisation adds.
 
 import { note } from '../errors'
-import { countRight, countRightSides } from '../metrics'
+import { countRight, countRightSides, countSameBest } from '../metrics'
 import type { Core, Pass } from './core'
 import { countedOf, meanLoss, weightOf } from './counts'
 
@@ -26,25 +26,28 @@ export function runLosses(core: Core, gradient: boolean, pass?: Pass): number {
 
 /** Puts down the mean loss of an output. */
 export function record(core: Core, pass: Pass, at: number, weight: number, mean: number): void {
-  const { classes, targets, tensor, labels, values, size, positions, counts } = core.heads[at]
+  const { classes, targets, tensor, labels, values, size, positions, counts, loss } = core.heads[at]
   const head = pass.heads[at]
   const rows = core.rows * positions
   const weights = counts.alike ? undefined : counts.weights
   head.weight = weight
-  head.counted = countedOf(core.heads[at], core.rows)
   // By label smoothing such rows may still teach something.
   if (pass.trains && !weight && !mean) {
     note(
-      'no row of a batch counts, for they, or their classes, have weight 0 or labels that are ignored: it teaches nothing; leave out such rows',
+      counts.alike
+        ? 'no row of a batch counts, for their classes have weight 0: it teaches nothing; leave out rows of such classes'
+        : 'no row of a batch counts, for all have weight 0 or labels that are ignored: it teaches nothing',
     )
   }
   // Rows of no weight may still have a loss, by label smoothing.
   head.sum = mean * (weight || 1)
-  head.right = classes
-    ? countRight(tensor.data, labels, rows, classes, weights)
-    : targets === 'probabilities'
-      ? countRightSides(tensor.data, values, rows, size, weights)
-      : NaN
+  // Where each output is a yes or no of its own, each is an answer.
+  const sides = targets === 'probabilities' && loss!.probabilities !== 'softmax'
+  head.counted = countedOf(core.heads[at], core.rows) * (sides ? size : 1)
+  head.right = NaN
+  if (classes) head.right = countRight(tensor.data, labels, rows, classes, weights)
+  else if (sides) head.right = countRightSides(tensor.data, values, rows, size, weights)
+  else if (targets === 'probabilities') head.right = countSameBest(tensor.data, values, rows, size, weights)
 }
 
 /** What l2 and l1 add to the loss. */

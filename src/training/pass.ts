@@ -137,8 +137,8 @@ export function predict<D extends DType>(core: Core<D>, x: unknown, options: Pre
       answers[i].set(tensor.data.subarray(0, n * size), first * size)
     })
   }
-  heads.forEach(({ value, loss }, i) => {
-    if (probabilities && loss?.probabilities) probabilitiesOf(loss.probabilities, answers[i], value.size)
+  heads.forEach(({ size, loss }, i) => {
+    if (probabilities && loss?.probabilities) probabilitiesOf(loss.probabilities, answers[i], size)
   })
   return byName(
     names.outputs,

@@ -20,7 +20,7 @@ export interface HeadTally {
   /** The same without regularisation. */
   alone: number
   weight: number
-  /** Rows, or their positions, that count at all. */
+  /** Answers: of rows, positions or outputs that count at all. */
   counted: number
   right: number
   /** Rows whose label was among the highest scores. */

@@ -15,6 +15,7 @@ import {
   maxPool2d,
   momentum,
   relu,
+  reshape,
   residual,
   sequential,
   softmaxCrossEntropy,
@@ -109,12 +110,18 @@ describe.each(RUNS)('losses, $dtype on $backend', ({ dtype, backend, tolerance }
   })
   test.each(table)('%s has cases', (_, list) => expect(list).not.toEqual([]))
 
-  const all = table.flatMap(([, list]) => list).map((c) => [`${c.op} ${JSON.stringify(c.config)}`, c] as const)
+  const all = table
+    .flatMap(([, list]) => list)
+    .map((c) => {
+      return [[c.op, c.name, JSON.stringify(c.config)].join(' '), c] as const
+    })
+  const lossOf = ({ op, config, inputs }: Case) => goldenLosses[op].loss(config, inputs.target !== undefined)
+  const targetsOf = ({ inputs: { labels, target } }: Case) => labels?.data ?? labels ?? target.data
   test.each(all)('%s', async (_, c) => {
     const [n, ...input] = c.inputs.x.shape
-    const loss = goldenLosses[c.op].loss(c.config)
-    const model = await createModel(identity, { input, batch: n, dtype, backend, loss })
-    const data = { x: c.inputs.x.data, y: c.inputs.labels ?? c.inputs.target.data }
+    const model = await createModel(identity, { input, batch: n, dtype, backend, loss: lossOf(c) })
+    const { weight } = c.inputs
+    const data = { x: c.inputs.x.data, y: targetsOf(c), ...(weight && { weight: weight.data ?? weight }) }
     expectClose([model.evaluate(data).loss], [c.outputs.loss], tolerance, 'loss')
   })
 
@@ -122,15 +129,18 @@ describe.each(RUNS)('losses, $dtype on $backend', ({ dtype, backend, tolerance }
     const [n, ...shape] = c.inputs.x.shape as number[]
     const units = shape.reduce((a, b) => a * b)
     // Seen through a dense layer on one-hot rows, whose weight gradient is then the gradient of the scores.
-    const loss = goldenLosses[c.op].loss(c.config)
-    const model = await createModel(dense(units, { bias: false }), { input: [n], batch: n, dtype, backend, loss })
-    const { data: w } = model.parameters.weight
+    const loss = lossOf(c)
+    const net = sequential(dense(units, { bias: false }), reshape(shape))
+    const model = await createModel(net, { input: [n], batch: n, dtype, backend, loss })
+    const { data: w } = model.parameters['0.weight']
     for (let i = 0; i < n; i++) for (let j = 0; j < units; j++) w[j * n + i] = c.inputs.x.data[i * units + j]
     const oneHot = Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0))
     const core = coreOf('test', model)
-    loadBatch(core, checkRows(core, oneHot, c.inputs.labels ?? c.inputs.target.data), n)
+    const { weight } = c.inputs
+    const beside = { weight: weight?.data ?? weight }
+    loadBatch(core, checkRows(core, oneHot, targetsOf(c), '', true, beside), n)
     expectClose([lossOfLoaded(core, n, true)], [c.outputs.loss], tolerance, 'loss')
-    const { data: dw } = model.gradients.weight
+    const { data: dw } = model.gradients['0.weight']
     const dx = Array.from({ length: n * units }, (_, k) => dw[(k % units) * n + Math.floor(k / units)])
     expectClose(dx, c.outputs.dx.data, tolerance, 'dx')
   })
