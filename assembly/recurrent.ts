@@ -40,18 +40,6 @@ export function packWeights(k: i32, columns: i32, bRow: i32, bColumn: i32, b: us
   }
 }
 
-/** y = x where a step counts, else 0, of n rows of `time` steps of `size` values. */
-export function maskSteps(n: i32, time: i32, size: i32, x: usize, lengths: usize, y: usize): void {
-  const row = <usize>(time * size) * SIZE
-  for (let i = 0; i < n; ++i) {
-    const counted = <usize>(min(time, max(0, load<i32>(lengths + 4 * <usize>i))) * size) * SIZE
-    memory.copy(y, x, counted)
-    memory.fill(y + counted, 0, row - counted)
-    x += row
-    y += row
-  }
-}
-
 /**
  * C (MR x columns) = A (rows x k) B, with B packed; A's rows lie aRow elements apart, and its columns from `jump` on lie
  * `shift` further. Rows of C, of whole slivers, one behind the other. In the order of sums of gemm().

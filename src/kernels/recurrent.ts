@@ -77,19 +77,6 @@ export const recurrentKernels = (heap: Heap) => {
       }
     },
 
-    maskSteps(n: number, time: number, size: number, x: number, lengths: number, y: number): void {
-      const row = time * size
-      x >>>= SHIFT
-      y >>>= SHIFT
-      for (let i = 0; i < n; i++) {
-        const counted = Math.min(time, Math.max(0, i32[(lengths >>> 2) + i])) * size
-        f.copyWithin(y, x, x + counted)
-        f.fill(0, y + counted, y + row)
-        x += row
-        y += row
-      }
-    },
-
     recurrentForward(
       n: number, time: number, units: number, kind: number, reverse: number, first: number, end: number, begun: number,
       all: number, yRow: number, kept: number, biasIh: number, biasHh: number, packed: number, lengths: number,
