@@ -4,8 +4,8 @@ import { EXPM1_LEAST, TANH_FAR } from '../src/kernels/math'
 import { TABLE, VALUES, expOfFour, expTable } from './exp'
 import { LANES, SIZE } from './float'
 
-export const SIGMOID: i32 = 0
-export const TANH: i32 = 1
+const SIGMOID: i32 = 0
+const TANH: i32 = 1
 const ELU: i32 = 2
 
 @inline
@@ -69,21 +69,17 @@ function activateFour(kind: i32, alphas: v128, x: usize, table: usize, y: usize)
 }
 
 function activate(kind: i32, count: i32, alpha: Float, x: usize, scratch: usize, y: usize): void {
+  const alphas = v128.splat<Float>(alpha)
   expTable(scratch)
-  activateRow(kind, count, v128.splat<Float>(alpha), x, scratch, y)
-}
-
-/** y of `count` values; table: filled by expTable, EXP_SCRATCH bytes. */
-export function activateRow(kind: i32, count: i32, alphas: v128, x: usize, table: usize, y: usize): void {
   for (; count >= VALUES; count -= VALUES) {
-    activateFour(kind, alphas, x, table, y)
+    activateFour(kind, alphas, x, scratch, y)
     x += 64
     y += 64
   }
   if (count == 0) return
-  const tail = table + TABLE + 128
+  const tail = scratch + TABLE + 128
   memory.copy(tail, x, <usize>count * SIZE)
-  activateFour(kind, alphas, tail, table, tail)
+  activateFour(kind, alphas, tail, scratch, tail)
   memory.copy(y, tail, <usize>count * SIZE)
 }
 

@@ -18,4 +18,4 @@ export {
 export { robustError, softCrossEntropy, weightedBinaryCrossEntropy } from './losses-more'
 export { amsgrad, rmspropFull } from './optimizers-more'
 export { preluBackward, preluForward, preluProducts } from './prelu'
-export { maskSteps, packWeights, recurrentBackward, recurrentForward } from './recurrent'
+export { packWeights, recurrentBackward, recurrentForward } from './recurrent'

@@ -94,16 +94,6 @@ export function packCase(k: number, columns: number, transposed: boolean): Kerne
   }
 }
 
-export function maskCase(n: number, time: number, size: number): KernelCase {
-  const count = n * time * size
-  return {
-    kernel: 'maskSteps',
-    name: `${n}x${time}x${size}`,
-    traffic: 2 * count,
-    args: (a) => [n, time, size, a.values(count), a.integers(n, time + 1), a.values(count)],
-  }
-}
-
 export const recurrentKernelCases: readonly KernelCase[] = [
   ...(Object.keys(KINDS) as (keyof typeof KINDS)[]).flatMap((name) => [
     ...[1, 3, 8, 17].flatMap((units) => recurrentCases(name, 5, 3, units)),
@@ -125,6 +115,4 @@ export const recurrentKernelCases: readonly KernelCase[] = [
   packCase(5, 9, true),
   packCase(300, 17, true),
   packCase(7, 16, false),
-  maskCase(1, 1, 1),
-  maskCase(5, 4, 3),
 ]

@@ -358,14 +358,6 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   normalizeBackward: rows([1, 2], [4, 5]),
   preluForward: rows([1, 2], [3, 5]),
   preluBackward: rows([1, 2], [3, 5, 6]),
-  maskSteps: (a, s) => {
-    const size = a[1] * a[2]
-    along(s, a[0], 1, 0)
-    move(s, 3, size)
-    movePlaces(s, 4, 1)
-    move(s, 5, size)
-    s.cost = 2 * a[0] * size * VALUE
-  },
   copyBlocks: (a, s) => {
     along(s, a[0], 1, 0)
     move(s, 4, a[2])

@@ -32,24 +32,16 @@ export function expm1(x: number): number {
   return F(F(power - 1) + F(power * seriesOf(z, k)))
 }
 
-/** 1 / (1 + e^-x). */
-export function sigmoid(x: number): number {
-  const e = expNonPositive(-Math.abs(x))
-  const b = F(1 + e)
-  return divide(x < 0 ? e : 1, 0, b, F(e - F(b - 1)))
-}
-
-export function tanh(x: number): number {
-  const size = Math.abs(tanhOf(Math.abs(x)))
-  // -0 has a sign as well.
-  return x < 0 || 1 / x < 0 ? -size : size
-}
-
 export const activationKernels = ({ f }: Heap) => ({
   sigmoidForward(count: number, x: number, _scratch: number, y: number): void {
     x >>>= SHIFT
     y >>>= SHIFT
-    for (let i = 0; i < count; i++) f[y + i] = sigmoid(f[x + i])
+    for (let i = 0; i < count; i++) {
+      const value = f[x + i]
+      const e = expNonPositive(-Math.abs(value))
+      const b = F(1 + e)
+      f[y + i] = divide(value < 0 ? e : 1, 0, b, F(e - F(b - 1)))
+    }
   },
 
   sigmoidBackward(count: number, y: number, dy: number, dx: number): void {
@@ -62,7 +54,12 @@ export const activationKernels = ({ f }: Heap) => ({
   tanhForward(count: number, x: number, _scratch: number, y: number): void {
     x >>>= SHIFT
     y >>>= SHIFT
-    for (let i = 0; i < count; i++) f[y + i] = tanh(f[x + i])
+    for (let i = 0; i < count; i++) {
+      const value = f[x + i]
+      const size = Math.abs(tanhOf(Math.abs(value)))
+      // -0 has a sign as well.
+      f[y + i] = value < 0 || 1 / value < 0 ? -size : size
+    }
   },
 
   tanhBackward(count: number, y: number, dy: number, dx: number): void {

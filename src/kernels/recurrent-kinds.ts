@@ -40,7 +40,7 @@ export function packedColumns(columns: i32, bytes: i32): i32 {
 }
 
 /** A row of a gate in scratch, in values: whole vectors in either precision. */
-export function gateRow(units: i32): i32 {
+export function paddedUnits(units: i32): i32 {
   return ceilDivide(units, 4) * 4
 }
 
@@ -52,7 +52,7 @@ export function gatesOffset(kind: i32, units: i32, bytes: i32): i32 {
   return PRODUCT_OFFSET + MR * packedColumns(gatesOf(kind) * units, bytes) * bytes
 }
 
-/** Bytes of scratch of a recurrent layer; a vector behind all, since vectors are read whole. */
+/** Bytes of scratch of a recurrent layer; four vectors behind all, since gates are made of whole ones. */
 export function recurrentScratch(kind: i32, units: i32, bytes: i32): i32 {
-  return gatesOffset(kind, units, bytes) + keptOf(kind) * MR * gateRow(units) * bytes + 64
+  return gatesOffset(kind, units, bytes) + keptOf(kind) * MR * paddedUnits(units) * bytes + 64
 }

@@ -1,12 +1,26 @@
 // Twin of assembly/recurrent.ts.
-import { sigmoid, tanh } from './activations'
+import { expm1 } from './activations'
 import { KC } from './blocking'
+import { expNonPositive } from './exp'
 import { F, LANES, SHIFT, type Heap } from './float'
 import { gemmKernels } from './gemm'
 import { GRU, LSTM, PRODUCT_OFFSET, RNN_TANH, gatesOf, keptOf, packedColumns, slopesOf, statesOf } from './recurrent-kinds'
 
 /** Columns of a sliver. */
 const NR = 2 * LANES
+
+/** See gateFour of assembly/recurrent-steps.ts. */
+function sigmoid(x: number): number {
+  const e = expNonPositive(-Math.abs(x))
+  return F((x < 0 ? e : 1) / F(1 + e))
+}
+
+function tanh(x: number): number {
+  const e = expm1(F(-2 * Math.abs(x)))
+  const size = Math.abs(F(-e / F(2 + e)))
+  // -0 has a sign as well.
+  return x < 0 || 1 / x < 0 ? -size : size
+}
 
 /** y (1 - y), 1 - y^2. */
 const sigmoidSlope = (y: number): number => F(y * F(1 - y))
@@ -60,19 +74,6 @@ export const recurrentKernels = (heap: Heap) => {
         for (let i = 0; i < k; i++) {
           for (let l = 0; l < NR; l++) f[packed++] = j + l < columns ? f[b + i * bRow + (j + l) * bColumn] : 0
         }
-      }
-    },
-
-    maskSteps(n: number, time: number, size: number, x: number, lengths: number, y: number): void {
-      const row = time * size
-      x >>>= SHIFT
-      y >>>= SHIFT
-      for (let i = 0; i < n; i++) {
-        const counted = Math.min(time, Math.max(0, i32[(lengths >>> 2) + i])) * size
-        f.copyWithin(y, x, x + counted)
-        f.fill(0, y + counted, y + row)
-        x += row
-        y += row
       }
     },
 

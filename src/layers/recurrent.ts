@@ -1,7 +1,7 @@
 // What recurrent layers share: how they are planned. The kernels, and the order of what they keep, are in
 // assembly/recurrent.ts and src/kernels/recurrent-kinds.ts.
 
-import { MAX_SIZE, checkOptions, few, flag, integer, oneOf } from '../errors'
+import { MAX_SIZE, PlanError, checkOptions, few, flag, integer, oneOf } from '../errors'
 import type { Initializer } from '../initializers'
 import { GEMM_SCRATCH, LONG } from '../kernels/blocking'
 import { GRU, gatesOf, keptOf, packedColumns, recurrentScratch, slopesOf, statesOf } from '../kernels/recurrent-kinds'
@@ -21,6 +21,12 @@ export interface RecurrentOptions {
    * those of the first: 2 units for each step, or after the last step of each direction. false unless given.
    */
   bidirectional?: boolean
+  /**
+   * Whether row i of a batch goes on from the state that row i of the batch before ended with, as Keras has it, instead of
+   * 0: for sequences that are cut into pieces. No gradient goes back into the batch before. fit wants `shuffle: false`, and
+   * begins each epoch with 0; see also Model.resetState. false unless given.
+   */
+  stateful?: boolean
   /** Fills the weights; uniform numbers within ± 1 / √units, as PyTorch has it, unless given. Biases are such always. */
   init?: Initializer
 }
@@ -31,10 +37,11 @@ export interface Recurrent {
   readonly units: number
   readonly output: 'last' | 'all'
   readonly bidirectional: boolean
+  readonly stateful: boolean
   readonly init: Initializer | undefined
 }
 
-const OPTIONS = ['output', 'bidirectional', 'init'] as const
+const OPTIONS = ['output', 'bidirectional', 'stateful', 'init'] as const
 
 /** Throws a PlanError unless the options are those of the layer `where`, and `more`. */
 export function checkRecurrent(
@@ -45,18 +52,26 @@ export function checkRecurrent(
   more: readonly string[] = [],
 ): Recurrent {
   options = checkOptions(where, options, [...OPTIONS, ...more])
+  const bidirectional = flag(where, 'bidirectional', options.bidirectional ?? false)
+  const stateful = flag(where, 'stateful', options.stateful ?? false)
+  if (bidirectional && stateful) {
+    throw new PlanError(
+      `${where}: stateful and bidirectional: the second direction begins at the end of what has not come yet; leave one out`,
+    )
+  }
   return {
     kind,
     units: integer(where, 'units', units, 1, MAX_SIZE),
     output: oneOf(where, 'output', options.output ?? 'last', ['last', 'all']),
-    bidirectional: flag(where, 'bidirectional', options.bidirectional ?? false),
+    bidirectional,
+    stateful,
     init: checkInitializer(where, options.init),
   }
 }
 
 /** The config of such a layer. */
-export function configOf({ units, output, bidirectional, init }: Recurrent, more: object = {}): object {
-  return { units, ...more, output, bidirectional, ...(init && { init: { kind: init.kind, ...init.config } }) }
+export function configOf({ units, output, bidirectional, stateful, init }: Recurrent, more: object = {}): object {
+  return { units, ...more, output, bidirectional, stateful, ...(init && { init: { kind: init.kind, ...init.config } }) }
 }
 
 /** Additions and multiplications that a call does at most, about 10 ms: between calls there may be pauses. */
@@ -110,7 +125,13 @@ function uniform(limit: number): Initializer {
 }
 
 /** One direction, the first or, `reverse` being 1, the second. */
-function planDirection(x: Value, plan: Plan, { kind, units, output, init }: Recurrent, y: Value, reverse: 0 | 1): void {
+function planDirection(
+  x: Value,
+  plan: Plan,
+  { kind, units, output, stateful, init }: Recurrent,
+  y: Value,
+  reverse: 0 | 1,
+): void {
   const [time, inputs] = x.shape
   const { batch, bytes, lengths } = plan
   const gates = gatesOf(kind) * units
@@ -157,11 +178,17 @@ function planDirection(x: Value, plan: Plan, { kind, units, output, init }: Recu
   }
   const packed = plan.saved(units * packedColumns(gates, bytes) * bytes)
   plan.forward('packWeights', { sizes: [units, gates, 1, units], reads: [stateWeight], writes: [packed] })
-  const carry = plan.saved(batch * statesOf(kind) * units * bytes)
+  const state = statesOf(kind) * units
+  const carried = stateful ? plan.carried(stateWeight, [statesOf(kind), units]) : undefined
+  const carry = carried ? carried.after : plan.saved(batch * state * bytes)
+  if (carried) {
+    // Of the whole batch: rows that are not in use keep theirs.
+    plan.forward('copyBlocks', { sizes: [batch, state, state, state], reads: [carried.before], writes: [carry] })
+  }
   for (const { first, size } of steps) {
     const isLast = first + size === time
     plan.forward('recurrentForward', {
-      sizes: ofLoop(first, size, first > 0),
+      sizes: ofLoop(first, size, stateful || first > 0),
       reads: [kept, inputBias, stateBias, packed, lengths],
       updates: [kept],
       scratch,
@@ -175,7 +202,7 @@ function planDirection(x: Value, plan: Plan, { kind, units, output, init }: Recu
   const slopeWidth = slopesOf(kind) * units
   const slopes = ofSteps(slopeWidth)
   const packedBack = plan.saved(gates * packedColumns(units, bytes) * bytes)
-  const carryBack = plan.saved(batch * statesOf(kind) * units * bytes)
+  const carryBack = plan.saved(batch * state * bytes)
   plan.backward('packWeights', { sizes: [gates, units, units, 1], reads: [stateWeight], writes: [packedBack] })
   for (const { first, size } of steps.toReversed()) {
     plan.backward('recurrentBackward', {
@@ -206,12 +233,7 @@ function planDirection(x: Value, plan: Plan, { kind, units, output, init }: Recu
   }
   // A GRU's slopes of V h + c, for n, are behind those of the inputs.
   const shared = kind === GRU ? 2 * units : gates
-  // Slopes beyond the lengths are 0; but 0 times what is no number there is none.
-  const counted = lengths && ofSteps(inputs)
-  if (counted && inputWeight.gradient) {
-    plan.backward('maskSteps', { sizes: [N, time, inputs], reads: [x, lengths], writes: [counted] })
-  }
-  weightGradient(counted ?? x, inputs, inputWeight.gradient, gates)
+  weightGradient(x, inputs, inputWeight.gradient, gates)
   weightGradient(previous, units, stateWeight.gradient, shared)
   if (shared < gates) weightGradient(previous, units, stateWeight.gradient, units, gates, shared)
   if (inputBias.gradient || stateBias.gradient) {

@@ -13,7 +13,13 @@ import { type RecurrentOptions, checkRecurrent, configOf, planRecurrent } from '
  */
 export function rnn(units: number, options: RecurrentOptions & { activation?: 'tanh' | 'relu' } = {}): Layer {
   checkArguments('rnn', arguments, 2)
-  const { activation: given } = checkOptions('rnn', options, ['activation', 'output', 'bidirectional', 'init'])
+  const { activation: given } = checkOptions('rnn', options, [
+    'activation',
+    'output',
+    'bidirectional',
+    'stateful',
+    'init',
+  ])
   const activation = oneOf('rnn', 'activation', given ?? 'tanh', ['tanh', 'relu'])
   const kind = activation === 'relu' ? RNN_RELU : RNN_TANH
   const of = checkRecurrent('rnn', kind, units, options, ['activation'])

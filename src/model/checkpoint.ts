@@ -23,6 +23,8 @@ const LONGEST = 300
 const GRADIENT = 'grad'
 const BEST = 'best'
 const BEFORE = 'before'
+/** What goes on from batch to batch: the name of each ends with it. */
+const STATE = 'state'
 /** How the lists of a history are named, each a tensor: in the header they would make it grow with every epoch. */
 const HISTORY = 'run.history.'
 
@@ -107,6 +109,7 @@ export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
   const gradients = hasValues(core.allGradients) ? Object.entries(tensors.gradients) : []
   const beside: [string, Tensor][] = [
     ...Object.entries(slotsOf(core)),
+    ...core.carried.map(({ name, before }): [string, Tensor] => [name, before]),
     ...gradients.map(([name, tensor]): [string, Tensor] => [`${name}.${GRADIENT}`, tensor]),
     ...kept.flatMap(([field, all]) =>
       all.map((data, i): [string, Tensor] => [`${names[i]}.${field}`, { shape: weights[names[i]].shape, data }]),
@@ -124,6 +127,7 @@ export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
     optimizer: settings.optimizer?.kind ?? null,
     fields: [
       ...(settings.optimizer?.slots ?? []),
+      ...(core.carried.length ? [STATE] : []),
       ...(gradients.length ? [GRADIENT] : []),
       ...kept.map(([field]) => field),
     ],
@@ -188,6 +192,7 @@ export function readCheckpoint(where: string, core: Core, bytes: unknown): Resto
   const take = (name: string, { shape, data }: Tensor) => void targets.push({ to: data, from: read(name, shape, data) })
   for (const [name, tensor] of weights) take(name, tensor)
   for (const [name, tensor] of Object.entries(slotsOf(core))) take(name, tensor)
+  for (const { name, before } of core.carried) take(name, before)
   if (fields.includes(GRADIENT)) {
     for (const [name, tensor] of Object.entries(core.tensors.gradients)) take(`${name}.${GRADIENT}`, tensor)
   }

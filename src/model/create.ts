@@ -84,6 +84,7 @@ function kernelsOf({ program, settings }: Blueprint): readonly string[] {
 
 function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): Core<D> {
   const { dtype, batch, settings, memory, pointers, inference, parameters, buffers, bytes, names } = blueprint
+  const states = blueprint.states.map(({ before }) => before)
   const { kernels, buffer } = engine
   const view = (pointer: number, length: number) => viewOf(dtype, buffer, pointer, length)
   // Whoever wrote another array into a tensor would not change the model.
@@ -143,7 +144,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     }
   })
   const scratch: Place = { pointer: pointers.scratch, bytes: memory.scratch / engine.threads }
-  const liveBuffers = new Uint8Array(buffer, pointers.buffers, countOf(buffers) * bytes)
+  const liveBuffers = new Uint8Array(buffer, pointers.buffers, countOf([...buffers, ...states]) * bytes)
   const ownPass = createPass(heads.length)
   const core: Core<D> = {
     ...blueprint,
@@ -167,6 +168,11 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     },
     inputs,
     heads,
+    carried: blueprint.states.map(({ before, after }) => ({
+      name: before.name,
+      before: tensorOf(before.shape, view(before.pointer, before.size)),
+      after: view(after.pointer, before.size),
+    })),
     allGradients: view(pointers.gradients, inference ? 0 : count),
     vector: {
       kernels,

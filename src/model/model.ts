@@ -17,7 +17,7 @@ import type { History } from '../training/history'
 import type { FitOptions } from '../training/options'
 import { type ForwardOptions, type PredictOptions, backPropagate, forward, predict } from '../training/pass'
 import { observe, setRate } from '../training/rate'
-import { slotsOf } from '../training/state'
+import { resetCarried, slotsOf } from '../training/state'
 import { runPass, settle, takeStep } from '../training/step'
 import type { Ability } from './abilities'
 import { ownMetadata } from './architecture'
@@ -341,6 +341,16 @@ export class Model<
     const core = this.#enter('load', arguments, 2)
     settle('load', core)
     return loadWeights(core, bytes, options)
+  }
+
+  /**
+   * Layers that are `stateful` begin the next pass with a state of 0. fit does so at the beginning of each epoch; predict
+   * and evaluate begin so as well, and leave the state as it was.
+   */
+  resetState(): void {
+    const core = this.#enter('resetState', arguments, 0)
+    settle('resetState', core)
+    resetCarried(core)
   }
 
   /** A table: each layer with its output shape, parameters and FLOPs for one example, and the memory. */

@@ -48,6 +48,8 @@ export interface Contents {
   readonly program: Program
   readonly parameters: readonly Parameter[]
   readonly buffers: readonly Buffer[]
+  /** What goes on from batch to batch: where it lies before a pass, and where the pass leaves it. */
+  readonly states: readonly { readonly before: Buffer; readonly after: Block }[]
   /** Those of which nothing else is put in their place. */
   readonly pinned: readonly Block[]
   /** Of the rows of each input, where some layer or loss has asked for them. */
@@ -85,10 +87,10 @@ export function trainedOf(parameters: readonly Parameter[]): readonly Parameter[
 
 /** Gives every place its pointer. */
 export function layOut(contents: Contents): { memory: Regions; pointers: Pointers } {
-  const { parameters, buffers, bytes, inference, optimizerSlots } = contents
+  const { parameters, buffers, states, bytes, inference, optimizerSlots } = contents
   const trained = trainedOf(parameters)
   const frozen = parameters.filter((p) => p.frozen)
-  const kept = [...frozen, ...buffers]
+  const kept = [...frozen, ...buffers, ...states.map(({ before }) => before)]
   const region = align(countOf(trained) * bytes)
   const sizes = {
     parameters: region,

@@ -90,6 +90,7 @@ export class Plan {
       rows: [],
       parameters: [],
       buffers: [],
+      states: [],
       pinned: [],
       constants: [],
       lengths: options.inputs.map(() => undefined),
@@ -201,6 +202,23 @@ export class Plan {
   /** Whether the layer being planned was so before, under the same name: then its parameters are those of that time. */
   get again(): boolean {
     return this.#again
+  }
+
+  /**
+   * What goes on from batch to batch, of each row as many values as `shape` says: 0 at first and after resetState. Each
+   * pass reads it `before`, and must leave in `after`, for all rows of a batch, what the next is to begin with. It is named
+   * by a parameter of the layer, and part of checkpoints, but not of model files.
+   */
+  carried(of: Parameter, shape: readonly number[]): { readonly before: Place; readonly after: Place } {
+    const name = `${of.name}.state`
+    const size = this.batch * sizeOf(() => this.#where, shape)
+    if (this.#recorded.states.some(({ before }) => before.name === name)) {
+      throw this.error('has a state, which cannot go on from two places of a network; make it another layer')
+    }
+    const before = new Buffer(name, [this.batch, ...shape], size * this.bytes, 0)
+    const after = this.#pinned(size * this.bytes)
+    this.#recorded.states.push({ before, after })
+    return { before, after }
   }
 
   // ---- calls ----

@@ -38,6 +38,8 @@ export interface Recorded extends Omit<Recording, 'inputGradient'> {
   readonly rows: readonly { readonly layer: Origin; readonly row: Omit<Row, keyof Origin> }[]
   readonly parameters: readonly Parameter[]
   readonly buffers: readonly Buffer[]
+  /** What goes on from batch to batch: where it lies before a pass, and where the pass leaves it. */
+  readonly states: readonly { readonly before: Buffer; readonly after: Block }[]
   readonly pinned: readonly Block[]
   readonly constants: readonly { readonly place: Place; readonly values: readonly number[] }[]
   /** Where the lengths of the rows of each input lie; nothing for one of which no layer and no loss has asked. */

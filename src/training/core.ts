@@ -184,6 +184,8 @@ export interface Core<D extends DType = DType> {
     readonly input: Tensor<D> | Readonly<Record<string, Tensor<D>>>
     readonly output: Tensor<D> | Readonly<Record<string, Tensor<D>>>
   }
+  /** What goes on from batch to batch, by name: as it is before a pass, and as the last pass left it. */
+  readonly carried: readonly { readonly name: string; readonly before: Tensor<D>; readonly after: Floats<D> }[]
   readonly allGradients: Floats<D>
   /** All parameters that are trained as one vector: for the optimizer. */
   readonly vector: Parameters
@@ -297,7 +299,7 @@ export function needOpen(where: string, { closed }: Core): void {
 }
 
 /** What of a core refers to its memory, beside the engine. */
-const PARTS = ['run', 'tensors', 'inputs', 'heads', 'slots', 'allGradients', 'vector', 'undo'] as const
+const PARTS = ['run', 'tensors', 'inputs', 'heads', 'slots', 'carried', 'allGradients', 'vector', 'undo'] as const
 
 /** Frees the memory: nothing refers to it any more, and what asks for a part of it gets an error. */
 export function closeCore(core: Core): void {

@@ -9,6 +9,7 @@ import { type Core, needOpen } from './core'
 import { noteBadScores } from './divergence'
 import { feedOf, transformBatch } from './feed'
 import { checkTransform } from './options'
+import { putCarriedAside } from './state'
 import { runPass } from './step'
 import { accuracyOf, addPass, addScores, createTally, lossOfAll, measuresOf } from './tally'
 import { unlessEnded } from './wait'
@@ -58,6 +59,7 @@ export function evaluate(
   const confusions = heads.map(({ classes }) =>
     wantsConfusion && classes ? Array.from({ length: classes }, () => Array<number>(classes).fill(0)) : undefined,
   )
+  const goBack = putCarriedAside(core)
   const pass = () => {
     const n = feed.load()
     transformBatch('evaluate', core, transform, n)
@@ -79,6 +81,7 @@ export function evaluate(
     try {
       while (!signal?.aborted && (await unlessEnded(core, feed.next(), signal))) pass()
     } finally {
+      goBack()
       await unlessEnded(core, feed.close(), signal)
     }
     needOpen('evaluate', core)
@@ -88,6 +91,7 @@ export function evaluate(
   try {
     while (feed.next()) pass()
   } finally {
+    goBack()
     void feed.close()
   }
   return result()

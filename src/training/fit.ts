@@ -26,7 +26,7 @@ import { observe, resetSchedule } from './rate'
 import { account, createRun, nextEpoch, report } from './run'
 import { type Checkpointing, checkResumed, wind } from './resume'
 import { createSaver } from './saving'
-import { restoreState, takeState } from './state'
+import { putCarriedAside, resetCarried, restoreState, takeState } from './state'
 import { advance, begin } from './step'
 import { type Tally, accuracyOf, addPass, createTally, lossOf, lossOfAll, measuresOf } from './tally'
 import { createWatch } from './early-stopping'
@@ -105,6 +105,15 @@ function checkFullBatch(core: Core, { rows, batches }: Feed): void {
   )
 }
 
+/** Throws a PlanError where what goes on from batch to batch would meet rows of another sequence. */
+function checkOrder({ carried }: Core, { shuffle }: FitSettings, { shuffled }: Feeds): void {
+  if (!carried.length || !shuffled || !shuffle) return
+  throw new PlanError(
+    'fit: a stateful layer goes on with row i of a batch where row i of the batch before ended, so rows must keep their ' +
+      'order; set shuffle: false',
+  )
+}
+
 /** See Model.fit. */
 export async function fit(
   core: Core,
@@ -119,6 +128,7 @@ export async function fit(
   const feeds = feedsOf(core, data, options, settings)
   const { training, validating, shuffled } = feeds
   checkFullBatch(core, training)
+  checkOrder(core, settings, feeds)
   const monitor = settings.earlyStopping?.monitor ?? (validating ? 'validationLoss' : 'loss')
   let found: Fingerprint | undefined
   const fingerprint = () =>
@@ -230,13 +240,14 @@ export async function fit(
   const validate = async (feed: Feed) => {
     const tally = createTally(core.heads.length)
     feed.start(run.epoch)
+    const goBack = putCarriedAside(core)
     await runEpoch(feed, async (n) => {
       await runPass(n, false)
       addPass(tally, n, pass)
       if (Number.isFinite(pass.loss)) return true
       die(explain(core, pass, n, run.epoch, history.steps))
       return false
-    })
+    }).finally(goBack)
     return { tally, validationLoss: lossOfAll('fit: validation', tally), validationAccuracy: accuracyOf(tally) }
   }
 
@@ -244,7 +255,10 @@ export async function fit(
     while (run.batch || (run.epoch < epochs && !ended())) {
       const { epoch } = run
       if (!ended()) {
-        if (!started) start(core.counters.epochs)
+        if (!started) {
+          resetCarried(core)
+          start(core.counters.epochs)
+        }
         started = false
         await runEpoch(training, train)
       }

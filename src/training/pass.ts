@@ -11,6 +11,7 @@ import { type Core, type Entry, type Head, needOpen, viewOf } from './core'
 import { readLengths } from './counts'
 import { noteBadScores } from './divergence'
 import { apart, checkBatch, checkLoaded, checkSameRows, loadInputs, readInputs, readValue } from './feed'
+import { carryOn, putCarriedAside } from './state'
 import { runBackward, runForward, settle, whole } from './step'
 
 /** What forward is asked for. */
@@ -44,6 +45,7 @@ export function forward<D extends DType>(core: Core<D>, x: unknown, options: For
   settle('forward', core)
   loadInputs(core, examples, n, 'x', examples, undefined, 0, undefined, read)
   whole(core, () => runForward(core, n, training))
+  carryOn(core)
   if (!names.outputs.length) return outputRows(core, heads[0], n)
   return byName(
     names.outputs,
@@ -128,16 +130,22 @@ export function predict<D extends DType>(core: Core<D>, x: unknown, options: Pre
   const answers = heads.map(({ tensor, value }) => {
     return new (tensor.data.constructor as new (length: number) => Floats<D>)(rows * value.size)
   })
-  for (let first = 0; first < rows; first += batch) {
-    const n = Math.min(batch, rows - first)
-    const part = inputs.map(({ value: { size } }, i) => examples[i].subarray(first * size, (first + n) * size))
-    const own = given?.map((all) => all?.subarray(first, first + n))
-    loadInputs(core, part, n, 'x', examples, undefined, 0, undefined, own)
-    runForward(core, n, false)
-    noteBadScores('predict', core, n)
-    heads.forEach(({ value: { size }, tensor }, i) => {
-      answers[i].set(tensor.data.subarray(0, n * size), first * size)
-    })
+  const goBack = putCarriedAside(core)
+  try {
+    for (let first = 0; first < rows; first += batch) {
+      const n = Math.min(batch, rows - first)
+      const part = inputs.map(({ value: { size } }, i) => examples[i].subarray(first * size, (first + n) * size))
+      const own = given?.map((all) => all?.subarray(first, first + n))
+      loadInputs(core, part, n, 'x', examples, undefined, 0, undefined, own)
+      runForward(core, n, false)
+      carryOn(core)
+      noteBadScores('predict', core, n)
+      heads.forEach(({ value: { size }, tensor }, i) => {
+        answers[i].set(tensor.data.subarray(0, n * size), first * size)
+      })
+    }
+  } finally {
+    goBack()
   }
   heads.forEach(({ size, loss }, i) => {
     if (probabilities && loss?.probabilities) probabilitiesOf(loss.probabilities, answers[i], size)

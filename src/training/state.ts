@@ -91,6 +91,27 @@ export function beginSlots({ dtype, engine, vector, settings, inference }: Core)
   slotsBegin.forEach((value, i) => viewOf(dtype, engine.buffer, vector.slots[i], vector.count).fill(value))
 }
 
+// ---- what goes on from batch to batch ----
+
+/** The next pass begins with what the last one left. */
+export function carryOn({ carried }: Core): void {
+  for (let i = 0; i < carried.length; i++) carried[i].before.data.set(carried[i].after)
+}
+
+/** The next pass begins with nothing from those before. */
+export function resetCarried({ carried }: Core): void {
+  for (const { before } of carried) before.data.fill(0)
+}
+
+/** The same; gives what brings back what was there. */
+export function putCarriedAside(core: Core): () => void {
+  const kept = core.carried.map(({ before }) => before.data.slice())
+  resetCarried(core)
+  return () => {
+    if (!core.closed) core.carried.forEach(({ before }, i) => before.data.set(kept[i]))
+  }
+}
+
 /** The optimizer begins anew: it remembers nothing, and its next step is its first. */
 export function forget(core: Core): void {
   const { engine, pointers, memory, vector, counters } = core

@@ -10,7 +10,7 @@ import { badGradient, largeGradient } from './gradients'
 import { addDecay, decayLoss, record, runLosses } from './losses'
 import { update } from './parts'
 import { rateOf } from './rate'
-import { restoreState, takeState } from './state'
+import { carryOn, restoreState, takeState } from './state'
 
 // ---- a pass, call by call ----
 
@@ -96,12 +96,15 @@ function proceed(core: Core, pass: Pass): boolean {
       pass.loss = loss
     }
     pass.trouble = core.objective!.trouble
-    end(core, pass, Number.isFinite(loss) && !pass.trouble)
+    const fine = Number.isFinite(loss) && !pass.trouble
+    if (fine) carryOn(core)
+    end(core, pass, fine)
     return false
   }
   const calls = pass.trains ? run.training : run.evaluation
   if (pass.at === calls.length) {
     if (optimizer) pass.trouble = applyGradients(core, optimizer, pass.rate)
+    if (!pass.trouble) carryOn(core)
     end(core, pass, !pass.trouble)
     return false
   }

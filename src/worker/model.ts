@@ -186,6 +186,11 @@ export class WorkerModel<
     this.#set('learningRate', described)
   }
 
+  /** Layers that are `stateful` begin the next pass with a state of 0: see Model.resetState. */
+  async resetState(): Promise<void> {
+    checkArguments('resetState', arguments, 0)
+    return this.#call('resetState', [])
+  }
   /** The output for n rows of x, n at most the batch: see Model.forward. */
   async forward(x: Inputs<In>, options: ForwardOptions<In> & Transfer = {}): Promise<Tensors<Out, D>> {
     checkArguments('forward', arguments, 2)
