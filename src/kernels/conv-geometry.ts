@@ -233,6 +233,15 @@ export function winogradChunk(size: i32, bytes: i32): i32 {
   return floorDivide((size == 6 ? 26 : size == 7 ? 20 : 12) * 16, bytes)
 }
 
+/**
+ * Whether the weights of all filters become panels of splats, or are splatted panel by panel for each chunk of tiles: where
+ * they would take more than 1 MiB, which the cache of a core does not hold. Measured, splats / panel by panel (float32,
+ * forward): @@@.
+ */
+export function winogradSplats(size: i32, c: i32, f: i32): bool {
+  return c * f <= floorDivide(65536, size * size)
+}
+
 /** Values of a padded plane in tiles of outputs, `border` more than there are. */
 function tiledPlane(size: i32, oh: i32, ow: i32, border: i32): i32 {
   const outputs: i32 = winogradOutputs(size)
@@ -246,7 +255,8 @@ function winogradProductScratch(size: i32, c: i32, f: i32, oh: i32, ow: i32, byt
   const outputs: i32 = winogradOutputs(size)
   const images: i32 = winogradImages(winogradTiles(size, oh, ow), chunk)
   const values: i32 = places * (c + MR) * chunk + images * c * tiledPlane(size, oh, ow, size - outputs)
-  return WINOGRAD_TMP + WINOGRAD_TABLE + 2 * PLACES_SLACK + places * rows * c * 16 + values * bytes
+  const weights: i32 = places * rows * c * (winogradSplats(size, c, f) ? 16 : bytes) + MR * c * 16
+  return WINOGRAD_TMP + WINOGRAD_TABLE + 2 * PLACES_SLACK + weights + values * bytes
 }
 
 function winogradWeightScratch(size: i32, c: i32, f: i32, oh: i32, ow: i32, bytes: i32): i32 {
