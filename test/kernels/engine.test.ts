@@ -208,7 +208,7 @@ test('convolutions load a module without what they do not call, and others do no
   const loaded: string[] = []
   const v128 = await listening((_, letter) => loaded.push(letter))
   // Those of the smaller module first, for a larger one that is there already is taken as well.
-  const sizes: [size: number, options: Partial<Conv2dOptions>, channels: number, wanted: string][] = [
+  const sizes: [size: number, options: Partial<Conv2dOptions>, channels: number, wanted: string, filters?: number][] = [
     [14, {}, 3, '7'],
     [14, {}, 1, '7'],
     [14, { kernel: 5 }, 1, 'c'],
@@ -221,16 +221,17 @@ test('convolutions load a module without what they do not call, and others do no
     [14, { kernel: 5, pad: 2 }, 3, 'c'],
     [3, {}, 1, 'c'],
     [14, {}, 257, 'c'],
+    [14, {}, 41, 'c', 40],
     [14, { stride: 2 }, 3, 'c'],
     [14, { dilation: 2 }, 3, 'c'],
     [14, { groups: 3 }, 3, 'c'],
   ]
   for (const dtype of ['float64', 'float32'] as const) {
-    for (const [size, options, channels, wanted] of sizes) {
+    for (const [size, options, channels, wanted, filters = 6] of sizes) {
       const what = `${dtype} ${size} ${channels} ${JSON.stringify(options)}`
       const outputs = await Promise.all(
         (['wasm', 'js'] as const).map(async (backend) => {
-          const network = v128.sequential(v128.conv2d(6, { kernel: 3, pad: 1, ...options }))
+          const network = v128.sequential(v128.conv2d(filters, { kernel: 3, pad: 1, ...options }))
           const shape = { input: [channels, size, size], batch: 3, dtype, backend, seed: 1 }
           const model = await v128.createModel(network, shape)
           const random = v128.createRandom(2)
