@@ -759,6 +759,7 @@ export const kernelCases: readonly KernelCase[] = [
     adamCase(count, 1e-7, 0, 0.99),
     ...updateCases(count),
     { kernel: 'add', name: `${count}`, args: (a) => [count, a.values(count), a.values(count), a.values(count)] },
+    { kernel: 'multiply', name: `${count}`, args: (a) => [count, a.values(count), a.values(count), a.values(count)] },
     { kernel: 'fill', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
     {
       kernel: 'copyBlocks',

@@ -275,6 +275,7 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
 
   // Elementwise.
   add: elements([1, 2, 3]),
+  multiply: elements([1, 2, 3]),
   addScaled: elements([2, 3], 1.5),
   addScaledTo: elements([2, 3, 4]),
   scale: elements([2], 2),
