@@ -119,7 +119,7 @@ export function winogradProduct(
   const panels = ceilDivide(f, MR)
   const table = scratch + WINOGRAD_TMP
   const u = table + WINOGRAD_TABLE
-  const bytes: usize = ONLY_TILES || winogradSplats(c, allF) ? 16 : SIZE
+  const bytes: usize = ONLY_TILES || winogradSplats(c, allF, tiles) ? 16 : SIZE
   const splats = u + <usize>(places * panels * MR * c) * bytes
   const v = splats + <usize>(MR * c) * 16
   const m = v + <usize>(places * c * chunk) * SIZE + PLACES_SLACK
