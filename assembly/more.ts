@@ -17,5 +17,6 @@ export {
 } from './images'
 export { robustError, softCrossEntropy, weightedBinaryCrossEntropy } from './losses-more'
 export { amsgrad, rmspropFull } from './optimizers-more'
+export { maxoutBackward, maxoutForward } from './maxout'
 export { preluBackward, preluForward, preluProducts } from './prelu'
 export { packWeights, recurrentBackward, recurrentForward } from './recurrent'

@@ -117,8 +117,11 @@ function axis(all: number, summed: number): Rule {
 
 /** Below so many images a convolution is split by filters, or channels: shares of images would differ too much. */
 const FEW_IMAGES = 8
-/** Tiles of a channel, by Winograd, whose transform takes as long as that of the weights of a pair of channels. */
-const TILES_OF_WEIGHTS = 4
+/**
+ * Tiles of a channel, by Winograd, for each byte of a value, below which shares of filters are the faster, each of which
+ * transforms all inputs: measured, 4 tiles in float64 and 2 in float32.
+ */
+const TILES_OF_WEIGHTS = 0.5
 
 /**
  * forward, of f filters; or dx, of c channels, with what is said of both exchanged. By filters where images are few, or
@@ -151,7 +154,7 @@ function convolution(x: number, outputs: number, weight: number, scratch: number
     const tiles = usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)
       ? winogradTiles(winogradSize(kh, toH, toW), toH, toW)
       : Infinity
-    const few = a[0] < FEW_IMAGES || TILES_OF_WEIGHTS * to > a[0] * tiles
+    const few = a[0] < FEW_IMAGES || TILES_OF_WEIGHTS * s.bytes * to > a[0] * tiles
     if (few && Math.abs(groups) === 1 && from > 1 && to > FEW_IMAGES) {
       along(s, to, 4, backward ? 1 : 4)
       move(s, weight, backward ? kh * kw : c * kh * kw)
@@ -167,7 +170,10 @@ function convolution(x: number, outputs: number, weight: number, scratch: number
   }
 }
 
-/** dw: groups where there are several, else channels, or filters where those are more: each thread transforms the others. */
+/**
+ * dw: groups where there are several, else channels, or filters where those are more than twice as many: each thread
+ * transforms the others, and gradients take less than inputs.
+ */
 const convolutionWeight: Rule = (a, s) => {
   const allC = a[2]
   const h = a[3]
@@ -185,7 +191,7 @@ const convolutionWeight: Rule = (a, s) => {
     move(s, 16, cg * h * w)
     move(s, 17, fg * outputs)
     move(s, 19, fg * cg * kh * kw)
-  } else if (allC >= allF) {
+  } else if (2 * allC >= allF) {
     along(s, allC, 8, 1)
     move(s, 16, h * w)
     move(s, 19, kh * kw)
