@@ -234,10 +234,11 @@ export function cosineRestarts(options: Timed & { first: number; factor?: number
   options = checkOptions(where, options, [...TIMED, 'first', 'factor', 'final'])
   const { initial, per } = timed(where, options)
   const first = integer(where, 'first', options.first, 1)
-  const factor = finite(where, 'factor', options.factor ?? 1, 1)
+  const factor = integer(where, 'factor', options.factor ?? 1, 1)
   const final = finite(where, 'final', options.final ?? 0, 0)
   return scheduleOf(where, { initial, per, first, factor, final }, (t) => {
-    let [start, length] = [factor === 1 ? Math.floor(t / first) * first : 0, first]
+    if (factor === 1) return cosineBetween(initial, final, (t % first) / first)
+    let [start, length] = [0, first]
     for (; t >= start + length; length *= factor) start += length
     return cosineBetween(initial, final, (t - start) / length)
   })

@@ -104,6 +104,7 @@ export {
 } from '../losses'
 export { type CustomLossOptions, type LossFunction, customLoss } from '../custom-loss'
 export { type ClassificationReport, classificationReport } from '../metrics'
+export { type BinaryReport, type RegressionReport, binaryReport, regressionReport } from '../reports'
 export type { Group } from '../training/parts'
 export type { LayerFactory } from '../model/registry'
 export type { Beside, ExampleWeights, Lengths } from '../data/beside'
