@@ -1,7 +1,7 @@
 // Comma-separated values, as RFC 4180 describes them and as files really are: any line endings, a byte order mark,
 // blank lines, another delimiter.
 
-import { FileError, PlanError, checkArguments, checkOptions, flag, readSafely, show } from '../errors'
+import { FileError, PlanError, checkArguments, checkOptions, flag, isPlain, oneOf, readSafely, show } from '../errors'
 import { allocate } from './batches'
 import { type Bytes, decodeText, hint, viewBytes } from './bytes'
 
@@ -22,6 +22,14 @@ export interface CsvOptions {
   classes?: readonly string[]
   /** ',' unless given. */
   delimiter?: string
+  /** What becomes of a value of x that is missing: an error, 'refuse', or NaN, 'keep', for impute. 'refuse' unless given. */
+  missing?: 'refuse' | 'keep'
+  /**
+   * Columns of x with words, of which each becomes a number, its place among the categories of its column: a list of
+   * columns, whose categories are sorted as classes are, or an object from the name of a column to its categories in
+   * their order, such as the `categories` of the training set.
+   */
+  categories?: readonly Column[] | Readonly<Record<string, readonly string[]>>
 }
 
 /** What a CSV file holds, ready for fit. */
@@ -36,6 +44,8 @@ export interface CsvData {
   columns: string[]
   /** With `label`: the name of each class; y holds indices into it. */
   classes: string[]
+  /** With `categories`: by the name of the column, the words that its numbers in x are places of. */
+  categories?: Record<string, string[]>
 }
 
 // Each part can match in one way only, or a long line of digits would be tried in all of them.
@@ -48,13 +58,27 @@ const MISSING = /^(?:|na|n\/a|nan|null|none|\?|-)$/i
  * Throws a FileError that names the line and the column where a value is missing or no number, a row has too many or
  * too few fields, or a quote is never closed; a PlanError for options that cannot be.
  *
+ * A table as people have it, with gaps and words, is read in two steps:
+ *
+ *     const table = readCsv(text, { target: 'price', missing: 'keep', categories: ['colour'] })
+ *     const filled = impute(table.x, { shape: table.shape, by: 'median' }).apply(table.x)
+ *
  *     const iris = readCsv(await file.text(), { label: 'species', ignore: ['Id'] })
  *     iris.columns // ['sepal length', ...]
  *     iris.classes // ['setosa', 'versicolor', 'virginica']
  */
 export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData {
   checkArguments('readCsv', arguments, 2)
-  const given = checkOptions('readCsv', options, ['header', 'label', 'target', 'ignore', 'classes', 'delimiter'])
+  const given = checkOptions('readCsv', options, [
+    'header',
+    'label',
+    'target',
+    'ignore',
+    'classes',
+    'delimiter',
+    'missing',
+    'categories',
+  ])
   const header = flag('readCsv', 'header', given.header ?? true)
   const delimiter = given.delimiter ?? ','
   if (typeof delimiter !== 'string' || delimiter.length !== 1 || /["\r\n]/.test(delimiter)) {
@@ -66,7 +90,8 @@ export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData
   if (given.classes !== undefined && given.label === undefined) {
     throw new PlanError('readCsv: classes is of no use without label')
   }
-  const known = given.classes === undefined ? undefined : checkClasses(given.classes)
+  const known = given.classes === undefined ? undefined : checkClasses('classes', given.classes)
+  const keeps = oneOf('readCsv', 'missing', given.missing ?? 'refuse', ['refuse', 'keep']) === 'keep'
 
   const records = split(decode(file), delimiter)
   const first = records.next()
@@ -81,6 +106,7 @@ export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData
     )
   }
   const roles = assignRoles(names, given)
+  const words = readSafely('readCsv', 'categories', () => wordsOf(names, roles, given.categories))
   const column = (i: number) => (header ? `column ${i} ${show(names[i])}` : `column ${i}`)
 
   const x = createNumbers()
@@ -105,13 +131,23 @@ export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData
         lines.push(line)
         continue
       }
+      const kept = keeps && roles[i] === 'x' && MISSING.test(text)
+      const list = words.get(i)
+      if (list && !MISSING.test(text)) {
+        x.push(placeIn(list, text, () => `line ${line}, ${column(i)}`))
+        continue
+      }
+      if (kept) {
+        x.push(NaN)
+        continue
+      }
       const value = NUMBER.test(text) ? Number(text) : NaN
       // Finite: 1e999 is a number, but no double.
       if (value - value !== 0) {
         throw new FileError(
           `readCsv: line ${line}, ${column(i)}: ` +
             (MISSING.test(text)
-              ? `the value is missing${text && ` (${show(text)})`}; fill it in, or remove the row or the column (ignore)`
+              ? `the value is missing${text && ` (${show(text)})`}; fill it in, remove the row or the column (ignore), or take missing: 'keep'`
               : `want a number, got ${show(text)}`),
         )
       }
@@ -123,6 +159,7 @@ export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData
   const values = x.all()
   if (!columns.length) throw new FileError('readCsv: no column is left for x')
   if (!values.length) throw new FileError('readCsv: the file has a header, but no rows')
+  for (const [i, list] of words) sortWords(list, values, columns.indexOf(names[i]), columns.length)
   const classes = given.label === undefined ? [] : (known ?? sortClasses(labels))
   return {
     x: values,
@@ -130,7 +167,63 @@ export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData
     shape: [columns.length],
     columns,
     classes,
+    ...(words.size && { categories: Object.fromEntries([...words].map(([i, { all }]) => [names[i], all])) }),
   }
+}
+
+/** The words of a column, each with its place; `open` where more may come. */
+interface Words {
+  readonly all: string[]
+  readonly places: Map<string, number>
+  readonly open: boolean
+}
+
+/** The columns whose values are words, by their numbers. */
+function wordsOf(
+  names: readonly string[],
+  roles: readonly string[],
+  categories: CsvOptions['categories'],
+): Map<number, Words> {
+  const words = new Map<number, Words>()
+  if (categories === undefined) return words
+  const isList = Array.isArray(categories)
+  if (!isList && !isPlain(categories)) {
+    throw new PlanError(
+      `readCsv: categories must be a list of columns, or an object from their names to lists, got ${show(categories)}`,
+    )
+  }
+  const chosen: [Column, readonly string[] | undefined][] = isList
+    ? Array.from(categories as readonly Column[], (column) => [column, undefined])
+    : Object.entries(categories)
+  for (const [column, known] of chosen) {
+    const index = find(names, 'categories', column)
+    if (roles[index] !== 'x')
+      throw new PlanError(`readCsv: column ${show(column)} is both ${roles[index]} and categories`)
+    if (words.has(index)) throw new PlanError(`readCsv: categories has column ${show(column)} twice`)
+    if (names.indexOf(names[index]) !== names.lastIndexOf(names[index])) {
+      throw new PlanError(`readCsv: categories: two columns are named ${show(names[index])}; rename one`)
+    }
+    const all = known === undefined ? [] : checkClasses(`categories.${column}`, known)
+    words.set(index, { all, places: new Map(all.map((word, i) => [word, i])), open: known === undefined })
+  }
+  return words
+}
+
+function placeIn({ all, places, open }: Words, word: string, where: () => string): number {
+  const place = places.get(word)
+  if (place !== undefined) return place
+  if (!open) throw new FileError(`readCsv: ${where()}: ${show(word)} is not among ${show(all)}, the categories given`)
+  places.set(word, all.length)
+  return all.push(word) - 1
+}
+
+/** Sorts the words of a column, whose numbers are every so many in x. */
+function sortWords({ all, places, open }: Words, x: Float64Array, column: number, columns: number): void {
+  if (!open) return
+  const before = all.slice()
+  all.splice(0, Infinity, ...sortClasses(before))
+  all.forEach((word, i) => places.set(word, i))
+  for (let i = column; i < x.length; i += columns) if (x[i] === x[i]) x[i] = places.get(before[x[i]])!
 }
 
 /** Of a text in V8, whose texts are the shortest. */
@@ -154,15 +247,15 @@ function createNumbers() {
 }
 
 /** A copy of the classes. Throws a PlanError unless they are a list of names, none of them twice. */
-function checkClasses(classes: readonly string[]): string[] {
-  return readSafely('readCsv', 'classes', () => {
+function checkClasses(what: string, classes: readonly string[]): string[] {
+  return readSafely('readCsv', what, () => {
     const names = Array.isArray(classes) ? Array.from(classes as readonly unknown[]) : []
     if (!names.length || !names.every((name) => typeof name === 'string')) {
-      throw new PlanError(`readCsv: classes must be a list of names, such as ['cat', 'dog'], got ${show(classes)}`)
+      throw new PlanError(`readCsv: ${what} must be a list of names, such as ['cat', 'dog'], got ${show(classes)}`)
     }
     const seen = new Set<string>()
     const twice = names.find((name) => seen.size === seen.add(name).size)
-    if (twice !== undefined) throw new PlanError(`readCsv: classes has ${show(twice)} twice`)
+    if (twice !== undefined) throw new PlanError(`readCsv: ${what} has ${show(twice)} twice`)
     return names
   })
 }

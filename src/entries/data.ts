@@ -22,12 +22,21 @@ export { channelsFirst } from '../data/channels-first'
 export { type Cifar100Data, readCifar10, readCifar100 } from '../data/cifar'
 export { type Column, type CsvData, type CsvOptions, readCsv } from '../data/csv'
 export { type ByteData, type IdxArray, type IdxValues, readIdx, readMnist } from '../data/idx'
+export { loadTransform } from '../data/load-transform'
+export {
+  type Encoding,
+  type EncodingOptions,
+  type Filling,
+  type Imputation,
+  impute,
+  oneHot,
+  ordinal,
+} from '../data/tables'
 export {
   type Projection,
   type Scaling,
   type ScalingOptions,
   type Transform,
-  loadTransform,
   standardize,
   zeroCenter,
 } from '../data/transforms'

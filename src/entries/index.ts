@@ -111,6 +111,7 @@ export {
 } from '../losses'
 export { type CustomLossOptions, type LossFunction, customLoss } from '../custom-loss'
 export { type ClassificationReport, classificationReport } from '../metrics'
+export { type BinaryReport, type RegressionReport, binaryReport, regressionReport } from '../reports'
 export type { Group } from '../training/parts'
 export type { LayerFactory } from '../model/registry'
 export type { Beside, ExampleWeights, Lengths } from '../data/beside'
@@ -136,17 +137,21 @@ export type { Regions } from '../plan/layout'
 export type { Plan } from '../plan/plan'
 export type { Ahead, Layer, Loss, LossPlan, Network, Row, Wiring } from '../plan/layer'
 export type { Block, Buffer, Parameter, ParameterOptions, Part, Place, Reference, Value } from '../plan/value'
+export { type PlateauOptions, reduceOnPlateau } from '../plateau'
 export { type Random, createRandom } from '../random'
 export {
   type Ending,
-  type PlateauOptions,
+  type Measure,
+  type OneCycleOptions,
   type Schedule,
   type Timed,
   cosineDecay,
+  cosineRestarts,
   exponentialDecay,
   inverseSqrtDecay,
   linearDecay,
-  reduceOnPlateau,
+  oneCycle,
+  polynomialDecay,
   stepDecay,
   timeDecay,
   warmup,

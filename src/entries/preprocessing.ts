@@ -6,7 +6,8 @@
  */
 
 export { type PcaOptions, type WhiteningOptions, type ZcaOptions, pca, pcaWhitening, zca } from '../data/decompositions'
-export { type Projection, type Transform, loadTransform } from '../data/transforms'
+export { loadTransform } from '../data/load-transform'
+export type { Projection, Transform } from '../data/transforms'
 
 /*!
 This file contains ml-matrix (Copyright (c) 2014 Michaël Zasso), is-any-array (Copyright (c) 2018 cheminfo) and
