@@ -1,11 +1,6 @@
 // Rows of the case table for the kernels of the second group: see kernels.ts.
 
-import {
-  CURVE_SCRATCH,
-  SOFTMAX_SCRATCH,
-  WEIGHTED_BINARY_SCRATCH,
-  attentionScratch,
-} from '../src/kernels/blocking'
+import { CURVE_SCRATCH, SOFTMAX_SCRATCH, WEIGHTED_BINARY_SCRATCH, attentionScratch } from '../src/kernels/blocking'
 import { convOutput } from '../src/kernels/conv-geometry'
 import { GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, SELU, SILU, SOFTPLUS } from '../src/kernels/curve-kinds'
 import type { KernelCase } from './kernels'
