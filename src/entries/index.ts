@@ -132,17 +132,21 @@ export type { Regions } from '../plan/layout'
 export type { Plan } from '../plan/plan'
 export type { Ahead, Layer, Loss, LossPlan, Network, Row, Wiring } from '../plan/layer'
 export type { Block, Buffer, Parameter, ParameterOptions, Part, Place, Reference, Value } from '../plan/value'
+export { type PlateauOptions, reduceOnPlateau } from '../plateau'
 export { type Random, createRandom } from '../random'
 export {
   type Ending,
-  type PlateauOptions,
+  type Measure,
+  type OneCycleOptions,
   type Schedule,
   type Timed,
   cosineDecay,
+  cosineRestarts,
   exponentialDecay,
   inverseSqrtDecay,
   linearDecay,
-  reduceOnPlateau,
+  oneCycle,
+  polynomialDecay,
   stepDecay,
   timeDecay,
   warmup,

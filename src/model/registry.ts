@@ -59,15 +59,18 @@ import { nesterov } from '../optimizers/nesterov'
 import type { Optimizer } from '../optimizers/optimizer'
 import { rmsprop } from '../optimizers/rmsprop'
 import { sgd } from '../optimizers/sgd'
+import { reduceOnPlateau } from '../plateau'
 import { checkLayer } from '../plan/checks'
 import type { Layer, Loss } from '../plan/layer'
 import {
   type Schedule,
   cosineDecay,
+  cosineRestarts,
   exponentialDecay,
   inverseSqrtDecay,
   linearDecay,
-  reduceOnPlateau,
+  oneCycle,
+  polynomialDecay,
   stepDecay,
   timeDecay,
   warmup,
@@ -220,9 +223,12 @@ const OPTIMIZERS: Readonly<Record<string, (config: any) => Optimizer>> = {
 
 const SCHEDULES: Readonly<Record<string, (config: any) => Schedule>> = {
   cosineDecay,
+  cosineRestarts,
   exponentialDecay,
   inverseSqrtDecay,
   linearDecay,
+  oneCycle,
+  polynomialDecay,
   reduceOnPlateau,
   stepDecay,
   timeDecay,
