@@ -4,7 +4,7 @@
 // behind it. With `causal`, query t sees keys 0 ... t, and the products of a block end where its last query does.
 //
 // A call does `heads` neighbouring heads of the `all` that an example has; its pointers are those of the first. The rows
-// of q lie qRow values apart, those of k and v kRow, those of y size * all.
+// of q lie qRow values apart, those of k and v kRow, those of y size * all. lengths (i32), which may be 0, says how many keys of each example count.
 
 import { ATTENTION_OFFSET, ATTENTION_ROWS, GEMM_SCRATCH } from '../src/kernels/blocking'
 import { dropout, hash, scaled } from './dropout'
@@ -42,7 +42,7 @@ function maskRow(
 export function attentionForward(
   n: i32, heads: i32, all: i32, queries: i32, keys: i32, size: i32, qRow: i32, kRow: i32, causal: i32,
   first: i32, limit: i32, key0: i32, key1: i32, factor: Float, scale: Float,
-  q: usize, k: usize, v: usize, scratch: usize, statistics: usize, y: usize,
+  q: usize, k: usize, v: usize, lengths: usize, scratch: usize, statistics: usize, y: usize,
 ): void {
   const table = scratch + GEMM_SCRATCH
   const own = scratch + ATTENTION_OFFSET
@@ -50,6 +50,7 @@ export function attentionForward(
   const yRow = all * size
   expTable(table)
   for (let i = 0; i < n; ++i) {
+    const length = lengths ? load<i32>(lengths + <usize>(4 * i)) : keys
     for (let h = 0; h < heads; ++h) {
       const pair = i * all + h
       const qs = q + <usize>(i * queries * qRow + h * size) * SIZE
@@ -64,7 +65,7 @@ export function attentionForward(
         gemm(rows, width, size, size, 1, 1, kRow, width, 0, own, ks, scratch, scores)
         let row = scores
         for (let t = begin; t < begin + rows; ++t) {
-          const count = causal ? t + 1 : keys
+          const count = causal ? min(t + 1, length) : length
           const largest = largestOf(count, row)
           expRow(count, largest, row, table, row)
           const sum = <Float>total<Values>(1, count, 0, row, 0, false)
@@ -92,7 +93,8 @@ export function attentionForward(
 export function attentionBackward(
   n: i32, heads: i32, all: i32, queries: i32, keys: i32, size: i32, qRow: i32, kRow: i32, causal: i32,
   first: i32, limit: i32, key0: i32, key1: i32, factor: Float, scale: Float,
-  q: usize, k: usize, v: usize, statistics: usize, dy: usize, scratch: usize, dq: usize, dk: usize, dv: usize,
+  q: usize, k: usize, v: usize, lengths: usize, statistics: usize, dy: usize, scratch: usize,
+  dq: usize, dk: usize, dv: usize,
 ): void {
   const table = scratch + GEMM_SCRATCH
   const own = scratch + ATTENTION_OFFSET
@@ -103,6 +105,7 @@ export function attentionBackward(
   const yRow = all * size
   expTable(table)
   for (let i = 0; i < n; ++i) {
+    const length = lengths ? load<i32>(lengths + <usize>(4 * i)) : keys
     for (let h = 0; h < heads; ++h) {
       const pair = i * all + h
       const toQ = <usize>(i * queries * qRow + h * size) * SIZE
@@ -121,7 +124,7 @@ export function attentionBackward(
         let kept = statistics + <usize>(2 * (pair * queries + begin)) * SIZE
         let offset: usize = 0
         for (let t = begin; t < begin + rows; ++t) {
-          const count = causal ? t + 1 : keys
+          const count = causal ? min(t + 1, length) : length
           const rest = <usize>(width - count) * SIZE
           const p = scores + offset
           const ds = slopes + offset

@@ -252,7 +252,12 @@ export function attentionCases(
   heads: number,
   size: number,
   queries: number,
-  { keys = queries, causal = false, keep = 1 }: { keys?: number; causal?: boolean; keep?: number } = {},
+  {
+    keys = queries,
+    causal = false,
+    keep = 1,
+    short = false,
+  }: { keys?: number; causal?: boolean; keep?: number; short?: boolean } = {},
 ): KernelCase[] {
   const width = heads * size
   const alone = keys === queries
@@ -261,7 +266,12 @@ export function attentionCases(
   const limit = keep < 1 ? Math.floor((1 - keep) * 65536) - 32768 : -32768
   const factor = keep < 1 ? 1 / keep : 1
   const sizes = [n, heads, heads, queries, keys, size, qRow, kRow, Number(causal), 1, limit, 123, 456, factor, 0.3]
-  const how = [alone ? '' : ` to ${keys}`, causal ? ', causal' : '', keep < 1 ? `, keep ${keep}` : ''].join('')
+  const how = [
+    alone ? '' : ` to ${keys}`,
+    causal ? ', causal' : '',
+    keep < 1 ? `, keep ${keep}` : '',
+    short ? ', short' : '',
+  ].join('')
   const name = `${n}x${heads}x${queries}x${size}${how}`
   const products = n * heads * queries * keys * size * 2
   const places = (a: Parameters<KernelCase['args']>[0]) => {
@@ -269,6 +279,7 @@ export function attentionCases(
     const other = alone ? q + width * a.bytes : a.values(n * keys * kRow)
     return [q, other, other + width * a.bytes]
   }
+  const lengths = (a: Parameters<KernelCase['args']>[0]) => (short ? a.integers(n, keys + 1) : 0)
   const scratch = (a: Parameters<KernelCase['args']>[0]) => a.scratch(attentionScratch(size, keys, a.bytes))
   return [
     {
@@ -278,6 +289,7 @@ export function attentionCases(
       args: (a) => [
         ...sizes,
         ...places(a),
+        lengths(a),
         scratch(a),
         a.values(2 * n * heads * queries),
         a.values(n * queries * width),
@@ -293,7 +305,7 @@ export function attentionCases(
         const statistics = a.large(2 * n * heads * queries)
         const dy = a.values(n * queries * width)
         const work = scratch(a)
-        return [...sizes, ...inputs, statistics, dy, work, ...places(a)]
+        return [...sizes, ...inputs, lengths(a), statistics, dy, work, ...places(a)]
       },
     },
   ]
@@ -323,6 +335,8 @@ export const moreKernelCases: readonly KernelCase[] = [
   ...attentionCases(1, 3, 4, 70, { causal: true, keep: 0.7 }),
   ...attentionCases(3, 2, 7, 6, { keys: 9, keep: 0.5 }),
   ...attentionCases(2, 2, 8, 40, { keys: 1 }),
+  ...attentionCases(5, 2, 3, 35, { short: true, causal: true }),
+  ...attentionCases(5, 1, 4, 6, { short: true, keys: 3, keep: 0.6 }),
   ...axisCases(2, 700, 3),
   ...axisCases(1, 1, 1),
   ...padCases(3, 4, 5, [0, 0, 0, 0]),

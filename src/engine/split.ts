@@ -259,7 +259,7 @@ function steps(
   }
 }
 
-/** Examples, or heads where those are more: pointers to rows of q, of k and v, to statistics, and to rows of y. */
+/** Examples, or heads where those are more: pointers to rows of q, of k and v, to statistics, and to rows of y; 18: lengths. */
 function attention(
   queries: readonly number[],
   keys: readonly number[],
@@ -274,6 +274,7 @@ function attention(
     s.step[9] = byExample ? a[2] : 1
     for (let i = 0; i < queries.length; i++) move(s, queries[i], byExample ? a[3] * a[6] : a[5])
     for (let i = 0; i < keys.length; i++) move(s, keys[i], byExample ? a[4] * a[7] : a[5])
+    if (byExample) movePlaces(s, 18, 1)
     move(s, statistics, 2 * a[3] * (byExample ? a[2] : 1))
     move(s, outputs, a[5] * (byExample ? a[3] * a[2] : 1))
     s.scratch = scratch
@@ -436,8 +437,8 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   spreadAxis: axis(5, 4),
 
   // Sequences.
-  attentionForward: attention([15], [16, 17], 19, 20, 18, 2),
-  attentionBackward: attention([15, 21], [16, 17, 22, 23], 18, 19, 20, 5),
+  attentionForward: attention([15], [16, 17], 20, 21, 19, 2),
+  attentionBackward: attention([15, 22], [16, 17, 23, 24], 19, 20, 21, 5),
   embeddingForward: (a, s) => {
     along(s, a[0], 1, 0)
     move(s, 3, 1)

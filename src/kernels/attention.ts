@@ -7,7 +7,7 @@ import { gemmKernels } from './gemm'
 import { products, total, values } from './reduce'
 
 export const attentionKernels = (heap: Heap) => {
-  const { f, out } = heap
+  const { f, i32, out } = heap
   const { gemm } = gemmKernels(heap)
   const { dropout, scaled } = dropoutKernels(heap)
   const BYTES = 1 << SHIFT
@@ -35,13 +35,14 @@ export const attentionKernels = (heap: Heap) => {
     attentionForward(
       n: number, heads: number, all: number, queries: number, keys: number, size: number, qRow: number, kRow: number,
       causal: number, first: number, limit: number, key0: number, key1: number, factor: number, scale: number,
-      q: number, k: number, v: number, scratch: number, statistics: number, y: number,
+      q: number, k: number, v: number, lengths: number, scratch: number, statistics: number, y: number,
     ): void {
       factor = F(factor)
       const own = scratch + ATTENTION_OFFSET
       const scores = own + ATTENTION_ROWS * size * BYTES
       const yRow = all * size
       for (let i = 0; i < n; i++) {
+        const length = lengths ? i32[(lengths >>> 2) + i] : keys
         for (let h = 0; h < heads; h++) {
           const pair = i * all + h
           const qs = q + (i * queries * qRow + h * size) * BYTES
@@ -55,7 +56,7 @@ export const attentionKernels = (heap: Heap) => {
             scaleRows(rows, size, qRow, scale, qs + begin * qRow * BYTES, own)
             gemm(rows, width, size, size, 1, 1, kRow, width, 0, own, ks, scratch, scores)
             for (let t = begin; t < begin + rows; t++) {
-              const count = causal ? t + 1 : keys
+              const count = causal ? Math.min(t + 1, length) : length
               const pointer = scores + (t - begin) * width * BYTES
               const row = pointer >>> SHIFT
               let largest = f[row]
@@ -79,8 +80,8 @@ export const attentionKernels = (heap: Heap) => {
     attentionBackward(
       n: number, heads: number, all: number, queries: number, keys: number, size: number, qRow: number, kRow: number,
       causal: number, first: number, limit: number, key0: number, key1: number, factor: number, scale: number,
-      q: number, k: number, v: number, statistics: number, dy: number, scratch: number, dq: number, dk: number,
-      dv: number,
+      q: number, k: number, v: number, lengths: number, statistics: number, dy: number, scratch: number,
+      dq: number, dk: number, dv: number,
     ): void {
       factor = F(factor)
       const own = scratch + ATTENTION_OFFSET
@@ -90,6 +91,7 @@ export const attentionKernels = (heap: Heap) => {
       const masked = factor !== 1 ? slopes + block : scores
       const yRow = all * size
       for (let i = 0; i < n; i++) {
+        const length = lengths ? i32[(lengths >>> 2) + i] : keys
         for (let h = 0; h < heads; h++) {
           const pair = i * all + h
           const toQ = (i * queries * qRow + h * size) * BYTES
@@ -106,7 +108,7 @@ export const attentionKernels = (heap: Heap) => {
             gemm(rows, width, size, size, 1, 1, kRow, width, 0, own, k + toK, scratch, scores)
             gemm(rows, width, size, yRow, 1, 1, kRow, width, 0, gradients, v + toK, scratch, slopes)
             for (let t = begin; t < begin + rows; t++) {
-              const count = causal ? t + 1 : keys
+              const count = causal ? Math.min(t + 1, length) : length
               const offset = (t - begin) * width * BYTES
               const p = (scores + offset) >>> SHIFT
               const ds = (slopes + offset) >>> SHIFT

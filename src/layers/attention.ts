@@ -27,6 +27,7 @@ import { planLinear } from './linear'
  *
  *     graph(['x', 'memory'], ({ x, memory }, use) => use('cross', attention({ heads: 2 }), x, memory))
  *
+ * Where the data say the lengths of their rows (`{ x, y, lengths }`), no position sees what is behind the end.
  * Scores are made for a few queries at a time, twice, so memory grows with T and not with its square. Throws a PlanError
  * when planned on what is no sequence, or on widths that differ or that the heads do not divide.
  */
@@ -98,6 +99,8 @@ export function attention(options: { heads?: number; causal?: boolean; keep?: nu
       const sizes = [N, heads, heads, queries, keys, size, ...rows, Number(causal), 1]
       const scratch = attentionScratch(size, keys, plan.bytes)
       const scale = 1 / Math.sqrt(size)
+      // What stands behind the end of a row is seen by nobody.
+      const lengths = plan.lengthsOf(memory ?? x)
       const whole = [-32768, 0, 0, 1]
       const mask = keep < 1 ? maskOf(plan, keep, 1 / keep) : whole
       const passes = keep < 1 ? [{ draws: true }, { draws: false }] : [{}]
@@ -105,7 +108,7 @@ export function attention(options: { heads?: number; causal?: boolean; keep?: nu
         plan.forward('attentionForward', {
           ...pass,
           sizes: [...sizes, ...('draws' in pass && !pass.draws ? whole : mask), scale],
-          reads: [q, k, v],
+          reads: [q, k, v, lengths],
           scratch,
           writes: [statistics, seen],
           flops: 'draws' in pass && pass.draws ? 0 : heads * queries * keys * (4 * size + 5),
@@ -127,7 +130,7 @@ export function attention(options: { heads?: number; causal?: boolean; keep?: nu
         plan.backward('attentionBackward', {
           ...pass,
           sizes: [...sizes, ...('draws' in pass && !pass.draws ? whole : mask), scale],
-          reads: [q, k, v, statistics, seen.gradient],
+          reads: [q, k, v, lengths, statistics, seen.gradient],
           scratch,
           writes: [q.gradient, dk, dv],
         })

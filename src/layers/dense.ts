@@ -26,8 +26,8 @@ export function dense(units: number, options: { bias?: boolean; init?: Initializ
       const { shape } = x
       if (shape.length > 2) {
         throw plan.error(
-          `wants a vector, or a sequence (T, D) of which it takes the last axis, got an input of shape (${few(shape)}); ` +
-            'put flatten() before it',
+          `wants a vector, got an input of shape (${few(shape)}); put flatten() before it, or make it a sequence (T, D), of ` +
+            'which dense takes the last axis',
         )
       }
       const inputs = shape.at(-1)!
@@ -38,7 +38,7 @@ export function dense(units: number, options: { bias?: boolean; init?: Initializ
         decay: true,
       })
       const bias = hasBias ? planBias(plan, units) : undefined
-      const y = plan.value(shape.with(-1, units))
+      const y = plan.value([...shape.slice(0, -1), units])
       planLinear(plan, {
         x,
         y,

@@ -100,7 +100,7 @@ function planHead(x: Value, plan: Plan, weight: Parameter): Value {
   if (x.shape.at(-1) !== size) {
     throw plan.error(`used on values it wants ${size} of them, as its rows have, got (${few(x.shape)})`)
   }
-  const y = plan.value(x.shape.with(-1, vocabulary))
+  const y = plan.value([...x.shape.slice(0, -1), vocabulary])
   const rows = x.size / size
   planLinear(plan, { x, y, rows, inputs: size, outputs: vocabulary, weight, weightGradient: weight.gradient })()
   return y

@@ -27,7 +27,7 @@ const DEEPEST = 500
 const MOST_LAYERS = 100_000
 
 /** Kernels that may read whole numbers which name something. */
-const READ_IDS: readonly string[] = ['embeddingForward', 'embeddingBackward', 'copyBlocks']
+const READ_IDS = /^(embedding(For|Back)ward|copyBlocks)$/
 
 /** Kernels count with 32 bits. */
 const MOST_VALUES = 2 ** 31 - 1
@@ -169,7 +169,12 @@ export class Plan {
    */
   get lengths(): Place | undefined {
     const of = this.#reads.find((x) => this.#sequences.has(x))
-    const input = of && this.#sequences.get(of)
+    return of && this.lengthsOf(of)
+  }
+
+  /** The same of one of several values that a layer reads. */
+  lengthsOf(x: Value): Place | undefined {
+    const input = this.#sequences.get(x)
     return input === undefined ? undefined : (this.#recorded.lengths[input] ??= this.#pinned(4 * this.batch))
   }
 
@@ -391,7 +396,7 @@ export class Plan {
 
   #record(list: Call[], kernel: keyof Kernels | Routine, options: CallOptions): void {
     const call = this.#call(kernel, options)
-    if (typeof kernel === 'string' && !READ_IDS.includes(kernel) && call.reads.some(isIds)) {
+    if (typeof kernel === 'string' && !READ_IDS.test(kernel) && call.reads.some(isIds)) {
       throw this.error(
         'reads whole numbers that name something as if they were measured; put embedding() before it or, if they are, ' +
           "give the input as a shape, without dtype: 'int32'",

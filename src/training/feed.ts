@@ -4,7 +4,6 @@ import {
   type Data,
   type Numbers,
   type TypedNumbers,
-  checkIds,
   checkTargetRows,
   checkValues,
   copyLabels,
@@ -13,12 +12,12 @@ import {
   isTyped,
   recheckTargets,
   readData,
-  readIds,
   readLabels,
   readRows,
   viewBatches,
   viewRows,
 } from '../data/batches'
+import { checkIds, readIds } from '../data/ids'
 import { memberName, membersOf } from '../data/named'
 import { type AsyncBatches, type Batches, isStream, openBatches } from '../data/stream'
 import { DataError, PlanError, callable, checkNoPromise, count, isObject, isPromise, readSafely, show } from '../errors'
