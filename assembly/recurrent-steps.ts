@@ -287,8 +287,20 @@ export function plainStep(
   }
 }
 
-/** Of one row and step: dh, and dc of an LSTM, in `states` become slopes; dc, and of a GRU z dh, stay there. */
-export function slopesOfStep(units: i32, kind: i32, kept: usize, previous: usize, dy: usize, states: usize, slopes: usize): void {
+@inline
+/** Stores the slopes of a gate, and adds them to their sums. */
+function addSlopes(count: i32, values: v128, slopes: usize, sums: usize): void {
+  give(count, values, slopes)
+  give(count, v128.add<Float>(take(count, sums), values), sums)
+}
+
+/**
+ * Of one row and step: dh, and dc of an LSTM, in `states` become slopes; dc, and of a GRU z dh, stay there. Adds the slopes
+ * to the sums of the row, for the biases.
+ */
+export function slopesOfStep(
+  units: i32, kind: i32, kept: usize, previous: usize, dy: usize, states: usize, slopes: usize, sums: usize,
+): void {
   const gate = <usize>units * SIZE
   const zero = v128.splat<Float>(0)
   for (let count = units; count > 0; count -= LANES) {
@@ -305,10 +317,11 @@ export function slopesOfStep(units: i32, kind: i32, kept: usize, previous: usize
       const far = take(count, kept + 5 * gate)
       const ofCell = v128.mul<Float>(dh, v128.mul<Float>(o, tanhSlope(far)))
       const dc = v128.add<Float>(take(count, states + gate), ofCell)
-      give(count, v128.mul<Float>(v128.mul<Float>(dc, g), sigmoidSlope(i)), slopes)
-      give(count, v128.mul<Float>(v128.mul<Float>(dc, take(count, kept + 4 * gate)), sigmoidSlope(f)), slopes + gate)
-      give(count, v128.mul<Float>(v128.mul<Float>(dc, i), tanhSlope(g)), slopes + 2 * gate)
-      give(count, v128.mul<Float>(v128.mul<Float>(dh, far), sigmoidSlope(o)), slopes + 3 * gate)
+      addSlopes(count, v128.mul<Float>(v128.mul<Float>(dc, g), sigmoidSlope(i)), slopes, sums)
+      const before = take(count, kept + 4 * gate)
+      addSlopes(count, v128.mul<Float>(v128.mul<Float>(dc, before), sigmoidSlope(f)), slopes + gate, sums + gate)
+      addSlopes(count, v128.mul<Float>(v128.mul<Float>(dc, i), tanhSlope(g)), slopes + 2 * gate, sums + 2 * gate)
+      addSlopes(count, v128.mul<Float>(v128.mul<Float>(dh, far), sigmoidSlope(o)), slopes + 3 * gate, sums + 3 * gate)
       give(count, v128.mul<Float>(dc, f), states + gate)
     } else if (kind == GRU) {
       const r = take(count, kept)
@@ -317,10 +330,10 @@ export function slopesOfStep(units: i32, kind: i32, kept: usize, previous: usize
       const v = take(count, kept + 3 * gate)
       const dn = v128.mul<Float>(v128.mul<Float>(dh, v128.sub<Float>(one(), z)), tanhSlope(n))
       const moved = v128.sub<Float>(take(count, previous), n)
-      give(count, v128.mul<Float>(v128.mul<Float>(dn, v), sigmoidSlope(r)), slopes)
-      give(count, v128.mul<Float>(v128.mul<Float>(dh, moved), sigmoidSlope(z)), slopes + gate)
-      give(count, dn, slopes + 2 * gate)
-      give(count, v128.mul<Float>(dn, r), slopes + 3 * gate)
+      addSlopes(count, v128.mul<Float>(v128.mul<Float>(dn, v), sigmoidSlope(r)), slopes, sums)
+      addSlopes(count, v128.mul<Float>(v128.mul<Float>(dh, moved), sigmoidSlope(z)), slopes + gate, sums + gate)
+      addSlopes(count, dn, slopes + 2 * gate, sums + 2 * gate)
+      addSlopes(count, v128.mul<Float>(dn, r), slopes + 3 * gate, sums + 3 * gate)
       give(count, v128.mul<Float>(dh, z), states)
       previous += 16
     } else {
@@ -328,10 +341,11 @@ export function slopesOfStep(units: i32, kind: i32, kept: usize, previous: usize
       const slope = kind == RNN_TANH
         ? v128.mul<Float>(dh, tanhSlope(h))
         : v128.bitselect(dh, zero, v128.gt<Float>(h, zero))
-      give(count, slope, slopes)
+      addSlopes(count, slope, slopes, sums)
     }
     kept += 16
     states += 16
     slopes += 16
+    sums += 16
   }
 }

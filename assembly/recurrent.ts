@@ -125,11 +125,13 @@ export function recurrentForward(
 
 /**
  * Steps `end` - 1 to `first` of the backward pass. `begun`: carry holds the gradient of the state after them; it is 0
- * otherwise or, unless `all`, for h that of y. previous is read by a GRU alone.
+ * otherwise or, unless `all`, for h that of y. previous is read by a GRU alone. sums (n, slopesOf U): of the slopes over
+ * the steps so far, from 0 unless `begun`; it has what the biases need without another pass over all slopes.
  */
 export function recurrentBackward(
   n: i32, time: i32, units: i32, kind: i32, reverse: i32, first: i32, end: i32, begun: i32, all: i32, yRow: i32,
   kept: usize, previous: usize, packed: usize, lengths: usize, dy: usize, scratch: usize, carry: usize, slopes: usize,
+  sums: usize,
 ): void {
   const gates = gatesOf(kind) * units
   const state = statesOf(kind) * units
@@ -147,6 +149,7 @@ export function recurrentBackward(
     const own = lengths ? lengths + 4 * <usize>row : 0
     if (!begun) {
       memory.fill(states, 0, <usize>rows * <usize>state * SIZE)
+      memory.fill(sums + <usize>row * slopeStep, 0, <usize>rows * slopeStep)
       for (let r = 0; !all && r < rows; ++r) {
         copyRow(units, dy + <usize>(row + r) * yStep, states + <usize>(r * state) * SIZE)
       }
@@ -160,7 +163,7 @@ export function recurrentBackward(
         else {
           slopesOfStep(
             units, kind, kept + at * keptStep, previous + at * unitStep, all ? dy + at * yStep : 0,
-            states + <usize>(r * state) * SIZE, to,
+            states + <usize>(r * state) * SIZE, to, sums + <usize>(row + r) * slopeStep,
           )
         }
       }

@@ -159,60 +159,13 @@ export function sumOfMagnitudes(count: i32, x: usize): f64 {
   return total<Values>(1, count, 0, x, 0, true)
 }
 
-@inline
-/** The values of a vector in float64; of float32, the first two and the last two. */
-function firstWide(sum: v128): v128 {
-  return LANES == 2 ? sum : f64x2.promote_low_f32x4(sum)
-}
-
-@inline
-function lastWide(sum: v128): v128 {
-  return LANES == 2 ? sum : f64x2.promote_low_f32x4(v128.shuffle<i64>(sum, sum, 1, 1))
-}
-
-@inline
-function addWide(low: v128, high: v128, sums: usize): void {
-  const sum = LANES == 2 ? low : v128.shuffle<i64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2)
-  v128.store(sums, v128.add<Float>(v128.load(sums), sum))
-}
-
-/** Four vectors of addChannelSums. */
-function addFourSums(n: i32, stride: usize, x: usize, sums: usize): void {
-  const zero = v128.splat<Float>(0)
-  let low0 = zero, low1 = zero, low2 = zero, low3 = zero
-  let high0 = zero, high1 = zero, high2 = zero, high3 = zero
-  for (let left = n; left > 0; left -= SUM_STEPS) {
-    let s0 = zero, s1 = zero, s2 = zero, s3 = zero
-    for (let row = min(left, SUM_STEPS); row > 0; --row, x += stride) {
-      s0 = v128.add<Float>(s0, v128.load(x))
-      s1 = v128.add<Float>(s1, v128.load(x, 16))
-      s2 = v128.add<Float>(s2, v128.load(x, 32))
-      s3 = v128.add<Float>(s3, v128.load(x, 48))
-    }
-    low0 = f64x2.add(low0, firstWide(s0))
-    low1 = f64x2.add(low1, firstWide(s1))
-    low2 = f64x2.add(low2, firstWide(s2))
-    low3 = f64x2.add(low3, firstWide(s3))
-    high0 = f64x2.add(high0, lastWide(s0))
-    high1 = f64x2.add(high1, lastWide(s1))
-    high2 = f64x2.add(high2, lastWide(s2))
-    high3 = f64x2.add(high3, lastWide(s3))
-  }
-  addWide(low0, high0, sums)
-  addWide(low1, high1, sums + 16)
-  addWide(low2, high2, sums + 32)
-  addWide(low3, high3, sums + 48)
-}
-
 /**
  * sums += the sums of each of c channels of x, of the `all` that an image has, over n images of hw values. For biases: the
  * gradients of an output.
  */
 export function addChannelSums(n: i32, c: i32, all: i32, hw: i32, x: usize, sums: usize): void {
   const stride = <usize>(all * hw) * SIZE
-  // Of single values, vectors of channels, in the order of total(). As many as a line of the cache holds, where rows lie so
-  // far apart that lines do not stay: four times as fast.
-  for (; hw == 1 && c >= 4 * LANES; c -= 4 * LANES, x += 64, sums += 64) addFourSums(n, stride, x, sums)
+  // Of single values, a vector of channels at a time, in the order of total().
   for (; hw == 1 && c >= LANES; c -= LANES, x += 16, sums += 16) {
     let low = f64x2.splat(0)
     let high = low
@@ -220,10 +173,15 @@ export function addChannelSums(n: i32, c: i32, all: i32, hw: i32, x: usize, sums
     for (let left = n; left > 0; left -= SUM_STEPS) {
       let sum = v128.splat<Float>(0)
       for (let row = min(left, SUM_STEPS); row > 0; --row, from += stride) sum = v128.add<Float>(sum, v128.load(from))
-      low = f64x2.add(low, firstWide(sum))
-      high = f64x2.add(high, lastWide(sum))
+      if (LANES == 2) {
+        low = f64x2.add(low, sum)
+      } else {
+        low = f64x2.add(low, f64x2.promote_low_f32x4(sum))
+        high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<i64>(sum, sum, 1, 1)))
+      }
     }
-    addWide(low, high, sums)
+    if (LANES == 4) low = v128.shuffle<i64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2)
+    v128.store(sums, v128.add<Float>(v128.load(sums), low))
   }
   for (; c > 0; --c, x += <usize>hw * SIZE, sums += SIZE) {
     store<Float>(sums, load<Float>(sums) + <Float>total<Values>(n, hw, stride, x, 0, false))

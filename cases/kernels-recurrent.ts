@@ -79,6 +79,7 @@ export function recurrentCases(
         a.scratch(recurrentScratch(kind, units, a.bytes)),
         a.values(n * units * statesOf(kind)),
         a.values(rows * slopesOf(kind)),
+        a.values(n * units * slopesOf(kind)),
       ],
     },
   ]

@@ -234,16 +234,16 @@ function groups(
   }
 }
 
-/**
- * Steps of a recurrent layer, by rows: pointers that move by so many values for each unit and step, or unit alone; `y`
- * and `states` to those, and `lengths` to the places of its name.
- */
+/** A pointer, and by how many values for each unit of a kind of recurrent layer it moves. */
+type OfKind = readonly [pointer: number, perUnit: (kind: number) => number]
+
+/** Steps of a recurrent layer, by rows: pointers to what each row has at every step, or once; and to lengths and to y. */
 function steps(
-  ofSteps: readonly (readonly [pointer: number, perUnit: (kind: number) => number])[],
+  ofSteps: readonly OfKind[],
+  ofRows: readonly OfKind[],
   lengths: number,
-  scratch: number,
-  states: number,
   y: number,
+  scratch: number,
 ): Rule {
   return (a, s) => {
     const time = a[1]
@@ -251,8 +251,8 @@ function steps(
     const kind = a[3]
     along(s, a[0], 4, 0)
     for (let i = 0; i < ofSteps.length; i++) move(s, ofSteps[i][0], time * ofSteps[i][1](kind) * units)
+    for (let i = 0; i < ofRows.length; i++) move(s, ofRows[i][0], ofRows[i][1](kind) * units)
     movePlaces(s, lengths, 1)
-    move(s, states, statesOf(kind) * units)
     move(s, y, a[8] ? time * a[9] : a[9])
     s.scratch = scratch
     s.cost = a[0] * (a[6] - a[5]) * gatesOf(kind) * units * (units * PRODUCT + 12 * VALUE)
@@ -471,10 +471,10 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
       [10, keptOf],
       [16, () => 1],
     ],
+    [[17, statesOf]],
     14,
-    15,
-    17,
     18,
+    15,
   ),
   recurrentBackward: steps(
     [
@@ -482,10 +482,13 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
       [11, () => 1],
       [17, slopesOf],
     ],
+    [
+      [16, statesOf],
+      [18, slopesOf],
+    ],
     13,
-    15,
-    16,
     14,
+    15,
   ),
   denseForward: (a, s) => {
     const n = a[0]

@@ -154,7 +154,7 @@ export const recurrentKernels = (heap: Heap) => {
     recurrentBackward(
       n: number, time: number, units: number, kind: number, reverse: number, first: number, end: number, begun: number,
       all: number, yRow: number, kept: number, previous: number, packed: number, lengths: number, dy: number,
-      scratch: number, carry: number, slopes: number,
+      scratch: number, carry: number, slopes: number, sums: number,
     ): void {
       const gates = gatesOf(kind) * units
       const state = statesOf(kind) * units
@@ -166,8 +166,10 @@ export const recurrentKernels = (heap: Heap) => {
       const states = carry >>> SHIFT
       const gradients = dy >>> SHIFT
       const to = slopes >>> SHIFT
+      const total = sums >>> SHIFT
       if (!begun) {
         f.fill(0, states, states + n * state)
+        f.fill(0, total, total + n * slopeWidth)
         for (let row = 0; !all && row < n; row++) {
           f.copyWithin(states + row * state, gradients + row * yRow, gradients + row * yRow + units)
         }
@@ -206,6 +208,7 @@ export const recurrentKernels = (heap: Heap) => {
               f[own + j] = dh * z
             } else f[d + j] = kind === RNN_TANH ? dh * tanhSlope(f[k + j]) : f[k + j] > 0 ? dh : 0
           }
+          for (let j = 0; j < slopeWidth; j++) f[total + row * slopeWidth + j] += f[d + j]
         }
         if (s === 0) continue
         for (let row = 0; row < n; row += 4) {

@@ -202,6 +202,7 @@ function planDirection(
   const slopeWidth = slopesOf(kind) * units
   const slopes = ofSteps(slopeWidth)
   const packedBack = plan.saved(gates * packedColumns(units, bytes) * bytes)
+  const sumsOfRows = plan.saved(batch * slopeWidth * bytes)
   const carryBack = plan.saved(batch * state * bytes)
   plan.backward('packWeights', { sizes: [gates, units, units, 1], reads: [stateWeight], writes: [packedBack] })
   for (const { first, size } of steps.toReversed()) {
@@ -209,7 +210,7 @@ function planDirection(
       sizes: ofLoop(first, size, first + size < time),
       reads: [kept, kind === GRU ? previous : undefined, packedBack, lengths, part(gradient, reverse * units)],
       scratch,
-      writes: [carryBack, slopes],
+      writes: [carryBack, slopes, sumsOfRows],
     })
   }
   /** Adds the gradient of some rows of a weight, which has `columns`, by those of the slopes from `from` on. */
@@ -239,7 +240,7 @@ function planDirection(
   if (inputBias.gradient || stateBias.gradient) {
     const sums = plan.saved(slopeWidth * bytes)
     plan.backward('fill', { sizes: [slopeWidth, 0], reads: [], writes: [sums] })
-    plan.backward('addChannelSums', { sizes: [rows, slopeWidth, slopeWidth, 1], reads: [slopes], writes: [sums] })
+    plan.backward('addChannelSums', { sizes: [N, slopeWidth, slopeWidth, 1], reads: [sumsOfRows], writes: [sums] })
     const addSums = (to: Place | undefined, count: number, from = 0, at = 0) => {
       const place: Reference = to && part(to, at)
       plan.backward('add', { sizes: [count], reads: [place, part(sums, from)], writes: [place] })

@@ -84,6 +84,9 @@ const coreRows: Rows = {
   avgPool1d: () => ({ args: [2, {}], options: 1 }),
   convTranspose2d: () => ({ args: [4, { kernel: 3 }], options: 1 }),
   conv1d: () => ({ args: [4, { kernel: 3 }], options: 1 }),
+  gru: () => ({ args: [4, {}], options: 1 }),
+  lstm: () => ({ args: [4, {}], options: 1 }),
+  rnn: () => ({ args: [4, {}], options: 1 }),
   globalMaxPool2d: nothing,
   maxPool1d: () => ({ args: [2, {}], options: 1 }),
   mean: only(),
@@ -252,6 +255,7 @@ const classifier2 = (learningRate: core.Schedule) =>
 const methodRows: Rows = {
   forward: () => ({ args: [x, {}], options: 1 }),
   backward: () => ({ args: [x.slice(0, 12)] }),
+  resetState: nothing,
   step: () => ({ args: [() => 1] }),
   trainStep: () => ({ args: [x, y] }),
   predict: () => ({ args: [x, {}], options: 1 }),
