@@ -67,14 +67,30 @@ function block() {
     feed: residual(sequential({ norm: layerNorm(), up: dense(4 * WIDTH), gelu: gelu(), down: dense(WIDTH) })),
   })
 }
-const model = await createModel(network, {input: { shape: [TIME], dtype: 'int32' }, batch: BATCH, loss: softmaxCrossEntropy(), optimizer: adamW({ learningRate: cosineDecay({ initial: 1e-3, per: 'step', total: steps}), weightDecay: 0.01 }), seed, dtype: 'float32', threads: 1})
+const model = await createModel(network, {
+  input: { shape: [TIME], dtype: 'int32' },
+  batch: BATCH,
+  loss: softmaxCrossEntropy(),
+  optimizer: adamW({ learningRate: cosineDecay({ initial: 1e-3, per: 'step', total: steps }), weightDecay: 0.01 }),
+  seed,
+  dtype: 'float32',
+  threads: 1,
+})
 console.log(model.summary())
 const random = createRandom(seed)
-let t=performance.now()
-const x=new Int32Array(BATCH*TIME), y=new Int32Array(BATCH*TIME)
-let s=0
-for(let i=1;i<=steps;i++){
-  for(let b=0;b<BATCH;b++){const at=Math.floor(random.uniform()*(cut-TIME-1)); x.set(ids.subarray(at,at+TIME),b*TIME); y.set(ids.subarray(at+1,at+TIME+1),b*TIME)}
-  s+=model.trainStep(x,y)
-  if(i%50===0){console.log(i,(s/50).toFixed(3),((performance.now()-t)/i).toFixed(1)); s=0}
+let t = performance.now()
+const x = new Int32Array(BATCH * TIME),
+  y = new Int32Array(BATCH * TIME)
+let s = 0
+for (let i = 1; i <= steps; i++) {
+  for (let b = 0; b < BATCH; b++) {
+    const at = Math.floor(random.uniform() * (cut - TIME - 1))
+    x.set(ids.subarray(at, at + TIME), b * TIME)
+    y.set(ids.subarray(at + 1, at + TIME + 1), b * TIME)
+  }
+  s += model.trainStep(x, y)
+  if (i % 50 === 0) {
+    console.log(i, (s / 50).toFixed(3), ((performance.now() - t) / i).toFixed(1))
+    s = 0
+  }
 }

@@ -190,7 +190,13 @@ async function adversaries() {
       dense(1),
     ),
     // What it says of a drawing goes back into the drawing.
-    { ...options, input: [1, 28, 28], inputGradient: true, optimizer: adam({ learningRate: 5e-4, beta1: 0.5 }), seed: 2 },
+    {
+      ...options,
+      input: [1, 28, 28],
+      inputGradient: true,
+      optimizer: adam({ learningRate: 5e-4, beta1: 0.5 }),
+      seed: 2,
+    },
   )
   const steps = 1500
   const real = new Float32Array(784 * BATCH)
