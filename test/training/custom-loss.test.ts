@@ -10,11 +10,14 @@ import {
   createRandom,
   customLoss,
   dense,
+  ensemble,
+  flatten,
   gradientCheck,
   graph,
   loadModel,
   meanSquaredError,
   relu,
+  reshape,
   sequential,
   sgd,
   softmaxCrossEntropy,
@@ -237,4 +240,32 @@ test('soft labels are right where the highest score is that of the highest targe
   expect(result.accuracy).toBe(2 / 3)
   expect(() => model.evaluate({ x: [1, 2, 0], y: [0, 2, 0] })).toThrow('want targets from 0 to 1')
   expect(() => softmaxCrossEntropy({ softLabels: true, ignoreIndex: 1 })).toThrow(PlanError)
+})
+
+test('an ensemble answers each position', async () => {
+  const make = (seed: number) =>
+    createModel(sequential(flatten(), dense(6), reshape([2, 3])), {
+      input: [2, 4],
+      batch: 4,
+      loss: softmaxCrossEntropy(),
+      seed,
+    })
+  const members = await Promise.all([make(1), make(2)])
+  const together = ensemble(members)
+  const [a, b] = members.map((model) => model.predict(x.slice(0, 16), { probabilities: true }).data)
+  const { data, shape } = together.predict(x.slice(0, 16))
+  expect(shape).toEqual([2, 2, 3])
+  data.forEach((value, i) => expect(value).toBeCloseTo((a[i] + b[i]) / 2, 14))
+  const labels = [0, 1, 2, 1]
+  const { loss } = together.evaluate({ x: x.slice(0, 16), y: labels })
+  expect(loss).toBeCloseTo(
+    labels.reduce((sum, label, i) => sum - Math.log(data[3 * i + label]) / 4, 0),
+    13,
+  )
+  const ignoring = ensemble([
+    await createModel(dense(3), { input: [4], loss: softmaxCrossEntropy({ ignoreIndex: -1 }) }),
+  ])
+  expect(() => ignoring.evaluate({ x: x.slice(0, 4), y: [1] })).toThrow(
+    'ensemble.evaluate: takes labels that all count',
+  )
 })

@@ -285,7 +285,7 @@ describe('fit', () => {
       return model.input
     }
     const [before, after] = [await run(undefined), await run(augment([horizontalFlip({ p: 1 })], { input: 'image' }))]
-    expect([...after.image.data.subarray(0, 6)]).toEqual([...before.image.data.subarray(0, 6)].reverse())
+    expect([...after.image.data.subarray(0, 6)]).toEqual([...before.image.data.subarray(0, 6)].toReversed())
     expect(after.before).toEqual(before.before)
     const wrong = augment([horizontalFlip()], { input: 'picture' })
     await expect((await make()).fit(data, { transform: wrong as never })).rejects.toThrow(/no input 'picture'/)
