@@ -88,14 +88,23 @@ export function robustCase(count: number, delta: number, gradient = true): Kerne
   }
 }
 
+/** The scalars of a step. */
+const ADAM = [1e-3, 0.9, 0.1, 0.999, 1e-3, 1.3, 0, 1e-8, 0.99]
+const RMSPROP = [1e-3, 0.9, 0.1, 0, 1e-6]
+
 export function amsgradCase(count: number): KernelCase {
   return {
     kernel: 'amsgrad',
     name: `${count}`,
     traffic: 9 * count,
     args: (a) => [
-      ...[count, 1e-3, 0.9, 0.1, 0.999, 1e-3, 1.3, 0, 1e-8, 0.99],
-      ...[a.values(count), a.values(count), a.positive(count), a.positive(count), a.values(count)],
+      count,
+      ...ADAM,
+      a.values(count),
+      a.values(count),
+      a.positive(count),
+      a.positive(count),
+      a.values(count),
     ],
   }
 }
@@ -106,8 +115,15 @@ export function rmspropFullCase(count: number, rho: number, centered: number): K
     name: `${count}, ${rho} ${centered}`,
     traffic: 9 * count,
     args: (a) => [
-      ...[count, 1e-3, 0.9, 0.1, 0, 1e-6, rho, centered],
-      ...[a.values(count), a.positive(count), a.values(count), a.values(count), a.values(count)],
+      count,
+      ...RMSPROP,
+      rho,
+      centered,
+      a.values(count),
+      a.positive(count),
+      a.values(count),
+      a.values(count),
+      a.values(count),
     ],
   }
 }
@@ -349,15 +365,18 @@ export const moreKernelCases: readonly KernelCase[] = [
   dilatedPoolCase(2, 1, 1, [2, 2], [1, 1], [1, 1], [2, 2]),
   dilatedPoolCase(2, 12, 5, [2, 1], [3, 1], [0, 0], [4, 1]),
   ...COUNTS.flatMap((count) => [...preluCases(2, 3, count), ...preluCases(3, count, 1), ...preluCases(2, 1, count)]),
-  ...[...COUNTS, 9000].flatMap((count) => [
-    ...[softCase(2, count), softCase(3, count, 0.1, true), softCase(2, count, 0, false, false)],
-    ...[weightedBinaryCase(count), weightedBinaryCase(count, false)],
-    ...[robustCase(count, 0), robustCase(count, 0.4), robustCase(count, 0.4, false)],
-    ...[
-      amsgradCase(count),
-      rmspropFullCase(count, 0, 1),
-      rmspropFullCase(count, 0.9, 0),
-      rmspropFullCase(count, 0.9, 1),
-    ],
+  ...[...COUNTS, 9000].flatMap((count): KernelCase[] => [
+    softCase(2, count),
+    softCase(3, count, 0.1, true),
+    softCase(2, count, 0, false, false),
+    weightedBinaryCase(count),
+    weightedBinaryCase(count, false),
+    robustCase(count, 0),
+    robustCase(count, 0.4),
+    robustCase(count, 0.4, false),
+    amsgradCase(count),
+    rmspropFullCase(count, 0, 1),
+    rmspropFullCase(count, 0.9, 0),
+    rmspropFullCase(count, 0.9, 1),
   ]),
 ]

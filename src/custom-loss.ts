@@ -83,7 +83,8 @@ export interface CustomLossOptions extends LossOptions {
  *           const [action, advantage] = taken.subarray(2 * i, 2 * i + 2)
  *           const row = scores.subarray(actions * i, actions * (i + 1))
  *           const most = Math.max(...row)
- *           const sum = row.reduce((all, z) => all + Math.exp(z - most), 0)
+ *           let sum = 0
+ *           for (const z of row) sum += Math.exp(z - most)
  *           loss += (advantage * (Math.log(sum) + most - row[action])) / n
  *           row.forEach((z, j) => {
  *             const p = Math.exp(z - most) / sum
@@ -121,15 +122,15 @@ export interface CustomLossOptions extends LossOptions {
  *       },
  *       { targets: [1] },
  *     )
- *     const autoencoder = graph(['image', 'noise'], ({ image, noise }, use) => {
- *       const code = use('code', sequential(dense(64), relu(), dense(4)), image)
+ *     const autoencoder = graph(['digit', 'noise'], ({ digit, noise }, use) => {
+ *       const code = use('code', sequential(dense(64), relu(), dense(4)), digit)
  *       const mean = use('mean', take({ to: 2 }), code)
  *       const deviation = use('deviation', sequential(take({ from: 2 }), softplus()), code)
  *       const drawn = use('drawn', add(), mean, use('spread', multiply(), deviation, noise))
- *       return { image: use('image', sequential(dense(64), relu(), dense(784)), drawn), code }
+ *       return { redrawn: use('redrawn', sequential(dense(64), relu(), dense(784)), drawn), code }
  *     })
  *     await createModel(autoencoder, {
- *       input: { image: [784], noise: [2] }, loss: { image: redrawn, code: normal },
+ *       input: { digit: [784], noise: [2] }, loss: { redrawn, code: normal },
  *     })
  *
  * Functions such as Math.exp round differently from host to host: a loss that takes them gives other last bits elsewhere.

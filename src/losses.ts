@@ -169,7 +169,7 @@ export function huber(options: { delta?: number } & LossOptions = {}): Loss {
  * is a yes or no of its own. The network ends in the scores, without a sigmoid of its own. Accuracy is the share of
  * values with z > 0 where t > 0.5. PyTorch's BCEWithLogitsLoss.
  *
- * `posWeight`, 1 unless given, is what the yes part is multiplied by, -p t ln σ(z): a number, or one for each output, or
+ * `posWeight` is what the yes part is multiplied by, if it is given, -p t ln σ(z): a number, or one for each output, or
  * for each on the last axis. Above 1 it makes up for a yes that is rare.
  */
 export function binaryCrossEntropy(options: { posWeight?: number | ArrayLike<number> } & LossOptions = {}): Loss {

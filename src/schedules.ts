@@ -212,13 +212,13 @@ export function cosineDecay(options: Ending & { cycles?: number; final?: number 
     const k = Math.ceil(((Math.floor(t) + 1) * cycles) / end) - 1
     const start = Math.floor((k * end) / cycles)
     const length = Math.floor(((k + 1) * end) / cycles) - start
-    return cosineBetween(initial, final, (t - start) / length)
+    return cosineBetween(initial, final, t - start, length)
   })
 }
 
-/** From one rate to another along half a cosine, at a share of the way. */
-function cosineBetween(from: number, to: number, share: number): number {
-  return to + ((from - to) * (1 + cos(Math.PI * share))) / 2
+/** From one rate to another along half a cosine, at a time of so many. */
+function cosineBetween(from: number, to: number, t: number, length: number): number {
+  return to + ((from - to) * (1 + cos((Math.PI * t) / length))) / 2
 }
 
 /**
@@ -237,10 +237,10 @@ export function cosineRestarts(options: Timed & { first: number; factor?: number
   const factor = integer(where, 'factor', options.factor ?? 1, 1)
   const final = finite(where, 'final', options.final ?? 0, 0)
   return scheduleOf(where, { initial, per, first, factor, final }, (t) => {
-    if (factor === 1) return cosineBetween(initial, final, (t % first) / first)
+    if (factor === 1) return cosineBetween(initial, final, t % first, first)
     let [start, length] = [0, first]
     for (; t >= start + length; length *= factor) start += length
-    return cosineBetween(initial, final, (t - start) / length)
+    return cosineBetween(initial, final, t - start, length)
   })
 }
 
@@ -291,7 +291,8 @@ export function oneCycle(options: OneCycleOptions): Schedule {
   const where = 'oneCycle'
   checkArguments(where, arguments, 1)
   options = checkOptions(where, options, ['max', 'total', 'start', 'divFactor', 'finalDivFactor', 'per'])
-  const { initial: max, per } = timed(where, { initial: finite(where, 'max', options.max, 0), per: options.per })
+  const max = finite(where, 'max', options.max, 0)
+  const per = oneOf(where, 'per', options.per ?? 'epoch', ['epoch', 'step'])
   const start = finite(where, 'start', options.start ?? 0.3, 0, 1)
   const divFactor = finite(where, 'divFactor', options.divFactor ?? 25, 1)
   const finalDivFactor = finite(where, 'finalDivFactor', options.finalDivFactor ?? 1e4, 1)
@@ -300,8 +301,8 @@ export function oneCycle(options: OneCycleOptions): Schedule {
   const config = { max, per, start, divFactor, finalDivFactor, ...totalOf(options) }
   return untilEnd(where, config, last, (t, end) => {
     const top = Math.max(start * end - 1, 0)
-    if (t < top) return cosineBetween(first, max, t / top)
-    return t < end - 1 ? cosineBetween(max, last, (t - top) / (end - 1 - top)) : last
+    if (t < top) return cosineBetween(first, max, t, top)
+    return t < end - 1 ? cosineBetween(max, last, t - top, end - 1 - top) : last
   })
 }
 

@@ -60,7 +60,7 @@ const MISSING = /^(?:|na|n\/a|nan|null|none|\?|-)$/i
  *
  * A table as people have it, with gaps and words, is read in two steps:
  *
- *     const table = readCsv(text, { target: 'price', missing: 'keep', categories: ['colour'] })
+ *     const table = readCsv(await file.text(), { target: 'price', missing: 'keep', categories: ['colour'] })
  *     const filled = impute(table.x, { shape: table.shape, by: 'median' }).apply(table.x)
  *
  *     const iris = readCsv(await file.text(), { label: 'species', ignore: ['Id'] })

@@ -78,7 +78,7 @@ function checkFillings(where: string, by: unknown, size: number): readonly Filli
   }
   return list.map((one): Filling => {
     if (typeof one === 'number' && Number.isFinite(one)) return one
-    return oneOf(where, 'by, unless a finite number,', one as 'mean', ['mean', 'median', 'mode'])
+    return oneOf(where, 'by, unless a finite number,', one as 'mean', ['mean', 'median', 'mode']) as Filling
   })
 }
 

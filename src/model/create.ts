@@ -182,6 +182,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
       dx: pointers.gradients,
       slots: (optimizer?.slots ?? []).map((_, i) => pointers.optimizer + i * memory.parameters),
       numbers: new Float64Array(optimizer?.numbers ?? 0),
+      weightDecay: undefined,
     },
     parts: undefined,
     limited: (maxNorm < Infinity ? weights : []).map(({ shape: [rows], size, pointer }) => ({

@@ -4,21 +4,22 @@ import type { Beside } from '../data/beside'
 import type { Data, Inputs, Numbers, Targets } from '../data/batches'
 import type { ByName, Tensors } from '../data/named'
 import type { AsyncBatches, Batches } from '../data/stream'
-import { DataError, PlanError, checkArguments, checkOptions, integer, note, show } from '../errors'
+import { PlanError, checkArguments, integer } from '../errors'
 import type { Regions } from '../plan/layout'
 import type { Loss } from '../plan/layer'
 import type { Schedule } from '../schedules'
 import type { DType, Tensor } from '../tensor'
-import { type Core, closeCore, needAll, needFree, needLoss, needOptimizer, needTraining } from '../training/core'
+import { type Core, closeCore, needFree, needLoss, needOptimizer, needTraining } from '../training/core'
 import { type EvaluateOptions, type Evaluation, evaluate } from '../training/evaluate'
-import { checkBatch, checkOneObject, checkRows, loadBatch } from '../training/feed'
+import { checkOneObject } from '../training/feed'
 import { fit } from '../training/fit'
 import type { History } from '../training/history'
 import type { FitOptions } from '../training/options'
 import { type ForwardOptions, type PredictOptions, backPropagate, forward, predict } from '../training/pass'
-import { observe, setRate } from '../training/rate'
+import { observeByHand, setRate } from '../training/rate'
 import { resetCarried, slotsOf } from '../training/state'
-import { runPass, settle, takeStep } from '../training/step'
+import { settle, takeStep } from '../training/step'
+import { trainStep } from '../training/train-step'
 import type { Ability } from './abilities'
 import { ownMetadata } from './architecture'
 import { checkpointOf, readCheckpoint, takeCheckpoint } from './checkpoint'
@@ -206,16 +207,7 @@ export class Model<
   trainStep(this: Model<Ability, D, In, Out>, x: unknown, y: unknown, beside?: any, surplus?: unknown): number {
     // `arguments` would be made anew in each step.
     if (surplus !== undefined) checkArguments('trainStep', [x, y, beside, surplus], 3)
-    if (beside !== undefined) beside = checkOptions('trainStep', beside as Beside, ['weight', 'lengths'])
-    const core = open('trainStep', this.#core)
-    needFree('trainStep', core)
-    needAll('trainStep', core)
-    const data = checkRows(core, x, y, '', true, beside)
-    checkBatch('trainStep', core, data.rows)
-    loadBatch(core, data, data.rows)
-    const { loss, trouble } = runPass(core, data.rows, true)
-    if (trouble) note(`trainStep: ${trouble}; no step was taken`)
-    return loss
+    return trainStep(open('trainStep', this.#core), x, y, beside)
   }
 
   /**
@@ -269,17 +261,8 @@ export class Model<
     options: FitOptions<In, Out> = {},
   ): Promise<History<Out>> {
     const core = this.#enter('fit', arguments, 2, 'hand in fit({ x, y }, options)')
-    needAll('fit', core)
-    if (core.fitting) throw new PlanError('fit: this model is being trained already; wait for that to end')
-    core.fitting = true
-    try {
-      const files = { take: takeCheckpoint, read: readCheckpoint }
-      return (await fit(core, data as Data, options, files)) as History<Out>
-    } finally {
-      core.fitting = false
-      if (!core.closed) settle('fit', core)
-      Object.assign(core.clock, { epochs: undefined, steps: undefined })
-    }
+    const files = { take: takeCheckpoint, read: readCheckpoint }
+    return (await fit(core, data as Data, options, files)) as History<Out>
   }
 
   /**
@@ -288,8 +271,7 @@ export class Model<
    */
   observe(loss: number): void {
     const core = this.#enter('observe', arguments, 1)
-    if (!Number.isFinite(loss)) throw new DataError(`observe: the loss must be a finite number, got ${show(loss)}`)
-    observe(core, loss)
+    observeByHand(core, loss)
   }
 
   /**

@@ -108,7 +108,7 @@ export interface ModelOptions<
    * Parts of the network that are trained in ways of their own, by the names of their parameters: that of a layer stands
    * for all in it, and * for any letters. Of several that fit, the last counts.
    *
-   *     { groups: { features: { learningRate: 0.1 }, '*.bias': { weightDecay: 0 }, 'features.0': { frozen: true } } }
+   *     const groups = { features: { learningRate: 0.1 }, '*.bias': { weightDecay: 0 }, 'features.0': { frozen: true } }
    */
   groups?: Readonly<Record<string, Group>>
   /**

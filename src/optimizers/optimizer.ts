@@ -21,7 +21,7 @@ export interface Parameters {
   /** Optimizer.numbers; zero at first. */
   readonly numbers: Float64Array
   /** What createModel's `groups` say of these parameters in the place of the optimizer's own weight decay, if they do. */
-  readonly weightDecay?: number | undefined
+  readonly weightDecay: number | undefined
 }
 
 /** How parameters follow their gradients: by `update`, or, where it must try several places, by `minimize`. */
@@ -34,9 +34,9 @@ export interface Optimizer {
   readonly learningRate: number | Schedule
   /** What it remembers for each parameter, by name; zero at first. */
   readonly slots: readonly string[]
-  /** What each of these begins with: 0 unless given. */
+  /** What each of these begins with; all zero where it is left out. */
   readonly slotsBegin?: readonly number[]
-  /** Whether it has a weight decay of its own, for which it reads that of the parameters. False unless given. */
+  /** Whether it has a weight decay of its own, for which it reads that of the parameters. */
   readonly decays?: boolean
   /** What it remembers beside: so many numbers, zero at first. 0 unless given. */
   readonly numbers?: number

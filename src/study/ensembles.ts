@@ -15,6 +15,7 @@ import {
   show,
 } from '../errors'
 import { exp, log, log1p } from '../kernels/math'
+import type { SoftmaxOptions } from '../losses'
 import { probabilitiesOf } from '../metrics'
 import type { Loss } from '../plan/layer'
 import { type Tensor, product } from '../tensor'
@@ -121,13 +122,18 @@ export function ensemble(
       const answers = ask(x, true)
       const mean = meanOf(answers, combine, link)
       const isClass = link === 'softmax' || kind === 'hinge'
+      const classes = classesOf(answers, link)
+      const { softLabels, ignoreIndex } = (loss?.config ?? {}) as SoftmaxOptions
+      if (softLabels || ignoreIndex !== undefined) {
+        throw new PlanError('ensemble.evaluate: takes labels that all count; with others, compare what predict gives')
+      }
       const targets = isClass
-        ? readLabels('y', y as Labels, answers.shape[0], answers.size)
+        ? readLabels('y', y as Labels, answers.shape[0], classes, { positions: answers.size / classes })
         : readTargets(y, answers, link)
       const sides = link ? shareOfSides(mean, targets, combine) : NaN
       return {
         loss: lossOfMean(answers, mean, targets, combine, link, kind),
-        accuracy: isClass ? shareOfLabels(mean, targets, answers.size) : sides,
+        accuracy: isClass ? shareOfLabels(mean, targets, classes) : sides,
       }
     },
   }
@@ -220,7 +226,14 @@ function largest(values: ArrayLike<number>, from: number, count: number): number
   return best - from
 }
 
-function meanOf({ scores, size }: Answers, combine: Combine, link: Link): Float64Array {
+/** How many classes each label is one of: scores are of them, or, for each position, (T, classes). */
+function classesOf({ shape, size }: Answers, link: Link): number {
+  return link === 'softmax' && shape.length > 2 ? shape.at(-1)! : size
+}
+
+function meanOf(answers: Answers, combine: Combine, link: Link): Float64Array {
+  const { scores } = answers
+  const size = classesOf(answers, link)
   const mean = new Float64Array(scores[0].data.length)
   for (const answer of scores) {
     const values = combine === 'votes' ? votesOf(answer, size, link) : answer.data.slice()
@@ -277,7 +290,7 @@ function lossOfMean(
   for (let i = 0; i < count; i++) {
     const target = targets[i]
     if (link === 'softmax') {
-      loss -= logOfMean(answers, (one) => logOfLabel(one, i, target, answers.size))
+      loss -= logOfMean(answers, (one) => logOfLabel(one, i, target, classesOf(answers, link)))
     } else {
       // A target of 0 or 1 has one part alone: the other may be 0 times an infinite logarithm.
       if (target > 0) loss -= target * logOfMean(answers, (one) => logOfSide(one, i, true))

@@ -7,7 +7,7 @@ import { type AsyncBatches, type Batches, isStream } from '../data/stream'
 import { PlanError } from '../errors'
 import { createPauses } from '../pause'
 import { createRandom } from '../random'
-import { type Core, type Fingerprint, createPass, needOpen } from './core'
+import { type Core, type Fingerprint, createPass, needAll, needOpen } from './core'
 import { explain, firstNotFinite } from './divergence'
 import {
   type Feed,
@@ -27,7 +27,7 @@ import { account, createRun, nextEpoch, report } from './run'
 import { type Checkpointing, checkResumed, wind } from './resume'
 import { createSaver } from './saving'
 import { putCarriedAside, resetCarried, restoreState, takeState } from './state'
-import { advance, begin } from './step'
+import { advance, begin, settle } from './step'
 import { type Tally, accuracyOf, addPass, createTally, lossOf, lossOfAll, measuresOf } from './tally'
 import { createWatch } from './early-stopping'
 import { unlessEnded } from './wait'
@@ -116,6 +116,24 @@ function checkOrder({ carried }: Core, { shuffle }: FitSettings, { shuffled }: F
 
 /** See Model.fit. */
 export async function fit(
+  core: Core,
+  data: Data | Batches | AsyncBatches,
+  options: FitOptions<any, any>,
+  files: Checkpointing,
+): Promise<Written> {
+  needAll('fit', core)
+  if (core.fitting) throw new PlanError('fit: this model is being trained already; wait for that to end')
+  core.fitting = true
+  try {
+    return await train(core, data, options, files)
+  } finally {
+    core.fitting = false
+    if (!core.closed) settle('fit', core)
+    Object.assign(core.clock, { epochs: undefined, steps: undefined })
+  }
+}
+
+async function train(
   core: Core,
   data: Data | Batches | AsyncBatches,
   options: FitOptions<any, any>,
@@ -218,7 +236,7 @@ export async function fit(
       await closeFeed(core, feed, signal)
     }
   }
-  const train = async (n: number) => {
+  const trainOn = async (n: number) => {
     const { epoch, working } = run
     transformBatch('fit', core, transform, n)
     core.clock.epoch = epoch
@@ -261,7 +279,7 @@ export async function fit(
           start(core.counters.epochs)
         }
         started = false
-        await runEpoch(training, train)
+        await runEpoch(training, trainOn)
       }
       if (history.diverged) break
       const text = firstNotFinite(core)

@@ -1,6 +1,6 @@
 // The learning rate, as a schedule has it.
 
-import { PlanError, show } from '../errors'
+import { DataError, PlanError, show } from '../errors'
 import { isRate, rateOf as checkRate } from '../optimizers/optimizer'
 import type { Schedule } from '../schedules'
 import { type Core, needOptimizer, within } from './core'
@@ -49,6 +49,12 @@ export function resetSchedule(core: Core): void {
 /** What a schedule remembers where a run begins; of a number, nothing. */
 export function initialStateOf(rate: number | Schedule): Float64Array {
   return Float64Array.from(typeof rate === 'function' ? (rate.initialState ?? []) : [])
+}
+
+/** See Model.observe. */
+export function observeByHand(core: Core, loss: number): void {
+  if (!Number.isFinite(loss)) throw new DataError(`observe: the loss must be a finite number, got ${show(loss)}`)
+  observe(core, loss)
 }
 
 /** Throws a PlanError where a schedule watches what an epoch will not have. */

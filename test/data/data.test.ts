@@ -359,7 +359,7 @@ describe('readCsv', () => {
     ['nothing', '', {}, 'the file is empty'],
     ['blank lines', '\n \r\n', {}, 'the file is empty'],
     ['a header alone', 'a,b\n', {}, 'the file has a header, but no rows'],
-    ['a missing value', 'a,b\n1,2\n3,\n', {}, 'line 3, column 1 "b": the value is missing; fill it in, or remove'],
+    ['a missing value', 'a,b\n1,2\n3,\n', {}, 'line 3, column 1 "b": the value is missing; fill it in, remove'],
     ['NA', 'a,b\n1,2\nNA,4', {}, 'line 3, column 0 "a": the value is missing ("NA")'],
     ['a missing label', 'a,b\n1, \n', { label: 'b' }, 'line 2, column 1 "b": the label is missing'],
     ['a word', 'a,b\n1,red\n', {}, 'line 2, column 1 "b": want a number, got "red"'],

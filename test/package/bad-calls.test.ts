@@ -208,6 +208,8 @@ const CALLS: Readonly<Record<string, Call>> = {
   tanh: nothing,
   binaryCrossEntropy: only(),
   hinge: only(),
+  huber: only(),
+  meanAbsoluteError: only(),
   meanSquaredError: only(),
   softmaxCrossEntropy: only(),
   constant: { args: [1] },
@@ -226,9 +228,12 @@ const CALLS: Readonly<Record<string, Call>> = {
   rmsprop: only(rate),
   sgd: only(rate),
   cosineDecay: only({ initial: 1 }),
+  cosineRestarts: only({ initial: 1, first: 2 }),
   exponentialDecay: only({ initial: 1, decayRate: 0.5 }),
   inverseSqrtDecay: only({ initial: 1 }),
   linearDecay: only({ initial: 1 }),
+  oneCycle: only({ max: 1 }),
+  polynomialDecay: only({ initial: 1 }),
   reduceOnPlateau: only({ initial: 1 }),
   stepDecay: only({ initial: 1, drop: 0.5, every: 2 }),
   timeDecay: only({ initial: 1, decayRate: 0.5 }),
@@ -237,6 +242,14 @@ const CALLS: Readonly<Record<string, Call>> = {
   times: { args: [2] },
   splitData: { args: [{ x, y }, {}], options: 1, paths: ['0.x', '0.y'] },
   ensemble: { args: [[{ predict: () => ({ shape: [1, 1], data: new Float64Array(1) }) }], {}], options: 1 },
+  customLoss: { args: [() => 0, {}], options: 1 },
+  binaryReport: { args: [[1, -1], [1, 0], {}], options: 2 },
+  regressionReport: {
+    args: [
+      [1, 2],
+      [1, 2],
+    ],
+  },
   classificationReport: { args: [[[1]]] },
   decodeSafetensors: { args: [core.encodeSafetensors({ t: { shape: [2], data: new Float64Array(2) } })] },
   readSafetensors: { args: [core.encodeSafetensors({ t: { shape: [2], data: new Float64Array(2) } })] },
@@ -261,7 +274,7 @@ const MODEL_CALLS: Readonly<Record<string, Call>> = {
   'model.forward': { args: [x, {}], options: 1 },
   'model.backward': { args: [x.slice(0, 12)] },
   'model.step': { args: [() => 1] },
-  'model.trainStep': { args: [x, y] },
+  'model.trainStep': { args: [x, y, {}], options: 2 },
   'model.predict': { args: [x, {}], options: 1 },
   'model.evaluate': { args: [{ x, y }, {}], options: 1, paths: ['0.x', '0.y'] },
   'model.fit': {
@@ -350,7 +363,7 @@ async function use(made: unknown): Promise<void> {
     const model = await createModel(dense(3), { ...settings, optimizer: made as core.Optimizer })
     model.trainStep(x, y)
   } else if (typeof plan === 'function' && plan.length === 2) {
-    const isLoss = !('config' in (made as object)) || /Entropy|Error|hinge/.test((made as Layer).kind)
+    const isLoss = !('config' in (made as object)) || /Entropy|Error|hinge|huber|customLoss/.test((made as Layer).kind)
     if (isLoss) core.describe(dense(3), { ...settings, loss: made as core.Loss })
     else core.describe(made as Layer, { input: [3, 8, 8], batch: 2 })
   }

@@ -24,6 +24,9 @@ import {
   normal,
   orthogonal,
   readMetadata,
+  cosineRestarts,
+  oneCycle,
+  polynomialDecay,
   reduceOnPlateau,
   relu,
   sequential,
@@ -169,6 +172,10 @@ describe('each schedule', () => {
     inverseSqrtDecay({ initial, per: 'step' }),
     linearDecay({ initial, final: 0.01, total: 7, per: 'step' }),
     reduceOnPlateau({ initial, factor: 0.5, patience: 0, threshold: 0.1, thresholdMode: 'absolute', minRate: 0.01 }),
+    reduceOnPlateau({ initial, mode: 'max', thresholdMode: 'absolute' }),
+    cosineRestarts({ initial, first: 2, factor: 2, final: 0.01 }),
+    oneCycle({ max: initial, total: 9 }),
+    polynomialDecay({ initial, total: 9, power: 2 }),
     stepDecay({ initial, drop: 0.5, every: 2, per: 'step' }),
     timeDecay({ initial, decayRate: 0.5 }),
     warmup(3, 0.2),
@@ -183,7 +190,9 @@ describe('each schedule', () => {
   })
 
   test('that is exported has a row', () => {
-    expect(new Set(schedules.map(({ kind }) => kind))).toEqual(new Set(exportsFrom('schedules')))
+    expect(new Set(schedules.map(({ kind }) => kind))).toEqual(
+      new Set([...exportsFrom('schedules'), ...exportsFrom('plateau')]),
+    )
   })
 })
 

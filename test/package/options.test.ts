@@ -25,7 +25,10 @@ const messageOf = async (action: () => unknown): Promise<string> => {
 
 group('what nobody reads is refused', () => {
   test.each<[action: () => unknown, message: RegExp]>([
-    [() => binaryCrossEntropy({ posWeight: 10 }), /^binaryCrossEntropy: unknown option 'posWeight'; allowed: weight$/],
+    [
+      () => binaryCrossEntropy({ gamma: 2 }),
+      /^binaryCrossEntropy: unknown option 'gamma'; allowed: posWeight, weight$/,
+    ],
     [() => meanSquaredError({ reduction: 'sum' }), /^meanSquaredError: unknown option 'reduction'/],
     [() => softmax({ axis: 1 }), /^softmax: unknown option 'axis'/],
     [() => softmax(1), /^softmax: takes no arguments, got 1$/],

@@ -24,10 +24,10 @@ const files = list('src').filter((name) => !name.endsWith('.d.ts'))
 const RANKS = [
   ['errors', 'tensor', 'random', 'metrics', 'pause', 'svg', 'kernels/'],
   ['engine/'],
-  ['schedules', 'initializers', 'optimizers/'],
+  ['schedules', 'plateau', 'initializers', 'optimizers/'],
   ['plan/'],
-  ['layers/', 'losses'],
-  ['data/', 'io/'],
+  ['layers/', 'losses', 'custom-loss'],
+  ['data/', 'io/', 'reports'],
   ['training/'],
   ['model/'],
   ['study/'],

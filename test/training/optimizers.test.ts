@@ -43,6 +43,7 @@ test.each(Object.entries(optimizers))('%s says which kernels it calls', async (_
     dx: 128,
     slots: optimizer.slots.map((_slot, i) => 192 + 64 * i),
     numbers: new Float64Array(optimizer.numbers ?? 0),
+    weightDecay: undefined,
   }
   // The sum of x⁴.
   const evaluate = () => {
