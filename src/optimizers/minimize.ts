@@ -60,6 +60,7 @@ export async function minimize(
     dx: pointer(1),
     slots: optimizer.slots.map((_, i) => pointer(2 + i)),
     numbers,
+    weightDecay: undefined,
   }
   try {
     optimizer.minimize!(parameters, 1, () => {
