@@ -2,7 +2,7 @@
 // gradient check, the comparison of the engines over whole training steps, and the names and shapes of parameters.
 // Each row of goldenLayers says which layer PyTorch's numbers in test/fixtures are of.
 
-import type { Input } from '../src/model/options'
+import type { InputShape } from '../src/model/options'
 import type { Layer } from '../src/plan/layer'
 import {
   attention,
@@ -74,7 +74,7 @@ export interface LayerCase {
 }
 
 /** The option of createModel. */
-export function inputOf({ input, ids }: Pick<LayerCase, 'input' | 'ids'>): Input {
+export function inputOf({ input, ids }: Pick<LayerCase, 'input' | 'ids'>): InputShape {
   return ids ? { shape: input, dtype: 'int32' } : input
 }
 

@@ -37,7 +37,7 @@ export type Losses = Loss | Readonly<Record<string, Loss>> | undefined
  * The shape of one example; or, for whole numbers that name something, such as words of a vocabulary, that with 'int32':
  * embedding() reads them.
  */
-export type Input =
+export type InputShape =
   | readonly number[]
   | {
       /** Of one example, such as [40] for 40 words. */
@@ -58,7 +58,7 @@ export interface ModelOptions<
    * Shape of one example: [features], [channels, height, width], or [T, features] of a sequence; of whole numbers, such as
    * those of words, `{ shape: [T], dtype: 'int32' }`. One for each input of a graph, by name.
    */
-  input: ByName<In, Input>
+  input: ByName<In, InputShape>
   /**
    * The most rows that a step, a forward pass or a batch of fit may have; memory is planned for it. 32 unless given.
    * Where rows are not a multiple of it, the last batch of an epoch has fewer: see fit's `dropLast`.
