@@ -142,7 +142,7 @@ const names = compiled.float64.map((wasm) => namesOf(binaryen.readBinary(wasm)))
 /** How the names of the kernels begin that any model may call. */
 const CORE = 'addChannelSums|addScaled$|bytesPerValue|firstNotFinite|norm$|sumOfSquares'
 /** Those of some settings (src/training/step.ts) and of layers that copy. */
-const MORE = 'add$|addSigns|clamp|copyBlocks|fill|limitRowNorms|sumOf'
+const MORE = 'add$|addSigns|clamp|copyBlocks|fill|limitRowNorms|multiply|sumOf'
 const ACTIVATIONS = 'relu|leakyRelu|sigmoid|tanh|elu|softmax|normalize|dropout|scaled'
 const LOSSES = 'binaryCrossEntropy|meanSquaredError|hinge'
 const OPTIMIZERS = 'adam|momentum|nesterov|rmsprop|addScaledTo|dot|scale$'

@@ -9,7 +9,7 @@ const MIX_0: i32 = 0x21f0aaad
 const MIX_1: i32 = 0x735a2d97
 const MIX_2: i32 = 0x9e3779b1
 
-function hash(index: i32, key0: i32, key1: i32): i32 {
+export function hash(index: i32, key0: i32, key1: i32): i32 {
   let h = <u32>(index ^ key0)
   h = (h ^ (h >> 16)) * MIX_0 + key1
   h = (h ^ (h >> 15)) * MIX_1

@@ -1,8 +1,10 @@
 // The second group of kernels: those of layers that most networks have not, in a module of their own (build.mjs). Models
 // that call some of them instantiate it beside the first, over the same memory. See index.ts.
 
+export { attentionBackward, attentionForward } from './attention'
 export { spreadAxis, sumAxis, transposeAxes } from './axes'
-export { curveBackward, curveForward } from './curves'
+export { curveForward } from './curves'
+export { addTable, embeddingBackward, embeddingForward } from './embedding'
 export {
   addPerChannel,
   cropPlanes,

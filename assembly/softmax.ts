@@ -9,7 +9,7 @@ import { largestOf } from './losses'
 import { Products, Values, total } from './reduce'
 
 /** y /= divisor. */
-function divide(count: i32, divisor: Float, y: usize): void {
+export function divide(count: i32, divisor: Float, y: usize): void {
   const divisors = v128.splat<Float>(divisor)
   for (; count >= LANES; count -= LANES) {
     v128.store(y, v128.div<Float>(v128.load(y), divisors))
@@ -86,7 +86,7 @@ export function softmaxForward(n: i32, c: i32, hw: i32, x: usize, scratch: usize
 }
 
 /** dx = y * (dy - sum). */
-function spread(count: i32, sum: Float, y: usize, dy: usize, dx: usize): void {
+export function spread(count: i32, sum: Float, y: usize, dy: usize, dx: usize): void {
   const sums = v128.splat<Float>(sum)
   for (; count >= LANES; count -= LANES) {
     v128.store(dx, v128.mul<Float>(v128.load(y), v128.sub<Float>(v128.load(dy), sums)))

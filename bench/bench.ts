@@ -31,6 +31,7 @@ import {
   softmaxCase,
   updateCases,
 } from '../cases/kernels'
+import { addTableCase, attentionCases, curveCases, embeddingCases } from '../cases/kernels-more'
 import { networks, titleOf, trainingStep } from './networks.mjs'
 
 const filter = new RegExp(process.argv[2] ?? '', 'i')
@@ -75,6 +76,12 @@ export const benchCases: readonly KernelCase[] = [
   ...maxoutCases(64 * 8 * 784, 2),
   ...maxoutCases(64 * 4 * 784, 4),
   ...maxoutCases(64 * 8, 2, 784),
+  ...curveCases('GELU', 64 * 16 * 784),
+  ...curveCases('SILU', 64 * 16 * 784),
+  ...embeddingCases(64 * 40, 20_000, 64),
+  addTableCase(64, 64 * 128),
+  ...attentionCases(16, 4, 32, 64, { causal: true }),
+  ...attentionCases(4, 8, 64, 256),
   dropoutCase(64 * 16 * 784, 0.8),
   adamCase(1e6),
   ...updateCases(1e6),

@@ -1,29 +1,21 @@
 // Rows of the case table for the kernels of the second group: see kernels.ts.
 
-import { CURVE_SCRATCH, SOFTMAX_SCRATCH, WEIGHTED_BINARY_SCRATCH } from '../src/kernels/blocking'
+import { CURVE_SCRATCH, SOFTMAX_SCRATCH, WEIGHTED_BINARY_SCRATCH, attentionScratch } from '../src/kernels/blocking'
 import { convOutput } from '../src/kernels/conv-geometry'
 import { GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, SELU, SILU, SOFTPLUS } from '../src/kernels/curve-kinds'
 import type { KernelCase } from './kernels'
 
 const CURVES = { GELU, GELU_TANH, HARD_SIGMOID, HARD_SWISH, SELU, SILU, SOFTPLUS }
 
-/** Both passes of a curve. */
+/** A curve, with its slope and without. */
 export function curveCases(name: keyof typeof CURVES, count: number): KernelCase[] {
   const sizes = [count, CURVES[name]]
-  return [
-    {
-      kernel: 'curveForward',
-      name: `${name} of ${count} values`,
-      traffic: 2 * count,
-      args: (a) => [...sizes, a.values(count), a.scratch(CURVE_SCRATCH), a.values(count)],
-    },
-    {
-      kernel: 'curveBackward',
-      name: `${name} of ${count} values`,
-      traffic: 3 * count,
-      args: (a) => [...sizes, a.values(count), a.values(count), a.scratch(CURVE_SCRATCH), a.values(count)],
-    },
-  ]
+  return [true, false].map((slope) => ({
+    kernel: 'curveForward',
+    name: `${name} of ${count} values${slope ? ', with slopes' : ''}`,
+    traffic: (slope ? 3 : 2) * count,
+    args: (a) => [...sizes, a.values(count), a.scratch(CURVE_SCRATCH), slope ? a.values(count) : 0, a.values(count)],
+  }))
 }
 
 export function preluCases(n: number, c: number, hw: number): KernelCase[] {
@@ -225,6 +217,100 @@ export function addPerChannelCase(n: number, c: number, hw: number): KernelCase 
   }
 }
 
+export function embeddingCases(rows: number, vocabulary: number, size: number, padding = -1): KernelCase[] {
+  const name = `${rows} rows of ${vocabulary}x${size}${padding < 0 ? '' : `, padding ${padding}`}`
+  const [w, y] = [vocabulary * size, rows * size]
+  const traffic = 2 * y
+  return [
+    {
+      kernel: 'embeddingForward',
+      name,
+      traffic,
+      args: (a) => [rows, size, vocabulary, a.ids(rows, vocabulary), a.values(w), a.values(y)],
+    },
+    {
+      kernel: 'embeddingBackward',
+      name,
+      traffic: traffic + y,
+      args: (a) => [rows, size, size, vocabulary, padding, a.ids(rows, vocabulary), a.values(y), a.values(w)],
+    },
+  ]
+}
+
+export function addTableCase(n: number, size: number): KernelCase {
+  return {
+    kernel: 'addTable',
+    name: `${n}x${size}`,
+    traffic: 2 * n * size,
+    args: (a) => [n, size, a.values(n * size), a.values(size), a.values(n * size)],
+  }
+}
+
+/** Both passes of `n` examples of so many heads, each `size` wide; of one sequence where `keys` are left out. */
+export function attentionCases(
+  n: number,
+  heads: number,
+  size: number,
+  queries: number,
+  {
+    keys = queries,
+    causal = false,
+    keep = 1,
+    short = false,
+  }: { keys?: number; causal?: boolean; keep?: number; short?: boolean } = {},
+): KernelCase[] {
+  const width = heads * size
+  const alone = keys === queries
+  // The three side by side, or queries by themselves.
+  const [qRow, kRow] = alone ? [3 * width, 3 * width] : [width, 2 * width]
+  const limit = keep < 1 ? Math.floor((1 - keep) * 65536) - 32768 : -32768
+  const factor = keep < 1 ? 1 / keep : 1
+  const sizes = [n, heads, heads, queries, keys, size, qRow, kRow, Number(causal), 1, limit, 123, 456, factor, 0.3]
+  const how = [
+    alone ? '' : ` to ${keys}`,
+    causal ? ', causal' : '',
+    keep < 1 ? `, keep ${keep}` : '',
+    short ? ', short' : '',
+  ].join('')
+  const name = `${n}x${heads}x${queries}x${size}${how}`
+  const products = n * heads * queries * keys * size * 2
+  const places = (a: Parameters<KernelCase['args']>[0]) => {
+    const q = a.values(n * queries * qRow)
+    const other = alone ? q + width * a.bytes : a.values(n * keys * kRow)
+    return [q, other, other + width * a.bytes]
+  }
+  const lengths = (a: Parameters<KernelCase['args']>[0]) => (short ? a.integers(n, keys + 1) : 0)
+  const scratch = (a: Parameters<KernelCase['args']>[0]) => a.scratch(attentionScratch(size, keys, a.bytes))
+  return [
+    {
+      kernel: 'attentionForward',
+      name,
+      flops: 2 * products,
+      args: (a) => [
+        ...sizes,
+        ...places(a),
+        lengths(a),
+        scratch(a),
+        a.values(2 * n * heads * queries),
+        a.values(n * queries * width),
+      ],
+    },
+    {
+      kernel: 'attentionBackward',
+      name,
+      flops: 5 * products,
+      args: (a) => {
+        const inputs = places(a)
+        // Sums that no probability is more than 1 by, and largest scores that none is above.
+        const statistics = a.large(2 * n * heads * queries)
+        const dy = a.values(n * queries * width)
+        const work = scratch(a)
+        return [...sizes, ...inputs, lengths(a), statistics, dy, work, ...places(a)]
+      },
+    },
+  ]
+}
+
 const COUNTS = [1, 3, 7, 8, 9, 16, 17, 130]
 
 export const moreKernelCases: readonly KernelCase[] = [
@@ -238,8 +324,19 @@ export const moreKernelCases: readonly KernelCase[] = [
     transposeCase(2, 3, count, 1),
     transposeCase(3, 2, 5, count),
     addPerChannelCase(2, 3, count),
+    addTableCase(3, count),
+    ...embeddingCases(count, 5, 3),
+    ...embeddingCases(5, 7, count, 2),
     ...upsampleCases(2, 3, count, 2, 3),
   ]),
+  ...[1, 3, 4, 9, 16].flatMap((size) => attentionCases(2, 3, size, 5, { causal: size % 2 === 0 })),
+  ...attentionCases(1, 1, 1, 1),
+  ...attentionCases(2, 2, 5, 33),
+  ...attentionCases(1, 3, 4, 70, { causal: true, keep: 0.7 }),
+  ...attentionCases(3, 2, 7, 6, { keys: 9, keep: 0.5 }),
+  ...attentionCases(2, 2, 8, 40, { keys: 1 }),
+  ...attentionCases(5, 2, 3, 35, { short: true, causal: true }),
+  ...attentionCases(5, 1, 4, 6, { short: true, keys: 3, keep: 0.6 }),
   ...axisCases(2, 700, 3),
   ...axisCases(1, 1, 1),
   ...padCases(3, 4, 5, [0, 0, 0, 0]),

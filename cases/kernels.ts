@@ -15,6 +15,10 @@ export interface Arguments {
   values(count: number): number
   /** Values above 0. */
   positive(count: number): number
+  /** Values of 50 and more. */
+  large(count: number): number
+  /** Whole numbers from -1 to limit, the first and the last beside a vocabulary, as values. */
+  ids(count: number, limit: number): number
   /** Integers from 0 to limit - 1, i32. */
   integers(count: number, limit: number): number
   /** Where the kernel writes i32. */
@@ -829,6 +833,8 @@ export function prepare({ args }: KernelCase, bytes: 8 | 4, seed = 1): Call {
     bytes,
     values: (count) => floats(count, (random) => random.normal()),
     positive: (count) => floats(count, (random) => random.uniform() + 0.1),
+    large: (count) => floats(count, (random) => random.uniform() + 50),
+    ids: (count, limit) => floats(count, (random) => random.integer(limit + 2) - 1),
     integers,
     integersOut: (count) => integers(count, 1000),
     // Full of NaN, so that nothing is read before it is written.

@@ -2,8 +2,10 @@
 // gradient check, the comparison of the engines over whole training steps, and the names and shapes of parameters.
 // Each row of goldenLayers says which layer PyTorch's numbers in test/fixtures are of.
 
+import type { Input } from '../src/model/options'
 import type { Layer } from '../src/plan/layer'
 import {
+  attention,
   avgPool1d,
   add,
   avgPool2d,
@@ -15,6 +17,7 @@ import {
   dense,
   dropout,
   elu,
+  embedding,
   flatten,
   freeze,
   gelu,
@@ -33,10 +36,12 @@ import {
   maxPool2d,
   mean,
   multiply,
+  normal,
   normalize,
   orthogonal,
   padChannels,
   permute,
+  positions,
   prelu,
   relu,
   repeat,
@@ -60,10 +65,17 @@ export interface LayerCase {
   readonly name: string
   readonly network: () => Layer
   readonly input: readonly number[]
+  /** Of how many the ids are, where the input is of whole numbers. */
+  readonly ids?: number
   /** Names of the parameters, then those of the buffers. */
   readonly names: readonly string[]
   /** Which of the parameters are not trained. */
   readonly frozen?: RegExp
+}
+
+/** The option of createModel. */
+export function inputOf({ input, ids }: Pick<LayerCase, 'input' | 'ids'>): Input {
+  return ids ? { shape: input, dtype: 'int32' } : input
 }
 
 /** The CNN of the README, for images of any size. */
@@ -716,6 +728,96 @@ export const layerCases: readonly LayerCase[] = [
       '5.running_var',
     ],
   },
+  {
+    name: 'dense, softmax, layerNorm and activations of a sequence',
+    network: () => sequential(dense(6), layerNorm(), gelu(), dropout({ keep: 0.8 }), dense(4), softmax(), ...head()),
+    input: [5, 3],
+    names: ['0', '1', '4', '7'].flatMap((at) => [`${at}.weight`, `${at}.bias`]),
+  },
+  {
+    name: 'layerNorm of the last axes',
+    network: () => sequential(layerNorm({ axes: 2 }), conv2d(2, { kernel: 2 }), layerNorm({ axes: 1 }), ...head()),
+    input: [2, 3, 5],
+    names: ['0', '1', '2', '4'].flatMap((at) => [`${at}.weight`, `${at}.bias`]),
+  },
+  {
+    name: 'embedding, mean',
+    network: () => sequential(embedding(7, 5), mean(), dense(3)),
+    input: [4],
+    ids: 7,
+    names: ['0.weight', '2.weight', '2.bias'],
+  },
+  {
+    name: 'embedding with padding, positions that are learnt, take',
+    network: () => sequential(take({ from: 1 }), embedding(6, 4, { padding: 2 }), positions(), tanh(), ...head()),
+    input: [5],
+    ids: 6,
+    names: ['1.weight', '2.weight', '5.weight', '5.bias'],
+  },
+  {
+    name: 'positions of sines, attention',
+    network: () => sequential(positions({ kind: 'sines' }), attention({ heads: 2 }), ...head()),
+    input: [5, 4],
+    names: ['1.in_proj_weight', '1.in_proj_bias', '1.out_proj.weight', '1.out_proj.bias', '3.weight', '3.bias'],
+  },
+  {
+    name: 'attention that is causal and drops, of more queries than a block',
+    network: () => sequential(dense(3), attention({ heads: 3, causal: true, keep: 0.7 }), mean(), dense(2)),
+    input: [35, 2],
+    names: [
+      '0.weight',
+      '0.bias',
+      '1.in_proj_weight',
+      '1.in_proj_bias',
+      '1.out_proj.weight',
+      '1.out_proj.bias',
+      '3.weight',
+      '3.bias',
+    ],
+  },
+  {
+    name: 'attention of one sequence to another',
+    network: () =>
+      graph(['x'], ({ x }, use) => {
+        const few = use('few', take({ to: 2 }), x)
+        return use(
+          'head',
+          sequential(...head()),
+          use('cross', attention({ heads: 2 }), few, use('memory', dense(4), x)),
+        )
+      }),
+    input: [5, 4],
+    names: [
+      'memory.weight',
+      'memory.bias',
+      'cross.in_proj_weight',
+      'cross.in_proj_bias',
+      'cross.out_proj.weight',
+      'cross.out_proj.bias',
+      'head.1.weight',
+      'head.1.bias',
+    ],
+  },
+  {
+    name: 'embedding that is the head as well',
+    network: () =>
+      graph(['ids'], ({ ids }, use) => {
+        const words = embedding(5, 4, { init: normal(0.5) })
+        const block = sequential(residual(sequential(layerNorm(), attention({ causal: true }))), mean(), tanh())
+        return use('words', words, use('block', block, use('words', words, ids)))
+      }),
+    input: [4],
+    ids: 5,
+    names: [
+      'words.weight',
+      'block.0.body.0.weight',
+      'block.0.body.0.bias',
+      'block.0.body.1.in_proj_weight',
+      'block.0.body.1.in_proj_bias',
+      'block.0.body.1.out_proj.weight',
+      'block.0.body.1.out_proj.bias',
+    ],
+  },
 ]
 
 /** What the fixtures say of an operation: JSON of many forms. */
@@ -730,7 +832,7 @@ export interface GoldenLayer {
 const ACTIVATIONS = ['golden/activations', 'ours/activations']
 const IMAGES = ['golden/images2']
 const CONV_1D = ['golden/conv1d']
-const SEQUENCES = ['golden/sequences']
+const SEQUENCES = 'golden/sequences'
 const ACTIVATIONS_2 = ['golden/activations2']
 
 /** By operation of the fixtures. */
@@ -748,7 +850,13 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
   globalMaxPool2d: { fixtures: IMAGES, layer: () => globalMaxPool2d() },
   upsample2d: { fixtures: IMAGES, layer: upsample2d },
   zeroPad2d: { fixtures: IMAGES, layer: zeroPad2d },
-  dense: { fixtures: ['golden/dense_loss'], layer: ({ units }) => dense(units) },
+  attention: { fixtures: [SEQUENCES], layer: attention },
+  embedding: {
+    fixtures: [SEQUENCES],
+    layer: ({ vocabulary, size, ...options }) => embedding(vocabulary, size, options),
+  },
+  positions: { fixtures: [SEQUENCES], layer: positions },
+  dense: { fixtures: ['golden/dense_loss', SEQUENCES], layer: ({ units }) => dense(units) },
   maxPool2d: {
     fixtures: ['golden/pool', 'ours/pool', ...IMAGES],
     layer: ({ kernel, ...options }) => maxPool2d(kernel, options),
@@ -757,7 +865,10 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
     fixtures: ['ours/norm'],
     layer: ({ groups, eps }) => groupNorm(groups, { epsilon: eps }),
   },
-  layerNorm: { fixtures: ['golden/norm', 'ours/norm'], layer: ({ eps }) => layerNorm({ epsilon: eps }) },
+  layerNorm: {
+    fixtures: ['golden/norm', 'ours/norm', SEQUENCES],
+    layer: ({ eps, epsilon = eps, axes }) => layerNorm({ epsilon, axes }),
+  },
   elu: { fixtures: ACTIVATIONS, layer: elu },
   leakyRelu: { fixtures: ACTIVATIONS, layer: leakyRelu },
   maxout: { fixtures: ACTIVATIONS, layer: maxout },
@@ -769,10 +880,10 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
   silu: { fixtures: ACTIVATIONS_2, layer: () => silu() },
   softplus: { fixtures: ACTIVATIONS_2, layer: () => softplus() },
   relu: { fixtures: ACTIVATIONS, layer: relu },
-  gru: { fixtures: SEQUENCES, layer: ({ units, ...options }) => gru(units, options) },
-  lstm: { fixtures: SEQUENCES, layer: ({ units, ...options }) => lstm(units, options) },
-  rnn: { fixtures: SEQUENCES, layer: ({ units, ...options }) => rnn(units, options) },
-  softmax: { fixtures: ['ours/activations'], layer: softmax },
+  gru: { fixtures: [SEQUENCES], layer: ({ units, ...options }) => gru(units, options) },
+  lstm: { fixtures: [SEQUENCES], layer: ({ units, ...options }) => lstm(units, options) },
+  rnn: { fixtures: [SEQUENCES], layer: ({ units, ...options }) => rnn(units, options) },
+  softmax: { fixtures: ['ours/activations', SEQUENCES], layer: () => softmax() },
   sigmoid: { fixtures: ACTIVATIONS, layer: sigmoid },
   tanh: { fixtures: ACTIVATIONS, layer: tanh },
 }

@@ -1,6 +1,12 @@
 import { PlanError, callable, checkArguments, checkOptions, finite, integer, oneOf, readSafely, show } from './errors'
 import { cos, exp, integerPower, log } from './kernels/math'
 
+/** What tells how good an epoch was. */
+export type Measure = 'loss' | 'accuracy' | 'validationLoss' | 'validationAccuracy'
+
+/** Their names. */
+export const MEASURES: readonly Measure[] = ['loss', 'accuracy', 'validationLoss', 'validationAccuracy']
+
 /**
  * A learning rate as a pure function of time t = 0, 1, ...: the epoch, or, with `per: 'step'`, the step. A loop of your
  * own may set times between these as well. `total` is the length of the run in the same unit, as far as it is known:
@@ -18,7 +24,11 @@ export interface Schedule {
   readonly config?: object
   /** What `state` holds at the start of a run. */
   readonly initialState?: readonly number[]
-  /** Takes into `state` the loss of an epoch that has ended: of validation or, without it, of training. */
+  /**
+   * Which measure of an epoch it watches; the loss unless given, of validation or, without it, of training.
+   */
+  readonly monitor?: Measure
+  /** Takes into `state` what it watches, of an epoch that has ended. */
   observe?(epoch: number, loss: number, state: Float64Array): void
 }
 
@@ -32,7 +42,8 @@ export function checkSchedule(
   callable(where, name, value, wanted)
   // A misspelt unit would be taken for epochs.
   readSafely(where, name, () => {
-    const { per, initialState, observe } = value
+    const { per, initialState, observe, monitor } = value
+    if (monitor !== undefined) oneOf(where, `${name}.monitor`, monitor, MEASURES)
     if (per !== undefined) oneOf(where, `${name}.per`, per, ['epoch', 'step'])
     if (observe !== undefined) callable(where, `${name}.observe`, observe, 'a function (epoch, loss, state)')
     if (initialState === undefined) return
@@ -88,7 +99,7 @@ function scheduleOf(
   return Object.assign(schedule, { kind: where, config, per: config.per })
 }
 
-function checkTime(where: string, t: number, total: number | undefined): void {
+export function checkTime(where: string, t: number, total: number | undefined): void {
   finite(where, 't', t, 0)
   // A run without an end is one of Infinity epochs.
   if (total !== undefined && total !== Infinity) finite(where, 'total', total, 0)
@@ -176,8 +187,8 @@ export function inverseSqrtDecay(options: Timed): Schedule {
 }
 
 /**
- * Cosine decay (Loshchilov & Hutter, 2017): initial · (1 + cos(π t / total)) / 2, from `initial` at t = 0 to 0 at
- * t = total, and 0 from then on.
+ * Cosine decay (Loshchilov & Hutter, 2017): final + (initial - final) (1 + cos(π t / total)) / 2, from `initial` at t = 0 to
+ * `final`, 0 unless given, at t = total, and that from then on.
  *
  *     adam({ learningRate: cosineDecay({ initial: 1e-3, per: 'step' }) })
  *
@@ -186,25 +197,115 @@ export function inverseSqrtDecay(options: Timed): Schedule {
  * the same length to within one, and none is empty; a PlanError if there are more cycles than epochs. The last epoch of
  * a cycle of n has the rate initial · (1 - cos(π / n)) / 2: with `per: 'step'` it is close to 0.
  */
-export function cosineDecay(options: Ending & { cycles?: number }): Schedule {
+export function cosineDecay(options: Ending & { cycles?: number; final?: number }): Schedule {
   checkArguments('cosineDecay', arguments, 1)
-  options = checkOptions('cosineDecay', options, [...TIMED, 'total', 'cycles'])
+  options = checkOptions('cosineDecay', options, [...TIMED, 'total', 'cycles', 'final'])
   const { initial, per } = timed('cosineDecay', options)
+  const final = finite('cosineDecay', 'final', options.final ?? 0, 0)
   const cycles = integer('cosineDecay', 'cycles', options.cycles ?? 1, 1)
   const { total } = options
   if (total !== undefined) checkCycles(cycles, integer('cosineDecay', 'total', total, 1), per)
-  return untilEnd('cosineDecay', { initial, per, cycles, ...totalOf(options) }, 0, (t, end) => {
+  const config = { initial, per, cycles, ...(final && { final }), ...totalOf(options) }
+  return untilEnd('cosineDecay', config, final, (t, end) => {
     checkCycles(cycles, end, per)
     // The last k with ⌊k · end / cycles⌋ at most t.
     const k = Math.ceil(((Math.floor(t) + 1) * cycles) / end) - 1
     const start = Math.floor((k * end) / cycles)
     const length = Math.floor(((k + 1) * end) / cycles) - start
-    return (initial * (1 + cos((Math.PI * (t - start)) / length))) / 2
+    return cosineBetween(initial, final, (t - start) / length)
+  })
+}
+
+/** From one rate to another along half a cosine, at a share of the way. */
+function cosineBetween(from: number, to: number, share: number): number {
+  return to + ((from - to) * (1 + cos(Math.PI * share))) / 2
+}
+
+/**
+ * Warm restarts (Loshchilov & Hutter, 2017): the curve of cosineDecay from `initial` to `final`, 0 unless given, again and
+ * again: the first `first` long, and each next one `factor` times as long, 1 unless given. PyTorch's
+ * CosineAnnealingWarmRestarts.
+ *
+ *     sgd({ learningRate: cosineRestarts({ initial: 0.1, first: 10, factor: 2 }) })
+ */
+export function cosineRestarts(options: Timed & { first: number; factor?: number; final?: number }): Schedule {
+  const where = 'cosineRestarts'
+  checkArguments(where, arguments, 1)
+  options = checkOptions(where, options, [...TIMED, 'first', 'factor', 'final'])
+  const { initial, per } = timed(where, options)
+  const first = integer(where, 'first', options.first, 1)
+  const factor = finite(where, 'factor', options.factor ?? 1, 1)
+  const final = finite(where, 'final', options.final ?? 0, 0)
+  return scheduleOf(where, { initial, per, first, factor, final }, (t) => {
+    let [start, length] = [factor === 1 ? Math.floor(t / first) * first : 0, first]
+    for (; t >= start + length; length *= factor) start += length
+    return cosineBetween(initial, final, (t - start) / length)
+  })
+}
+
+/**
+ * Polynomial decay: final + (initial - final) (1 - t / total)^power, from `initial` at t = 0 to `final`, 0 unless given, at
+ * t = total, and that from then on. `power` is 1 unless given, a straight line.
+ *
+ *     adam({ learningRate: polynomialDecay({ initial: 0.01, power: 2, total: 20 }) })
+ */
+export function polynomialDecay(options: Ending & { final?: number; power?: number }): Schedule {
+  const where = 'polynomialDecay'
+  checkArguments(where, arguments, 1)
+  options = checkOptions(where, options, [...TIMED, 'total', 'final', 'power'])
+  const { initial, per } = timed(where, options)
+  const final = finite(where, 'final', options.final ?? 0, 0)
+  const power = finite(where, 'power', options.power ?? 1, 0)
+  return untilEnd(where, { initial, per, final, power, ...totalOf(options) }, final, (t, end) => {
+    const base = 1 - t / end
+    const share = Number.isInteger(power) ? integerPower(base, power) : exp(power * log(base))
+    return final + (initial - final) * share
+  })
+}
+
+/** Of oneCycle. */
+export interface OneCycleOptions {
+  /** The highest rate. */
+  max: number
+  /** How long the cycle is; the run unless given. */
+  total?: number
+  /** The share of it in which the rate rises: 0.3 unless given. */
+  start?: number
+  /** The rate begins at so much less than the highest: 25 unless given. */
+  divFactor?: number
+  /** It ends at so much less than it began with: 1e4 unless given. */
+  finalDivFactor?: number
+  /** The unit of t: 'epoch' unless given. */
+  per?: 'epoch' | 'step'
+}
+
+/**
+ * One cycle (Smith & Topin, 2018): the rate rises from max / divFactor to `max`, at t = start · total - 1, and falls to
+ * max / divFactor / finalDivFactor, at t = total - 1, along half a cosine each. PyTorch's OneCycleLR, but for momentum,
+ * which stays as it is.
+ *
+ *     sgd({ learningRate: oneCycle({ max: 0.1, per: 'step' }) })
+ */
+export function oneCycle(options: OneCycleOptions): Schedule {
+  const where = 'oneCycle'
+  checkArguments(where, arguments, 1)
+  options = checkOptions(where, options, ['max', 'total', 'start', 'divFactor', 'finalDivFactor', 'per'])
+  const { initial: max, per } = timed(where, { initial: finite(where, 'max', options.max, 0), per: options.per })
+  const start = finite(where, 'start', options.start ?? 0.3, 0, 1)
+  const divFactor = finite(where, 'divFactor', options.divFactor ?? 25, 1)
+  const finalDivFactor = finite(where, 'finalDivFactor', options.finalDivFactor ?? 1e4, 1)
+  const first = max / divFactor
+  const last = first / finalDivFactor
+  const config = { max, per, start, divFactor, finalDivFactor, ...totalOf(options) }
+  return untilEnd(where, config, last, (t, end) => {
+    const top = Math.max(start * end - 1, 0)
+    if (t < top) return cosineBetween(first, max, t / top)
+    return t < end - 1 ? cosineBetween(max, last, (t - top) / (end - 1 - top)) : last
   })
 }
 
 /** `total`, where it is given. */
-function totalOf({ total }: Ending): { total?: number } {
+function totalOf({ total }: { total?: number }): { total?: number } {
   return total === undefined ? {} : { total }
 }
 
@@ -260,6 +361,7 @@ export function warmup(steps: number, schedule: Schedule | number): Schedule {
     config: { steps, schedule: describeRate(schedule) },
     per: inner.per,
     initialState: inner.initialState,
+    monitor: inner.monitor,
     observe(epoch: number, loss: number, state: Float64Array): void {
       if (epoch >= steps) inner.observe?.(epoch - steps, loss, state)
     },
@@ -269,86 +371,4 @@ export function warmup(steps: number, schedule: Schedule | number): Schedule {
 function always(rate: number): Schedule {
   finite('warmup', 'schedule, unless a schedule,', rate, 0)
   return () => rate
-}
-
-/** Of reduceOnPlateau. */
-export interface PlateauOptions {
-  /** The rate at first. */
-  initial: number
-  /** What a cut multiplies the rate by, below 1: 0.1 unless given. */
-  factor?: number
-  /** Epochs without a new best loss that pass before a cut: 10 unless given. */
-  patience?: number
-  /** By how much a new best is better: 1e-4 unless given. */
-  threshold?: number
-  /** Whether threshold is a share of the best loss or a difference from it: 'relative' unless given. */
-  thresholdMode?: 'relative' | 'absolute'
-  /** Epochs after a cut that do not count: 0 unless given. */
-  cooldown?: number
-  /** The least rate that a cut leads to: 0 unless given. */
-  minRate?: number
-}
-
-/**
- * Cuts the rate once the loss stops falling, as PyTorch's ReduceLROnPlateau: after more than `patience` epochs
- * without a new best loss the rate becomes `factor` times as large, but never less than `minRate`, and the next
- * `cooldown` epochs are not counted. A loss is a new best if it is less than best · (1 - threshold) or, with
- * `thresholdMode: 'absolute'`, less than best - threshold; a NaN never is. Cuts of 1e-8 or less are left out.
- *
- * fit shows it the loss of each epoch: of validation or, without it, of training. A loop of your own calls
- * `model.observe(loss)` at the end of each epoch. The state belongs to the run: it starts anew with each fit.
- *
- *     sgd({ learningRate: reduceOnPlateau({ initial: 0.1, factor: 0.5, patience: 3 }) })
- */
-export function reduceOnPlateau(options: PlateauOptions): Schedule {
-  const where = 'reduceOnPlateau'
-  checkArguments(where, arguments, 1)
-  options = checkOptions(where, options, [
-    'initial',
-    'factor',
-    'patience',
-    'threshold',
-    'thresholdMode',
-    'cooldown',
-    'minRate',
-  ])
-  const initial = finite(where, 'initial', options.initial, 0)
-  const factor = finite(where, 'factor', options.factor ?? 0.1, 0)
-  if (factor >= 1) throw new PlanError(`${where}: factor must be less than 1, got ${show(factor)}`)
-  const patience = integer(where, 'patience', options.patience ?? 10, 0)
-  const threshold = finite(where, 'threshold', options.threshold ?? 1e-4, 0)
-  const mode = oneOf(where, 'thresholdMode', options.thresholdMode ?? 'relative', ['relative', 'absolute'])
-  const cooldown = integer(where, 'cooldown', options.cooldown ?? 0, 0)
-  const minRate = finite(where, 'minRate', options.minRate ?? 0, 0)
-  /** Places in the state: the rate, the best loss, epochs since then, epochs of cooldown left. */
-  const [RATE, BEST, BAD, COOLING] = [0, 1, 2, 3]
-  const rate = (t: number, total?: number, state?: Float64Array): number => {
-    checkTime(where, t, total)
-    return state?.[RATE] ?? initial
-  }
-  return Object.assign(rate, {
-    kind: where,
-    config: { initial, factor, patience, threshold, thresholdMode: mode, cooldown, minRate },
-    per: 'epoch' as const,
-    initialState: [initial, Infinity, 0, 0],
-    observe(_epoch: number, loss: number, state: Float64Array): void {
-      const best = state[BEST]
-      const wanted = mode === 'relative' ? best * (1 - threshold) : best - threshold
-      if (loss < wanted) {
-        state[BEST] = loss
-        state[BAD] = 0
-      } else {
-        state[BAD]++
-      }
-      if (state[COOLING] > 0) {
-        state[COOLING]--
-        state[BAD] = 0
-      }
-      if (state[BAD] <= patience) return
-      state[BAD] = 0
-      state[COOLING] = cooldown
-      const cut = Math.max(state[RATE] * factor, minRate)
-      if (state[RATE] - cut > 1e-8) state[RATE] = cut
-    },
-  })
 }

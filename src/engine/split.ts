@@ -210,7 +210,7 @@ function channels(hw: number, image: readonly number[], features: readonly numbe
   }
 }
 
-/** Group norm by groups, whose statistics lie together for each example. */
+/** Group norm by groups, whose statistics lie together for each example; of one group, if nothing is summed, by examples. */
 function groups(
   images: readonly number[],
   features: readonly number[],
@@ -218,9 +218,10 @@ function groups(
   scratch: number,
 ): Rule {
   return (a, s) => {
-    along(s, a[1], 1, 1)
+    const byExample = a[2] === 1 && images.length === 2
+    along(s, byExample ? a[0] : a[1], 1, byExample ? 0 : 1)
     for (let i = 0; i < images.length; i++) move(s, images[i], a[3] * a[4])
-    for (let i = 0; i < features.length; i++) move(s, features[i], a[3])
+    for (let i = 0; i < features.length && !byExample; i++) move(s, features[i], a[3])
     for (let i = 0; i < statistics.length; i++) move(s, statistics[i], 1)
     s.scratch = scratch
     s.cost = a[0] * a[1] * a[3] * a[4] * (images.length + 1) * VALUE
@@ -249,6 +250,29 @@ function steps(
     move(s, y, a[8] ? time * a[9] : a[9])
     s.scratch = scratch
     s.cost = a[0] * (a[6] - a[5]) * gatesOf(kind) * units * (units * PRODUCT + 12 * VALUE)
+  }
+}
+
+/** Examples, or heads where those are more: pointers to rows of q, of k and v, to statistics, and to rows of y; 18: lengths. */
+function attention(
+  queries: readonly number[],
+  keys: readonly number[],
+  statistics: number,
+  outputs: number,
+  scratch: number,
+  products: number,
+): Rule {
+  return (a, s) => {
+    const byExample = a[0] >= a[1]
+    along(s, byExample ? a[0] : a[1], 1, byExample ? 0 : 1)
+    s.step[9] = byExample ? a[2] : 1
+    for (let i = 0; i < queries.length; i++) move(s, queries[i], byExample ? a[3] * a[6] : a[5])
+    for (let i = 0; i < keys.length; i++) move(s, keys[i], byExample ? a[4] * a[7] : a[5])
+    if (byExample) movePlaces(s, 18, 1)
+    move(s, statistics, 2 * a[3] * (byExample ? a[2] : 1))
+    move(s, outputs, a[5] * (byExample ? a[3] * a[2] : 1))
+    s.scratch = scratch
+    s.cost = a[0] * a[1] * a[3] * a[4] * (products * a[5] * PRODUCT + 12 * VALUE)
   }
 }
 
@@ -316,8 +340,7 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   sigmoidBackward: elements([1, 2, 3]),
   tanhForward: elements([1, 3], 12, 2),
   tanhBackward: elements([1, 2, 3]),
-  curveForward: elements([2, 4], 15, 3),
-  curveBackward: elements([2, 3, 5], 10, 4),
+  curveForward: elements([2, 4, 5], 15, 3),
   preluProducts: elements([1, 2, 3]),
   momentum: elements([4, 5, 6], 1.5),
   nesterov: elements([4, 5, 6], 1.5),
@@ -406,6 +429,24 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   },
   sumAxis: axis(4, 5),
   spreadAxis: axis(5, 4),
+
+  // Sequences.
+  attentionForward: attention([15], [16, 17], 20, 21, 19, 2),
+  attentionBackward: attention([15, 22], [16, 17, 23, 24], 19, 20, 21, 5),
+  embeddingForward: (a, s) => {
+    along(s, a[0], 1, 0)
+    move(s, 3, 1)
+    move(s, 5, a[1])
+    s.cost = 2 * a[0] * a[1] * VALUE
+  },
+  // By columns: several rows may be added to one.
+  embeddingBackward: (a, s) => {
+    along(s, a[1], 8, 1)
+    move(s, 6, 1)
+    move(s, 7, 1)
+    s.cost = 3 * a[0] * a[1] * VALUE
+  },
+  addTable: rows([1], [2, 4], 1.5),
 
   // Channels.
   addPerChannel: rows([1, 2], [3, 5]),

@@ -267,7 +267,7 @@ interface Team {
   readonly split: Split
 }
 
-/** A kernel, of which calls that are worth it are split. Takes up to 20 arguments, each by name: a list would be made anew. */
+/** A kernel, of which calls that are worth it are split. Takes up to 25 arguments, each by name: a list would be made anew. */
 function splitting(team: Team, kernel: number, run: Routine['run'], rule: Rule): Routine['run'] {
   // Of mixed kinds from the start: an array of doubles would make an object of each at every call.
   const whole: Routine = { run, args: Array<undefined>(run.length).fill(undefined) }
@@ -295,6 +295,11 @@ function splitting(team: Team, kernel: number, run: Routine['run'], rule: Rule):
     a17: unknown,
     a18: unknown,
     a19: unknown,
+    a20: unknown,
+    a21: unknown,
+    a22: unknown,
+    a23: unknown,
+    a24: unknown,
   ): unknown => {
     args[0] = a0
     args[1] = a1
@@ -316,6 +321,11 @@ function splitting(team: Team, kernel: number, run: Routine['run'], rule: Rule):
     if (length > 17) args[17] = a17
     if (length > 18) args[18] = a18
     if (length > 19) args[19] = a19
+    if (length > 20) args[20] = a20
+    if (length > 21) args[21] = a21
+    if (length > 22) args[22] = a22
+    if (length > 23) args[23] = a23
+    if (length > 24) args[24] = a24
     const { split, pool } = team
     const { threads } = pool
     splitOf(rule, args as number[], split)

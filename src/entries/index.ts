@@ -43,6 +43,7 @@ export {
   readMetadata,
   readSafetensors,
 } from '../io/safetensors'
+export { attention } from '../layers/attention'
 export { avgPool1d } from '../layers/avg-pool1d'
 export { avgPool2d } from '../layers/avg-pool2d'
 export { batchNorm } from '../layers/batch-norm'
@@ -54,6 +55,7 @@ export type { FilterOptions } from '../layers/convolution'
 export { dense } from '../layers/dense'
 export { dropout } from '../layers/dropout'
 export { elu } from '../layers/elu'
+export { embedding } from '../layers/embedding'
 export { flatten } from '../layers/flatten'
 export { freeze } from '../layers/freeze'
 export { gelu } from '../layers/gelu'
@@ -78,6 +80,7 @@ export type { Pad2d, Sides } from '../layers/pads'
 export { permute } from '../layers/permute'
 export type { Pool1dOptions } from '../layers/pool1d'
 export { type PoolOptions } from '../layers/pool2d'
+export { positions } from '../layers/positions'
 export { prelu } from '../layers/prelu'
 export type { RecurrentOptions } from '../layers/recurrent'
 export { relu } from '../layers/relu'
@@ -108,6 +111,7 @@ export {
 } from '../losses'
 export { type CustomLossOptions, type LossFunction, customLoss } from '../custom-loss'
 export { type ClassificationReport, classificationReport } from '../metrics'
+export type { Group } from '../training/parts'
 export type { LayerFactory } from '../model/registry'
 export type { Beside, ExampleWeights, Lengths } from '../data/beside'
 export type { ForwardOptions, PredictOptions } from '../training/pass'
@@ -117,14 +121,14 @@ export { type LoadModelOptions, loadModel } from '../model/load-model'
 export { type Description, describe } from '../model/describe'
 export type { Model } from '../model/model'
 export type { LoadResult } from '../model/weights'
-export { adagrad } from '../optimizers/adagrad'
+export { type AdagradOptions, adagrad } from '../optimizers/adagrad'
 export { type AdamOptions, adam, adamW } from '../optimizers/adam'
 export { type LbfgsOptions, lbfgs } from '../optimizers/lbfgs'
 export { type Minimum, minimize } from '../optimizers/minimize'
 export { momentum } from '../optimizers/momentum'
 export { nesterov } from '../optimizers/nesterov'
 export { type Optimizer, type Parameters, type WithRate } from '../optimizers/optimizer'
-export { rmsprop } from '../optimizers/rmsprop'
+export { type RmspropOptions, rmsprop } from '../optimizers/rmsprop'
 export { sgd } from '../optimizers/sgd'
 export type { CallOptions, Count, Divisor, Routine, Size } from '../plan/calls'
 export { N, SCRATCH, TRAINING, WEIGHT, times } from '../plan/calls'
@@ -132,17 +136,21 @@ export type { Regions } from '../plan/layout'
 export type { Plan } from '../plan/plan'
 export type { Ahead, Layer, Loss, LossPlan, Network, Row, Wiring } from '../plan/layer'
 export type { Block, Buffer, Parameter, ParameterOptions, Part, Place, Reference, Value } from '../plan/value'
+export { type PlateauOptions, reduceOnPlateau } from '../plateau'
 export { type Random, createRandom } from '../random'
 export {
   type Ending,
-  type PlateauOptions,
+  type Measure,
+  type OneCycleOptions,
   type Schedule,
   type Timed,
   cosineDecay,
+  cosineRestarts,
   exponentialDecay,
   inverseSqrtDecay,
   linearDecay,
-  reduceOnPlateau,
+  oneCycle,
+  polynomialDecay,
   stepDecay,
   timeDecay,
   warmup,

@@ -44,6 +44,15 @@ export const BATCH_NORM_APART: i32 = 1088
 /** Bytes of scratch of batch norm and group norm: see features.ts. */
 export const NORM_SCRATCH: i32 = 64 + 7 * BATCH_NORM_STRIP + 2 * BATCH_NORM_APART
 
+/** Queries of attention at a time. */
+export const ATTENTION_ROWS: i32 = 32
+/** Where the blocks begin in the scratch of attention: behind that of products, of e^x and of a mask. */
+export const ATTENTION_OFFSET: i32 = GEMM_SCRATCH + EXP_SCRATCH + 64
+/** Bytes of the scratch of attention: a block of queries, of probabilities, of their gradients and of those left. */
+export function attentionScratch(size: i32, keys: i32, bytes: i32): i32 {
+  return ATTENTION_OFFSET + ATTENTION_ROWS * (size + 3 * keys) * bytes
+}
+
 /** a / b rounded up, for positive integers. */
 export function ceilDivide(a: i32, b: i32): i32 {
   return ((a + b - 1) / b) | 0

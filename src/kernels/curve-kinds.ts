@@ -1,4 +1,4 @@
-// Which curve curveForward and curveBackward take, and the numbers in them: one source for both engines.
+// Which curve curveForward takes, and the numbers in them: one source for both engines.
 
 /** x sigmoid(x) (Elfwing et al., 2017). */
 export const SILU: i32 = 0

@@ -72,16 +72,14 @@ function slopeOf(kind: number, x: number): number {
 }
 
 export const curveKernels = ({ f }: Heap) => ({
-  curveForward(count: number, kind: number, x: number, _scratch: number, y: number): void {
+  curveForward(count: number, kind: number, x: number, _scratch: number, slope: number, y: number): void {
     x >>>= SHIFT
+    slope >>>= SHIFT
     y >>>= SHIFT
-    for (let i = 0; i < count; i++) f[y + i] = valueOf(kind, f[x + i])
-  },
-
-  curveBackward(count: number, kind: number, x: number, dy: number, _scratch: number, dx: number): void {
-    x >>>= SHIFT
-    dy >>>= SHIFT
-    dx >>>= SHIFT
-    for (let i = 0; i < count; i++) f[dx + i] = f[dy + i] * slopeOf(kind, f[x + i])
+    for (let i = 0; i < count; i++) {
+      const value = f[x + i]
+      if (slope) f[slope + i] = slopeOf(kind, value)
+      f[y + i] = valueOf(kind, value)
+    }
   },
 })

@@ -1,7 +1,7 @@
 // Twin of assembly/dropout.ts.
 import { F, SHIFT, type Heap } from './float'
 
-function hash(index: number, key0: number, key1: number): number {
+export function hash(index: number, key0: number, key1: number): number {
   let h = index ^ key0
   h = (Math.imul(h ^ (h >>> 16), 0x21f0aaad) + key1) | 0
   h = Math.imul(h ^ (h >>> 15), 0x735a2d97)

@@ -1,6 +1,7 @@
 // The TypeScript twin of assembly/: the same kernels, over the same pointers, with the same bits. For hosts where
 // WebAssembly is not allowed, and as the definition that the WebAssembly kernels are held against.
 import { activationKernels } from './activations'
+import { attentionKernels } from './attention'
 import { axisKernels } from './axes'
 import { batchNormKernels } from './batch-norm'
 import { conv2dKernels } from './conv2d'
@@ -8,6 +9,7 @@ import { curveKernels } from './curves'
 import { denseKernels } from './dense'
 import { dropoutKernels } from './dropout'
 import { elementwiseKernels } from './elementwise'
+import { embeddingKernels } from './embedding'
 import { Floats, SHIFT } from './float'
 import { gemmKernels } from './gemm'
 import { groupNormKernels } from './group-norm'
@@ -46,6 +48,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
   return {
     bytesPerValue: () => 1 << SHIFT,
     ...activationKernels(heap),
+    ...attentionKernels(heap),
     ...axisKernels(heap),
     ...batchNormKernels(heap),
     ...conv2dKernels(heap),
@@ -53,6 +56,7 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...denseKernels(heap),
     ...dropoutKernels(heap),
     ...elementwiseKernels(heap),
+    ...embeddingKernels(heap),
     ...gemmKernels(heap),
     ...groupNormKernels(heap),
     ...imageKernels(heap),

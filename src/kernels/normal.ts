@@ -36,7 +36,14 @@ export function density(x: number, e: number): number {
 export function belowMinus(x: number, e: number): number {
   const b = F(x + TAIL_CENTRE)
   const s = F(F(x - TAIL_CENTRE) / b)
+  const z = F(s * s)
+  // Even and odd powers, each by s^2.
   let p = COEFFICIENTS[0]
-  for (let i = 1; i < COEFFICIENTS.length; i++) p = F(F(p * s) + COEFFICIENTS[i])
-  return F(e * F(p / b))
+  let q = COEFFICIENTS[1]
+  for (let i = 2; i < COEFFICIENTS.length; i++) {
+    if (i & 1) q = F(F(q * z) + COEFFICIENTS[i])
+    else p = F(F(p * z) + COEFFICIENTS[i])
+  }
+  const sum = COEFFICIENTS.length & 1 ? F(F(q * s) + p) : F(F(p * s) + q)
+  return F(e * F(sum / b))
 }

@@ -1,4 +1,4 @@
-// What activations share whose slope is computed from x.
+// What activations share whose slope is computed with them, from what they have in common.
 
 import { CURVE_SCRATCH } from '../kernels/blocking'
 import { times } from '../plan/calls'
@@ -11,10 +11,12 @@ export function curve(kind: string, config: object, which: number): Layer {
     config,
     plan(x, plan) {
       const y = plan.value(x.shape)
-      const sizes = [times(x.size), which]
+      const count = times(x.size)
+      const sizes = [count, which]
       const scratch = CURVE_SCRATCH
-      plan.forward('curveForward', { sizes, reads: [x], scratch, writes: [y], flops: x.size })
-      plan.backward('curveBackward', { sizes, reads: [x, y.gradient], scratch, writes: [x.gradient] })
+      const slope = x.gradient && plan.saved(plan.batch * x.size * plan.bytes)
+      plan.forward('curveForward', { sizes, reads: [x], scratch, writes: [slope, y], flops: x.size })
+      plan.backward('multiply', { sizes: [count], reads: [y.gradient, slope], writes: [x.gradient] })
       return y
     },
   }

@@ -1,6 +1,7 @@
 import { PlanError, checkArguments, checkOptions, oneOf, show } from '../errors'
-import { times } from '../plan/calls'
+import { type Size, times } from '../plan/calls'
 import type { Layer } from '../plan/layer'
+import type { Plan } from '../plan/plan'
 import { mix } from '../random'
 
 /**
@@ -35,16 +36,9 @@ export function dropout(options: { keep?: number; mode?: 'inverted' | 'vanilla' 
     initBefore: 'next',
     config: { keep, mode },
     plan(x, plan) {
-      const layer = plan.randomLayer()
-      const stream0 = streamOf(plan.seed, layer, 0x243f6a88)
-      const stream1 = streamOf(plan.seed, layer, 0x85a308d3)
       const y = plan.value(x.shape)
-      const key0 = (pass: number) => mix(stream0 ^ pass)
-      const key1 = (pass: number) => mix(stream1 ^ pass)
-      // The kernel compares 16 bits. The fraction that they leave out is rounded up as often as it is large.
-      const limit = (pass: number) => Math.floor((1 - keep) * 65536 + mix(key1(pass)) / 4294967296) - 32768
       const count = times(x.size)
-      const masked = { sizes: [count, limit, key0, key1, trainingFactor], scratch: 16, draws: true }
+      const masked = { sizes: [count, ...maskOf(plan, keep, trainingFactor)], scratch: 16, draws: true }
       const scaled = { sizes: [count, testFactor], draws: false }
       plan.forward('dropout', { ...masked, reads: [x], writes: [y], flops: x.size })
       plan.forward('scaled', { ...scaled, reads: [x], writes: [y] })
@@ -54,6 +48,18 @@ export function dropout(options: { keep?: number; mode?: 'inverted' | 'vanilla' 
       return y
     },
   }
+}
+
+/** The numbers of a call that draws a mask: below which 16 bits are dropped, two keys, and the factor of what is kept. */
+export function maskOf(plan: Plan, keep: number, factor: number): Size[] {
+  const layer = plan.randomLayer()
+  const stream0 = streamOf(plan.seed, layer, 0x243f6a88)
+  const stream1 = streamOf(plan.seed, layer, 0x85a308d3)
+  const key0 = (pass: number) => mix(stream0 ^ pass)
+  const key1 = (pass: number) => mix(stream1 ^ pass)
+  // The kernel compares 16 bits. The fraction that they leave out is rounded up as often as it is large.
+  const limit = (pass: number) => Math.floor((1 - keep) * 65536 + mix(key1(pass)) / 4294967296) - 32768
+  return [limit, key0, key1, factor]
 }
 
 /** A hash of the seed (53 bits) and of the number of a layer; another for each `use`. */

@@ -1,7 +1,7 @@
 import { MAX_SIZE, checkArguments, checkOptions, epsilonOf, integer } from '../errors'
 import { constant, zeros } from '../initializers'
 import { NORM_SCRATCH, SUM_STEPS } from '../kernels/blocking'
-import { N } from '../plan/calls'
+import { times } from '../plan/calls'
 import type { Plan } from '../plan/plan'
 import type { Layer } from '../plan/layer'
 import type { Value } from '../plan/value'
@@ -30,20 +30,33 @@ export function groupNorm(groups: number, options: { epsilon?: number } = {}): L
       if (c % groups !== 0) {
         throw plan.error(`${groups} groups do not divide the ${c} channels of the input; take a divisor of ${c}`)
       }
-      return planGroupNorm(x, plan, groups, [c], epsilon)
+      return planGroupNorm(x, plan, { groups, shape: [c], epsilon })
     },
   }
 }
 
-/** A norm with the parameters of `shape`: one value for each channel, of which there are as many as it has values. */
-export function planGroupNorm(x: Value, plan: Plan, groups: number, shape: readonly number[], epsilon: number): Value {
+/**
+ * A norm with the parameters of `shape`: one value for each channel, of which there are as many as it has values. An
+ * example is of so many `rows`, normed one by one.
+ */
+export function planGroupNorm(
+  x: Value,
+  plan: Plan,
+  {
+    groups = 1,
+    rows = 1,
+    shape,
+    epsilon,
+  }: { groups?: number; rows?: number; shape: readonly number[]; epsilon: number },
+): Value {
   const gamma = plan.parameter('weight', shape, { init: constant(1), fanIn: 1, fanOut: 1, decay: false })
   const beta = plan.parameter('bias', shape, { init: zeros(), fanIn: 1, fanOut: 1, decay: false })
   const c = gamma.size
+  const hw = rows === 1 ? x.size / c : 1
   // All groups of as many.
-  const sizes = [N, groups, groups, c / groups, x.size / c]
-  const mean = plan.saved(plan.batch * groups * plan.bytes)
-  const invStd = plan.saved(plan.batch * groups * plan.bytes)
+  const sizes = [times(rows), groups, groups, c / groups, hw]
+  const mean = plan.saved(plan.batch * rows * groups * plan.bytes)
+  const invStd = plan.saved(plan.batch * rows * groups * plan.bytes)
   // Sums of gradients that are not wanted, of frozen parameters, go to places of their own.
   const spare = gamma.gradient ? undefined : [plan.saved(c * plan.bytes), plan.saved(c * plan.bytes)]
   const y = plan.value(x.shape)
@@ -57,7 +70,7 @@ export function planGroupNorm(x: Value, plan: Plan, groups: number, shape: reado
   plan.backward('groupNormBackward', {
     sizes,
     reads: [x, gamma, mean, invStd, y.gradient],
-    scratch: NORM_SCRATCH + (plan.batch > SUM_STEPS ? 2 * c * plan.bytes : 0),
+    scratch: NORM_SCRATCH + (plan.batch * rows > SUM_STEPS ? 2 * c * plan.bytes : 0),
     writes: [...(spare ?? [gamma.gradient, beta.gradient]), x.gradient],
   })
   return y

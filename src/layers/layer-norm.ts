@@ -1,28 +1,32 @@
-import { checkArguments, checkOptions, epsilonOf } from '../errors'
+import { checkArguments, checkOptions, epsilonOf, few, integer } from '../errors'
 import type { Layer } from '../plan/layer'
+import { product } from '../tensor'
 import { planGroupNorm } from './group-norm'
-import { channelsOf } from './shapes'
 
 /**
- * Layer normalisation (Ba, Kiros & Hinton, 2016): (N, D) or (N, C, H, W) to the same shape, each example over all of
- * its values, in training and after it alike, as PyTorch's nn.LayerNorm of the whole shape of an example.
- * weight γ from 1 and bias β from 0 have that shape too, (D) or (C, H, W); neither is decayed. `epsilon`, 1e-5 unless
- * given, is added to the variance.
+ * Layer normalisation (Ba, Kiros & Hinton, 2016), as PyTorch's nn.LayerNorm, in training and after it alike: over the
+ * last `axes` axes, which are 1 for (N, D) and (N, T, D), so each position for itself, and all 3 for (N, C, H, W), unless
+ * given. weight γ from 1 and bias β from 0 have the shape of those axes; neither is decayed. `epsilon`, 1e-5 unless given,
+ * is added to the variance.
  *
  *     sequential(dense(64), layerNorm(), relu(), dense(10))
  */
-export function layerNorm(options: { epsilon?: number } = {}): Layer {
+export function layerNorm(options: { axes?: number; epsilon?: number } = {}): Layer {
   checkArguments('layerNorm', arguments, 1)
-  options = checkOptions('layerNorm', options, ['epsilon'])
+  options = checkOptions('layerNorm', options, ['axes', 'epsilon'])
+  const axes = options.axes === undefined ? undefined : integer('layerNorm', 'axes', options.axes, 1, 32)
   const epsilon = epsilonOf('layerNorm', options.epsilon ?? 1e-5)
   return {
     kind: 'layerNorm',
     initBefore: 'next',
-    config: { epsilon },
+    config: { ...(axes && { axes }), epsilon },
     // One group of channels of a single value each.
     plan(x, plan) {
-      channelsOf(x, plan)
-      return planGroupNorm(x, plan, 1, x.shape, epsilon)
+      const { length } = x.shape
+      const last = axes ?? (length === 2 ? 1 : length)
+      if (last > length) throw plan.error(`there are no ${last} axes in examples of shape (${few(x.shape)})`)
+      const shape = x.shape.slice(length - last)
+      return planGroupNorm(x, plan, { rows: x.size / product(shape), shape, epsilon })
     },
   }
 }

@@ -33,7 +33,7 @@ export function take(options: { axis?: number; from?: number; to?: number }): La
       }
       const count = (end - first) * inner
       if (count === size * inner) return x
-      const y = plan.value(x.shape.with(at, end - first))
+      const y = plan.value(x.shape.with(at, end - first), x.ids)
       const offset = first * inner
       const blocks = times(outer)
       plan.forward('copyBlocks', {

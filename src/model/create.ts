@@ -7,17 +7,20 @@ import { PlanError, checkArguments, checkNoPromise, note, quote, show } from '..
 import type { Optimizer } from '../optimizers/optimizer'
 import { TRAINING, titleOf } from '../plan/calls'
 import { type ByName, byName } from '../data/named'
-import { countOf, trainedOf } from '../plan/layout'
+import { type Pointers, countOf, trainedOf } from '../plan/layout'
 import type { Layer, Loss, Network } from '../plan/layer'
 import { callsOf } from '../plan/program'
 import { prepare } from '../plan/run'
 import type { Parameter, Place, Value, Variable } from '../plan/value'
 import { createRandom } from '../random'
 import { type DType, type Floats, type Tensor, product } from '../tensor'
-import { type Core, type Entry, type Head, createPass, viewOf } from '../training/core'
+import { type Core, type Entry, type Head, type Settings, createPass, viewOf } from '../training/core'
+import { type Stretch, partsOfVector } from '../training/parts'
 import { resetSchedule } from '../training/rate'
+import { beginSlots } from '../training/state'
 import { kernelsOfStep } from '../training/step'
 import { type AnyOptions, type Blueprint, type ModelOptions, checkTotal, planModel, withThreads } from './options'
+import { ruleOf } from './groups'
 import { type Model, modelOf } from './model'
 import { threadsFor } from './threads'
 
@@ -101,7 +104,8 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
   }
   const trained = trainedOf(parameters)
   const count = countOf(trained)
-  const decaying = trained.filter((p) => p.options.decay)
+  const decaying = trained.filter((p) => p.decays)
+  const weights = trained.filter((p) => p.options.decay)
   const { optimizer, maxNorm } = settings
   const rate = optimizer?.learningRate ?? 0
   const inputs = blueprint.inputs.map((value, i): Entry<D> => {
@@ -179,7 +183,8 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
       slots: (optimizer?.slots ?? []).map((_, i) => pointers.optimizer + i * memory.parameters),
       numbers: new Float64Array(optimizer?.numbers ?? 0),
     },
-    limited: (maxNorm < Infinity ? decaying : []).map(({ shape: [rows], size, pointer }) => ({
+    parts: undefined,
+    limited: (maxNorm < Infinity ? weights : []).map(({ shape: [rows], size, pointer }) => ({
       rows,
       size: size / rows,
       pointer,
@@ -210,8 +215,33 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
       'createModel: no parameter of this network is trained, since all are frozen or it has none: no step changes it',
     )
   }
+  const stretches = stretchesOf(trained, decaying.length, settings, pointers, bytes)
+  core.parts = stretches && partsOfVector(core.vector, stretches, bytes)
   resetSchedule(core)
+  beginSlots(core)
   return core
+}
+
+/** The parameters that groups treat alike, one stretch after the other; undefined where all are alike. */
+function stretchesOf(
+  trained: readonly Parameter[],
+  decaying: number,
+  { groups }: Settings,
+  { parameters }: Pointers,
+  bytes: number,
+): readonly Stretch[] | undefined {
+  if (!groups.length) return undefined
+  const parts: Stretch[] = []
+  trained.forEach((parameter, i) => {
+    const decays = i < decaying
+    const { learningRate = 1, weightDecay } = ruleOf(groups, parameter.name)
+    const last = parts.at(-1)
+    const { size, pointer } = parameter
+    const alike = last?.factor === learningRate && last.weightDecay === weightDecay && last.decays === decays
+    if (last && alike) last.count += size
+    else parts.push({ first: (pointer - parameters) / bytes, count: size, factor: learningRate, weightDecay, decays })
+  })
+  return parts
 }
 
 function lonelyNormOf({ program }: Blueprint): string | undefined {

@@ -12,6 +12,7 @@ import {
   flag,
   given,
   integer,
+  isPlain,
   oneOf,
   readSafely,
   show,
@@ -21,14 +22,29 @@ import { type Contents, type Pointers, type Regions, layOut } from '../plan/layo
 import { Plan } from '../plan/plan'
 import type { Layer, Loss, LossPlan, Network, Row } from '../plan/layer'
 import { callsOf, programOf } from '../plan/program'
-import type { Recorded } from '../plan/recorded'
+import type { InputPlan, Recorded } from '../plan/recorded'
 import { type DType, product } from '../tensor'
 import type { Core, Settings } from '../training/core'
+import type { Group } from '../training/parts'
+import { checkGroups, readGroups } from './groups'
 import { checkNetwork } from './network-checks'
 import { checkThreads } from './threads'
 
 /** One; or, by name, one for each output of a graph; or none. */
 export type Losses = Loss | Readonly<Record<string, Loss>> | undefined
+
+/**
+ * The shape of one example; or, for whole numbers that name something, such as words of a vocabulary, that with 'int32':
+ * embedding() reads them.
+ */
+export type Input =
+  | readonly number[]
+  | {
+      /** Of one example, such as [40] for 40 words. */
+      readonly shape: readonly number[]
+      /** What the numbers are. */
+      readonly dtype: 'int32'
+    }
 
 /** Its type parameters are what a model's abilities come from; `ModelOptions` alone may hold any loss, or none. */
 export interface ModelOptions<
@@ -38,8 +54,11 @@ export interface ModelOptions<
   D extends DType = DType,
   In extends string = never,
 > {
-  /** Shape of one example: [features], or [channels, height, width]; one for each input of a graph, by name. */
-  input: ByName<In, readonly number[]>
+  /**
+   * Shape of one example: [features], [channels, height, width], or [T, features] of a sequence; of whole numbers, such as
+   * those of words, `{ shape: [T], dtype: 'int32' }`. One for each input of a graph, by name.
+   */
+  input: ByName<In, Input>
   /**
    * The most rows that a step, a forward pass or a batch of fit may have; memory is planned for it. 32 unless given.
    * Where rows are not a multiple of it, the last batch of an epoch has fewer: see fit's `dropLast`.
@@ -82,6 +101,17 @@ export interface ModelOptions<
    */
   frozen?: readonly string[]
   /**
+   * What weight decay, l2 and l1 apply to: 'weights', or 'all' parameters, biases and norms too. 'weights' unless given.
+   */
+  decay?: 'weights' | 'all'
+  /**
+   * Parts of the network that are trained in ways of their own, by the names of their parameters: that of a layer stands
+   * for all in it, and * for any letters. Of several that fit, the last counts.
+   *
+   *     { groups: { features: { learningRate: 0.1 }, '*.bias': { weightDecay: 0 }, 'features.0': { frozen: true } } }
+   */
+  groups?: Readonly<Record<string, Group>>
+  /**
    * Whether `backward` can give the gradient of the input. It can unless told otherwise, but for a network that begins
    * with frozen layers: there that takes the memory of a network that is trained as a whole, so it must be asked for.
    */
@@ -116,6 +146,8 @@ export const MODEL_OPTIONS = [
   'threads',
   'inference',
   'frozen',
+  'decay',
+  'groups',
   'inputGradient',
   'algorithm',
 ]
@@ -159,15 +191,15 @@ export function planModel<D extends DType>(
   options = checkOptions(where, options, MODEL_OPTIONS)
   const names = namesOf(network)
   const inputs = readSafely(where, 'input', () =>
-    membersOf(where, 'input', names.inputs, options.input, PlanError).map((shape, i) =>
-      checkInput(where, memberName('input', names.inputs[i] ?? ''), shape),
+    membersOf(where, 'input', names.inputs, options.input, PlanError).map((input, i) =>
+      checkInput(where, memberName('input', names.inputs[i] ?? ''), input),
     ),
   )
   const batch = integer(where, 'batch', options.batch ?? 32, 1)
-  for (const input of inputs) {
-    if (product(input) * batch <= MAX_VALUES) continue
+  for (const { shape } of inputs) {
+    if (product(shape) * batch <= MAX_VALUES) continue
     throw new PlanError(
-      `${where}: batches of ${batch} examples of (${input.join(', ')}) are more than any memory holds`,
+      `${where}: batches of ${batch} examples of (${shape.join(', ')}) are more than any memory holds`,
     )
   }
   const dtype = oneOf(where, 'dtype', options.dtype ?? 'float64', ['float64', 'float32']) as D
@@ -187,7 +219,14 @@ export function planModel<D extends DType>(
   const inputGradient =
     options.inputGradient === undefined ? undefined : flag(where, 'inputGradient', options.inputGradient)
 
-  const plan = new Plan({ inputs, batch, dtype, inference, seed: settings.seed, frozen, algorithm })
+  if (inputGradient && inputs.every((input) => input.dtype)) {
+    throw new PlanError(`${where}: inputGradient: true, but whole numbers that name something have no gradient`)
+  }
+
+  const decay = oneOf(where, 'decay', options.decay ?? 'weights', ['weights', 'all'])
+  const isFrozen = (path: string) =>
+    frozen.includes(path) || settings.groups.some((group) => group.frozen && group.matches(path))
+  const plan = new Plan({ inputs, batch, dtype, inference, seed: settings.seed, isFrozen, algorithm, decay })
   const heads = plan.network(network)
   const lossPlans = losses.map((loss, i) => plan.planLoss(loss, heads[i], names.outputs[i]))
   // Now: a shape that does not fit is the plainer mistake.
@@ -199,6 +238,8 @@ export function planModel<D extends DType>(
     const layers = [...new Set(all.map((name) => name.replace(/\..*/, '')))]
     throw new PlanError(`${where}: frozen: no parameter lies in a layer named ${show(layer)}; there are ${few(layers)}`)
   }
+  const shown = () => few([...new Set(all.map((name) => name.replace(/\..*/, '')))])
+  checkGroups(where, settings.groups, recorded.parameters, shown)
   const program = programOf({ ...recorded, inputGradient: inference ? false : inputGradient })
   const calls = callsOf(program)
   const contents = {
@@ -214,7 +255,10 @@ export function planModel<D extends DType>(
     return { path: layer.path, kind: joined ?? layer.kind, ...row, ...(joined && { flops: 0 }) }
   })
   const { backend: _host, wasm: _kernels, threads: _threads, loss: _loss, optimizer: _optimizer, ...plain } = options
-  const input = byName(names.inputs, inputs)
+  const input = byName(
+    names.inputs,
+    inputs.map(({ shape, dtype }) => (dtype ? { shape, dtype } : shape)),
+  )
   const complete: Record<string, unknown> = { ...plain, input, batch, dtype, frozen, seed: settings.seed }
   // In one order, whatever was given: a model that was loaded writes the file that it was loaded from.
   const ordered = MODEL_OPTIONS.filter((name) => name in complete).map((name) => [name, complete[name]])
@@ -246,7 +290,19 @@ function checkLosses(where: string, loss: Settings['loss'], names: readonly stri
   })
 }
 
-function checkInput(where: string, name: string, shape: unknown): readonly number[] {
+function checkInput(where: string, name: string, input: unknown): InputPlan {
+  if (!isPlain(input)) return { shape: checkShape(where, name, input) }
+  const { shape, dtype } = checkOptions(`${where}: ${name}`, input as { shape: unknown; dtype?: unknown }, [
+    'shape',
+    'dtype',
+  ])
+  return {
+    shape: checkShape(where, `${name}.shape`, shape),
+    ...(dtype !== undefined && { dtype: oneOf(where, `${name}.dtype`, dtype, ['int32']) as 'int32' }),
+  }
+}
+
+function checkShape(where: string, name: string, shape: unknown): readonly number[] {
   if (!Array.isArray(shape) || shape.length === 0 || shape.length > MOST_DIMENSIONS) {
     throw new PlanError(
       `${where}: ${name} must be the shape of one example, such as [4] or [1, 28, 28], got ${show(shape)}`,
@@ -307,6 +363,7 @@ function checkSettings(where: string, options: AnyOptions): Settings {
     clipNorm: limit('clipNorm'),
     loss,
     optimizer,
+    groups: readGroups(where, given(options.groups), optimizer),
   }
   if (optimizer?.minimize && limits.length) {
     throw new PlanError(

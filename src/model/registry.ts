@@ -3,6 +3,7 @@
 
 import { type FileError, isObject, isPlain, quote, show } from '../errors'
 import { type Initializer, constant, he, normal, orthogonal, xavier, zeros } from '../initializers'
+import { attention } from '../layers/attention'
 import { avgPool1d } from '../layers/avg-pool1d'
 import { avgPool2d } from '../layers/avg-pool2d'
 import { batchNorm } from '../layers/batch-norm'
@@ -13,6 +14,7 @@ import { conv2d } from '../layers/conv2d'
 import { dense } from '../layers/dense'
 import { dropout } from '../layers/dropout'
 import { elu } from '../layers/elu'
+import { embedding } from '../layers/embedding'
 import { flatten } from '../layers/flatten'
 import { freeze } from '../layers/freeze'
 import { gelu } from '../layers/gelu'
@@ -34,6 +36,7 @@ import { mean } from '../layers/mean'
 import { normalize } from '../layers/normalize'
 import { padChannels } from '../layers/pad-channels'
 import { permute } from '../layers/permute'
+import { positions } from '../layers/positions'
 import { prelu } from '../layers/prelu'
 import { relu } from '../layers/relu'
 import { repeat } from '../layers/repeat'
@@ -59,15 +62,18 @@ import { nesterov } from '../optimizers/nesterov'
 import type { Optimizer } from '../optimizers/optimizer'
 import { rmsprop } from '../optimizers/rmsprop'
 import { sgd } from '../optimizers/sgd'
+import { reduceOnPlateau } from '../plateau'
 import { checkLayer } from '../plan/checks'
 import type { Layer, Loss } from '../plan/layer'
 import {
   type Schedule,
   cosineDecay,
+  cosineRestarts,
   exponentialDecay,
   inverseSqrtDecay,
   linearDecay,
-  reduceOnPlateau,
+  oneCycle,
+  polynomialDecay,
   stepDecay,
   timeDecay,
   warmup,
@@ -145,6 +151,7 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
     return { ...rest, init: reader.initializer(kind, config, known) }
   }
   return {
+    attention: (config) => attention(config),
     avgPool1d: ({ kernel, ...options }) => avgPool1d(kernel, options),
     avgPool2d: ({ kernel, ...options }) => avgPool2d(kernel, options),
     batchNorm: (config) => batchNorm(config),
@@ -157,6 +164,7 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
       convTranspose2d(filters, withInit(options) as Parameters<typeof convTranspose2d>[1]),
     dense: ({ units, ...options }) => dense(units, withInit(options)),
     dropout: (config) => dropout(config),
+    embedding: ({ vocabulary, size, ...options }) => embedding(vocabulary, size, withInit(options)),
     elu: (config) => elu(config),
     flatten: () => flatten(),
     freeze: ({ layer }, build) => freeze(build(layer)),
@@ -179,6 +187,7 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
     normalize: (config) => normalize(config),
     padChannels: (config) => padChannels(config),
     permute: ({ order }) => permute(order),
+    positions: (config) => positions(withInit(config)),
     prelu: (config) => prelu(config),
     relu: (config) => relu(config),
     repeat: ({ times }) => repeat(times),
@@ -220,9 +229,12 @@ const OPTIMIZERS: Readonly<Record<string, (config: any) => Optimizer>> = {
 
 const SCHEDULES: Readonly<Record<string, (config: any) => Schedule>> = {
   cosineDecay,
+  cosineRestarts,
   exponentialDecay,
   inverseSqrtDecay,
   linearDecay,
+  oneCycle,
+  polynomialDecay,
   reduceOnPlateau,
   stepDecay,
   timeDecay,

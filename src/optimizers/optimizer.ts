@@ -20,6 +20,8 @@ export interface Parameters {
   readonly slots: readonly number[]
   /** Optimizer.numbers; zero at first. */
   readonly numbers: Float64Array
+  /** What createModel's `groups` say of these parameters in the place of the optimizer's own weight decay, if they do. */
+  readonly weightDecay?: number | undefined
 }
 
 /** How parameters follow their gradients: by `update`, or, where it must try several places, by `minimize`. */
@@ -32,6 +34,10 @@ export interface Optimizer {
   readonly learningRate: number | Schedule
   /** What it remembers for each parameter, by name; zero at first. */
   readonly slots: readonly string[]
+  /** What each of these begins with: 0 unless given. */
+  readonly slotsBegin?: readonly number[]
+  /** Whether it has a weight decay of its own, for which it reads that of the parameters. False unless given. */
+  readonly decays?: boolean
   /** What it remembers beside: so many numbers, zero at first. 0 unless given. */
   readonly numbers?: number
   /** Whether it can go on from such numbers, as a file may have any. From all unless given. */
@@ -43,7 +49,7 @@ export interface Optimizer {
    * whose square overflows, or that sum, would stop it for ever without a word, so such a step is not taken.
    */
   readonly squares?: boolean | 'sum'
-  /** Step t = 1, 2, ... with the gradients dx. */
+  /** Step t = 1, 2, ... with the gradients dx; called once for each of createModel's `groups`, with a part of them. */
   update?(parameters: Parameters, rate: number, t: number): void
   /**
    * A step that looks at the loss from several places: `evaluate` gives the loss at the parameters x and writes the

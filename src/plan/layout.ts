@@ -82,7 +82,7 @@ export function countOf(variables: readonly { readonly size: number }[]): number
 /** Parameters that are trained, in the order in which they lie in memory: those that decay first. */
 export function trainedOf(parameters: readonly Parameter[]): readonly Parameter[] {
   const trained = parameters.filter(({ frozen }) => !frozen)
-  return [...trained.filter((p) => p.options.decay), ...trained.filter((p) => !p.options.decay)]
+  return [...trained.filter((p) => p.decays), ...trained.filter((p) => !p.decays)]
 }
 
 /** Gives every place its pointer. */

@@ -16,7 +16,7 @@ import {
 } from './calls'
 import type { Kernels } from '../kernels/index'
 import { ask, checkLayer, checkShared, checkedCall, checkedLoss, checkedParameter, faultOf, sizeOf } from './checks'
-import { Block, Buffer, Parameter, type ParameterOptions, type Place, Value } from './value'
+import { Block, Buffer, type Ids, Parameter, type ParameterOptions, type Place, Value, isIds } from './value'
 import type { Ahead, Layer, Loss, LossPlan, Network } from './layer'
 import { countOf } from './layout'
 import type { PlanOptions, Recorded, Recorder } from './recorded'
@@ -25,6 +25,9 @@ import type { PlanOptions, Recorded, Recorder } from './recorded'
 const DEEPEST = 500
 /** Of graphs within graphs, each used twice, a few lines would be more than any time suffices for. */
 const MOST_LAYERS = 100_000
+
+/** Kernels that may read whole numbers which name something. */
+const READ_IDS = /^(embedding(For|Back)ward|copyBlocks)$/
 
 /** Kernels count with 32 bits. */
 const MOST_VALUES = 2 ** 31 - 1
@@ -77,7 +80,9 @@ export class Plan {
     this.seed = options.seed
     this.algorithm = options.algorithm
     this.#recorded = {
-      inputs: options.inputs.map((shape) => this.value(shape)),
+      inputs: options.inputs.map(({ shape, dtype }) =>
+        this.value(shape, dtype === 'int32' ? { below: Infinity } : undefined),
+      ),
       forward: [],
       backward: [[]],
       losses: [],
@@ -96,14 +101,17 @@ export class Plan {
 
   // ---- places ----
 
-  /** What the layer being planned computes: `batch` examples of `shape`. */
-  value(shape: readonly number[]): Value {
+  /**
+   * What the layer being planned computes: `batch` examples of `shape`. With `ids`, those of another value, they are some
+   * of its whole numbers, and have no gradient.
+   */
+  value(shape: readonly number[], ids?: Ids): Value {
     const size = sizeOf(() => this.#where, shape)
     if (size > MOST_VALUES) {
       throw this.error(`an example of shape (${few(shape)}) cannot be; kernels count to ${MOST_VALUES}`)
     }
     const bytes = this.batch * size * this.bytes
-    return new Value(shape, new Block(bytes), this.#options.inference ? undefined : bytes)
+    return new Value(shape, new Block(bytes), this.#options.inference || ids ? undefined : bytes, ids)
   }
 
   /** The same memory, values and gradient, under another shape. */
@@ -111,7 +119,7 @@ export class Plan {
     if (!(x instanceof Value) || sizeOf(() => this.#where, shape) !== x.size) {
       throw this.error(`reshaped wants a value and a shape of as many numbers, got ${show(shape)}`)
     }
-    const y = new Value(shape, x.data, x.gradient)
+    const y = new Value(shape, x.data, x.gradient, x.ids)
     this.#follow(x, y)
     return y
   }
@@ -161,7 +169,12 @@ export class Plan {
    */
   get lengths(): Place | undefined {
     const of = this.#reads.find((x) => this.#sequences.has(x))
-    const input = of && this.#sequences.get(of)
+    return of && this.lengthsOf(of)
+  }
+
+  /** The same of one of several values that a layer reads. */
+  lengthsOf(x: Value): Place | undefined {
+    const input = this.#sequences.get(x)
     return input === undefined ? undefined : (this.#recorded.lengths[input] ??= this.#pinned(4 * this.batch))
   }
 
@@ -175,9 +188,10 @@ export class Plan {
 
   /** A parameter, `name` local to the layer. */
   parameter(name: string, shape: readonly number[], options: ParameterOptions): Parameter {
-    const { inference } = this.#options
+    const { inference, decay } = this.#options
+    const all = decay === 'all'
     const checked = checkedParameter(`${this.#where}: parameter ${quote(name)}`, options)
-    return this.#named(this.#recorded.parameters, Parameter, name, shape, checked, this.#frozen, inference)
+    return this.#named(this.#recorded.parameters, Parameter, name, shape, checked, this.#frozen, inference, all)
   }
 
   /** Something saved with the model but not trained. */
@@ -205,6 +219,11 @@ export class Plan {
     const after = this.#pinned(size * this.bytes)
     this.#recorded.states.push({ before, after })
     return { before, after }
+  }
+
+  /** Whether the layer being planned was so before, under the same name: then its parameters are those of that time. */
+  get again(): boolean {
+    return this.#again
   }
 
   // ---- calls ----
@@ -305,7 +324,7 @@ export class Plan {
     this.ahead = ahead
     this.sources = sources
     this.#reads = inputs
-    this.#frozen ||= this.#options.frozen.includes(path)
+    this.#frozen ||= path !== '' && this.#options.isFrozen(path)
     this.#again ||= name !== '' && this.#planned.get(layer) === path
     this.#planned.set(layer, path)
     const [row, parameter, call] = [rows.length, parameters.length, forward.length]
@@ -377,6 +396,12 @@ export class Plan {
 
   #record(list: Call[], kernel: keyof Kernels | Routine, options: CallOptions): void {
     const call = this.#call(kernel, options)
+    if (typeof kernel === 'string' && !READ_IDS.test(kernel) && call.reads.some(isIds)) {
+      throw this.error(
+        'reads whole numbers that name something as if they were measured; put embedding() before it or, if they are, ' +
+          "give the input as a shape, without dtype: 'int32'",
+      )
+    }
     if (call.sizes.some(isOfLoss)) throw this.error('WEIGHT is what losses divide by; a layer has none')
     // A frozen layer never draws.
     if (this.#frozen && call.draws) return

@@ -50,7 +50,7 @@ export function callsOf({ forward, losses, backward }: Program): readonly Call[]
 export function programOf(recording: Recording): Program {
   const { losses, outputs } = recording
   const { trained, touched, throughFrozen } = dependencies(recording)
-  let inputGradient = recording.inputGradient ?? !throughFrozen
+  let inputGradient = recording.inputs.some(({ gradient }) => gradient) && (recording.inputGradient ?? !throughFrozen)
   const wanted = (write: Reference): Wanted => {
     if (!write) return 'never'
     const of = blockOf(write)?.gradientOf?.data
@@ -69,7 +69,8 @@ export function programOf(recording: Recording): Program {
  */
 function dependencies({ forward, inputs }: Recording) {
   const trained = new Set<unknown>()
-  const touched = new Set<unknown>(inputs.map(({ data }) => data))
+  // What depends on whole numbers alone has no gradient by them.
+  const touched = new Set<unknown>(inputs.filter(({ ids }) => !ids).map(({ data }) => data))
   let throughFrozen = false
   for (const { reads, writes } of forward) {
     const places = reads.map((read) => read && placeOf(read))
@@ -132,7 +133,7 @@ function checkOrder({ forward, losses, inputs, heads, inputGradient }: Recording
   // Without a loss, whoever calls backward writes it.
   if (!losses.length) for (const { gradient } of heads) written.add(gradient?.root)
   check(backward, 'backward')
-  const unwritten = inputs.find(({ gradient }) => !written.has(gradient?.root))
+  const unwritten = inputs.find(({ gradient }) => gradient && !written.has(gradient.root))
   if (!unwritten || !inputGradient) return !unwritten
   const first = forward.find(({ reads }) => reads.some((read) => blockOf(read) === unwritten.data))
   throw new PlanError(

@@ -6,10 +6,18 @@ import type { Row } from './layer'
 import type { Recording } from './program'
 import type { Block, Buffer, Parameter, Place } from './value'
 
+/** What is known of an input. */
+export interface InputPlan {
+  /** Of one example. */
+  readonly shape: readonly number[]
+  /** 'int32' where it is whole numbers that name something; numbers of the model's dtype unless given. */
+  readonly dtype?: 'int32'
+}
+
 /** How a network is planned. */
 export interface PlanOptions {
-  /** Of one example, for each input. */
-  readonly inputs: readonly (readonly number[])[]
+  /** For each input. */
+  readonly inputs: readonly InputPlan[]
   /** The most examples at once. */
   readonly batch: number
   readonly dtype: DType
@@ -17,10 +25,12 @@ export interface PlanOptions {
   readonly inference: boolean
   /** Of what is random in training. */
   readonly seed: number
-  /** Names of layers that are not to be trained. */
-  readonly frozen: readonly string[]
+  /** Whether the layer of that name is not to be trained. */
+  isFrozen(path: string): boolean
   /** Of convolutions that do not say it themselves: 'direct', or whichever is faster. */
   readonly algorithm: 'auto' | 'direct'
+  /** What decays: what a layer says that it does, or all parameters. 'weights' unless given. */
+  readonly decay?: 'weights' | 'all'
 }
 
 /** What was recorded of a network, and what it is to be laid out with. */

@@ -67,6 +67,12 @@ export class Block implements Place {
   }
 }
 
+/** Of a value of whole numbers that name rows of tables: each is from 0 to below `below`, which the tables say. */
+export interface Ids {
+  /** The rows of the smallest table; Infinity where nothing but functions of the user's read them. */
+  below: number
+}
+
 /** What flows between layers: for each of at most `batch` examples, numbers of `shape`. A call that reads it reads them. */
 export class Value {
   /** How many numbers one example has. */
@@ -81,6 +87,8 @@ export class Value {
     readonly data: Block,
     /** Bytes of the gradient, or the block of another value's gradient, which is then this one's as well. */
     gradient: number | Block | undefined,
+    /** Of whole numbers: such a value has no gradient. */
+    readonly ids?: Ids,
   ) {
     this.size = product(shape)
     this.gradient = typeof gradient === 'number' ? new Block(gradient, false, this) : gradient
@@ -120,6 +128,8 @@ export interface ParameterOptions {
 export class Parameter extends Variable {
   /** Where its gradient is summed up; none for a frozen parameter, nor in a model for inference. */
   readonly gradient: Settable | undefined
+  /** Whether weight decay applies: to weights, or to all. */
+  readonly decays: boolean
   constructor(
     name: string,
     shape: readonly number[],
@@ -129,8 +139,10 @@ export class Parameter extends Variable {
     /** Whether it is not trained. */
     readonly frozen: boolean,
     inference: boolean,
+    all = false,
   ) {
     super(name, shape, bytes)
+    this.decays = all || options.decay
     this.gradient = frozen || inference ? undefined : { pointer: 0, bytes }
   }
 }
@@ -169,4 +181,10 @@ export function placeOf(reference: Value | Place | Part): Place {
 export function blockOf(reference: Reference): Block | undefined {
   const place = reference && placeOf(reference)
   return place instanceof Block ? place : undefined
+}
+
+/** Whether it is a value of whole numbers that name something. */
+export function isIds(reference: Reference): boolean {
+  const whole = reference && ('within' in reference ? reference.within : reference)
+  return whole instanceof Value && whole.ids !== undefined
 }

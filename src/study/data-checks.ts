@@ -49,7 +49,7 @@ function deviationsOf({ mean, std }: Pick<Columns, 'mean' | 'std'>): number[] {
 }
 
 /** A network that begins with one of these gets inputs of another scale than they had. */
-const SCALING = /^(batchNorm|groupNorm|layerNorm|normalize)\b/
+const SCALING = /^(batchNorm|embedding|groupNorm|layerNorm|normalize)\b/
 /** After one of these it does not matter what the layer before it was multiplied by. */
 const NORMALISING = /^(batchNorm|groupNorm|layerNorm)\b/
 /** Layers that leave the scale as it is. */

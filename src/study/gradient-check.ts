@@ -90,6 +90,9 @@ export function gradientCheck<In extends string = never, Out extends string = ne
   const withInput = flag(where, 'input', read.input ?? false)
   const random = createRandom(integer(where, 'seed', read.seed ?? 0, 0), 2)
   checkModel(where, model, 'loss', 'training')
+  if (withInput && coreOf(where, model).inputs.every(({ value }) => value.ids)) {
+    throw new PlanError(`${where}: input: true, but whole numbers that name something have no gradient; leave it out`)
+  }
   if (withInput && !sizesOf(model).inputGradient) {
     throw new PlanError(`${where}: this model plans no gradient of its input; create it with inputGradient: true`)
   }
@@ -109,10 +112,12 @@ export function gradientCheck<In extends string = never, Out extends string = ne
       passes.load(data, n)
     }
     begin()
-    const inputs = core.inputs.map(({ name, tensor: { shape, data: all } }, i) => {
-      return { name: memberName('input', name), shape, data: all.subarray(0, data.x[i].length) }
+    const gradients = passes.gradients(n)
+    // Whole numbers that name something cannot be a little larger.
+    const inputs = core.inputs.flatMap(({ name, value, tensor: { shape, data: all } }, i) => {
+      const input = { name: memberName('input', name), shape, data: all.subarray(0, data.x[i].length) }
+      return value.ids ? [] : [{ ...input, gradients: gradients[i].data }]
     })
-    const inputGradients = passes.gradients(n)
     const places: Place[] = []
     const add = (name: string, values: Values, gradients: Values) => {
       let largest = 0
@@ -122,7 +127,7 @@ export function gradientCheck<In extends string = never, Out extends string = ne
       }
     }
     for (const [name, { data }] of Object.entries(model.gradients)) add(name, model.parameters[name].data, data)
-    if (withInput) inputs.forEach(({ name, data }, i) => add(name, data, inputGradients[i].data))
+    if (withInput) for (const { name, data, gradients: own } of inputs) add(name, data, own)
 
     const everything = [...Object.values(model.parameters), ...inputs]
     const { step, tolerance, epsilon } = stepsOf(core.dtype)

@@ -88,8 +88,8 @@ export function unchanged<T>(model: AnyModel, study: (passes: Passes) => T): T {
       lossOfLoaded(core, n, true, inputGradient)
       addDecay(core)
       return core.inputs.map(({ value: { shape, size, gradient } }) => {
-        const length = inputGradient ? n * size : 0
-        return { shape: [n, ...shape], data: viewOf(core.dtype, core.engine.buffer, gradient!.pointer, length) }
+        const length = inputGradient && gradient ? n * size : 0
+        return { shape: [n, ...shape], data: viewOf(core.dtype, core.engine.buffer, gradient?.pointer ?? 0, length) }
       })
     },
     disturbedLoss(n, disturb) {

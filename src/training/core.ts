@@ -12,6 +12,7 @@ import type { Executable } from '../plan/run'
 import type { Buffer, Parameter, Value } from '../plan/value'
 import type { Schedule } from '../schedules'
 import type { DType, Floats, Tensor } from '../tensor'
+import type { Part, Rule } from './parts'
 import type { Run } from './run'
 
 /** What createModel was told about training. */
@@ -24,6 +25,8 @@ export interface Settings {
   readonly clipValue: number
   readonly clipNorm: number
   readonly optimizer: Optimizer | undefined
+  /** Parts of the network that are trained in ways of their own. */
+  readonly groups: readonly Rule[]
   /** As it was given: by name where the outputs of the network have names. */
   readonly loss: Loss | Readonly<Record<string, Loss>> | undefined
 }
@@ -186,6 +189,8 @@ export interface Core<D extends DType = DType> {
   readonly allGradients: Floats<D>
   /** All parameters that are trained as one vector: for the optimizer. */
   readonly vector: Parameters
+  /** Parts of it that are trained in ways of their own; undefined where all is trained alike. */
+  parts: readonly Part[] | undefined
   /** Where the weights of each unit lie, one row for each, for maxNorm. */
   readonly limited: readonly { readonly rows: number; readonly size: number; readonly pointer: number }[]
 

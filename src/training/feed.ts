@@ -17,13 +17,14 @@ import {
   viewBatches,
   viewRows,
 } from '../data/batches'
+import { checkIds, readIds } from '../data/ids'
 import { memberName, membersOf } from '../data/named'
 import { type AsyncBatches, type Batches, isStream, openBatches } from '../data/stream'
 import { DataError, PlanError, callable, checkNoPromise, count, isObject, isPromise, readSafely, show } from '../errors'
 import { checksumOf } from '../io/checksum'
 import type { Value } from '../plan/value'
 import type { Floats } from '../tensor'
-import { type Core, within } from './core'
+import { type Core, type Entry, within } from './core'
 import { type Besides, loadLengths, loadWeights, readLengths, readWeights, settleCounts } from './counts'
 import { settle } from './step'
 
@@ -117,10 +118,11 @@ export function readValue(
   { dtype }: Core,
   name: string,
   x: Numbers,
-  { size, shape }: Pick<Value, 'shape' | 'size'>,
+  { size, shape, ids }: Pick<Value, 'shape' | 'size' | 'ids'>,
   later = true,
   probabilities = false,
 ): TypedNumbers {
+  if (ids) return readIds(name, x, size, shape, ids.below)
   if (!later || probabilities || !isTyped(x)) return readRows(name, x, size, shape, dtype, probabilities)
   countRows(name, x, size, shape)
   return x
@@ -240,9 +242,15 @@ export function loadInputs(
   for (let i = 0; i < inputs.length; i++) {
     const { value, tensor, name: own } = inputs[i]
     copyRows(x[i], value.size, tensor.data, n, rows, first, views?.[i])
-    if (name !== undefined) checkLoaded(core, name, own, all[i], n, value.size, tensor.data)
+    if (value.ids) checkLoadedIds(core.inputs[i], name ?? 'x', n)
+    else if (name !== undefined) checkLoaded(core, name, own, all[i], n, value.size, tensor.data)
   }
   core.rows = before
+}
+
+/** Throws a DataError unless the n loaded examples are ids: an array may have changed since it was checked. */
+function checkLoadedIds({ value: { ids, size }, tensor, name }: Entry, what: string, n: number): void {
+  checkIds(`${memberName(what, name)}, in this batch`, tensor.data, n * size, size, ids!.below)
 }
 
 /**
@@ -289,6 +297,9 @@ export function transformBatch(where: string, core: Core, transform: Transform |
   if (!transform) return
   const { counters, tensors } = core
   const result: unknown = within(where, core, `the transform of ${where}`, transform, tensors.input, n, counters.passes)
+  for (let i = 0; i < core.inputs.length; i++) {
+    if (core.inputs[i].value.ids) checkLoadedIds(core.inputs[i], `${where}: the transform left an input that`, n)
+  }
   if (!isPromise(result)) return
   // Nobody waits for it, so nobody would see it fail.
   result.then(undefined, () => {})

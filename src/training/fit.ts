@@ -22,7 +22,7 @@ import {
 } from './feed'
 import type { Divergence, EpochResult, OutputResult, Progress, Written } from './history'
 import { type Callback, type FitOptions, type FitSettings, checkFitOptions } from './options'
-import { observe, resetSchedule } from './rate'
+import { checkMonitor, observe, resetSchedule } from './rate'
 import { account, createRun, nextEpoch, report } from './run'
 import { type Checkpointing, checkResumed, wind } from './resume'
 import { createSaver } from './saving'
@@ -129,6 +129,7 @@ export async function fit(
   const { training, validating, shuffled } = feeds
   checkFullBatch(core, training)
   checkOrder(core, settings, feeds)
+  checkMonitor(core, validating !== undefined)
   const monitor = settings.earlyStopping?.monitor ?? (validating ? 'validationLoss' : 'loss')
   let found: Fingerprint | undefined
   const fingerprint = () =>
@@ -280,7 +281,7 @@ export async function fit(
         ...validation,
       }
       const outputs = outputsOf(core, run.tally, tally)
-      observe(core, validated?.validationLoss ?? measures.loss)
+      observe(core, validated?.validationLoss ?? measures.loss, measures)
       needOpen('fit', core)
       for (const [name, value] of Object.entries(measures)) history[name as keyof typeof measures].push(value)
       for (const [name, one] of Object.entries(outputs ?? {})) {

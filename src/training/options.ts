@@ -18,6 +18,7 @@ import {
   show,
 } from '../errors'
 import { checkSignal } from '../pause'
+import { MEASURES, type Measure } from '../schedules'
 import type { Tensor } from '../tensor'
 import type { Core } from './core'
 import type { Transform } from './feed'
@@ -30,7 +31,7 @@ export type Callback<T> = (value: T) => unknown
 export type Callbacks<T> = Callback<T> | false | null | readonly (Callback<T> | false | null | undefined)[]
 
 /** What tells how good an epoch was: a loss by being low, an accuracy by being high. */
-export type Monitor = 'loss' | 'accuracy' | 'validationLoss' | 'validationAccuracy'
+export type Monitor = Measure
 
 /** Ends a run that no longer gets better. */
 export interface EarlyStopping {
@@ -256,8 +257,7 @@ function checkEarlyStopping(core: Core, options: FitOptions['earlyStopping'], va
   const where = 'fit.earlyStopping'
   options = checkOptions(where, options as EarlyStopping, ['patience', 'minDelta', 'monitor', 'restoreBest'])
   const { patience = 5, minDelta = 0, restoreBest = false } = options
-  const measures = ['loss', 'accuracy', 'validationLoss', 'validationAccuracy'] as const
-  const monitor = oneOf(where, 'monitor', options.monitor ?? (validated ? 'validationLoss' : 'loss'), measures)
+  const monitor = oneOf(where, 'monitor', options.monitor ?? (validated ? 'validationLoss' : 'loss'), MEASURES)
   if (patience !== Infinity) integer(where, 'patience', patience, 1)
   if (!validated && monitor.startsWith('validation')) {
     throw new PlanError(`${where}: to monitor ${monitor}, fit needs validation`)

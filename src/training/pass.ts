@@ -97,10 +97,12 @@ export function backPropagate<D extends DType>(core: Core<D>, dy: unknown): Give
   })
   whole(core, () => runBackward(core, program.inputGradient))
   const gradientOf = ({ gradientRows, value }: Entry<D>): Tensor<D> => {
-    if (program.inputGradient) return rowsAt(core, gradientRows, value, value.gradient!.pointer, rows)
+    const { gradient, ids } = value
+    if (program.inputGradient && gradient) return rowsAt(core, gradientRows, value, gradient.pointer, rows)
     return {
       shape: [rows, ...value.shape],
       get data(): never {
+        if (ids) throw new PlanError('backward: whole numbers that name something have no gradient')
         throw new PlanError(
           'backward: the gradient of the input, through frozen layers, was not planned; createModel takes ' +
             'inputGradient: true',

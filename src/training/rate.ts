@@ -51,10 +51,24 @@ export function initialStateOf(rate: number | Schedule): Float64Array {
   return Float64Array.from(typeof rate === 'function' ? (rate.initialState ?? []) : [])
 }
 
-/** Shows the loss of an epoch that has ended to a schedule that watches it. */
-export function observe(core: Core, loss: number): void {
+/** Throws a PlanError where a schedule watches what an epoch will not have. */
+export function checkMonitor({ rate, heads }: Core, validated: boolean): void {
+  const { monitor } = typeof rate === 'function' ? rate : {}
+  if (!monitor) return
+  if (!validated && monitor.startsWith('validation')) {
+    throw new PlanError(`fit: the learning rate watches ${monitor}, for which fit needs validation`)
+  }
+  const one = heads.length === 1 && heads[0].targets !== 'values'
+  if (monitor.endsWith('ccuracy') && !one) {
+    throw new PlanError(`fit: the learning rate watches ${monitor}, which is of one output and of labels alone`)
+  }
+}
+
+/** Shows what an epoch that has ended was like to a schedule that watches it. */
+export function observe(core: Core, loss: number, measures?: Readonly<Record<string, unknown>>): void {
   const { rate, clock, scheduleState } = core
   if (typeof rate !== 'function' || !rate.observe) return
-  const see = (...seen: Parameters<typeof rate.observe>) => rate.observe!(...seen)
-  within('observe', core, 'showing its schedule the loss', see, clock.epoch, loss, scheduleState)
+  const see = (...args: Parameters<typeof rate.observe>) => rate.observe!(...args)
+  const seen = measures && rate.monitor ? (measures[rate.monitor] as number) : loss
+  within('observe', core, 'showing its schedule the loss', see, clock.epoch, seen, scheduleState)
 }

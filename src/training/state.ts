@@ -105,10 +105,18 @@ export function putCarriedAside(core: Core): () => void {
   }
 }
 
+/** Puts into the optimizer's slots what they begin with, where that is not 0. */
+export function beginSlots({ dtype, engine, vector, settings, inference }: Core): void {
+  const { slotsBegin } = settings.optimizer ?? {}
+  if (!slotsBegin || inference) return
+  slotsBegin.forEach((value, i) => viewOf(dtype, engine.buffer, vector.slots[i], vector.count).fill(value))
+}
+
 /** The optimizer begins anew: it remembers nothing, and its next step is its first. */
 export function forget(core: Core): void {
   const { engine, pointers, memory, vector, counters } = core
   new Uint8Array(engine.buffer, pointers.optimizer, memory.optimizer).fill(0)
+  beginSlots(core)
   vector.numbers.fill(0)
   counters.steps = 0
 }

@@ -8,6 +8,7 @@ import { type Core, type Objective, type Pass, type Settings, needFree, needNoSt
 import { weightOf } from './counts'
 import { badGradient, largeGradient } from './gradients'
 import { addDecay, decayLoss, record, runLosses } from './losses'
+import { update } from './parts'
 import { rateOf } from './rate'
 import { carryOn, restoreState, takeState } from './state'
 
@@ -216,7 +217,7 @@ export function applyGradients(core: Core, optimizer: Optimizer, rate: number): 
     core.allGradients.fill(0)
     return trouble
   }
-  if (count) optimizer.update?.(core.vector, rate, core.counters.steps + 1)
+  if (count) update(optimizer, core.vector, core.parts, rate, core.counters.steps + 1)
   for (let i = 0; i < core.limited.length && core.regularises; i++) {
     const { rows, size, pointer } = core.limited[i]
     kernels.limitRowNorms(rows, size, maxNorm, pointer)

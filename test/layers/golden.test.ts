@@ -12,6 +12,7 @@ import {
   dense,
   flatten,
   globalAvgPool2d,
+  graph,
   maxPool2d,
   momentum,
   relu,
@@ -69,29 +70,34 @@ describe.each(RUNS)('layers, $dtype on $backend', ({ dtype, backend, tolerance }
 
   const all = table.flatMap(([, list]) => list)
   test.each(all.map((c) => [`${c.op} ${c.name ?? JSON.stringify(c.config)}`, c] as const))('%s', async (_, c) => {
-    const [n, ...input] = c.inputs.x.shape
+    const { x = c.inputs.ids, ids, memory } = c.inputs
+    const [n, ...shape] = x.shape
     // One row more than needed: a batch is a maximum.
-    const model = await createModel(goldenLayers[c.op].layer(c.config), { input, batch: n + 1, dtype, backend })
-    for (const [theirs, ours] of Object.entries(NAMES)) {
-      if (c.inputs[theirs]) model.parameters[ours].data.set(c.inputs[theirs].data)
-    }
+    const options = { batch: n + 1, dtype, backend }
+    const layer = goldenLayers[c.op].layer(c.config)
+    if (memory) return compareCross(layer, options, shape, c)
+    const model = await createModel(layer, { input: ids ? { shape, dtype: 'int32' } : shape, ...options })
     for (const [name, { data }] of Object.entries<Numbers>(c.inputs.parameters ?? {})) {
       model.parameters[name].data.set(data)
+    }
+    for (const [theirs, ours] of Object.entries(NAMES)) {
+      if (c.inputs[theirs]) model.parameters[ours].data.set(c.inputs[theirs].data)
     }
     if (c.inputs.runningMean) {
       model.buffers.running_mean.data.set(c.inputs.runningMean.data)
       model.buffers.running_var.data.set(c.inputs.runningVar.data)
     }
-    const y = model.forward(c.inputs.x.data, { training: true, lengths: c.inputs.lengths })
+    const y = model.forward(x.data, { training: true, lengths: c.inputs.lengths })
     expect(y.shape).toEqual(c.outputs.y.shape)
     expectClose(y.data, c.outputs.y.data, tolerance, 'y')
-    expectClose(model.backward(c.inputs.dy.data).data, c.outputs.dx.data, tolerance, 'dx')
+    const dx = model.backward(c.inputs.dy.data)
+    if (!ids) expectClose(dx.data, c.outputs.dx.data, tolerance, 'dx')
+    for (const [name, { data }] of Object.entries<Numbers>(c.outputs.gradients ?? {})) {
+      expectClose(model.gradients[name].data, data, tolerance, `gradient of ${name}`)
+    }
     for (const [theirs, ours] of Object.entries(NAMES)) {
       const gradient: Numbers | undefined = c.outputs[`d${theirs}`]
       if (gradient) expectClose(model.gradients[ours].data, gradient.data, tolerance, `d${theirs}`)
-    }
-    for (const [name, { data }] of Object.entries<Numbers>(c.outputs.gradients ?? {})) {
-      expectClose(model.gradients[name].data, data, tolerance, `the gradient of ${name}`)
     }
     if (c.outputs.runningMean) {
       expectClose(model.buffers.running_mean.data, c.outputs.runningMean.data, tolerance, 'running mean')
@@ -100,6 +106,23 @@ describe.each(RUNS)('layers, $dtype on $backend', ({ dtype, backend, tolerance }
     }
   })
 })
+
+/** With keys and values of another sequence. */
+async function compareCross(layer: Layer, options: object, shape: number[], { inputs, outputs }: Case) {
+  const network = graph(['x', 'memory'], ({ x, memory }, use) => use('', layer, x, memory))
+  const input = { x: shape, memory: inputs.memory.shape.slice(1) as number[] }
+  const model = await createModel(network, { input, ...options })
+  const tolerance = model.output.data instanceof Float64Array ? 1e-10 : 1e-4
+  for (const [name, { data }] of Object.entries<Numbers>(inputs.parameters)) model.parameters[name].data.set(data)
+  const y = model.forward({ x: inputs.x.data, memory: inputs.memory.data }, { training: true })
+  expectClose(y.data, outputs.y.data, tolerance, 'y')
+  const { x, memory } = model.backward(inputs.dy.data)
+  expectClose(x.data, outputs.dx.data, tolerance, 'dx')
+  expectClose(memory.data, outputs.dmemory.data, tolerance, 'dmemory')
+  for (const [name, { data }] of Object.entries<Numbers>(outputs.gradients)) {
+    expectClose(model.gradients[name].data, data, tolerance, `gradient of ${name}`)
+  }
+}
 
 /** A network that is its own input: x reaches the loss as it is. */
 const identity = sequential()
@@ -147,15 +170,25 @@ describe.each(RUNS)('losses, $dtype on $backend', ({ dtype, backend, tolerance }
 })
 
 describe.each(RUNS)('optimizers, $dtype on $backend', ({ dtype, backend, tolerance }) => {
-  test.each(cases('golden/optimizers').map((c) => [c.name!, c] as const))('%s', async (_, c) => {
-    const size = c.inputs.x0.shape[0]
-    const optimizer = optimizers[c.op](c.config)
-    const model = await createModel(dense(1, { bias: false }), { input: [size], batch: 1, dtype, backend, optimizer })
-    model.parameters.weight.data.set(c.inputs.x0.data)
+  const all = [...cases('golden/optimizers'), ...cases('golden/optimizers2')]
+  test.each(all.map((c) => [c.name!, c] as const))('%s', async (_, c) => {
+    // What is of the model, and not of the optimizer. Where all decays, the last value is a bias.
+    const { l2, decay, ...config } = c.config as Record<string, any>
+    const bias = decay !== undefined
+    const size = c.inputs.x0.shape[0] - Number(bias)
+    const optimizer = optimizers[c.op](config)
+    const own: object = { ...(l2 && { l2 }), ...(decay && { decay }) }
+    const model = await createModel(dense(1, { bias }), { input: [size], batch: 1, dtype, backend, optimizer, ...own })
+    const set = (tensors: typeof model.parameters, values: number[]) => {
+      tensors.weight.data.set(values.slice(0, size))
+      if (bias) tensors.bias.data.set(values.slice(size))
+    }
+    set(model.parameters, c.inputs.x0.data)
     c.inputs.gradients.forEach((gradient: Numbers, i: number) => {
-      model.gradients.weight.data.set(gradient.data)
+      set(model.gradients, gradient.data)
       model.step()
-      expectClose(model.parameters.weight.data, c.outputs.trajectory[i].data, tolerance, `after step ${i + 1}`)
+      const now = [...model.parameters.weight.data, ...(bias ? model.parameters.bias.data : [])]
+      expectClose(now, c.outputs.trajectory[i].data, tolerance, `after step ${i + 1}`)
       expect(model.gradients.weight.data.every((g) => g === 0)).toBe(true)
     })
   })

@@ -17,30 +17,33 @@ import {
   sequential,
   softmaxCrossEntropy,
 } from '../../src/entries/index'
-import { cnn, layerCases } from '../../cases/layers'
+import { cnn, inputOf, layerCases } from '../../cases/layers'
 import { bits, randomData } from '../support/models'
 
 const loss = softmaxCrossEntropy()
 
 group('describe', () => {
-  test.each(layerCases.map((c) => [c.name, c] as const))(
-    'says what createModel makes: %s',
-    async (_, { network, input }) => {
-      const options = { input, batch: 4, loss: softmaxCrossEntropy(), optimizer: adam({ learningRate: 1 }) } as const
-      const model = await createModel(network(), options)
-      const plan = describe(network(), options)
-      const sizes = (record: typeof model.parameters) =>
-        Object.values(record).reduce((sum, { data }) => sum + data.length, 0)
-      expect(plan.parameters).toBe(sizes(model.parameters))
-      expect(plan.trainable).toBe(sizes(model.gradients))
-      expect(plan.memory).toEqual(model.memory)
-      expect(plan.output).toEqual(model.output.shape.slice(1))
-      const tensors = Object.entries({ ...model.parameters, ...model.buffers })
-      expect(Object.entries(plan.shapes)).toEqual(tensors.map(([name, { shape }]) => [name, shape]))
-      expect(plan.summary()).toBe(model.summary().replace(', wasm, ', ', '))
-      expect(plan.flops).toBe(plan.layers.reduce((sum, row) => sum + row.flops, 0))
-    },
-  )
+  test.each(layerCases.map((c) => [c.name, c] as const))('says what createModel makes: %s', async (_, c) => {
+    const { network } = c
+    const options = {
+      input: inputOf(c),
+      batch: 4,
+      loss: softmaxCrossEntropy(),
+      optimizer: adam({ learningRate: 1 }),
+    } as const
+    const model = await createModel(network(), options)
+    const plan = describe(network(), options)
+    const sizes = (record: typeof model.parameters) =>
+      Object.values(record).reduce((sum, { data }) => sum + data.length, 0)
+    expect(plan.parameters).toBe(sizes(model.parameters))
+    expect(plan.trainable).toBe(sizes(model.gradients))
+    expect(plan.memory).toEqual(model.memory)
+    expect(plan.output).toEqual(model.output.shape.slice(1))
+    const tensors = Object.entries({ ...model.parameters, ...model.buffers })
+    expect(Object.entries(plan.shapes)).toEqual(tensors.map(([name, { shape }]) => [name, shape]))
+    expect(plan.summary()).toBe(model.summary().replace(', wasm, ', ', '))
+    expect(plan.flops).toBe(plan.layers.reduce((sum, row) => sum + row.flops, 0))
+  })
 
   const large = () => sequential(dense(40_000), relu(), dense(40_000))
 

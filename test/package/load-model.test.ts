@@ -37,7 +37,7 @@ import {
 } from '../../src/entries/index'
 import * as architectures from '../../src/entries/architectures'
 import { encodeTensors } from '../../src/io/safetensors'
-import { layerCases } from '../../cases/layers'
+import { inputOf, layerCases } from '../../cases/layers'
 import { lossCases } from '../../cases/losses'
 import { optimizerCases, optimizers } from '../../cases/optimizers'
 import { exportsFrom } from '../support/exports'
@@ -101,14 +101,12 @@ describe('each layer', () => {
   const seen = new Set<string>()
 
   describe.each(['float64', 'float32'] as const)('%s', (dtype) => {
-    test.each(layerCases)('$name', async ({ network, input }) => {
+    test.each(layerCases)('$name', async ({ network, input, ids }) => {
       const optimizer = adam({ learningRate: 1e-3 })
-      const options = { input, batch: ROWS, dtype, seed: 2, loss: meanSquaredError(), optimizer }
-      const model = (await createModel(network(), options)) as Model
-      const x = values(
-        input.reduce((a, b) => a * b, 1),
-        1,
-      )
+      const options = { batch: ROWS, dtype, seed: 2, loss: meanSquaredError(), optimizer }
+      const model = (await createModel(network(), { input: inputOf({ input, ids }), ...options })) as Model
+      const size = input.reduce((a, b) => a * b, 1)
+      const { x } = randomData(ROWS, size, 2, 1, ids)
       const y = values(model.output.data.length / ROWS, 2)
       for (const kind of kindsIn(await roundTrip(model, { x, y }))) seen.add(kind)
     })

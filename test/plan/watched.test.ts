@@ -27,7 +27,7 @@ import {
 } from '../../src/entries/index'
 import { NORM_SCRATCH, SUM_STEPS } from '../../src/kernels/blocking'
 import type { Parameter } from '../../src/plan/value'
-import { cnn, layerCases } from '../../cases/layers'
+import { type LayerCase, cnn, inputOf, layerCases } from '../../cases/layers'
 import { bits, randomData } from '../support/models'
 import { watch } from '../support/watched'
 
@@ -47,16 +47,19 @@ const copy = (): Layer => ({
 })
 
 /** A network like the one between, with what is trained before and behind it. */
-const withNeighbours = (network: Layer, input: readonly number[]): Layer =>
+const withNeighbours = (network: Layer, input: readonly number[], ids?: number): Layer =>
   sequential(
-    [dense(input[0]), conv1d(input[0], { kernel: 1 }), conv2d(input[0], { kernel: 1 })][input.length - 1],
+    // Nothing can come before ids.
+    ...(ids
+      ? []
+      : [[dense(input[0]), conv1d(input[0], { kernel: 1 }), conv2d(input[0], { kernel: 1 })][input.length - 1]]),
     freeze(network),
     flatten(),
     dense(3),
   )
 
 /** network(x) + network(tanh(x)), with the same parameters: the gradients of both add up in them. */
-const twice = (network: () => Layer): Layer => ({
+const twice = (network: () => Layer, ids?: number): Layer => ({
   kind: 'twice',
   config: {},
   plan(x, plan) {
@@ -69,7 +72,7 @@ const twice = (network: () => Layer): Layer => ({
     }
     const a = plan.child('first', network(), first)
     plan.parameter = () => made.shift()!
-    const b = plan.child('second', sequential(tanh(), network()), second)
+    const b = plan.child('second', ids ? network() : sequential(tanh(), network()), second)
     plan.parameter = original
     const y = plan.value(a.shape)
     plan.shareGradient(a, y)
@@ -80,22 +83,30 @@ const twice = (network: () => Layer): Layer => ({
 })
 
 /** Trains, evaluates and goes back twice, watched; then the same without, to the same bits. */
-async function runWatched(network: () => Layer, input: readonly number[], backend: 'wasm' | 'js', dtype: DType) {
+async function runWatched(
+  network: () => Layer,
+  c: Pick<LayerCase, 'input' | 'ids'>,
+  backend: 'wasm' | 'js',
+  dtype: DType,
+) {
+  const { input: shape, ids } = c
+  const input = inputOf(c)
   const results = []
   let calls = 0
   for (const watched of [true, false]) {
     const optimizer = adam({ learningRate: 0.01 })
     const model = await createModel(network(), { input, batch: 4, seed: 2, loss, optimizer, backend, dtype })
     const count = watched ? await watch(model) : () => 1
-    const size = input.reduce((a, b) => a * b)
-    const { x, y } = randomData(4, size, Math.min(2, model.output.shape[1]))
+    const size = shape.reduce((a, b) => a * b)
+    const { x, y } = randomData(4, size, Math.min(2, model.output.shape[1]), 5, ids)
     const losses = [4, 3, 4].map((n) => model.trainStep(x.subarray(0, n * size), y.subarray(0, n)))
     const evaluation = model.evaluate({ x, y })
     const scores = model.forward(x.subarray(0, 3 * size), { training: true }).data.slice()
     const dy = scores.map((_, i) => Math.cos(i))
     // Twice: what backward reads of forward is still there.
     const gradients = [0, 1].map(() => {
-      const dx = model.backward(dy).data.slice()
+      const back = model.backward(dy)
+      const dx = ids ? back.shape : back.data.slice()
       return { dx, gradients: Object.values(model.gradients).map(({ data }) => data.slice()) }
     })
     const predicted = model.forward(x).data.slice()
@@ -106,22 +117,23 @@ async function runWatched(network: () => Layer, input: readonly number[], backen
   expect(calls).toBeGreaterThan(10)
 }
 
-describe.each(layerCases.map((c) => [c.name, c] as const))('%s, watched call by call', (_, { network, input }) => {
+describe.each(layerCases.map((c) => [c.name, c] as const))('%s, watched call by call', (_, c) => {
+  const { network, input: shape, ids } = c
   const variants: [string, () => Layer][] = [
     ['as it is', network],
-    ['between layers that keep nothing', () => sequential(copy(), network(), copy())],
-    ['frozen between trained ones', () => withNeighbours(network(), input)],
+    ['between layers that keep nothing', () => sequential(...(ids ? [] : [copy()]), network(), copy())],
+    ['frozen between trained ones', () => withNeighbours(network(), shape, ids)],
   ]
   test.each(variants)('%s', async (_name, variant) => {
-    await runWatched(variant, input, 'wasm', 'float64')
-    await runWatched(variant, input, 'js', 'float32')
+    await runWatched(variant, c, 'wasm', 'float64')
+    await runWatched(variant, c, 'js', 'float32')
   })
 
   test('twice with the same parameters: the gradients add up', async () => {
-    const model = await createModel(twice(network), { input, batch: 3, loss, seed: 3 })
+    const model = await createModel(twice(network, ids), { input: inputOf(c), batch: 3, loss, seed: 3 })
     await watch(model)
-    const size = input.reduce((a, b) => a * b)
-    const { x, y } = randomData(2, size, Math.min(2, model.output.shape[1]))
+    const size = shape.reduce((a, b) => a * b)
+    const { x, y } = randomData(2, size, Math.min(2, model.output.shape[1]), 5, ids)
     const result = gradientCheck(model, x, y, { samples: 3 })
     expect(result.error, JSON.stringify(result)).toBeLessThan(1e-6)
   })
@@ -137,8 +149,8 @@ test.each<[string, () => Layer, number[]]>([
     [40, 9, 9],
   ],
 ])('larger than a block, watched: %s', async (_, network, input) => {
-  await runWatched(network, input, 'wasm', 'float64')
-  await runWatched(network, input, 'wasm', 'float32')
+  await runWatched(network, { input }, 'wasm', 'float64')
+  await runWatched(network, { input }, 'wasm', 'float32')
 })
 
 // From SUM_STEPS examples on sums go block by block, and some by way of the scratch.

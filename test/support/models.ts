@@ -12,11 +12,11 @@ import { coreOf } from '../../src/model/core-of'
 import { viewOf } from '../../src/training/core'
 import { runBackward, runForward } from '../../src/training/step'
 
-/** n random rows and labels. */
-export function randomData(n: number, size: number, classes: number, seed = 5) {
+/** n random rows, of ids below `ids` if that is given, and labels. */
+export function randomData(n: number, size: number, classes: number, seed = 5, ids?: number) {
   const random = createRandom(seed)
   return {
-    x: Float64Array.from({ length: n * size }, () => random.normal()),
+    x: Float64Array.from({ length: n * size }, () => (ids ? random.integer(ids) : random.normal())),
     y: Int32Array.from({ length: n }, () => random.integer(classes)),
   }
 }

@@ -7,13 +7,17 @@ import {
   PlanError,
   type Schedule,
   cosineDecay,
+  cosineRestarts,
   dense,
   exponentialDecay,
   inverseSqrtDecay,
   linearDecay,
   meanSquaredError,
+  oneCycle,
+  polynomialDecay,
   reduceOnPlateau,
   sgd,
+  softmaxCrossEntropy,
   stepDecay,
   timeDecay,
   warmup,
@@ -39,12 +43,82 @@ const decays: Record<string, (config: Config & { per?: 'step' }) => Schedule> = 
   stepDecay: ({ initial, drop, every, per }) => stepDecay({ initial, drop, every, per }),
   timeDecay: ({ initial, decayRate, per }) => timeDecay({ initial, decayRate, per }),
 }
+/** Those of the second fixture. */
+const more: Record<string, (config: any) => Schedule> = { cosineRestarts, oneCycle, polynomialDecay }
 const golden: { op: string; config: Config; outputs: { rate: number[] } }[] = read('golden/schedules').cases
 const cases = golden.filter(({ op }) => op !== 'constant')
 
+interface MoreCase {
+  op: string
+  name: string
+  config: any
+  inputs?: { measure: number[] }
+  outputs: { rate: number[] }
+}
+
+test.each((read('golden/schedules2').cases as MoreCase[]).map((c) => [c.name, c] as const))('%s', (_, c) => {
+  const schedule = { ...more, cosineDecay, reduceOnPlateau }[c.op]!(c.config)
+  const state = Float64Array.from(schedule.initialState ?? [])
+  c.outputs.rate.forEach((rate, t) => {
+    expect(Math.abs(schedule(t, undefined, state) - rate)).toBeLessThanOrEqual(1e-13 * Math.max(rate, 1e-3))
+    schedule.observe?.(t, c.inputs!.measure[t], state)
+  })
+})
+
+test('a curve without a total is as long as the run', () => {
+  const [open, closed] = [oneCycle({ max: 0.1 }), oneCycle({ max: 0.1, total: 12 })]
+  for (let t = 0; t < 14; t++) expect(open(t, 12)).toBe(closed(t))
+  expect(() => open(0)).toThrow('oneCycle: the length of the run is not known')
+  expect(polynomialDecay({ initial: 0.1, power: 0.5, total: 4 })(1)).toBeCloseTo(0.1 * Math.sqrt(0.75), 15)
+  expect(cosineRestarts({ initial: 1, first: 2, factor: 1.5 })(2)).toBe(1)
+  expect(cosineRestarts({ initial: 1, first: 3 })(3e9 + 1.5)).toBeCloseTo(0.5, 6)
+})
+
+test('a plateau watches any measure that an epoch has, in the direction that is better', async () => {
+  const up = reduceOnPlateau({
+    initial: 1,
+    factor: 0.5,
+    patience: 0,
+    mode: 'max',
+    thresholdMode: 'absolute',
+    threshold: 0.1,
+  })
+  const state = Float64Array.from(up.initialState!)
+  const rates = [0.5, 0.55, 0.7, 0.7].map((measure, t) => {
+    up.observe!(t, measure, state)
+    return up(t, undefined, state)
+  })
+  expect(rates).toEqual([1, 0.5, 0.5, 0.25])
+  const labels = { x: [1, 2, 3, 4], y: [0, 1, 0, 1] }
+  const of = (learningRate: Schedule) =>
+    createModel(dense(2), { input: [1], batch: 2, loss: softmaxCrossEntropy(), optimizer: sgd({ learningRate }) })
+  // The rate is 0, so that no epoch is better than the first.
+  const accuracy = reduceOnPlateau({ initial: 0, patience: 0, monitor: 'validationAccuracy' })
+  expect(accuracy.config).toMatchObject({ mode: 'max', monitor: 'validationAccuracy' })
+  const model = await of(accuracy)
+  await model.fit(labels, { epochs: 2, validation: labels })
+  await expect((await of(accuracy)).fit(labels)).rejects.toThrow(
+    'fit: the learning rate watches validationAccuracy, for which fit needs validation',
+  )
+  const values = await modelOf(reduceOnPlateau({ initial: 1, monitor: 'accuracy' }))
+  await expect(values.fit(data)).rejects.toThrow('fit: the learning rate watches accuracy, which is of one output')
+  const seen: number[] = []
+  const watching: Schedule = Object.assign(() => 0.1, {
+    monitor: 'accuracy' as const,
+    observe: (_: number, measure: number) => void seen.push(measure),
+  })
+  const history = await (await of(watching)).fit(labels, { epochs: 3, validation: labels })
+  expect(seen).toEqual(history.accuracy)
+  expect(warmup(2, accuracy)).toMatchObject({ monitor: 'validationAccuracy' })
+  expect(() => reduceOnPlateau({ initial: 1, monitor: 'accuracy', mode: 'min' })).toThrow(PlanError)
+  expect(() => reduceOnPlateau({ initial: 1, monitor: 'speed' as never })).toThrow(/monitor must be 'loss'/)
+})
+
 test('every schedule of the library is covered here', () => {
-  const index = exportsFrom('schedules')
-  expect(index.toSorted()).toEqual([...Object.keys(decays), 'reduceOnPlateau', 'warmup'].toSorted())
+  const index = [...exportsFrom('schedules'), ...exportsFrom('plateau')]
+  expect(index.toSorted()).toEqual(
+    [...Object.keys(decays), ...Object.keys(more), 'reduceOnPlateau', 'warmup'].toSorted(),
+  )
   expect(cases.map(({ op }) => op).toSorted()).toEqual(Object.keys(decays))
 })
 

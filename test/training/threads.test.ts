@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { cnn, layerCases } from '../../cases/layers'
+import { cnn, inputOf, layerCases } from '../../cases/layers'
 import { threads as host } from '#host'
 import {
   type ModelOptions,
@@ -46,13 +46,14 @@ afterEach(() => {
 })
 
 describe.each(['float64', 'float32'] as const)('the bits of one thread, %s', (dtype) => {
-  test.each(layerCases.map((c) => [c.name, c] as const))('%s', async (_, { network, input }) => {
-    const size = input.reduce((a, b) => a * b)
+  test.each(layerCases.map((c) => [c.name, c] as const))('%s', async (_, { network, input: shape, ids }) => {
+    const size = shape.reduce((a, b) => a * b)
+    const input = inputOf({ input: shape, ids })
     const loss = softmaxCrossEntropy()
     const options = { input, dtype, batch: 7, loss, optimizer: adam({ learningRate: 1e-2 }), seed: 3, l2: 1e-3 }
     const models = await onThreads((threads) => createModel(network(), { ...options, threads }))
     expect(models.map(({ threads }) => threads)).toEqual([1, ...COUNTS])
-    const { x, y } = randomData(7, size, models[0].output.shape[1])
+    const { x, y } = randomData(7, size, models[0].output.shape[1], 5, ids)
     const results = models.map((model) => {
       const losses = [7, 5, 1, 7].map((n) => model.trainStep(x.subarray(0, n * size), y.subarray(0, n)))
       return { losses, bits: bits(model), output: [...model.predict(x).data], dx: inputGradient(model, x) }

@@ -5,10 +5,15 @@ import {
   adam,
   concat,
   createModel,
+  DataError,
+  PlanError,
   createRandom,
   dense,
+  embedding,
   freeze,
   graph,
+  mean,
+  sequential,
   meanSquaredError,
   softmaxCrossEntropy,
 } from '../../src/entries/index'
@@ -84,4 +89,21 @@ test('a gradient of inputs that was not planned is an error when it is looked at
   expect(dx.a.shape).toEqual([1, 1])
   expect(() => dx.b.data).toThrow(/the gradient of the input, through frozen layers, was not planned/)
   await remote.close()
+})
+
+test('an input of whole numbers', async () => {
+  const words = () => sequential(embedding(9, 4), mean(), dense(2))
+  const told = { ...options, input: { shape: [3], dtype: 'int32' }, loss: softmaxCrossEntropy() } as const
+  const remote = await createWorkerModel(words(), { ...told, worker: startWorker })
+  const local = await createModel(words(), told)
+  const data = { x: Int32Array.of(1, 2, 3, 8, 0, 0), y: [0, 1] }
+  expect(await remote.fit(data, { epochs: 2 })).toEqual(await local.fit(data, { epochs: 2 }))
+  expect(await remote.predict(data.x)).toEqual(local.predict(data.x))
+  expect(await rejection(() => remote.predict([9, 0, 0]))).toBeInstanceOf(DataError)
+  local.forward(data.x)
+  await remote.forward(data.x)
+  expect(() => local.backward([1, 0, 0, 1]).data).toThrow(PlanError)
+  const dx = await remote.backward([1, 0, 0, 1])
+  expect(dx.shape).toEqual([2, 3])
+  expect(() => dx.data).toThrow(PlanError)
 })

@@ -40,6 +40,14 @@ export interface Augmentation {
   prepare(shape: ImageShape): Change
 }
 
+/** How `augment` draws, and what it changes. */
+export interface AugmentOptions<In extends string = never> {
+  /** Of its draws; 0 unless given. */
+  seed?: number
+  /** The input of a graph that it changes; there is none to name where the network has one. */
+  input?: In
+}
+
 /** Streams 0 and 1 of a seed are the model's: its parameters, its shuffling. */
 const STREAM = 2
 
@@ -55,22 +63,22 @@ const STREAM = 2
  *
  *     const transform = augment([horizontalFlip()], { input: 'image' })
  *
- * The draws are a function of `seed`, 0 unless given, and of the number of the training pass, which fit hands in (by
+ * The draws are a function of `seed` and of the number of the training pass, which fit hands in (by
  * hand: of the number of calls before, unless given), so the same seed gives the same images, bit for bit, on every
  * engine and runtime, and a run that goes on draws as one that was never stopped. Throws a PlanError for a model whose
  * input is no image, [channels, height, width].
  */
 export function augment<In extends string>(
   augmentations: readonly Augmentation[],
-  options: { seed?: number; input: In },
+  options: AugmentOptions<In> & { input: In },
 ): (inputs: Readonly<Record<In, Tensor>>, n: number, pass?: number) => void
 export function augment(
   augmentations: readonly Augmentation[],
-  options?: { seed?: number },
+  options?: AugmentOptions,
 ): (input: Tensor, n: number, pass?: number) => void
 export function augment(
   augmentations: readonly Augmentation[],
-  options: { seed?: number; input?: string } = {},
+  options: AugmentOptions<string> = {},
 ): (input: any, n: number, pass?: number) => void {
   const where = 'augment'
   checkArguments(where, arguments, 2, 'the augmentations go into one list')
