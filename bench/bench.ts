@@ -32,6 +32,7 @@ import {
   updateCases,
 } from '../cases/kernels'
 import { addTableCase, attentionCases, curveCases, embeddingCases } from '../cases/kernels-more'
+import { recurrentCases } from '../cases/kernels-recurrent'
 import { networks, titleOf, trainingStep } from './networks.mjs'
 
 const filter = new RegExp(process.argv[2] ?? '', 'i')
@@ -71,6 +72,8 @@ export const benchCases: readonly KernelCase[] = [
   ...activationCases('sigmoid', 64 * 16 * 784),
   ...activationCases('tanh', 64 * 16 * 784),
   ...activationCases('elu', 64 * 16 * 784, [1]),
+  ...recurrentCases('LSTM', 64, 50, 128, { all: false }),
+  ...recurrentCases('GRU', 64, 50, 128, { all: false }),
   ...softmaxLayerCases(1024, 1000, 1),
   ...softmaxLayerCases(64, 16, 784),
   ...maxoutCases(64 * 8 * 784, 2),

@@ -40,6 +40,18 @@ export const networks = {
     batch: 64,
     classes: 10,
   },
+  'LSTM 50x32 to 128': {
+    layers: ({ sequential, lstm, dense }) => sequential(lstm(128), dense(10)),
+    input: [50, 32],
+    batch: 64,
+    classes: 10,
+  },
+  'GRU 50x32 to 128': {
+    layers: ({ sequential, gru, dense }) => sequential(gru(128), dense(10)),
+    input: [50, 32],
+    batch: 64,
+    classes: 10,
+  },
   'four 3x3 convolutions, two dense, 3x32x32': {
     layers: ({ sequential, conv2d, relu, maxPool2d, flatten, dense }) => {
       const conv = (/** @type {number} */ filters) => [conv2d(filters, { kernel: 3, pad: 1 }), relu()]

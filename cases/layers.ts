@@ -832,7 +832,7 @@ export interface GoldenLayer {
 const ACTIVATIONS = ['golden/activations', 'ours/activations']
 const IMAGES = ['golden/images2']
 const CONV_1D = ['golden/conv1d']
-const SEQUENCES = ['golden/sequences']
+const SEQUENCES = 'golden/sequences'
 const ACTIVATIONS_2 = ['golden/activations2']
 
 /** By operation of the fixtures. */
@@ -850,10 +850,13 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
   globalMaxPool2d: { fixtures: IMAGES, layer: () => globalMaxPool2d() },
   upsample2d: { fixtures: IMAGES, layer: upsample2d },
   zeroPad2d: { fixtures: IMAGES, layer: zeroPad2d },
-  attention: { fixtures: SEQUENCES, layer: attention },
-  embedding: { fixtures: SEQUENCES, layer: ({ vocabulary, size, ...options }) => embedding(vocabulary, size, options) },
-  positions: { fixtures: SEQUENCES, layer: positions },
-  dense: { fixtures: ['golden/dense_loss', ...SEQUENCES], layer: ({ units }) => dense(units) },
+  attention: { fixtures: [SEQUENCES], layer: attention },
+  embedding: {
+    fixtures: [SEQUENCES],
+    layer: ({ vocabulary, size, ...options }) => embedding(vocabulary, size, options),
+  },
+  positions: { fixtures: [SEQUENCES], layer: positions },
+  dense: { fixtures: ['golden/dense_loss', SEQUENCES], layer: ({ units }) => dense(units) },
   maxPool2d: {
     fixtures: ['golden/pool', 'ours/pool', ...IMAGES],
     layer: ({ kernel, ...options }) => maxPool2d(kernel, options),
@@ -863,7 +866,7 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
     layer: ({ groups, eps }) => groupNorm(groups, { epsilon: eps }),
   },
   layerNorm: {
-    fixtures: ['golden/norm', 'ours/norm', ...SEQUENCES],
+    fixtures: ['golden/norm', 'ours/norm', SEQUENCES],
     layer: ({ eps, epsilon = eps, axes }) => layerNorm({ epsilon, axes }),
   },
   elu: { fixtures: ACTIVATIONS, layer: elu },
@@ -877,10 +880,10 @@ export const goldenLayers: Readonly<Record<string, GoldenLayer>> = {
   silu: { fixtures: ACTIVATIONS_2, layer: () => silu() },
   softplus: { fixtures: ACTIVATIONS_2, layer: () => softplus() },
   relu: { fixtures: ACTIVATIONS, layer: relu },
-  gru: { fixtures: SEQUENCES, layer: ({ units, ...options }) => gru(units, options) },
-  lstm: { fixtures: SEQUENCES, layer: ({ units, ...options }) => lstm(units, options) },
-  rnn: { fixtures: SEQUENCES, layer: ({ units, ...options }) => rnn(units, options) },
-  softmax: { fixtures: ['ours/activations', ...SEQUENCES], layer: () => softmax() },
+  gru: { fixtures: [SEQUENCES], layer: ({ units, ...options }) => gru(units, options) },
+  lstm: { fixtures: [SEQUENCES], layer: ({ units, ...options }) => lstm(units, options) },
+  rnn: { fixtures: [SEQUENCES], layer: ({ units, ...options }) => rnn(units, options) },
+  softmax: { fixtures: ['ours/activations', SEQUENCES], layer: () => softmax() },
   sigmoid: { fixtures: ACTIVATIONS, layer: sigmoid },
   tanh: { fixtures: ACTIVATIONS, layer: tanh },
 }

@@ -139,6 +139,20 @@ class Lambda(nn.Module):
         self.forward = forward
 
 
+class Recurrent(nn.Module):
+    """The output of a recurrent layer after its last step, or after each."""
+
+    def __init__(self, make, c):
+        super().__init__()
+        self.make, self.c, self.cell = make, c, None
+
+    def forward(self, x):
+        if self.cell is None:
+            self.cell = self.make(x.shape[-1], self.c["units"], batch_first=True, dtype=dtype)
+        y, _ = self.cell(x)
+        return y if self.c["output"] == "all" else y[:, -1]
+
+
 def module(layer):
     """PyTorch's module for a layer of v128, by its description; sizes of what comes in are found by the first batch."""
     kind, c = layer["kind"], layer["config"]
@@ -165,6 +179,8 @@ def module(layer):
         return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
     if kind == "flatten":
         return nn.Flatten()
+    if kind in ("lstm", "gru") and not c["bidirectional"]:
+        return Recurrent({"lstm": nn.LSTM, "gru": nn.GRU}[kind], c)
     if kind == "dense":
         return nn.LazyLinear(c["units"], bias=c["bias"], dtype=dtype)
     if kind == "dropout":

@@ -214,7 +214,15 @@ export class Plan {
    * pass reads it `before`, and must leave in `after`, for all rows of a batch, what the next is to begin with. It is named
    * by a parameter of the layer, and part of checkpoints, but not of model files.
    */
-  carried(of: Parameter, shape: readonly number[]): { readonly before: Place; readonly after: Place } {
+  carried(
+    of: Parameter,
+    shape: readonly number[],
+  ): {
+    /** What the last batch left, of each row; to be read. */
+    readonly before: Place
+    /** What this one leaves, of each row; to be written. */
+    readonly after: Place
+  } {
     const name = `${of.name}.state`
     const size = this.batch * sizeOf(() => this.#where, shape)
     if (this.#recorded.states.some(({ before }) => before.name === name)) {

@@ -1,4 +1,5 @@
 // Recurrent layers in training: lengths, state that goes on from batch to batch, pauses within long sequences.
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import {
   DataError,
@@ -7,6 +8,7 @@ import {
   createModel,
   createRandom,
   dense,
+  embedding,
   gradientCheck,
   gru,
   lbfgs,
@@ -187,4 +189,55 @@ test('a state wants rows in their order, one direction and one place', async () 
   await expect(createModel(lstm(2), { input: [3] })).rejects.toThrow(
     'lstm: wants sequences (T, D), got an input of shape (3); one number at each of 3 steps is an input of [3, 1]',
   )
+})
+
+// ---- against PyTorch ----
+
+interface Numbers {
+  readonly shape: number[]
+  readonly data: number[]
+}
+
+const golden = new URL('../fixtures/golden/training2.json', import.meta.url)
+const classifier = JSON.parse(readFileSync(golden, 'utf8')).cases.find((c: any) => c.config.kind === 'recurrent')
+
+describe.each(['float64', 'float32'] as const)('%s', (dtype) => {
+  test.each([
+    ['wasm', 1],
+    ['wasm', 2],
+    ['js', 1],
+  ] as const)("a classifier's training is PyTorch's, on %s and %i threads", async (backend, threads) => {
+    const { config, inputs, outputs } = classifier
+    const [ids] = inputs.batches.map((batch: any) => batch.ids.shape as number[])
+    const network = sequential({
+      embedding: embedding(config.vocabulary, config.size),
+      first: lstm(config.units[0], { output: 'all' }),
+      second: lstm(config.units[1]),
+      dense: dense(config.classes),
+    })
+    const { learningRate, beta1, beta2, epsilon } = config.optimizer.config
+    const model: any = await createModel(network, {
+      input: { shape: ids.slice(1), dtype: 'int32' },
+      batch: ids[0],
+      dtype,
+      backend,
+      threads,
+      loss: softmaxCrossEntropy(),
+      optimizer: adam({ learningRate, beta1, beta2, epsilon }),
+    })
+    for (const [name, { data }] of Object.entries<Numbers>(inputs.parameters)) model.parameters[name].data.set(data)
+    for (let step = 0; step < config.steps; step++) {
+      const batch = inputs.batches[step % config.batches]
+      const loss = model.trainStep(batch.ids.data, batch.labels.data ?? batch.labels)
+      expect(Math.abs(loss / outputs.loss[step] - 1)).toBeLessThan(dtype === 'float64' ? 1e-8 : 1e-4)
+    }
+    for (const [name, { data }] of Object.entries<Numbers>(outputs.parameters)) {
+      const largest = Math.max(...data.map(Math.abs))
+      data.forEach((value, i) => {
+        const error = Math.abs(model.parameters[name].data[i] - value) / largest
+        expect(error, `${name} ${i}`).toBeLessThan(dtype === 'float64' ? 1e-8 : 1e-3)
+      })
+    }
+    model.close()
+  })
 })
