@@ -120,8 +120,6 @@ group('two dimensions, of which either may be the channels', () => {
   test.each<[name: string, layer: () => Layer]>([
     ['batchNorm', () => batchNorm()],
     ['groupNorm', () => groupNorm(2)],
-    ['layerNorm', () => layerNorm()],
-    ['softmax', () => softmax()],
     ['maxout', () => maxout({ pieces: 2 })],
     ['padChannels', () => padChannels({ after: 1 })],
     ['prelu', () => prelu()],
@@ -137,6 +135,13 @@ group('two dimensions, of which either may be the channels', () => {
     const cured = name === 'normalize' ? [2, 1, 10] : [4, 1, 10]
     expect(messageOf(layer(), cured)).toBe('')
     if (name !== 'normalize') expect(messageOf(sequential(flatten(), layer()), [10, 4])).toBe('')
+  })
+
+  test('are a sequence for layers that take the last axis, as PyTorch', () => {
+    const network = sequential(dense(6), layerNorm(), softmax())
+    const { shapes, output } = describe(network, { input: [10, 4] })
+    expect(output).toEqual([10, 6])
+    expect(shapes).toEqual({ '0.weight': [6, 4], '0.bias': [6], '1.weight': [6], '1.bias': [6] })
   })
 
   test('one number for all suits every shape', () => {
