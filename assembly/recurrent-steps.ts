@@ -59,32 +59,44 @@ export function counts(lengths: usize, row: i32, t: i32): bool {
   return lengths == 0 || t < load<i32>(lengths + 4 * <usize>row)
 }
 
+@inline
+/** What e^x, or of a tanh e^x - 1, is taken of. */
+function gateExponent(bounded: bool, x: v128): v128 {
+  const size = v128.abs<Float>(x)
+  if (!bounded) return v128.neg<Float>(size)
+  return v128.pmax<Float>(v128.mul<Float>(size, v128.splat<Float>(-2)), v128.splat<Float>(<Float>EXPM1_LEAST))
+}
+
+@inline
+/** The gate at x, by e^-|x| or by e^-2|x| - 1. */
+function gateOf(bounded: bool, x: v128, e: v128): v128 {
+  if (!bounded) {
+    const above = v128.bitselect(e, one(), v128.lt<Float>(x, v128.splat<Float>(0)))
+    return v128.div<Float>(above, v128.add<Float>(one(), e))
+  }
+  const size = v128.div<Float>(v128.neg<Float>(e), v128.add<Float>(v128.splat<Float>(2), e))
+  return v128.bitselect(x, size, v128.splat<Float>(-0.0))
+}
+
 /**
  * Sigmoids, or `bounded` by -1 as well, tanhs of four vectors: 1 / (1 + e^-x), and (1 - e) / (1 + e) with e = e^-2|x|, each
  * with one division, within 3 ulp, where sigmoidForward and tanhForward take two or three and are within 2.
  */
 function gateFour(bounded: bool, x: usize, table: usize, y: usize): void {
   const work = table + TABLE
-  const least = v128.splat<Float>(<Float>EXPM1_LEAST)
-  for (let at: usize = 0; at < 64; at += 16) {
-    const size = v128.abs<Float>(v128.load(x + at))
-    const z = bounded
-      ? v128.pmax<Float>(v128.mul<Float>(size, v128.splat<Float>(-2)), least)
-      : v128.neg<Float>(size)
-    v128.store(work + at, z)
-  }
+  const x0 = v128.load(x)
+  const x1 = v128.load(x, 16)
+  const x2 = v128.load(x, 32)
+  const x3 = v128.load(x, 48)
+  v128.store(work, gateExponent(bounded, x0))
+  v128.store(work, gateExponent(bounded, x1), 16)
+  v128.store(work, gateExponent(bounded, x2), 32)
+  v128.store(work, gateExponent(bounded, x3), 48)
   expOfFour(bounded, v128.splat<Float>(0), work, table, work)
-  for (let at: usize = 0; at < 64; at += 16) {
-    const value = v128.load(x + at)
-    const e = v128.load(work + at)
-    if (bounded) {
-      const far = v128.div<Float>(v128.neg<Float>(e), v128.add<Float>(v128.splat<Float>(2), e))
-      v128.store(y + at, v128.bitselect(value, far, v128.splat<Float>(-0.0)))
-    } else {
-      const above = v128.bitselect(e, one(), v128.lt<Float>(value, v128.splat<Float>(0)))
-      v128.store(y + at, v128.div<Float>(above, v128.add<Float>(one(), e)))
-    }
-  }
+  v128.store(y, gateOf(bounded, x0, v128.load(work)))
+  v128.store(y, gateOf(bounded, x1, v128.load(work, 16)), 16)
+  v128.store(y, gateOf(bounded, x2, v128.load(work, 32)), 32)
+  v128.store(y, gateOf(bounded, x3, v128.load(work, 48)), 48)
 }
 
 /** The same of `count` values, in whole vectors of four; table: filled by expTable. */

@@ -155,7 +155,8 @@ function planDirection(
   const ofSteps = (values: number) => plan.saved(batch * time * values * bytes)
   const keptWidth = keptOf(kind) * units
   const kept = ofSteps(keptWidth)
-  const previous = ofSteps(units)
+  // h before each step; only backward wants it.
+  const previous = y.gradient && ofSteps(units)
   const all = output === 'all' ? 1 : 0
   const yRow = y.shape.at(-1)!
   const scratch = recurrentScratch(kind, units, bytes)
@@ -198,7 +199,7 @@ function planDirection(
   }
 
   const { gradient } = y
-  if (!gradient) return
+  if (!gradient || !previous) return
   const slopeWidth = slopesOf(kind) * units
   const slopes = ofSteps(slopeWidth)
   const packedBack = plan.saved(gates * packedColumns(units, bytes) * bytes)

@@ -163,7 +163,7 @@ describe('imports', () => {
 
 describe('kernels', () => {
   // Geometry, blocking and mathematics are shared by both sides: portable TypeScript, and its declarations.
-  const shared = ['blocking.ts', 'conv-geometry.ts', 'curve-kinds.ts', 'math.ts', 'portable.d.ts']
+  const shared = ['blocking.ts', 'conv-geometry.ts', 'curve-kinds.ts', 'recurrent-kinds.ts', 'math.ts', 'portable.d.ts']
   const exportsOf = (file: string) =>
     Array.from(read(`assembly/${file}.ts`).matchAll(/^export \{([^}]*)\}/gm), ([, names]) => names.split(','))
       .flatMap((names) => names.map((n) => n.trim()).filter(Boolean))
