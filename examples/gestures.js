@@ -7,7 +7,6 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import {
   adam,
-  batchNorm,
   conv1d,
   cosineDecay,
   createModel,
@@ -37,11 +36,9 @@ const test = recordings(10)
 const model = await createModel(
   sequential(
     conv1d(16, { kernel: 5, pad: 'same' }),
-    batchNorm(),
     relu(),
     maxPool1d(2),
     conv1d(32, { kernel: 5, pad: 'same' }),
-    batchNorm(),
     relu(),
     mean({ axis: 1 }),
     dense(GESTURES.length),

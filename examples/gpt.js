@@ -1,8 +1,8 @@
-// node examples/gpt.js [--steps 2000] [--threads auto]: a small transformer reads Moby-Dick a character at a time, and
-// prints what it would write itself.
+// node examples/gpt.js [--steps 2000]: a small transformer reads Moby-Dick a character at a time, and prints what it would
+// write itself. With --pytorch, PyTorch takes the same steps from the same weights.
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -172,8 +172,11 @@ async function compare() {
       return model.trainStep(x, y)
     })
     writeFileSync(told, JSON.stringify({ learningRate: RATE, weightDecay: DECAY, steps: all }))
+    // Debian's own, where its PyTorch is; else the first there is.
+    const debian = existsSync('/usr/lib/python3/dist-packages/torch')
+    const python = debian ? '/usr/bin/python3' : 'python3'
     const program = fileURLToPath(new URL('pytorch/gpt.py', import.meta.url))
-    const { stdout, stderr, error } = spawnSync('python3', [program, weights, told, String(HEADS)], {
+    const { stdout, stderr, error } = spawnSync(python, [program, weights, told, String(HEADS)], {
       encoding: 'utf8',
     })
     const theirs = (stdout ?? '').trim().split('\n').map(Number)

@@ -57,7 +57,8 @@ def main(weights, windows, heads):
     tensors, _ = read_safetensors(weights)
     told = json.loads(Path(windows).read_text())
     model = network(tensors, int(heads))
-    model.load_state_dict(tensors)
+    # What a residual adds is its body.
+    model.load_state_dict({name.replace('.body', ''): tensor for name, tensor in tensors.items()})
     # As v128 has it: weights decay, the table of characters and that of positions too; biases and norms do not.
     decayed = [p for name, p in model.named_parameters() if name.endswith('weight') and p.dim() == 2]
     others = [p for name, p in model.named_parameters() if not (name.endswith('weight') and p.dim() == 2)]
