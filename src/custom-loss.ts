@@ -1,6 +1,16 @@
 // A loss that is a function of the user's.
 
-import { PlanError, callable, checkArguments, checkNoPromise, checkOptions, finite, flag, oneOf } from './errors'
+import {
+  PlanError,
+  callable,
+  checkArguments,
+  checkNoPromise,
+  checkOptions,
+  finite,
+  flag,
+  oneOf,
+  readSafely,
+} from './errors'
 import type { LossOptions } from './losses'
 import { N, WEIGHT } from './plan/calls'
 import { sizeOf } from './plan/checks'
@@ -147,8 +157,12 @@ export function customLoss(loss: LossFunction<any>, options: CustomLossOptions =
   if (!weight) throw new PlanError(`${where}: weight must be more than 0, got 0: nothing could be learnt of it`)
   const weighted = flag(where, 'weighted', read.weighted ?? false)
   const wanted = read.targets ?? 'values'
-  const shape = Array.isArray(wanted) ? [...(wanted as number[])] : undefined
-  if (shape) sizeOf(() => `${where}: targets`, shape)
+  const shape = readSafely(where, 'targets', () => {
+    if (!Array.isArray(wanted)) return undefined
+    const list = [...(wanted as number[])]
+    sizeOf(() => `${where}: targets`, list)
+    return list
+  })
   const targets = shape ? 'values' : oneOf(where, 'targets', wanted as string, ['values', 'probabilities', 'labels'])
   return {
     kind: where,

@@ -1,7 +1,7 @@
 // Measures of what a model predicts: of yes or no, and of values.
 
 import { DataError, checkArguments, checkOptions, count, finite } from './errors'
-import { type Numbers, type TypedNumbers, readRows } from './data/batches'
+import { type Numbers, type TypedNumbers, readRows, reading } from './data/batches'
 import type { Tensor } from './tensor'
 
 /** What binaryReport says. */
@@ -112,7 +112,7 @@ export function regressionReport(predictions: Tensor | Numbers, targets: Numbers
 }
 
 function readBoth(where: string, name: string, predicted: Tensor | Numbers, targets: Numbers) {
-  const list = (predicted as Partial<Tensor> | null | undefined)?.data ?? (predicted as Numbers)
+  const list = reading(`${where}: ${name}`, () => (predicted as Partial<Tensor> | null)?.data ?? (predicted as Numbers))
   const given = readRows(`${where}: ${name}`, list, 1, [1])
   const wanted = readRows(`${where}: targets`, targets, 1, [1])
   if (given.length === wanted.length) return [given, wanted] as const

@@ -164,7 +164,10 @@ export function readLabels(
     const all = rows * positions
     if (length !== all) {
       const each = positions > 1 ? `; each row has ${positions}, one for each position` : ''
-      const cure = length === all * classes ? '; labels are class numbers, not one-hot' : each
+      const cure =
+        length === all * classes
+          ? `; labels are class numbers, one a ${positions > 1 ? 'position' : 'row'}, not one-hot`
+          : each
       throw new DataError(`${name}: ${count(length, 'label')} for ${count(rows, 'row')} of x${cure}`)
     }
     const typed = isTyped(labels)

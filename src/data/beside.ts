@@ -66,8 +66,10 @@ export function readEach(
 export function someOf(what: string, names: readonly string[], value: unknown): readonly unknown[] {
   if (!names.length) return [value]
   if (!isPlain(value)) throw new DataError(`${what} must be an object of some of { ${few(names)} }, got ${show(value)}`)
-  for (const key of Object.keys(value)) {
-    if (!names.includes(key)) throw new DataError(`${what} has ${quote(key)}, but the network has { ${few(names)} }`)
-  }
-  return names.map((name) => (value as Readonly<Record<string, unknown>>)[name])
+  return reading(what, () => {
+    for (const key of Object.keys(value)) {
+      if (!names.includes(key)) throw new DataError(`${what} has ${quote(key)}, but the network has { ${few(names)} }`)
+    }
+    return names.map((name) => (value as Readonly<Record<string, unknown>>)[name])
+  })
 }

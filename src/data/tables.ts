@@ -7,6 +7,7 @@ import {
   PlanError,
   checkArguments,
   checkOptions,
+  few,
   integer,
   oneOf,
   readSafely,
@@ -191,7 +192,7 @@ function checkColumns(where: string, columns: unknown, size: number): readonly n
   const list: readonly unknown[] = Array.isArray(columns) ? Array.from(columns as readonly unknown[]) : []
   if (!list.length) throw new PlanError(`${where}: columns must be a list of numbers of columns, got ${show(columns)}`)
   const own = list.map((one) => integer(where, 'each of columns', one, 0, size - 1))
-  if (new Set(own).size < own.length) throw new PlanError(`${where}: columns has one twice: ${own.join(', ')}`)
+  if (new Set(own).size < own.length) throw new PlanError(`${where}: columns has one twice: ${few(own)}`)
   return own.toSorted((a, b) => a - b)
 }
 

@@ -1,6 +1,6 @@
 // What of a batch counts in the loss, and how much: weights of examples, lengths of sequences, labels that are ignored.
 
-import type { TypedNumbers } from '../data/batches'
+import { type TypedNumbers, reading } from '../data/batches'
 import { checkLength, checkWeight, readEach, someOf } from '../data/beside'
 import { memberName } from '../data/named'
 import { DataError } from '../errors'
@@ -22,7 +22,7 @@ export function readWeights(core: Core, name: string, weight: unknown, rows: num
   const what = `${name}weight`
   const read = (values: unknown, own: string) => readEach(own, values, rows, (list, row) => checkWeight(list, row, own))
   // One list is for all outputs.
-  const isList = typeof (weight as ArrayLike<number> | null)?.length === 'number'
+  const isList = reading(what, () => typeof (weight as ArrayLike<number> | null)?.length === 'number')
   const shared = isList || !names.outputs.length ? read(weight, what) : undefined
   const each = shared ? [] : someOf(what, names.outputs, weight)
   return heads.map((head, i) => {

@@ -44,7 +44,7 @@ export interface Augmentation {
 export interface AugmentOptions<In extends string = never> {
   /** Of its draws; 0 unless given. */
   seed?: number
-  /** The input of a graph that it changes; there is none to name where the network has one. */
+  /** The input of a graph that it changes; none unless given, where the network has but one. */
   input?: In
 }
 
