@@ -36,8 +36,11 @@ export interface Passes {
   lossOfZeros(n: number): number
   /** What regularisation adds to the loss. */
   penalty(): number
-  /** That same pass forward and, with `gradient`, back: shows each layer's output and then each one's gradient. */
-  see(n: number, gradient: boolean, show: See): void
+  /**
+   * That same pass forward and, with `gradient`, back: shows each layer's output and then each one's gradient. Forward
+   * alone it can be a pass of evaluation.
+   */
+  see(n: number, gradient: boolean, show: See, training?: boolean): void
 }
 
 /** Numbers of rows. */
@@ -84,7 +87,7 @@ export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T):
     },
     disturbedLoss(n, disturb) {
       core.counters.passes = next
-      inspect(core, n, false, ({ layer }, _, values) => disturb(values, kindOf(layer)))
+      inspect(core, n, ({ layer }, _, values) => disturb(values, kindOf(layer)), { gradient: false })
       return runLoss(core.run, weigh(core.run), false) + decayLoss(core)
     },
     disturbedGradients(n, disturb) {
@@ -92,7 +95,7 @@ export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T):
       const see: Inspect = ({ layer }, what, values) => {
         if (what === 'activations') disturb(values, kindOf(layer))
       }
-      inspect(core, n, true, see, core.program.inputGradient)
+      inspect(core, n, see, { gradient: true, toInput: core.program.inputGradient })
       addDecay(core)
     },
     lossOfZeros(n) {
@@ -101,9 +104,10 @@ export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T):
       return runLoss(core.run, weigh(core.run), false)
     },
     penalty: () => decayLoss(core),
-    see(n, gradient, show) {
+    see(n, gradient, show, training) {
       core.counters.passes = next
-      inspect(core, n, gradient, (output, what, values) => show(output, values, what === 'gradients'))
+      const look = { gradient, ...(training !== undefined && { training }) }
+      inspect(core, n, (output, what, values) => show(output, values, what === 'gradients'), look)
     },
   }
   try {

@@ -64,6 +64,7 @@ const found = async () =>
 
 const coreRows: Rows = {
   activationStatistics: async () => ({ args: [await classifier(), x, y, {}], options: 3 }),
+  lookInside: async () => ({ args: [await classifier(), x, y, {}], options: 3 }),
   babysit: async () => ({ args: [await classifier(), { x, y }, { steps: 1 }], options: 2 }),
   splitData: () => ({ args: [{ x, y }, {}], options: 1 }),
   averageWeights: async () => ({ args: [await classifier(), {}], options: 1 }),
