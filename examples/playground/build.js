@@ -1,0 +1,64 @@
+// Builds the page into dist/playground: static files for any server. Needs what npm run build makes.
+
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { build } from 'vite'
+import { loadMnist } from '../mnist-data.js'
+
+const HERE = fileURLToPath(new URL('.', import.meta.url))
+const ROOT = join(HERE, '../..')
+export const OUT = join(ROOT, 'dist/playground')
+
+const TRAIN = 4096
+const TEST = 1024
+
+/** Some digits in one file: counts and sides, labels, pixels; zipped. */
+function packDigits() {
+  const [train, test] = [loadMnist('train', TRAIN), loadMnist('test', TEST)]
+  const head = Buffer.from(new Uint32Array([TRAIN, TEST, 28, 28]).buffer)
+  return gzipSync(Buffer.concat([head, train.y, test.y, train.x, test.x]), { level: 9 })
+}
+
+/** Every file of a folder, by its path in it. */
+const filesOf = (folder) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(folder, name)).isFile())
+    .map((name) => name.replaceAll('\\', '/'))
+    .toSorted()
+
+/** Builds all of it. */
+export async function buildPage() {
+  rmSync(OUT, { recursive: true, force: true })
+  mkdirSync(OUT, { recursive: true })
+  const dist = (name) => join(ROOT, 'dist', name)
+  await build({
+    configFile: false,
+    root: HERE,
+    base: './',
+    logLevel: 'warn',
+    resolve: {
+      alias: [
+        { find: /^v128$/, replacement: dist('index.js') },
+        { find: /^v128\/(data|worker)$/, replacement: dist('$1.js') },
+      ],
+    },
+    oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+    worker: { format: 'es' },
+    build: { outDir: OUT, emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false }, reportCompressedSize: false },
+  })
+  writeFileSync(join(OUT, 'digits.bin'), packDigits())
+  const files = filesOf(OUT)
+  const hash = createHash('sha256')
+  for (const name of files) hash.update(readFileSync(join(OUT, name)))
+  const version = hash.digest('hex').slice(0, 16)
+  const worker = readFileSync(join(HERE, 'sw.js'), 'utf8')
+  writeFileSync(
+    join(OUT, 'sw.js'),
+    `const VERSION = '${version}'\nconst FILES = ${JSON.stringify(['./', ...files])}\n${worker}`,
+  )
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildPage()
