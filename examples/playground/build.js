@@ -22,7 +22,7 @@ function packDigits() {
   return gzipSync(Buffer.concat([head, train.y, test.y, train.x, test.x]), { level: 9 })
 }
 
-/** Every file of a folder, by its path in it. */
+/** Every file of a folder, by its path in it. @param {string} folder */
 const filesOf = (folder) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => statSync(join(folder, name)).isFile())
@@ -33,7 +33,7 @@ const filesOf = (folder) =>
 export async function buildPage() {
   rmSync(OUT, { recursive: true, force: true })
   mkdirSync(OUT, { recursive: true })
-  const dist = (name) => join(ROOT, 'dist', name)
+  const dist = (/** @type {string} */ name) => join(ROOT, 'dist', name)
   await build({
     configFile: false,
     root: HERE,
@@ -43,22 +43,34 @@ export async function buildPage() {
       alias: [
         { find: /^v128$/, replacement: dist('index.js') },
         { find: /^v128\/(data|worker)$/, replacement: dist('$1.js') },
+        { find: 'v128/worker/script', replacement: dist('v128-worker.js') },
+        // The page starts worker.ts instead, so that of the worker there is one bundle.
+        { find: './worker-web.js', replacement: join(HERE, 'no-worker.ts') },
       ],
     },
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     worker: { format: 'es' },
-    build: { outDir: OUT, emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false }, reportCompressedSize: false },
+    build: {
+      outDir: OUT,
+      emptyOutDir: true,
+      target: 'es2022',
+      modulePreload: false,
+      reportCompressedSize: false,
+      rolldownOptions: {
+        input: { index: join(HERE, 'index.html'), worker: join(HERE, 'worker.ts') },
+        output: {
+          entryFileNames: ({ name }) => (name === 'worker' ? 'worker.js' : 'assets/[name]-[hash].js'),
+        },
+      },
+    },
   })
   writeFileSync(join(OUT, 'digits.bin'), packDigits())
   const files = filesOf(OUT)
   const hash = createHash('sha256')
   for (const name of files) hash.update(readFileSync(join(OUT, name)))
   const version = hash.digest('hex').slice(0, 16)
-  const worker = readFileSync(join(HERE, 'sw.js'), 'utf8')
-  writeFileSync(
-    join(OUT, 'sw.js'),
-    `const VERSION = '${version}'\nconst FILES = ${JSON.stringify(['./', ...files])}\n${worker}`,
-  )
+  const built = JSON.stringify({ VERSION: version, FILES: ['./', ...files] })
+  writeFileSync(join(OUT, 'sw.js'), readFileSync(join(HERE, 'sw.js'), 'utf8').replace('BUILT', built))
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildPage()

@@ -116,8 +116,8 @@ export function networkOf({ layers, init }: Setting): Layer {
   return sequential(...layers.map((one) => layerOf(one, init)))
 }
 
-export function optimizerOf({ kind, learningRate, ...rest }: OptimizerSpec, schedule: string): Optimizer {
-  return OPTIMIZERS[kind]({ ...rest, learningRate: SCHEDULES[schedule]?.(learningRate) ?? learningRate })
+export function optimizerOf({ kind, learningRate, options }: OptimizerSpec, schedule: string): Optimizer {
+  return OPTIMIZERS[kind]({ ...options, learningRate: SCHEDULES[schedule]?.(learningRate) ?? learningRate })
 }
 
 /** Options of createModel for data of this shape. */

@@ -102,7 +102,8 @@ export class Run {
   async #start(): Promise<void> {
     const { setting, data, options } = this
     const { threads, backend } = options
-    const all = { ...optionsOf(setting, data.input), threads, ...(backend && { backend }) }
+    const worker = () => new Worker(new URL('worker.js', document.baseURI), { type: 'module' })
+    const all = { ...optionsOf(setting, data.input), threads, worker, ...(backend && { backend }) }
     const model = (await createWorkerModel(networkOf(setting), all)) as unknown as Remote
     if (this.#closed) return model.close()
     this.model = model

@@ -9,7 +9,8 @@ export interface LayerSpec {
 export interface OptimizerSpec {
   kind: string
   learningRate: number
-  [option: string]: number | boolean
+  /** What else it takes, such as `momentum`. */
+  options?: Record<string, number>
 }
 
 export interface Setting {

@@ -7,7 +7,7 @@ import { POINT_SETS, points } from '../data/points'
 import { type Origin, Run } from './run'
 import { type Setting, firstSetting } from './setting'
 
-export type Tab = 'watch' | 'inside' | 'change' | 'rewind' | 'repair' | 'data' | 'race' | 'take'
+export type Tab = 'watch' | 'inside' | 'mistakes' | 'change' | 'rewind' | 'repair' | 'data' | 'race' | 'take'
 
 export const COLOURS = ['var(--blue)', 'var(--orange)', 'var(--green)', 'var(--purple)']
 export const MOST_RUNS = 4

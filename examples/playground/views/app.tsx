@@ -6,9 +6,15 @@ import { type Tab, current, tab, trouble } from '../model/store'
 import { chosen, theme } from '../draw/theme'
 import { Icon } from './icons'
 import { RunPanel } from './run-panel'
+import { Inside } from './inside'
+import { Mistakes } from './mistakes'
 import { Watch } from './watch'
 
-const TABS: { id: Tab; title: string; view: () => preact.JSX.Element }[] = [{ id: 'watch', title: 'Watch', view: Watch }]
+const TABS: { id: Tab; title: string; view: () => preact.JSX.Element }[] = [
+  { id: 'watch', title: 'Watch', view: Watch },
+  { id: 'inside', title: 'Look inside', view: Inside },
+  { id: 'mistakes', title: 'Mistakes', view: Mistakes },
+]
 
 export function App() {
   useEffect(keepLooking, [])

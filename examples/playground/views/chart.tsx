@@ -30,12 +30,13 @@ const LEAST = 1e-4
 
 export function Chart({ title, label, curves, percent, log, height = 132 }: ChartProps) {
   const host = useRef<HTMLDivElement>(null)
-  const plot = useRef<uPlot>()
+  const plot = useRef<uPlot>(undefined)
   const colours = palette.value
   const shape = curves.map(({ colour, dashed, faint }) => `${colour}${dashed}${faint}`).join()
   useEffect(() => {
     const element = host.current!
     const axis = { stroke: css(colours.soft), grid: { stroke: css(colours.line), width: 1 }, ticks: { show: false } }
+    const powers = (_: uPlot, ticks: number[]) => ticks.map((v) => (Math.abs(Math.log10(v) % 1) < 1e-6 ? v : null))
     const font = '11px system-ui, sans-serif'
     const made = new uPlot(
       {
@@ -54,6 +55,7 @@ export function Chart({ title, label, curves, percent, log, height = 132 }: Char
             ...axis,
             font,
             size: 42,
+            ...(log && { filter: powers, grid: { ...axis.grid, filter: powers } }),
             gap: 4,
             values: (_, ticks) => ticks.map((v) => (v === null ? '' : percent ? `${Math.round(100 * v)} %` : `${Number(v.toPrecision(2))}`)),
           },

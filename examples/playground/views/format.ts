@@ -1,12 +1,19 @@
 // Numbers for people.
 
+const RAISED: Readonly<Record<string, string>> = Object.fromEntries(
+  Array.from('-0123456789', (one, i) => [one, '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'[i]]),
+)
+
 /** Three digits that matter. */
 export function short(value: number | undefined): string {
   if (value === undefined) return '–'
   if (!Number.isFinite(value)) return String(value)
   const size = Math.abs(value)
   if (size === 0) return '0'
-  if (size < 0.001 || size >= 100_000) return value.toExponential(1).replace('e', ' × 10^').replace('^+', '^')
+  if (size < 0.001 || size >= 100_000) {
+    const [digits, power] = value.toExponential(1).split('e')
+    return `${digits} × 10${Array.from(String(Number(power)), (one) => RAISED[one]).join('')}`
+  }
   return String(Number(value.toPrecision(3)))
 }
 

@@ -16,7 +16,7 @@ export function Pad({ run }: { run: Run }) {
   const canvas = useRef<HTMLCanvasElement>(null)
   const [problem, setProblem] = useState('')
   const [filming, setFilming] = useState(false)
-  const last = useRef<[number, number]>()
+  const last = useRef<[number, number]>(undefined)
   const shown = picture.value
   const colours = palette.value
   const isDrawn = shown !== undefined && shown.index === undefined
