@@ -99,7 +99,7 @@ export const SCHEDULES: Record<string, ((rate: number) => Config) | undefined> =
   constant: undefined,
   'cosine over 1,000 steps': (initial) => cosineDecay({ initial, per: 'step', total: 1000 }),
   'half every 300 steps': (initial) => stepDecay({ initial, drop: 0.5, every: 300, per: 'step' }),
-  'exponential, 0.2 % a step': (initial) => exponentialDecay({ initial, decayRate: 0.002, per: 'step' }),
+  'exponential, × 0.998 a step': (initial) => exponentialDecay({ initial, decayRate: 0.998, per: 'step' }),
   'warm-up of 100 steps': (initial) => warmup(100, initial),
 }
 

@@ -6,6 +6,7 @@ import { type Tab, current, tab, trouble } from '../model/store'
 import { chosen, theme } from '../draw/theme'
 import { Icon } from './icons'
 import { RunPanel } from './run-panel'
+import { Change } from './change'
 import { Inside } from './inside'
 import { Mistakes } from './mistakes'
 import { Watch } from './watch'
@@ -14,6 +15,7 @@ const TABS: { id: Tab; title: string; view: () => preact.JSX.Element }[] = [
   { id: 'watch', title: 'Watch', view: Watch },
   { id: 'inside', title: 'Look inside', view: Inside },
   { id: 'mistakes', title: 'Mistakes', view: Mistakes },
+  { id: 'change', title: 'Change it', view: Change },
 ]
 
 export function App() {
