@@ -1,7 +1,7 @@
 // One training in a worker, step by step: each batch is made here, so every step is known, can be taken alone, and comes
 // out the same whenever it is taken again.
 
-import { signal } from '@preact/signals'
+import { type Signal, signal } from '@preact/signals'
 import { createWorkerModel } from 'v128/worker'
 import { type Dataset, first, sizeOf } from '../data/dataset'
 import { Batches } from './batches'
@@ -31,7 +31,6 @@ export interface RateEvent {
 
 /** Where a run that was forked begins. */
 export interface Origin {
-  readonly name: string
   readonly checkpoint: Checkpoint
   readonly run: Run
 }
@@ -48,6 +47,7 @@ let count = 0
 
 export class Run {
   readonly id = ++count
+  readonly name: Signal<string>
   readonly status = signal<Status>('starting')
   /** Goes up whenever something can be drawn anew. */
   readonly version = signal(0)
@@ -78,12 +78,13 @@ export class Run {
   readonly ready: Promise<void>
 
   constructor(
-    readonly name: string,
+    name: string,
     readonly colour: number,
     readonly data: Dataset,
     readonly setting: Setting,
     readonly options: { threads: number | 'auto'; origin?: Origin; backend?: 'js' },
   ) {
+    this.name = signal(name)
     this.rate = setting.optimizer.learningRate
     this.batches = new Batches(data, setting)
     const some = first(data.test, WATCHED, sizeOf(data.input))
@@ -167,7 +168,10 @@ export class Run {
     try {
       while (this.#playing && this.step < last && !this.#closed && this.status.value === 'ready') {
         const step = this.step++
-        flying.push(...this.#post(step))
+        const posted = this.#post(step)
+        // What fails is said by the first; the others are let go with it.
+        for (const one of posted) one.catch(() => {})
+        flying.push(...posted)
         while (flying.length >= AHEAD) await flying.shift()
         if (++inFrame >= MOST_PER_FRAME) {
           await nextFrame()

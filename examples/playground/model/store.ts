@@ -81,7 +81,7 @@ export async function replace(setting: Setting): Promise<Run | undefined> {
   const data = await datasetOf(setting.data)
   if (data !== old.data) return begin(setting)
   old.close()
-  const run = makeRun(old.name, old.colour, data, setting)
+  const run = makeRun(old.name.value, old.colour, data, setting)
   runs.value = runs.value.map((one) => (one === old ? run : one))
   current.value = run
   if (playing.value) run.play()
@@ -92,7 +92,7 @@ export async function replace(setting: Setting): Promise<Run | undefined> {
 export function addRun(setting: Setting, origin?: Origin): Run | undefined {
   const old = current.value
   if (!old || runs.value.length >= MOST_RUNS) return undefined
-  const names = new Set(runs.value.map((run) => run.name))
+  const names = new Set(runs.value.map((run) => run.name.value))
   const name = [1, 2, 3, 4].map((i) => `Run ${i}`).find((one) => !names.has(one))!
   const run = makeRun(name, freeColour(), old.data, setting, origin)
   runs.value = [...runs.value, run]
@@ -120,4 +120,16 @@ export function setPlaying(value: boolean): void {
 export async function take(steps: (run: Run) => number): Promise<void> {
   playing.value = false
   await Promise.all(runs.value.map((run) => run.take(steps(run))))
+}
+
+/** Several runs from the start, on the same data, side by side. */
+export async function beginAll(named: readonly (readonly [name: string, setting: Setting])[]): Promise<void> {
+  const [[, first], ...others] = named
+  await begin(first, true)
+  const run = current.value
+  if (!run) return
+  run.name.value = named[0][0]
+  const more = others.map(([name, setting], i) => makeRun(name, i + 1, run.data, setting))
+  runs.value = [run, ...more]
+  for (const one of more) one.play()
 }

@@ -5,6 +5,7 @@ import { keepLooking } from '../model/look'
 import { type Tab, current, tab, trouble } from '../model/store'
 import { chosen, theme } from '../draw/theme'
 import { Icon } from './icons'
+import { Rewind } from './rewind'
 import { RunPanel } from './run-panel'
 import { Change } from './change'
 import { Inside } from './inside'
@@ -16,6 +17,7 @@ const TABS: { id: Tab; title: string; view: () => preact.JSX.Element }[] = [
   { id: 'inside', title: 'Look inside', view: Inside },
   { id: 'mistakes', title: 'Mistakes', view: Mistakes },
   { id: 'change', title: 'Change it', view: Change },
+  { id: 'rewind', title: 'Rewind, compare', view: Rewind },
 ]
 
 export function App() {

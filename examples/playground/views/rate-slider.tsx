@@ -8,7 +8,7 @@ const [LOW, HIGH] = [-5, 1]
 export function RateSlider({ run }: { run: Run }) {
   const { rate } = run
   return (
-    <label class="slider">
+    <label class="slider" data-version={run.version.value}>
       <span>
         Learning rate <output>{short(rate)}</output>
       </span>

@@ -10,9 +10,9 @@ import { RateSlider } from './rate-slider'
 export function RunPanel() {
   const run = current.value
   if (!run) return <aside class="run" aria-label="Training" />
-  for (const one of runs.value) void one.version.value
+  const version = runs.value.map((one) => one.version.value).join()
   return (
-    <aside class="run" aria-label="Training">
+    <aside class="run" aria-label="Training" data-version={version}>
       <Controls run={run} />
       <Numbers run={run} />
       <RunMessage run={run} />
@@ -77,7 +77,7 @@ function Controls({ run }: { run: Run }) {
 function Numbers({ run }: { run: Run }) {
   const { step, epoch, batches } = run
   return (
-    <dl class="numbers">
+    <dl class="numbers" data-version={run.version.value}>
       <div class="large">
         <dt>Right, unseen</dt>
         <dd data-testid="accuracy">{percent(run.testAccuracy.last)}</dd>
@@ -118,13 +118,13 @@ function Legend() {
   return (
     <ul class="legend" aria-label="Runs">
       {runs.value.map((run) => (
-        <li key={run.id} class={`series-${run.colour}`}>
+        <li key={run.id} class={`series-${run.colour}`} data-version={run.version.value}>
           <button class="pick" aria-pressed={run === current.value} onClick={() => (current.value = run)}>
             <span class="dot" />
-            <strong>{run.name}</strong>
+            <strong>{run.name.value}</strong>
             <span>{percent(run.testAccuracy.last)}</span>
           </button>
-          <button class="quiet round" aria-label={`Remove ${run.name}`} onClick={() => removeRun(run)}>
+          <button class="quiet round" aria-label={`Remove ${run.name.value}`} onClick={() => removeRun(run)}>
             <Icon name="clear" />
           </button>
         </li>
