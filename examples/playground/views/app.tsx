@@ -5,6 +5,7 @@ import { keepLooking } from '../model/look'
 import { type Tab, current, tab, trouble } from '../model/store'
 import { chosen, theme } from '../draw/theme'
 import { Icon } from './icons'
+import { Repair } from './repair'
 import { Rewind } from './rewind'
 import { RunPanel } from './run-panel'
 import { Change } from './change'
@@ -18,6 +19,7 @@ const TABS: { id: Tab; title: string; view: () => preact.JSX.Element }[] = [
   { id: 'mistakes', title: 'Mistakes', view: Mistakes },
   { id: 'change', title: 'Change it', view: Change },
   { id: 'rewind', title: 'Rewind, compare', view: Rewind },
+  { id: 'repair', title: 'Repair', view: Repair },
 ]
 
 export function App() {

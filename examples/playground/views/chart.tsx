@@ -44,7 +44,7 @@ export function Chart({ title, label, curves, percent, log, height = 132 }: Char
         height,
         legend: { show: false },
         cursor: { show: false },
-        padding: [8, 8, 0, 0],
+        padding: [8, 16, 0, 0],
         scales: {
           x: { time: false, range: (_, low, high) => [Math.min(low ?? 0, 0), Math.max(high ?? 0, 10)] },
           y: percent ? { range: (_, low) => [low === null || low > 0.5 ? 0.5 : 0, 1] } : log ? { distr: 3 } : {},
