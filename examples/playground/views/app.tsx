@@ -9,6 +9,7 @@ import { Repair } from './repair'
 import { Rewind } from './rewind'
 import { RunPanel } from './run-panel'
 import { Change } from './change'
+import { Data } from './data'
 import { Inside } from './inside'
 import { Mistakes } from './mistakes'
 import { Watch } from './watch'
@@ -20,6 +21,7 @@ const TABS: { id: Tab; title: string; view: () => preact.JSX.Element }[] = [
   { id: 'change', title: 'Change it', view: Change },
   { id: 'rewind', title: 'Rewind, compare', view: Rewind },
   { id: 'repair', title: 'Repair', view: Repair },
+  { id: 'data', title: 'Other data', view: Data },
 ]
 
 export function App() {

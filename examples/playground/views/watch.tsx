@@ -1,18 +1,23 @@
 // A picture on its way through the network, layer by layer, while the network learns.
 
 import { look, picture } from '../model/look'
+import type { Run } from '../model/run'
 import { current } from '../model/store'
 import { Bars } from './bars'
 import { Flow } from './flow'
 import { Pad } from './pad'
+import { PhotoPad } from './photo'
+import { PlaneView } from './plane'
+import { RowPad } from './row-pad'
 
 export function Watch() {
   const run = current.value!
   const seen = look.value?.run === run ? look.value : undefined
+  const isPlane = run.data.input.join() === '2'
   return (
     <div class="watch">
-      <div class="pair">
-        <Pad run={run} />
+      <div class={isPlane ? 'pair wide-first' : 'pair'}>
+        <Input run={run} />
         <section class="card" aria-label="What the network answers">
           <h2>It says</h2>
           <Bars classes={run.data.classes} shares={seen?.probabilities} right={picture.value?.label} />
@@ -21,4 +26,11 @@ export function Watch() {
       {seen ? <Flow look={seen} /> : <p class="soft">The network is being made …</p>}
     </div>
   )
+}
+
+/** What goes in, by the kind of the data. */
+function Input({ run }: { run: Run }) {
+  const [channels, height] = run.data.input
+  if (height === undefined) return channels === 2 ? <PlaneView run={run} /> : <RowPad run={run} />
+  return channels === 1 ? <Pad run={run} /> : <PhotoPad run={run} />
 }
