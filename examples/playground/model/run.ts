@@ -64,6 +64,11 @@ export class Run {
   /** The last step whose bits were met again. */
   readonly met = signal<{ step: number; same: boolean; hash: string } | undefined>(undefined)
   model: Remote | undefined
+  /** The setting from which its first weights come. */
+  readonly base: Setting
+  /** Whether that, and the changes of the rate, are all that made it. */
+  readonly isWhole: boolean
+  readonly promise: { step: number; hash: string } | undefined
   readonly batches: Batches
   /** Parameters before and after one step, where somebody wants to compare them. */
   weighed: { step: number; before: Weights; after: Weights } | undefined
@@ -74,6 +79,7 @@ export class Run {
   #every = 20
   #closed = false
   #drawn = false
+  #planned: RateEvent[]
   readonly #watched: { x: Float32Array; y: Uint8Array }
   readonly ready: Promise<void>
 
@@ -82,8 +88,24 @@ export class Run {
     readonly colour: number,
     readonly data: Dataset,
     readonly setting: Setting,
-    readonly options: { threads: number | 'auto'; origin?: Origin; backend?: 'js' },
+    readonly options: {
+      threads: number | 'auto'
+      origin?: Origin
+      backend?: 'js'
+      /** Changes of the rate that are to be made once more. */
+      events?: readonly RateEvent[]
+      /** The weights that must come out. */
+      promise?: { step: number; hash: string }
+      /** A file to go on from. */
+      checkpoint?: Checkpoint
+    },
   ) {
+    const { origin, events = [], promise } = options
+    this.base = origin ? origin.run.base : setting
+    this.isWhole = !origin || (origin.run.isWhole && isSame(setting, origin.run.setting))
+    this.#planned = [...events]
+    this.promise = promise
+    if (promise) this.expected.set(promise.step, promise.hash)
     this.name = signal(name)
     this.rate = setting.optimizer.learningRate
     this.batches = new Batches(data, setting)
@@ -109,6 +131,7 @@ export class Run {
     if (this.#closed) return model.close()
     this.model = model
     if (options.origin) await this.#begin(options.origin)
+    else if (options.checkpoint) await this.#bring(options.checkpoint)
     else await this.#measure()
     this.status.value = 'ready'
     this.draw()
@@ -123,7 +146,10 @@ export class Run {
       if (keepsRate) {
         this.events.push(...run.events.filter((one) => one.step <= step))
         this.rate = this.events.at(-1)?.rate ?? this.rate
-      } else this.model!.learningRate = this.rate
+      } else {
+        this.events.push(...run.events.filter((one) => one.step < step), { step, rate: this.rate })
+        this.model!.learningRate = this.rate
+      }
     } catch {
       // Another optimizer or another network: the weights alone, and if not even these fit, the caller is told.
       await this.model!.load(bytes)
@@ -135,6 +161,16 @@ export class Run {
     }
     this.checkpoints = run.checkpoints.filter((one) => one.step < step)
     await this.#keep(checkpoint.loss, checkpoint.accuracy)
+  }
+
+  /** Goes on from a file: of a checkpoint with all that training remembers, of a model file with its weights. */
+  async #bring({ bytes, step }: Checkpoint): Promise<void> {
+    await this.model!.restore(bytes).catch(() => this.model!.load(bytes))
+    this.step = step
+    this.events.push(...this.#planned.filter((one) => one.step < step))
+    this.#planned = []
+    this.rate = this.events.at(-1)?.rate ?? this.rate
+    await this.#measure()
   }
 
   // ---- playing ----
@@ -168,6 +204,7 @@ export class Run {
     try {
       while (this.#playing && this.step < last && !this.#closed && this.status.value === 'ready') {
         const step = this.step++
+        while (this.#planned.length && this.#planned[0].step <= step) this.#setRate(this.#planned.shift()!.rate, step)
         const posted = this.#post(step)
         // What fails is said by the first; the others are let go with it.
         for (const one of posted) one.catch(() => {})
@@ -262,10 +299,15 @@ export class Run {
   // ---- changing ----
 
   setRate(rate: number): void {
-    this.rate = rate
-    if (this.events.at(-1)?.step === this.step) this.events.pop()
-    this.events.push({ step: this.step, rate })
+    this.#planned = []
     this.expected.clear()
+    this.#setRate(rate, this.step)
+  }
+
+  #setRate(rate: number, step: number): void {
+    this.rate = rate
+    if (this.events.at(-1)?.step === step) this.events.pop()
+    this.events.push({ step, rate })
     if (this.model) this.model.learningRate = rate
     this.draw()
   }
@@ -310,6 +352,12 @@ export class Run {
       this.version.value++
     }, 100)
   }
+}
+
+/** Whether two settings differ in their rate alone, which can change at any step. */
+function isSame(a: Setting, b: Setting): boolean {
+  const plain = (one: Setting) => JSON.stringify({ ...one, optimizer: { ...one.optimizer, learningRate: 0 } })
+  return plain(a) === plain(b) && a.schedule === 'constant'
 }
 
 /** A frame, or a while where none is drawn, as in a tab that nobody sees. */

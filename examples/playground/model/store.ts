@@ -4,7 +4,8 @@ import { signal } from '@preact/signals'
 import type { Dataset } from '../data/dataset'
 import { loadDigits } from '../data/mnist'
 import { POINT_SETS, points } from '../data/points'
-import { type Origin, Run } from './run'
+import { type Checkpoint, type Origin, Run } from './run'
+import type { Recipe } from './share'
 import { type Setting, firstSetting } from './setting'
 
 export type Tab = 'watch' | 'inside' | 'mistakes' | 'change' | 'rewind' | 'repair' | 'data' | 'race' | 'take'
@@ -48,19 +49,25 @@ function freeColour(): number {
   return [0, 1, 2, 3].find((colour) => !taken.has(colour)) ?? 0
 }
 
-function makeRun(name: string, colour: number, data: Dataset, setting: Setting, origin?: Origin): Run {
+type RunOptions = Omit<Run['options'], 'threads' | 'backend'>
+
+function makeRun(name: string, colour: number, data: Dataset, setting: Setting, options: RunOptions = {}): Run {
   // A run alone has all cores; several share them.
   const threads = runs.value.length < 2 && globalThis.crossOriginIsolated ? 'auto' : 1
-  return new Run(name, colour, data, setting, { threads, ...(origin && { origin }), ...(backend && { backend }) })
+  return new Run(name, colour, data, setting, { threads, ...options, ...(backend && { backend }) })
 }
 
 /** Starts over with one run. */
-export async function begin(setting: Setting, plays = playing.value): Promise<Run | undefined> {
+export async function begin(
+  setting: Setting,
+  plays = playing.value,
+  options: RunOptions = {},
+): Promise<Run | undefined> {
   try {
     const data = await datasetOf(setting.data)
     for (const run of runs.value) run.close()
     runs.value = []
-    const run = makeRun('Run 1', 0, data, setting)
+    const run = makeRun('Run 1', 0, data, setting, options)
     runs.value = [run]
     current.value = run
     setPlaying(plays)
@@ -94,7 +101,7 @@ export function addRun(setting: Setting, origin?: Origin): Run | undefined {
   if (!old || runs.value.length >= MOST_RUNS) return undefined
   const names = new Set(runs.value.map((run) => run.name.value))
   const name = [1, 2, 3, 4].map((i) => `Run ${i}`).find((one) => !names.has(one))!
-  const run = makeRun(name, freeColour(), old.data, setting, origin)
+  const run = makeRun(name, freeColour(), old.data, setting, origin && { origin })
   runs.value = [...runs.value, run]
   current.value = run
   if (playing.value) run.play()
@@ -133,3 +140,7 @@ export async function beginAll(named: readonly (readonly [name: string, setting:
   runs.value = [run, ...more]
   for (const one of more) one.play()
 }
+
+/** What a file holds, in place of all that runs. */
+export const adopt = ({ setting, events }: Recipe, checkpoint: Checkpoint) =>
+  begin(setting, false, { events, checkpoint })

@@ -12,6 +12,7 @@ import { Change } from './change'
 import { Data } from './data'
 import { Inside } from './inside'
 import { Mistakes } from './mistakes'
+import { TakeAlong } from './take-along'
 import { Watch } from './watch'
 
 const TABS: { id: Tab; title: string; view: () => preact.JSX.Element }[] = [
@@ -22,6 +23,7 @@ const TABS: { id: Tab; title: string; view: () => preact.JSX.Element }[] = [
   { id: 'rewind', title: 'Rewind, compare', view: Rewind },
   { id: 'repair', title: 'Repair', view: Repair },
   { id: 'data', title: 'Other data', view: Data },
+  { id: 'take', title: 'Take along', view: TakeAlong },
 ]
 
 export function App() {

@@ -104,6 +104,7 @@ function RunMessage({ run }: { run: Run }) {
     <>
       <div role="status">
         {run.message.value && <p class="alert">{run.message.value}</p>}
+        <Promised run={run} />
         {slow && (
           <p class="note">
             This browser runs no WebAssembly here, so the same sums are done in JavaScript: slower, and to the same bits.
@@ -111,6 +112,31 @@ function RunMessage({ run }: { run: Run }) {
         )}
       </div>
     </>
+  )
+}
+
+/** What a link promised, and whether it came true. */
+function Promised({ run }: { run: Run }) {
+  const { promise } = run
+  const met = run.met.value
+  if (!promise) return null
+  if (met?.step !== promise.step) {
+    return (
+      <p class="note" data-version={run.version.value}>
+        The link says: after {whole(promise.step)} steps the weights are <code>{promise.hash}</code>.
+      </p>
+    )
+  }
+  return (
+    <p class={met.same ? 'note good kept' : 'alert'} data-testid="kept">
+      {met.same && <Icon name="check" />}
+      <span>
+        {met.same
+          ? `After ${whole(met.step)} steps the same weights as in the link: `
+          : `After ${whole(met.step)} steps other weights than in the link: `}
+        <code>{met.hash}</code>
+      </span>
+    </p>
   )
 }
 
