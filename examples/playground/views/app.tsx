@@ -1,29 +1,27 @@
 // The page: what runs, to the left; what there is to see and to do, to the right.
 
+import { signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { keepLooking } from '../model/look'
 import { type Tab, current, tab, trouble } from '../model/store'
 import { chosen, theme } from '../draw/theme'
 import { Icon } from './icons'
-import { Repair } from './repair'
-import { Rewind } from './rewind'
 import { RunPanel } from './run-panel'
-import { Change } from './change'
-import { Data } from './data'
-import { Inside } from './inside'
-import { Mistakes } from './mistakes'
-import { TakeAlong } from './take-along'
 import { Watch } from './watch'
 
-const TABS: { id: Tab; title: string; view: () => preact.JSX.Element }[] = [
-  { id: 'watch', title: 'Watch', view: Watch },
-  { id: 'inside', title: 'Look inside', view: Inside },
-  { id: 'mistakes', title: 'Mistakes', view: Mistakes },
-  { id: 'change', title: 'Change it', view: Change },
-  { id: 'rewind', title: 'Rewind, compare', view: Rewind },
-  { id: 'repair', title: 'Repair', view: Repair },
-  { id: 'data', title: 'Other data', view: Data },
-  { id: 'take', title: 'Take along', view: TakeAlong },
+type View = () => preact.JSX.Element
+
+/** Loaded when they are opened first, so that the page opens quickly. */
+const TABS: { id: Tab; title: string; load: View | (() => Promise<View>) }[] = [
+  { id: 'watch', title: 'Watch', load: Watch },
+  { id: 'inside', title: 'Look inside', load: async () => (await import('./inside')).Inside },
+  { id: 'mistakes', title: 'Mistakes', load: async () => (await import('./mistakes')).Mistakes },
+  { id: 'change', title: 'Change it', load: async () => (await import('./change')).Change },
+  { id: 'rewind', title: 'Rewind, compare', load: async () => (await import('./rewind')).Rewind },
+  { id: 'repair', title: 'Repair', load: async () => (await import('./repair')).Repair },
+  { id: 'data', title: 'Other data', load: async () => (await import('./data')).Data },
+  { id: 'race', title: 'Optimizers', load: async () => (await import('./race')).Race },
+  { id: 'take', title: 'Take along', load: async () => (await import('./take-along')).TakeAlong },
 ]
 
 export function App() {
@@ -60,9 +58,18 @@ export function App() {
   )
 }
 
+const loaded = signal<ReadonlyMap<Tab, View>>(new Map([['watch', Watch]]))
+
 function Tabs() {
   const at = Math.max(0, TABS.findIndex(({ id }) => id === tab.value))
-  const { id, view: View } = TABS[at]
+  const { id, load } = TABS[at]
+  const View = loaded.value.get(id)
+  useEffect(() => {
+    document.getElementById(`tab-${id}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+    if (View) return
+    const keep = (view: View) => (loaded.value = new Map(loaded.value).set(id, view))
+    void (load as () => Promise<View>)().then(keep, () => (trouble.value = NOT_LOADED))
+  }, [id])
   const move = (event: KeyboardEvent) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
     if (!by) return
@@ -89,8 +96,10 @@ function Tabs() {
         ))}
       </div>
       <div id="panel" role="tabpanel" aria-labelledby={`tab-${id}`}>
-        {current.value ? <View key={id} /> : <p class="soft">Loading the digits …</p>}
+        {current.value && View ? <View key={id} /> : <p class="soft">{current.value ? '' : 'Loading the digits …'}</p>}
       </div>
     </>
   )
 }
+
+const NOT_LOADED = 'This part of the page could not be loaded: is there a network? Open it again when there is one.'
