@@ -52,7 +52,11 @@ function openBrowser(address) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({
-    options: { port: { type: 'string' }, open: { type: 'boolean', default: true }, build: { type: 'boolean', default: true } },
+    options: {
+      port: { type: 'string' },
+      open: { type: 'boolean', default: true },
+      build: { type: 'boolean', default: true },
+    },
     allowNegative: true,
   })
   if (values.build || !existsSync(join(OUT, 'index.html'))) await buildPage()

@@ -30,7 +30,9 @@ const SHAPES: Record<string, { title: string; classes: number; place: Place }> =
     classes: 2,
     place(i, of, label, noise) {
       const angle = (Math.PI * i) / of
-      const [x, y] = label ? [0.5 - Math.cos(angle) * 0.6, 0.15 - Math.sin(angle) * 0.6] : [Math.cos(angle), Math.sin(angle)]
+      const [x, y] = label
+        ? [0.5 - Math.cos(angle) * 0.6, 0.15 - Math.sin(angle) * 0.6]
+        : [Math.cos(angle), Math.sin(angle)]
       return label
         ? [x - 0.2 + 0.06 * noise(), y + 0.06 * noise()]
         : [x * 0.6 - 0.3 + 0.06 * noise(), y * 0.6 - 0.15 + 0.06 * noise()]
@@ -50,7 +52,10 @@ export function points(name: string): Dataset {
     for (let i = 0; i < y.length; i++) {
       const label = Math.floor(i / each)
       const at = place(i % each, each, label, noise)
-      x.set(at.map((v) => Math.round(v * 1e5) / 1e5), 2 * i)
+      x.set(
+        at.map((v) => Math.round(v * 1e5) / 1e5),
+        2 * i,
+      )
       y[i] = label
     }
     return { x, y }

@@ -36,7 +36,11 @@ export function tableOf(text: string, { title, label }: TableOptions): Dataset {
 }
 
 /** Names of the columns. */
-export const columnsOf = (text: string): string[] => text.slice(0, text.search(/[\r\n]|$/)).split(',').map((one) => one.trim().replace(/^"|"$/g, ''))
+export const columnsOf = (text: string): string[] =>
+  text
+    .slice(0, text.search(/[\r\n]|$/))
+    .split(',')
+    .map((one) => one.trim().replace(/^"|"$/g, ''))
 
 /** Every fifth example of an order is kept to test. */
 export function split(

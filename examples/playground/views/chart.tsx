@@ -50,14 +50,23 @@ export function Chart({ title, label, curves, percent, log, height = 132 }: Char
           y: percent ? { range: (_, low) => [low === null || low > 0.5 ? 0.5 : 0, 1] } : log ? { distr: 3 } : {},
         },
         axes: [
-          { ...axis, font, size: 24, gap: 4, values: (_, ticks) => ticks.map((v) => (v >= 10_000 ? `${v / 1000}k` : `${v}`)) },
+          {
+            ...axis,
+            font,
+            size: 24,
+            gap: 4,
+            values: (_, ticks) => ticks.map((v) => (v >= 10_000 ? `${v / 1000}k` : `${v}`)),
+          },
           {
             ...axis,
             font,
             size: 42,
             ...(log && { filter: powers, grid: { ...axis.grid, filter: powers } }),
             gap: 4,
-            values: (_, ticks) => ticks.map((v) => (v === null ? '' : percent ? `${Math.round(100 * v)} %` : `${Number(v.toPrecision(2))}`)),
+            values: (_, ticks) =>
+              ticks.map((v) =>
+                v === null ? '' : percent ? `${Math.round(100 * v)} %` : `${Number(v.toPrecision(2))}`,
+              ),
           },
         ],
         series: [
@@ -93,7 +102,9 @@ export function Chart({ title, label, curves, percent, log, height = 132 }: Char
 
 function dataOf(curves: readonly Curve[], log = false): uPlot.AlignedData {
   if (!curves.length) return [[], []]
-  const tables = curves.map(({ x, y }) => [x, log ? y.map((v) => Math.max(v, LEAST)) : y] as unknown as uPlot.AlignedData)
+  const tables = curves.map(
+    ({ x, y }) => [x, log ? y.map((v) => Math.max(v, LEAST)) : y] as unknown as uPlot.AlignedData,
+  )
   return tables.length === 1 ? tables[0] : uPlot.join(tables)
 }
 

@@ -208,7 +208,9 @@ function Table() {
   return (
     <section class="card" aria-label="A table">
       <h2>A table</h2>
-      <p class="soft">A CSV file with a line of names, numbers in its columns, and one column with the class of each row.</p>
+      <p class="soft">
+        A CSV file with a line of names, numbers in its columns, and one column with the class of each row.
+      </p>
       <div class="row">
         <label class="button">
           <Icon name="file" />

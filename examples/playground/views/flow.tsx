@@ -120,4 +120,3 @@ function Row({ layer, look }: { layer: SeenLayer; look: Look }) {
 }
 
 const sizeOf = (side: number) => (side >= 20 ? 56 : side >= 10 ? 42 : 28)
-

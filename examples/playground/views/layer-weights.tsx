@@ -47,7 +47,12 @@ export function LayerWeights({ found, path }: { found: Study; path: string }) {
 /** On a scale of powers of ten, about a thousandth being healthy. */
 function Ratio({ value }: { value: number }) {
   const at = Math.min(1, Math.max(0, (Math.log10(Math.max(value, 1e-9)) + 6) / 6))
-  const text = value > 0.03 ? 'It changes wildly: a lower rate?' : value < 1e-5 ? 'It hardly moves.' : 'Healthy: about a thousandth.'
+  const text =
+    value > 0.03
+      ? 'It changes wildly: a lower rate?'
+      : value < 1e-5
+        ? 'It hardly moves.'
+        : 'Healthy: about a thousandth.'
   return (
     <div class="ratio">
       <svg viewBox="0 0 600 24" preserveAspectRatio="none" aria-hidden="true">

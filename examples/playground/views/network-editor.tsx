@@ -81,7 +81,7 @@ export function NetworkEditor({ setting }: { setting: Setting }) {
 }
 
 const withClasses = (layers: LayerSpec[], classes: number): LayerSpec[] =>
-  layers.with(-1, { ...layers.at(-1)!, config: { ...layers.at(-1)!.config, units: classes } })
+  layers.with(layers.length - 1, { ...layers.at(-1)!, config: { ...layers.at(-1)!.config, units: classes } })
 
 interface LayerEditorProps {
   layer: LayerSpec

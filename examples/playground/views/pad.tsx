@@ -94,7 +94,11 @@ export function Pad({ run }: { run: Run }) {
         width={SIDE}
         height={SIDE}
         role="img"
-        aria-label={isDrawn ? 'What you drew' : `Example ${shown?.index}, a ${run.data.classes[shown?.label ?? 0]}. Draw over it with mouse, finger or pen.`}
+        aria-label={
+          isDrawn
+            ? 'What you drew'
+            : `Example ${shown?.index}, a ${run.data.classes[shown?.label ?? 0]}. Draw over it with mouse, finger or pen.`
+        }
         onPointerDown={begin}
         onPointerMove={stroke}
         onPointerUp={() => (last.current = undefined)}

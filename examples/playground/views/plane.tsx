@@ -41,9 +41,17 @@ export function PlaneView({ run }: { run: Run }) {
       part.y.forEach((label, i) => {
         context.beginPath()
         context.arc(to(part.x[2 * i]), to(-part.x[2 * i + 1]), size, 0, 7)
-        Object.assign(context, { fillStyle: css(colours.series[label]), strokeStyle: css(colours.paper), lineWidth: 1.5 })
+        Object.assign(context, {
+          fillStyle: css(colours.series[label]),
+          strokeStyle: css(colours.paper),
+          lineWidth: 1.5,
+        })
         if (part === run.data.test) {
-          Object.assign(context, { fillStyle: css(colours.paper), strokeStyle: css(colours.series[label]), lineWidth: 2.5 })
+          Object.assign(context, {
+            fillStyle: css(colours.paper),
+            strokeStyle: css(colours.series[label]),
+            lineWidth: 2.5,
+          })
         }
         context.fill()
         context.stroke()

@@ -33,8 +33,8 @@ function TimeLine({ run }: { run: Run }) {
     <section class="card" aria-label="Time line" data-version={version}>
       <h2>Time line</h2>
       <p class="soft">
-        Every so often all that training changes is put aside. Go back to any of these moments: what comes then is, bit for
-        bit, what came before, unless you change something.
+        Every so often all that training changes is put aside. Go back to any of these moments: what comes then is, bit
+        for bit, what came before, unless you change something.
       </p>
       <label class="slider timeline">
         <span>
@@ -91,7 +91,13 @@ function Dots({ run, at }: { run: Run; at: number }) {
   const { checkpoints } = run
   const last = Math.max(checkpoints.length - 1, 1)
   return (
-    <svg class={`dots series-${run.colour}`} viewBox="0 0 1000 90" preserveAspectRatio="none" aria-hidden="true" data-version={run.version.value}>
+    <svg
+      class={`dots series-${run.colour}`}
+      viewBox="0 0 1000 90"
+      preserveAspectRatio="none"
+      aria-hidden="true"
+      data-version={run.version.value}
+    >
       {checkpoints.map(({ step, accuracy }, i) => {
         const height = 6 + 80 * accuracy
         const width = Math.min(18, 700 / last)
@@ -158,7 +164,7 @@ function Fork({ run, at, onDone }: { run: Run; at: number; onDone(): void }) {
 
 type Named = readonly (readonly [name: string, setting: Setting])[]
 
-const isNorm = ({ kind }: LayerSpec) => /Norm$/.test(kind)
+const isNorm = ({ kind }: LayerSpec) => kind.endsWith('Norm')
 const ACTIVATIONS = new Set(['relu', 'leakyRelu', 'elu', 'selu', 'gelu', 'silu', 'tanh', 'sigmoid'])
 
 /** The same network with batch norm before each of its activations. */
@@ -178,10 +184,7 @@ const COMPARISONS: { title: string; text: string; runs(setting: Setting): Named 
         ['Momentum', 'momentum', 0.02],
         ['RMSProp', 'rmsprop', 0.001],
         ['Adam', 'adam', 0.002],
-      ].map(([name, kind, rate]) => [
-        String(name),
-        { ...setting, optimizer: optimizerOf(String(kind), Number(rate)) },
-      ]),
+      ].map(([name, kind, rate]) => [String(name), { ...setting, optimizer: optimizerOf(String(kind), Number(rate)) }]),
   },
   {
     title: 'With and without batch norm',
@@ -195,7 +198,10 @@ const COMPARISONS: { title: string; text: string; runs(setting: Setting): Named 
     title: 'Four initialisations',
     text: 'He, Xavier, far too small, and zeros, which never learns.',
     runs: (setting) =>
-      ['he', 'xavier', 'normal 0.01', 'zeros'].map((init) => [init === 'normal 0.01' ? 'σ = 0.01' : init, { ...setting, init }]),
+      ['he', 'xavier', 'normal 0.01', 'zeros'].map((init) => [
+        init === 'normal 0.01' ? 'σ = 0.01' : init,
+        { ...setting, init },
+      ]),
   },
   {
     title: 'Three batch sizes',
@@ -208,7 +214,9 @@ function Compare({ run }: { run: Run }) {
   return (
     <section class="card" aria-label="Compare">
       <h2>Side by side</h2>
-      <p class="soft">Each begins anew, with the same seed and on the same axes. “Run it beside” in Change it adds your own.</p>
+      <p class="soft">
+        Each begins anew, with the same seed and on the same axes. “Run it beside” in Change it adds your own.
+      </p>
       <ul class="offers">
         {COMPARISONS.map(({ title, text, runs: make }) => (
           <li key={title}>

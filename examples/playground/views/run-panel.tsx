@@ -17,18 +17,20 @@ export function RunPanel() {
       <Numbers run={run} />
       <RunMessage run={run} />
       <RateSlider run={run} />
-      <Chart
-        title="Loss"
-        label={`Curve of the loss. Now ${short(run.testLoss.last)} on examples that it never trains on.`}
-        curves={lossCurves(runs.value)}
-        log
-      />
-      <Chart
-        title="Right answers"
-        label={`Curve of the share of right answers. Now ${percent(run.testAccuracy.last)}.`}
-        curves={accuracyCurves(runs.value)}
-        percent
-      />
+      <div class="charts">
+        <Chart
+          title="Loss"
+          label={`Curve of the loss. Now ${short(run.testLoss.last)} on examples that it never trains on.`}
+          curves={lossCurves(runs.value)}
+          log
+        />
+        <Chart
+          title="Right answers"
+          label={`Curve of the share of right answers. Now ${percent(run.testAccuracy.last)}.`}
+          curves={accuracyCurves(runs.value)}
+          percent
+        />
+      </div>
       <p class="key soft">
         <svg viewBox="0 0 22 6" aria-hidden="true">
           <path d="M0 3h22" />
@@ -107,7 +109,8 @@ function RunMessage({ run }: { run: Run }) {
         <Promised run={run} />
         {slow && (
           <p class="note">
-            This browser runs no WebAssembly here, so the same sums are done in JavaScript: slower, and to the same bits.
+            This browser runs no WebAssembly here, so the same sums are done in JavaScript: slower, and to the same
+            bits.
           </p>
         )}
       </div>

@@ -17,8 +17,8 @@ export function TakeAlong() {
       <section class="card" aria-label="Files">
         <h2>Files</h2>
         <p class="soft">
-          The model file is safetensors with PyTorch’s names, and describes itself. The checkpoint holds all that training
-          changes, to go on to the bit.
+          The model file is safetensors with PyTorch’s names, and describes itself. The checkpoint holds all that
+          training changes, to go on to the bit.
         </p>
         <div class="row">
           <button onClick={() => void takeModel(run)}>Model file</button>

@@ -1,0 +1,118 @@
+// From opening to learning; a digit that is drawn; a slider; an edit that is refused; back in time, and on another way.
+import { gzipSync } from 'node:zlib'
+import { describe, expect, inject, test } from 'vitest'
+import { NAMES, leave, number, openTab, pause, steps, until, visit } from './browsers'
+
+describe.each(NAMES)('in %s', (name) => {
+  test('it learns from the first seconds on, and its filters change', async () => {
+    const page = await visit(name)
+    const filters = page.getByRole('img', { name: '8 filters of 5 by 5' })
+    await filters.waitFor()
+    const pixels = () =>
+      filters
+        .locator('canvas')
+        .first()
+        .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL())
+    const first = await pixels()
+    await until(page, 'accuracy', (share) => share > 80)
+    expect(await page.evaluate(() => performance.now())).toBeLessThan(15_000)
+    expect(await pixels()).not.toBe(first)
+    const step = await pause(page)
+    await page.getByRole('button', { name: 'One step' }).click()
+    await until(page, 'step', (now) => now === step + 1)
+    await page.getByRole('button', { name: 'To the end of the epoch' }).click()
+    await until(page, 'step', (now) => now === Math.ceil((step + 2) / 64) * 64)
+    await page.getByRole('button', { name: 'Reset' }).click()
+    await until(page, 'step', (now) => now === 0)
+    await leave(page)
+  })
+
+  test('a digit that is drawn is recognised', async () => {
+    const page = await visit(name)
+    await until(page, 'accuracy', (share) => share > 93)
+    const box = (await page.getByLabel('Draw over it').boundingBox())!
+    const at = (x: number, y: number) => [box.x + x * box.width, box.y + y * box.height] as const
+    await page.mouse.move(...at(0.3, 0.22))
+    await page.mouse.down()
+    await page.mouse.move(...at(0.7, 0.22), { steps: 8 })
+    await page.mouse.move(...at(0.45, 0.8), { steps: 12 })
+    await page.mouse.up()
+    await expect.poll(() => page.getByTestId('answer').textContent(), { timeout: 20_000 }).toBe('7')
+    await leave(page)
+  })
+
+  test('the slider of the rate works while it trains', async () => {
+    const page = await visit(name)
+    await steps(page, 20)
+    const slider = page.getByRole('slider', { name: 'Learning rate' })
+    await slider.focus()
+    for (let i = 0; i < 60; i++) await slider.press('ArrowRight')
+    const rate = await slider.getAttribute('aria-valuetext')
+    expect(Number(rate)).toBeGreaterThan(1)
+    // At such a rate nothing is learnt, and that is seen.
+    await until(page, 'accuracy', (share) => share < 60)
+    await leave(page)
+  })
+
+  test('an edit that cannot be is refused in the words of the library', async () => {
+    const page = await visit(name)
+    await steps(page, 5)
+    await openTab(page, 'Change it')
+    await page.getByLabel('units of layer 8, Dense').fill('9')
+    await expect.poll(() => page.getByTestId('problem').textContent()).toMatch(/10 classes, but the network gives 9/)
+    await page.getByLabel('units of layer 8, Dense').fill('10')
+    await page.getByLabel('kernel of layer 1, Convolution').fill('40')
+    await expect.poll(() => page.getByTestId('problem').textContent()).toMatch(/conv2d.*kernel|larger|40/)
+    expect(await page.getByRole('button', { name: 'Begin again with it' }).isDisabled()).toBe(true)
+    await page.getByLabel('kernel of layer 1, Convolution').fill('3')
+    await page.getByLabel('pad of layer 1, Convolution').fill('1')
+    await page.getByRole('button', { name: 'Begin again with it' }).click()
+    await openTab(page, 'Watch')
+    await page.getByRole('img', { name: '8 filters of 3 by 3' }).waitFor()
+    await leave(page)
+  })
+
+  test('back in time it meets the same bits; a fork goes another way on the same axes', async () => {
+    const page = await visit(name)
+    await steps(page, 90)
+    await pause(page)
+    await openTab(page, 'Rewind, compare')
+    const line = page.getByRole('slider', { name: 'Step' })
+    for (let i = 0; i < 3; i++) await line.press('ArrowLeft')
+    const place = await number(page, 'place')
+    await page.getByRole('button', { name: 'Go back to it' }).click()
+    await until(page, 'step', (step) => step === place)
+    await page.getByRole('button', { name: 'Train', exact: true }).click()
+    await expect.poll(() => page.getByTestId('met').textContent(), { timeout: 20_000 }).toMatch(/the same bits/)
+    await page.getByRole('button', { name: 'Fork from it' }).click()
+    await page.getByLabel('with', { exact: true }).selectOption('sgd')
+    await page.getByRole('button', { name: 'Fork', exact: true }).click()
+    const runs = page.getByRole('list', { name: 'Runs' }).getByRole('listitem')
+    await expect.poll(() => runs.count()).toBe(2)
+    await until(page, 'step', (step) => step > place + 10)
+    await leave(page)
+  })
+})
+
+test('what is downloaded before the digits is less than 150 kB', async () => {
+  const page = await visit('chromium')
+  await steps(page, 20)
+  const loaded = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name))
+  // What the worker loads is not among them: its imports stand in the files themselves.
+  const workers = await Promise.all(
+    page
+      .workers()
+      .map((worker) => worker.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name))),
+  )
+  const scripts = new Set(
+    [...loaded, ...workers.flat(), `${inject('isolated')}worker.js`].filter((url) => url.endsWith('.js')),
+  )
+  let sum = 0
+  for (const url of scripts)
+    if (!url.endsWith('/sw.js'))
+      sum += gzipSync(Buffer.from(await (await fetch(url)).arrayBuffer()), { level: 9 }).length
+  console.log(`playground: ${sum} bytes of JavaScript and kernels, gzipped, in ${scripts.size} files`)
+  expect(scripts.size).toBeGreaterThan(5)
+  expect(sum).toBeLessThan(150_000)
+  await leave(page)
+})
