@@ -1,6 +1,6 @@
 // The browsers of Debian, and a page in them that must not fail unseen.
 import { existsSync } from 'node:fs'
-import { type Browser, type BrowserContextOptions, type Page, chromium, firefox } from 'playwright'
+import { type Browser, type BrowserContextOptions, type Locator, type Page, chromium, firefox } from 'playwright'
 import { afterAll, expect, inject } from 'vitest'
 
 export const NAMES = ['chromium', 'firefox'] as const
@@ -76,3 +76,10 @@ export async function pause(page: Page): Promise<number> {
 }
 
 export const openTab = (page: Page, name: string) => page.getByRole('tab', { name }).click()
+
+/** Writes into a field as a person does, over what stands there. */
+export async function write(field: Locator, text: string): Promise<void> {
+  await field.focus()
+  await field.press('ControlOrMeta+A')
+  await field.pressSequentially(text)
+}

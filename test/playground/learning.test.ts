@@ -1,7 +1,12 @@
 // From opening to learning; a digit that is drawn; a slider; an edit that is refused; back in time, and on another way.
+import { readFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, inject, test } from 'vitest'
-import { NAMES, leave, number, openTab, pause, steps, until, visit } from './browsers'
+import { describe, expect, test } from 'vitest'
+import { OUT } from '../../examples/playground/build.js'
+import { createPageServer } from '../../examples/playground/serve.js'
+import { NAMES, leave, number, openTab, pause, steps, until, visit, write } from './browsers'
 
 describe.each(NAMES)('in %s', (name) => {
   test('it learns from the first seconds on, and its filters change', async () => {
@@ -45,8 +50,7 @@ describe.each(NAMES)('in %s', (name) => {
     const page = await visit(name)
     await steps(page, 20)
     const slider = page.getByRole('slider', { name: 'Learning rate' })
-    await slider.focus()
-    for (let i = 0; i < 60; i++) await slider.press('ArrowRight')
+    await slider.press('End')
     const rate = await slider.getAttribute('aria-valuetext')
     expect(Number(rate)).toBeGreaterThan(1)
     // At such a rate nothing is learnt, and that is seen.
@@ -58,14 +62,14 @@ describe.each(NAMES)('in %s', (name) => {
     const page = await visit(name)
     await steps(page, 5)
     await openTab(page, 'Change it')
-    await page.getByLabel('units of layer 8, Dense').fill('9')
+    await write(page.getByLabel('units of layer 8, Dense'), '9')
     await expect.poll(() => page.getByTestId('problem').textContent()).toMatch(/10 classes, but the network gives 9/)
-    await page.getByLabel('units of layer 8, Dense').fill('10')
-    await page.getByLabel('kernel of layer 1, Convolution').fill('40')
+    await write(page.getByLabel('units of layer 8, Dense'), '10')
+    await write(page.getByLabel('kernel of layer 1, Convolution'), '40')
     await expect.poll(() => page.getByTestId('problem').textContent()).toMatch(/conv2d.*kernel|larger|40/)
     expect(await page.getByRole('button', { name: 'Begin again with it' }).isDisabled()).toBe(true)
-    await page.getByLabel('kernel of layer 1, Convolution').fill('3')
-    await page.getByLabel('pad of layer 1, Convolution').fill('1')
+    await write(page.getByLabel('kernel of layer 1, Convolution'), '3')
+    await write(page.getByLabel('pad of layer 1, Convolution'), '1')
     await page.getByRole('button', { name: 'Begin again with it' }).click()
     await openTab(page, 'Watch')
     await page.getByRole('img', { name: '8 filters of 3 by 3' }).waitFor()
@@ -78,14 +82,15 @@ describe.each(NAMES)('in %s', (name) => {
     await pause(page)
     await openTab(page, 'Rewind, compare')
     const line = page.getByRole('slider', { name: 'Step' })
-    for (let i = 0; i < 3; i++) await line.press('ArrowLeft')
+    await line.press('ArrowLeft')
+    await line.press('ArrowLeft')
     const place = await number(page, 'place')
     await page.getByRole('button', { name: 'Go back to it' }).click()
     await until(page, 'step', (step) => step === place)
     await page.getByRole('button', { name: 'Train', exact: true }).click()
     await expect.poll(() => page.getByTestId('met').textContent(), { timeout: 20_000 }).toMatch(/the same bits/)
     await page.getByRole('button', { name: 'Fork from it' }).click()
-    await page.getByLabel('with', { exact: true }).selectOption('sgd')
+    await page.getByRole('combobox', { name: 'with' }).selectOption('sgd')
     await page.getByRole('button', { name: 'Fork', exact: true }).click()
     const runs = page.getByRole('list', { name: 'Runs' }).getByRole('listitem')
     await expect.poll(() => runs.count()).toBe(2)
@@ -95,24 +100,21 @@ describe.each(NAMES)('in %s', (name) => {
 })
 
 test('what is downloaded before the digits is less than 150 kB', async () => {
-  const page = await visit('chromium')
+  const scripts = new Set<string>()
+  const server = createPageServer().on('request', ({ url }) => {
+    if (url?.endsWith('.js')) scripts.add(url)
+  })
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve))
+  const address = `http://localhost:${(server.address() as AddressInfo).port}/`
+  // It would load all that the page may ever want.
+  const page = await visit('chromium', { address, serviceWorkers: 'block' })
   await steps(page, 20)
-  const loaded = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name))
-  // What the worker loads is not among them: its imports stand in the files themselves.
-  const workers = await Promise.all(
-    page
-      .workers()
-      .map((worker) => worker.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name))),
-  )
-  const scripts = new Set(
-    [...loaded, ...workers.flat(), `${inject('isolated')}worker.js`].filter((url) => url.endsWith('.js')),
-  )
-  let sum = 0
-  for (const url of scripts)
-    if (!url.endsWith('/sw.js'))
-      sum += gzipSync(Buffer.from(await (await fetch(url)).arrayBuffer()), { level: 9 }).length
+  const sizes = Array.from(scripts, (url) => gzipSync(readFileSync(join(OUT, url)), { level: 9 }).length)
+  const sum = sizes.reduce((a, b) => a + b)
   console.log(`playground: ${sum} bytes of JavaScript and kernels, gzipped, in ${scripts.size} files`)
   expect(scripts.size).toBeGreaterThan(5)
   expect(sum).toBeLessThan(150_000)
   await leave(page)
+  server.closeAllConnections()
+  server.close()
 })

@@ -1,11 +1,11 @@
 // Each broken training does not learn, babysit names the cause, and once that is mended the page says so.
 import type { Page } from 'playwright'
 import { describe, expect, test } from 'vitest'
-import { NAMES, leave, openTab, steps, visit } from './browsers'
+import { NAMES, leave, openTab, steps, visit, write } from './browsers'
 
 const rateOf = (rate: string) => async (page: Page) => {
   await openTab(page, 'Change it')
-  await page.getByRole('spinbutton', { name: 'Learning rate' }).fill(rate)
+  await write(page.getByRole('spinbutton', { name: 'Learning rate' }), rate)
 }
 
 const REPAIRS: Record<string, { hint: RegExp; mend(page: Page): Promise<void> }> = {
@@ -25,7 +25,7 @@ const REPAIRS: Record<string, { hint: RegExp; mend(page: Page): Promise<void> }>
     async mend(page) {
       await openTab(page, 'Change it')
       await page.getByText('Where it begins').click()
-      await page.getByLabel('Inputs', { exact: true }).selectOption('unit')
+      await page.getByRole('combobox', { name: 'Inputs' }).selectOption('unit')
     },
   },
   softmax: {

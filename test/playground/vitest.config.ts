@@ -6,7 +6,7 @@ export default defineConfig({
     root: '.',
     include: ['test/playground/*.test.ts'],
     globalSetup: 'test/playground/setup.ts',
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 60_000,
     fileParallelism: false,
     retry: 0,

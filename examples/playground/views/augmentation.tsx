@@ -26,7 +26,7 @@ export function Augmentation({ setting }: { setting: Setting }) {
           <div class="choice" key={name}>
             <label class="slider">
               <span>
-                {LESSONS[name].title} <output>{name === 'turn' ? `${augment[name]}°` : `${augment[name]} px`}</output>
+                {LESSONS[name].title} <strong>{name === 'turn' ? `${augment[name]}°` : `${augment[name]} px`}</strong>
               </span>
               <input
                 type="range"

@@ -67,7 +67,7 @@ export function Race() {
         </button>
         <label class="slider">
           <span>
-            All rates <output>{`× ${short(times)}`}</output>
+            All rates <strong>{`× ${short(times)}`}</strong>
           </span>
           <input
             type="range"

@@ -10,7 +10,7 @@ export function RateSlider({ run }: { run: Run }) {
   return (
     <label class="slider" data-version={run.version.value}>
       <span>
-        Learning rate <output>{short(rate)}</output>
+        Learning rate <strong>{short(rate)}</strong>
       </span>
       <input
         type="range"

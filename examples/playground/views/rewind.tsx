@@ -39,7 +39,7 @@ function TimeLine({ run }: { run: Run }) {
       <label class="slider timeline">
         <span>
           <span>
-            Step <output data-testid="place">{whole(chosen.step)}</output>
+            Step <strong data-testid="place">{whole(chosen.step)}</strong>
           </span>
           <span>
             {percent(chosen.accuracy)} right, loss {short(chosen.loss)}, weights <code>{chosen.hash}</code>

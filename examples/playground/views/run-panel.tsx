@@ -104,7 +104,7 @@ function RunMessage({ run }: { run: Run }) {
   const slow = run.model?.backend === 'js'
   return (
     <>
-      <div role="status">
+      <div role="status" data-version={run.version.value}>
         {run.message.value && <p class="alert">{run.message.value}</p>}
         <Promised run={run} />
         {slow && (
