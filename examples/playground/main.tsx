@@ -27,7 +27,7 @@ async function beginAsAsked(): Promise<void> {
 
 addEventListener('hashchange', () => void beginAsAsked())
 
-if ('serviceWorker' in navigator && import.meta.env.PROD) {
+if ('serviceWorker' in navigator) {
   // Where it is not allowed the page works all the same, but for want of a network.
   void navigator.serviceWorker.register('./sw.js').catch(() => {})
 }
