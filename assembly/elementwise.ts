@@ -2,6 +2,22 @@
 
 import { LANES, SIZE } from './float'
 
+/** y = a b, number by number. */
+export function multiply(count: i32, a: usize, b: usize, y: usize): void {
+  for (; count >= LANES; count -= LANES) {
+    v128.store(y, v128.mul<Float>(v128.load(a), v128.load(b)))
+    a += 16
+    b += 16
+    y += 16
+  }
+  for (; count > 0; --count) {
+    store<Float>(y, load<Float>(a) * load<Float>(b))
+    a += SIZE
+    b += SIZE
+    y += SIZE
+  }
+}
+
 /** y = a + b. */
 export function add(count: i32, a: usize, b: usize, y: usize): void {
   for (; count >= LANES; count -= LANES) {

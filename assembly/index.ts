@@ -23,6 +23,7 @@ export {
   fill,
   leakyReluBackward,
   leakyReluForward,
+  multiply,
   normalizeBackward,
   normalizeForward,
   reluBackward,
@@ -34,7 +35,6 @@ export { gemm } from './gemm'
 export { groupNormBackward, groupNormForward } from './group-norm'
 export { firstNotFinite, limitRowNorms, maxMagnitude, norm } from './magnitude'
 export { maxPool2dBackward, maxPool2dForward, maxPool2x2Forward } from './max-pool'
-export { maxoutBackward, maxoutForward } from './maxout'
 export { binaryCrossEntropy, hinge, meanSquaredError, softmaxCrossEntropy, sumOfLabelWeights } from './losses'
 export { adam, momentum, nesterov, rmsprop } from './optimizers'
 export {

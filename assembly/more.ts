@@ -13,4 +13,5 @@ export {
   upsampleNearestBackward,
   upsampleNearestForward,
 } from './images'
+export { maxoutBackward, maxoutForward } from './maxout'
 export { preluBackward, preluForward, preluProducts } from './prelu'

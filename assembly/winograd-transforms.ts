@@ -495,42 +495,86 @@ function gradientLine(size: i32, tmp: usize, from: usize, step: usize, to: usize
 }
 
 @inline
+/** Splats of the values of so many vectors at `from`. */
+export function storeSplats(vectors: i32, from: usize, to: usize): void {
+  for (; vectors > 0; --vectors) {
+    if (LANES == 2) {
+      v128.store(to, v128.load64_splat(from))
+      v128.store(to, v128.load64_splat(from, 8), 16)
+    } else {
+      v128.store(to, v128.load32_splat(from))
+      v128.store(to, v128.load32_splat(from, 4), 16)
+      v128.store(to, v128.load32_splat(from, 8), 32)
+      v128.store(to, v128.load32_splat(from, 12), 48)
+    }
+    from += 16
+    to += LANES * 16
+  }
+}
+
+@inline
 /**
- * U = G w G' of all pairs, as panels of splats: u[filter / MR][place][channel][filter % MR]. `flipped`, not 0: w is (c x
- * flipped), of which f are done, and each kernel is read backwards, for dx. Filters past the last are zero.
+ * U = G w G' of all pairs, as panels: u[filter / MR][place][channel][filter % MR], each value `bytes` apart: as splats, or as
+ * they are. `flipped`, not 0: w is (c x flipped), of which f are done, and each kernel is read backwards, for dx. Filters
+ * past the last repeat it; nobody reads what becomes of them.
  */
-export function weightPanels(size: i32, c: i32, f: i32, flipped: i32, w: usize, tmp: usize, u: usize): void {
+export function weightPanels(
+  size: i32, c: i32, f: i32, flipped: i32, w: usize, tmp: usize, bytes: usize, u: usize,
+): void {
   const taps = winogradTaps(size)
   const places = size * size
-  const stride = <usize>(c * MR) * 16
+  const stride = <usize>(c * MR) * bytes
+  const down = <usize>size * stride
+  const kernel = <usize>(taps * taps) * SIZE
+  const fromFilter = flipped ? kernel : <usize>c * kernel
+  const fromChannel = flipped ? <usize>flipped * kernel : kernel
+  const step = flipped ? -SIZE : SIZE
+  if (flipped) w += kernel - SIZE
   // LANES filters at a time.
   for (let filter = 0; filter < MR * ceilDivide(f, MR); filter += LANES) {
+    let p0 = w + <usize>min(filter, f - 1) * fromFilter
+    let p1 = w + <usize>min(filter + 1, f - 1) * fromFilter
+    let p2 = w + <usize>min(filter + 2, f - 1) * fromFilter
+    let p3 = w + <usize>min(filter + 3, f - 1) * fromFilter
     for (let channel = 0; channel < c; ++channel) {
+      let at: usize = 0
       for (let i = 0; i < taps; ++i) {
-        for (let l = 0; l < LANES; ++l) {
-          // Flipped, a kernel is read backwards. A filter past the last is the same zero again and again.
-          const exists = filter + l < f
-          const pair = flipped ? channel * flipped + filter + l : (filter + l) * c + channel
-          const tap = flipped ? taps * (taps - i) - 1 : taps * i
-          const step = exists ? (flipped ? -SIZE : SIZE) : 0
-          let at = exists ? w + <usize>(pair * taps * taps + tap) * SIZE : tmp + ZEROS
-          for (let k = 0; k < taps; ++k) {
-            store<Float>(tmp + LINE + <usize>(k * LANES + l) * SIZE, load<Float>(at))
-            at += step
+        for (let k = 0; k < taps; ++k, at += step) {
+          let values: v128
+          if (LANES == 2) {
+            values = v128.load64_lane(p1 + at, v128.load64_zero(p0 + at), 1)
+          } else {
+            values = v128.load32_lane(p1 + at, v128.load32_zero(p0 + at), 1)
+            values = v128.load32_lane(p3 + at, v128.load32_lane(p2 + at, values, 2), 3)
           }
+          v128.store(tmp + <usize>k * 16, values, LINE)
         }
         weightLine(size, tmp, tmp + LINE, 16, tmp + <usize>(i * size) * 16, 16)
       }
-      let to = u + <usize>((filter / MR) * places) * stride + <usize>(channel * MR + (filter % MR)) * 16
+      p0 += fromChannel
+      p1 += fromChannel
+      p2 += fromChannel
+      p3 += fromChannel
+      let to = u + <usize>((filter / MR) * places) * stride + <usize>(channel * MR + (filter % MR)) * bytes
       for (let j = 0; j < size; ++j) {
-        weightLine(size, tmp, tmp + <usize>j * 16, <usize>size * 16, tmp + LINE, 16)
-        let place = to
-        for (let i = 0; i < size; ++i) {
-          for (let l = 0; l < LANES; ++l) {
-            const value = load<Float>(tmp + LINE + <usize>(i * LANES + l) * SIZE)
-            v128.store(place + <usize>l * 16, v128.splat<Float>(value))
+        const column = tmp + <usize>j * 16
+        const isSplat = bytes != SIZE
+        weightLine(size, tmp, column, <usize>size * 16, isSplat ? tmp + LINE : to, isSplat ? 16 : down)
+        if (isSplat) {
+          let place = to
+          for (let i = 0; i < size; ++i, place += down) {
+            // Not by storeSplats: the transform took a fifth longer.
+            const values = v128.load(tmp + <usize>i * 16, LINE)
+            if (LANES == 2) {
+              v128.store(place, low(values, values))
+              v128.store(place, high(values, values), 16)
+            } else {
+              v128.store(place, v128.shuffle<f32>(values, values, 0, 0, 0, 0))
+              v128.store(place, v128.shuffle<f32>(values, values, 1, 1, 1, 1), 16)
+              v128.store(place, v128.shuffle<f32>(values, values, 2, 2, 2, 2), 32)
+              v128.store(place, v128.shuffle<f32>(values, values, 3, 3, 3, 3), 48)
+            }
           }
-          place += <usize>size * stride
         }
         to += stride
       }

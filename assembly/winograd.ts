@@ -10,7 +10,7 @@
 // A chunk of tiles goes through at a time: some whole images, or a part of a large one. Vectors hold LANES tiles (or
 // channels, for dw) side by side, so every transform is the same for all lanes.
 //
-//   forward, dx   | tmp | tiles | U: weights, panels | V: inputs, slivers | M: products | padded planes |
+//   forward, dx   | tmp | tiles | U: weights, panels | a panel | V: inputs, slivers | M: products | padded planes |
 //   dw            | tmp | tiles | a panel | dU | rows, columns: inputs and gradients | padded planes of both |
 //
 // Legend: `size` is that of a tile of inputs, `outputs` that of its outputs, the border is how much wider the first is.
@@ -18,7 +18,7 @@
 import { KC, MR, ceilDivide } from '../src/kernels/blocking'
 import {
   MOST_BLOCKS, PLACES_SLACK, WINOGRAD_TABLE, WINOGRAD_TMP, winogradChunk, winogradImages, winogradOutputs, winogradSize,
-  winogradTiles,
+  winogradSplats, winogradTiles,
 } from '../src/kernels/conv-geometry'
 import { LANES, NR, SIZE, SLIVER_ROW } from './float'
 import { packPanel, tile } from './gemm'
@@ -26,7 +26,7 @@ import { ONLY_TILES } from './part'
 import { copyInside } from './planes'
 import {
   BLOCKS, Eight, Seven, Six, ZEROS, addWeightGradients, blockRow, fillConstants, gradientTiles, inputTiles,
-  outputTiles, weightPanels,
+  outputTiles, storeSplats, weightPanels,
 } from './winograd-transforms'
 
 /** Bytes of an entry of the table of tiles: offset of its input, offset of its output, its rows and columns (i32). */
@@ -119,14 +119,16 @@ export function winogradProduct(
   const panels = ceilDivide(f, MR)
   const table = scratch + WINOGRAD_TMP
   const u = table + WINOGRAD_TABLE
-  const v = u + <usize>(places * panels * MR * c) * 16
+  const bytes: usize = ONLY_TILES || winogradSplats(c, allF, tiles) ? 16 : SIZE
+  const splats = u + <usize>(places * panels * MR * c) * bytes
+  const v = splats + <usize>(MR * c) * 16
   const m = v + <usize>(places * c * chunk) * SIZE + PLACES_SLACK
   const source = m + <usize>(places * MR * chunk) * SIZE + PLACES_SLACK
   const plane = height * width
   const row = <usize>width * SIZE
   fillConstants(size, scratch)
   memory.fill(source, 0, <usize>(images * c * plane) * SIZE)
-  weightPanels(size, c, f, flipped ? allF : 0, weight, scratch, u)
+  weightPanels(size, c, f, flipped ? allF : 0, weight, scratch, bytes, u)
   for (let image = 0; image < n; image += images) {
     const count = min(images, n - image)
     copyPlanes(count * c, h, w, ph, pw, height, width, x + <usize>(image * c * h * w) * SIZE, source)
@@ -164,18 +166,23 @@ export function winogradProduct(
       let panel = u
       for (let begin = 0; begin < f; begin += MR) {
         for (let e = 0; e < places; ++e) {
+          let a = panel
+          if (bytes == SIZE) {
+            a = splats
+            storeSplats((c * MR) / LANES, panel, a)
+          }
+          panel += <usize>(c * MR) * bytes
           let to = m + <usize>e * mPlace
           let sliver = v + <usize>e * vPlace
           for (let j = 0; j < columns; j += NR) {
-            tile(block, 1, panel, sliver, scratch + ZEROS, to, <usize>columns * SIZE)
+            tile(block, 1, a, sliver, scratch + ZEROS, to, <usize>columns * SIZE)
             for (let p = KC; !ONLY_TILES && p < c; p += KC) {
-              const from = panel + <usize>(p * MR) * 16
+              const from = a + <usize>(p * MR) * 16
               tile(min(KC, c - p), 0, from, sliver + <usize>p * SLIVER_ROW, scratch + ZEROS, to, <usize>columns * SIZE)
             }
             sliver += <usize>c * SLIVER_ROW
             to += SLIVER_ROW
           }
-          panel += <usize>(c * MR) * 16
         }
         for (let filter = begin; filter < min(begin + MR, f); ++filter) {
           const b: Float = bias ? load<Float>(bias + <usize>filter * SIZE) : 0

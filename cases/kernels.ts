@@ -668,6 +668,12 @@ export const kernelCases: readonly KernelCase[] = [
   ...convCases(2, 17, 10, 10, 3, [5, 5]),
   ...convCases(1, 4, 30, 31, 9, [5, 5], { pad: [4, 3] }),
   ...convCases(1, 300, 6, 6, 5, [3, 3], { pad: [1, 1] }),
+  // As many weights as are splatted at once for so many tiles, and so many that it goes panel by panel.
+  ...convCases(1, 41, 13, 14, 43, [3, 3], { pad: [1, 1] }),
+  ...convCases(2, 37, 5, 5, 46, [3, 3], { pad: [1, 1] }),
+  ...convCases(1, 41, 8, 6, 43, [3, 3], { pad: [1, 1] }),
+  ...convCases(1, 300, 5, 6, 7, [3, 3], { pad: [1, 1] }),
+  ...convCases(1, 33, 6, 6, 50, [5, 5], { pad: [2, 2] }),
   ...convCases(1, 3, 30, 1, 5, [3, 1], { pad: [1, 0] }),
   ...convCases(1, 2, 1, 40, 5, [1, 5], { pad: [0, 2] }),
   ...[
@@ -754,6 +760,7 @@ export const kernelCases: readonly KernelCase[] = [
     adamCase(count, 1e-7, 0, 0.99),
     ...updateCases(count),
     { kernel: 'add', name: `${count}`, args: (a) => [count, a.values(count), a.values(count), a.values(count)] },
+    { kernel: 'multiply', name: `${count}`, args: (a) => [count, a.values(count), a.values(count), a.values(count)] },
     { kernel: 'fill', name: `${count}`, args: (a) => [count, 0.3, a.values(count)] },
     {
       kernel: 'copyBlocks',

@@ -5,6 +5,7 @@
 import type { Layer } from '../src/plan/layer'
 import {
   avgPool1d,
+  add,
   avgPool2d,
   batchNorm,
   concat,
@@ -19,6 +20,7 @@ import {
   gelu,
   globalAvgPool2d,
   globalMaxPool2d,
+  graph,
   groupNorm,
   hardSigmoid,
   hardSwish,
@@ -28,6 +30,7 @@ import {
   maxPool1d,
   maxPool2d,
   mean,
+  multiply,
   normalize,
   padChannels,
   permute,
@@ -528,6 +531,45 @@ export const layerCases: readonly LayerCase[] = [
     network: () => sequential(concat(dense(4), sequential(), sequential()), residual(concat(sequential())), dense(3)),
     input: [3],
     names: ['0.0.weight', '0.0.bias', '2.weight', '2.bias'],
+  },
+  {
+    name: 'graph: a gate, a sum of three, weights used twice',
+    network: () =>
+      graph(['x'], ({ x }, use) => {
+        const cell = sequential(dense(6), tanh())
+        const once = use('cell', cell, use('first', dense(6), x))
+        const again = use('cell', cell, once)
+        const gate = use('gate', sequential(dense(6), sigmoid()), x)
+        const gated = use('gated', multiply(), gate, again, once)
+        return use('out', dense(3), use('all', concat(), use('sum', add(), gated, once, gate), x, again))
+      }),
+    input: [4],
+    names: ['first', 'cell.0', 'gate.0', 'out'].flatMap((at) => [`${at}.weight`, `${at}.bias`]),
+  },
+  {
+    name: 'graph of images, within a sequential, with a norm used twice',
+    network: () =>
+      sequential({
+        stem: conv2d(4, { kernel: 1 }),
+        block: graph(['input'], ({ input }, use) => {
+          const a = use('', sequential({ norm: batchNorm(), relu: relu() }), input)
+          const b = use('down', freeze(conv2d(4, { kernel: 3, pad: 1 })), a)
+          const shared = residual(sequential(conv2d(4, { kernel: 1 }), batchNorm()))
+          const product = use('product', multiply(), use('shared', shared, a), use('shared', shared, b))
+          return use('both', concat(), product, use('pool', maxPool2d(3, { stride: 1, pad: 1 }), a))
+        }),
+        flatten: flatten(),
+        head: dense(3),
+      }),
+    input: [2, 4, 5],
+    names: [
+      ...['stem', 'block.norm', 'block.down', 'block.shared.body.0', 'block.shared.body.1', 'head'].flatMap((at) => [
+        `${at}.weight`,
+        `${at}.bias`,
+      ]),
+      ...['block.norm', 'block.shared.body.1'].flatMap((at) => [`${at}.running_mean`, `${at}.running_var`]),
+    ],
+    frozen: /down/,
   },
   {
     name: 'residual with other names, padChannels',

@@ -4,6 +4,15 @@ import { N, WEIGHT, times } from './plan/calls'
 import type { Loss } from './plan/layer'
 import type { Value } from './plan/value'
 
+/** Of all losses. */
+export interface LossOptions {
+  /**
+   * What the loss and its gradients are multiplied by, more than 0: how much it counts beside the losses of the other
+   * outputs of a graph. 1 unless given.
+   */
+  weight?: number
+}
+
 /**
  * Softmax cross-entropy of scores (N, classes) and labels 0 ... classes - 1: the mean of ln(sum_j e^z_j) - z_label.
  * The network ends in the scores, without a softmax of its own.
@@ -15,15 +24,19 @@ import type { Value } from './plan/value'
  *
  *     softmaxCrossEntropy({ labelSmoothing: 0.1, classWeights: [1, 1, 5] })
  */
-export function softmaxCrossEntropy(options: { labelSmoothing?: number; classWeights?: ArrayLike<number> } = {}): Loss {
+export function softmaxCrossEntropy(
+  options: { labelSmoothing?: number; classWeights?: ArrayLike<number> } & LossOptions = {},
+): Loss {
   checkArguments('softmaxCrossEntropy', arguments, 1)
-  options = checkOptions('softmaxCrossEntropy', options, ['labelSmoothing', 'classWeights'])
+  options = checkOptions('softmaxCrossEntropy', options, ['labelSmoothing', 'classWeights', 'weight'])
+  const weight = weightOf('softmaxCrossEntropy', options)
   const labelSmoothing = finite('softmaxCrossEntropy', 'labelSmoothing', options.labelSmoothing ?? 0, 0, 1)
   const classWeights = checkClassWeights(given(options.classWeights))
   return {
     kind: 'softmaxCrossEntropy',
     probabilities: 'softmax',
-    config: { labelSmoothing, ...(classWeights && { classWeights }) },
+    config: { labelSmoothing, ...(classWeights && { classWeights }), ...weight },
+    ...weight,
     plan(x, plan) {
       wantScores('softmaxCrossEntropy', x)
       if (classWeights && classWeights.length !== x.size) {
@@ -56,13 +69,15 @@ export function softmaxCrossEntropy(options: { labelSmoothing?: number; classWei
  * labels: the mean over examples of sum_{j != label} max(0, z_j - z_label + margin), `margin` being 1 unless given.
  * At the kink, where a term is just 0, its gradient is 0.
  */
-export function hinge(options: { margin?: number } = {}): Loss {
+export function hinge(options: { margin?: number } & LossOptions = {}): Loss {
   checkArguments('hinge', arguments, 1)
-  options = checkOptions('hinge', options, ['margin'])
+  options = checkOptions('hinge', options, ['margin', 'weight'])
+  const weight = weightOf('hinge', options)
   const margin = finite('hinge', 'margin', options.margin ?? 1, 0)
   return {
     kind: 'hinge',
-    config: { margin },
+    config: { margin, ...weight },
+    ...weight,
     plan(x, plan) {
       wantScores('hinge', x)
       const target = plan.pinned(4 * plan.batch)
@@ -77,9 +92,9 @@ export function hinge(options: { margin?: number } = {}): Loss {
 }
 
 /** The mean over all values of (y - target)²; targets have the shape of the output. */
-export function meanSquaredError(): Loss {
-  checkArguments('meanSquaredError', arguments, 0)
-  return valuesLoss('meanSquaredError', 'values', 0)
+export function meanSquaredError(options: LossOptions = {}): Loss {
+  checkArguments('meanSquaredError', arguments, 1)
+  return valuesLoss('meanSquaredError', options, 'values', 0)
 }
 
 /**
@@ -88,28 +103,38 @@ export function meanSquaredError(): Loss {
  * is a yes or no of its own. The network ends in the scores, without a sigmoid of its own. Accuracy is the share of
  * values with z > 0 where t > 0.5. PyTorch's BCEWithLogitsLoss.
  */
-export function binaryCrossEntropy(): Loss {
-  checkArguments('binaryCrossEntropy', arguments, 0)
-  return valuesLoss('binaryCrossEntropy', 'probabilities', BINARY_SCRATCH)
+export function binaryCrossEntropy(options: LossOptions = {}): Loss {
+  checkArguments('binaryCrossEntropy', arguments, 1)
+  return valuesLoss('binaryCrossEntropy', options, 'probabilities', BINARY_SCRATCH)
 }
 
 /** A mean over all values of the output, each with a target of its own. */
 function valuesLoss(
   kind: 'meanSquaredError' | 'binaryCrossEntropy',
+  options: LossOptions,
   targets: 'values' | 'probabilities',
   scratch: number,
 ): Loss {
+  const weight = weightOf(kind, checkOptions(kind, options, ['weight']))
   return {
     kind,
-    config: {},
+    config: { ...weight },
+    ...weight,
     ...(kind === 'binaryCrossEntropy' && { probabilities: 'sigmoid' }),
     plan(x, plan) {
       const target = plan.pinned(plan.batch * x.size * plan.bytes)
-      const count = times(x.size)
-      plan.loss(kind, { sizes: [count, count], reads: [x, target], scratch, writes: [x.gradient] })
+      const sizes = [times(x.size), { perWeight: x.size }]
+      plan.loss(kind, { sizes, reads: [x, target], scratch, writes: [x.gradient] })
       return { targets, target }
     },
   }
+}
+
+/** The weight, if it is another than 1. */
+function weightOf(where: string, { weight = 1 }: LossOptions): LossOptions {
+  finite(where, 'weight', weight, 0)
+  if (weight) return weight === 1 ? {} : { weight }
+  throw new PlanError(`${where}: weight must be more than 0, got 0: nothing could be learnt of it`)
 }
 
 function wantScores(where: string, x: Value): void {

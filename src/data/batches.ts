@@ -2,18 +2,27 @@
 
 import { DataError, count, few, isObject, isPlain, quote, readSafely, show } from '../errors'
 import type { DType } from '../tensor'
+import type { ByName } from './named'
 
 /** Any typed array or array of numbers, rows one after the other. */
 export type Numbers = ArrayLike<number>
 /** Class indices: any integer typed array or array of numbers. */
 export type Labels = ArrayLike<number | bigint>
 
-/** Examples x, rows of the input shape one after the other; y their labels, or their target values. */
-export interface Data {
+/** Rows of the input shape, one after the other; of a graph whose inputs have names, of each, by name. */
+export type Inputs<In extends string = never> = ByName<In, Numbers>
+/** A label for each row, or rows of the output shape; of a graph whose outputs have names, of each, by name. */
+export type Targets<Out extends string = never> = ByName<Out, Labels | Numbers>
+
+/**
+ * Examples x, rows of the input shape one after the other; y their labels, or their target values. Of a graph whose
+ * inputs or outputs have names, each under its name.
+ */
+export interface Data<In extends string = never, Out extends string = never> {
   /** Rows of the input shape, one after the other. */
-  readonly x: Numbers
+  readonly x: Inputs<In>
   /** A label for each row, or rows of the output shape. */
-  readonly y: Labels | Numbers
+  readonly y: Targets<Out>
 }
 
 /** Any typed array, but for those of bigints. */
@@ -54,15 +63,22 @@ export function allocate<T extends TypedNumbers>(name: string, length: number, K
 
 /**
  * The members of data, each read once. Throws a DataError unless it is an object with x and y, and nothing that nobody
- * would read: `more` is what this caller reads beside them.
+ * would read: `more` is what this caller reads beside them. `named` are those that are objects, by name.
  */
-export function readData<D extends Data>(where: string, data: D, name = 'data', more: readonly string[] = []): D {
+export function readData<D extends Data>(
+  where: string,
+  data: D,
+  name = 'data',
+  more: readonly string[] = [],
+  named: { readonly x?: boolean; readonly y?: boolean } = {},
+): D {
   return reading(`${where}: ${name}`, () => {
     const { x, y } = (isObject(data) ? data : {}) as Partial<Data>
-    if (!isArrayLike(x) || !isArrayLike(y)) {
+    if (!(named.x ? isObject(x) : isArrayLike(x)) || !(named.y ? isObject(y) : isArrayLike(y))) {
       const keys = isPlain(data) ? Object.keys(data) : []
       const got = keys.length ? `{ ${few(keys)} }` : show(data)
-      throw new DataError(`${where}: ${name} must be an object { x, y } of arrays, got ${got}`)
+      const wanted = named.x || named.y ? 'as the network has them' : 'of arrays'
+      throw new DataError(`${where}: ${name} must be an object { x, y } ${wanted}, got ${got}`)
     }
     const known = ['x', 'y', ...more, ...DESCRIPTIONS]
     const read = { x, y } as D

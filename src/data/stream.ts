@@ -6,9 +6,11 @@ import type { Data } from './batches'
 /**
  * Batches { x, y } of any size up to that of the model; a function is called for each epoch, with its number 0, 1, ...
  */
-export type Batches = Iterable<Data> | ((epoch: number) => Iterable<Data>)
+export type Batches<In extends string = never, Out extends string = never> =
+  Iterable<Data<In, Out>> | ((epoch: number) => Iterable<Data<In, Out>>)
 /** The same, from a file, a network or a worker. */
-export type AsyncBatches = AsyncIterable<Data> | ((epoch: number) => AsyncIterable<Data>)
+export type AsyncBatches<In extends string = never, Out extends string = never> =
+  AsyncIterable<Data<In, Out>> | ((epoch: number) => AsyncIterable<Data<In, Out>>)
 
 /** Whether this is batches rather than data. */
 export function isStream(data: unknown): data is Batches | AsyncBatches {

@@ -116,8 +116,11 @@ function axis(all: number, summed: number): Rule {
 
 /** Below so many images a convolution is split by filters, or channels: shares of images would differ too much. */
 const FEW_IMAGES = 8
-/** Tiles of a channel, by Winograd, whose transform takes as long as that of the weights of a pair of channels. */
-const TILES_OF_WEIGHTS = 4
+/**
+ * Tiles of a channel, by Winograd, for each byte of a value, below which shares of filters are the faster, each of which
+ * transforms all inputs: measured, 4 tiles in float64 and 2 in float32.
+ */
+const TILES_OF_WEIGHTS = 0.5
 
 /**
  * forward, of f filters; or dx, of c channels, with what is said of both exchanged. By filters where images are few, or
@@ -150,7 +153,7 @@ function convolution(x: number, outputs: number, weight: number, scratch: number
     const tiles = usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)
       ? winogradTiles(winogradSize(kh, toH, toW), toH, toW)
       : Infinity
-    const few = a[0] < FEW_IMAGES || TILES_OF_WEIGHTS * to > a[0] * tiles
+    const few = a[0] < FEW_IMAGES || TILES_OF_WEIGHTS * s.bytes * to > a[0] * tiles
     if (few && Math.abs(groups) === 1 && from > 1 && to > FEW_IMAGES) {
       along(s, to, 4, backward ? 1 : 4)
       move(s, weight, backward ? kh * kw : c * kh * kw)
@@ -166,7 +169,10 @@ function convolution(x: number, outputs: number, weight: number, scratch: number
   }
 }
 
-/** dw: groups where there are several, else channels, or filters where those are more: each thread transforms the others. */
+/**
+ * dw: groups where there are several, else channels, or filters where those are more than twice as many: each thread
+ * transforms the others, and gradients take less than inputs.
+ */
 const convolutionWeight: Rule = (a, s) => {
   const allC = a[2]
   const h = a[3]
@@ -184,7 +190,7 @@ const convolutionWeight: Rule = (a, s) => {
     move(s, 16, cg * h * w)
     move(s, 17, fg * outputs)
     move(s, 19, fg * cg * kh * kw)
-  } else if (allC >= allF) {
+  } else if (2 * allC >= allF) {
     along(s, allC, 8, 1)
     move(s, 16, h * w)
     move(s, 19, kh * kw)
@@ -269,6 +275,7 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
 
   // Elementwise.
   add: elements([1, 2, 3]),
+  multiply: elements([1, 2, 3]),
   addScaled: elements([2, 3], 1.5),
   addScaledTo: elements([2, 3, 4]),
   scale: elements([2], 2),

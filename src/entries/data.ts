@@ -4,7 +4,14 @@
  * @module v128/data
  */
 
-export { type Augmentation, type Change, type Fill, type ImageShape, augment } from '../data/augment/augment'
+export {
+  type AugmentOptions,
+  type Augmentation,
+  type Change,
+  type Fill,
+  type ImageShape,
+  augment,
+} from '../data/augment/augment'
 export { type Amount, type ColorJitterOptions, colorJitter } from '../data/augment/color-jitter'
 export { cutout } from '../data/augment/cutout'
 export { horizontalFlip } from '../data/augment/horizontal-flip'

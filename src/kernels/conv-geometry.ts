@@ -233,6 +233,16 @@ export function winogradChunk(size: i32, bytes: i32): i32 {
   return floorDivide((size == 6 ? 26 : size == 7 ? 20 : 12) * 16, bytes)
 }
 
+/**
+ * Whether the weights become splats at once, for all filters, or panel by panel for each chunk of tiles: where they are many
+ * for the cache, and for the `tiles` of an image. Milliseconds, at once / by panels (Zen 4, one thread, 32 images, forward):
+ * float32 32x32x16x16 1.59 / 1.63, 64x64x8x8 1.74 / 1.57, 128x128x8x8 6.3 / 5.3, 512x512x4x4 53 / 42; float64
+ * 64x64x28x28 29.3 / 30.3.
+ */
+export function winogradSplats(c: i32, f: i32, tiles: i32): bool {
+  return c * f <= (tiles > 8 ? 200 * tiles : 1600)
+}
+
 /** Values of a padded plane in tiles of outputs, `border` more than there are. */
 function tiledPlane(size: i32, oh: i32, ow: i32, border: i32): i32 {
   const outputs: i32 = winogradOutputs(size)
@@ -244,9 +254,11 @@ function winogradProductScratch(size: i32, c: i32, f: i32, oh: i32, ow: i32, byt
   const chunk: i32 = winogradChunk(size, bytes)
   const rows: i32 = MR * ceilDivide(f, MR)
   const outputs: i32 = winogradOutputs(size)
-  const images: i32 = winogradImages(winogradTiles(size, oh, ow), chunk)
+  const tiles: i32 = winogradTiles(size, oh, ow)
+  const images: i32 = winogradImages(tiles, chunk)
   const values: i32 = places * (c + MR) * chunk + images * c * tiledPlane(size, oh, ow, size - outputs)
-  return WINOGRAD_TMP + WINOGRAD_TABLE + 2 * PLACES_SLACK + places * rows * c * 16 + values * bytes
+  const weights: i32 = places * rows * c * (winogradSplats(c, f, tiles) ? 16 : bytes) + MR * c * 16
+  return WINOGRAD_TMP + WINOGRAD_TABLE + 2 * PLACES_SLACK + weights + values * bytes
 }
 
 function winogradWeightScratch(size: i32, c: i32, f: i32, oh: i32, ow: i32, bytes: i32): i32 {

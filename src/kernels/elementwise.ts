@@ -17,6 +17,13 @@ export const elementwiseKernels = ({ f, pick }: Heap) => ({
     for (let i = 0; i < count; i++) f[y + i] = f[a + i] + f[b + i]
   },
 
+  multiply(count: number, a: number, b: number, y: number): void {
+    a >>>= SHIFT
+    b >>>= SHIFT
+    y >>>= SHIFT
+    for (let i = 0; i < count; i++) f[y + i] = f[a + i] * f[b + i]
+  },
+
   addScaled(count: number, scale: number, x: number, y: number): void {
     addScaledTo(f, count, scale, y, x, y)
   },

@@ -33,7 +33,7 @@ export const winogradKernels = (heap: Heap) => {
       const plane = height * width
       const tmp = scratch >>> SHIFT
       const u = (scratch + WINOGRAD_TMP + WINOGRAD_TABLE) >>> SHIFT
-      const v = u + ((places * MR * ceilDivide(filters, MR) * c * 16) >>> SHIFT)
+      const v = u + places * filters * c
       const m = v + places * c * chunk
       const source = m + places * MR * chunk
       x >>>= SHIFT

@@ -1,10 +1,8 @@
-// What layers made of layers share: the names of their children, and several readers of one value.
+// What layers made of layers share: the names of their children.
 
 import { PlanError, brief, checkNoPromise, hasMembers, quote, readSafely, show } from '../errors'
 import { checkLayer, isLayer, noLayer } from '../plan/checks'
-import type { Plan } from '../plan/plan'
 import type { Layer } from '../plan/layer'
-import type { Value } from '../plan/value'
 
 export type NamedLayer = readonly [name: string, layer: Layer]
 
@@ -54,14 +52,4 @@ export function checkName(where: string, name: unknown): void {
 /** A composite's children as plain data. */
 export function configOf(children: readonly NamedLayer[]): object[] {
   return children.map(([name, { kind, config }]) => ({ name, kind, config }))
-}
-
-/** Plans each layer on x, of which each is a reader; an undefined one passes x on. Returns their outputs. */
-export function planBranches(
-  children: readonly (readonly [name: string, layer: Layer | undefined])[],
-  x: Value,
-  plan: Plan,
-): Value[] {
-  const inputs = plan.fork(x, children.length)
-  return children.map(([name, layer], i) => (layer ? plan.child(name, layer, inputs[i]) : inputs[i]))
 }

@@ -3,7 +3,7 @@
 import { MAX_SIZE, flag, integer, oneOf } from '../errors'
 import type { Initializer } from '../initializers'
 import { KC } from '../kernels/blocking'
-import { convOutput, convScratch, sumsTaps, usesWinograd, winogradSize } from '../kernels/conv-geometry'
+import { convOutput, convScratch, sumsTaps, usesWinograd, winogradSize, winogradSplats } from '../kernels/conv-geometry'
 import { N } from '../plan/calls'
 import type { Plan } from '../plan/plan'
 import type { Value } from '../plan/value'
@@ -119,7 +119,7 @@ export function convolve(x: Value, plan: Plan, of: Filters, windows: Windows, ta
   const flops = 2 * fanIn * y.size
   const winograd = usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, parts)
   // See assembly/part.ts: the size of the tiles, or 0 for a single channel. The output is as large as the input.
-  const isSmall = w > 3 && Math.max(c, filters) <= KC
+  const isSmall = w > 3 && Math.max(c, filters) <= KC && winogradSplats(c, filters, 0)
   const ordinary = isSmall && kh * kw === 9 && kh === 3 && ph * pw * sh * sw * dh * dw * groups === 1
   const variant = !ordinary ? undefined : winograd ? winogradSize(3, h, w) : sumsTaps(c, filters, 9) ? 0 : undefined
   plan.forward('conv2dForward', {

@@ -1,8 +1,9 @@
-import { checkArguments, checkOptions, few, given } from '../errors'
-import { times } from '../plan/calls'
+import { checkArguments, checkOptions, given } from '../errors'
 import { checkLayer } from '../plan/checks'
 import type { Layer } from '../plan/layer'
-import { checkName, planBranches } from './children'
+import { checkName } from './children'
+import { add } from './joins'
+import { type Branch, sideBySide } from './wiring'
 
 /**
  * y = body(x) + shortcut(x) (He et al., 2015); without a shortcut, y = body(x) + x. Parameters are named `body.…` and
@@ -25,28 +26,14 @@ export function residual(
   const told = checkOptions('residual.names', options.names ?? {}, ['body', 'shortcut'])
   const names = { body: 'body', shortcut: 'shortcut', ...told }
   for (const name of Object.values(names)) checkName('residual', name)
-  return {
-    kind: 'residual',
-    config: {
-      body: { kind: body.kind, config: body.config },
-      ...(shortcut && { shortcut: { kind: shortcut.kind, config: shortcut.config } }),
-      ...(options.names && { names }),
-    },
-    children: [[names.body, body] as const, ...(shortcut ? [[names.shortcut, shortcut] as const] : [])],
-    plan(x, plan) {
-      const children = [[names.body, body] as const, [names.shortcut, shortcut] as const]
-      const [a, b] = planBranches(children, x, plan)
-      if (a.shape.join() !== b.shape.join()) {
-        const given = shortcut ? 'the shortcut gives' : 'without a shortcut, the input is'
-        throw plan.error(`the body gives (${few(a.shape)}), but ${given} (${few(b.shape)})`)
-      }
-      const y = plan.value(a.shape)
-      // The gradient of a sum is that of each term.
-      plan.shareGradient(a, y)
-      plan.shareGradient(b, y)
-      plan.forward('add', { sizes: [times(y.size)], reads: [a, b], writes: [y], flops: y.size })
-      plan.addRow('add', y.shape)
-      return y
-    },
+  const config = {
+    body: { kind: body.kind, config: body.config },
+    ...(shortcut && { shortcut: { kind: shortcut.kind, config: shortcut.config } }),
+    ...(options.names && { names }),
   }
+  const branches: Branch[] = [
+    { id: 'body', name: names.body, layer: body },
+    { id: 'shortcut', name: names.shortcut, layer: shortcut },
+  ]
+  return sideBySide('residual', config, branches, add())
 }

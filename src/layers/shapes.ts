@@ -35,7 +35,7 @@ export function channelsOf({ shape }: Value, plan: Plan): number {
 
 /** For an error about an image: if the channels of the input seem to come last, or if it seems to have one dimension. */
 export function windowHint({ shape: [, h, w] }: Value, plan: Plan, kh = 1, kw = 1): string {
-  const { shape } = plan.input
+  const [{ shape }] = plan.inputs
   if (isChannelsLast(shape)) {
     return `; the input (${few(shape)}) looks like (H, W, C): channels come first, [${few(channelsFirst(shape))}]`
   }
@@ -73,7 +73,7 @@ function channelsFirst([h, w, c]: readonly number[]): readonly number[] {
 
 /** Whether it is the shape that the user gave as that of the input. */
 function isInput(shape: readonly number[], plan: Plan): boolean {
-  return shape.join() === plan.input.shape.join()
+  return plan.inputs.some((input) => shape.join() === input.shape.join())
 }
 
 /** Throws a PlanError where windows do not fit into the image that they are to slide over. */

@@ -21,7 +21,8 @@ export interface Described {
 /** What a model is made of, but for options. */
 export interface Parts {
   readonly network: Described | undefined
-  readonly loss: Described | undefined
+  /** By name, where the outputs of the network have names. */
+  readonly loss: Described | Readonly<Record<string, Described>> | undefined
   readonly optimizer: (Described & { readonly learningRate: RateDescription }) | undefined
 }
 
@@ -60,14 +61,24 @@ export function partsOf({
   optimizer,
 }: {
   network?: Described | undefined
-  loss: Described | undefined
+  loss: Parts['loss']
   optimizer: (Described & { readonly learningRate: number | Schedule }) | undefined
 }): Parts {
   return {
     network: network && describe(network),
-    loss: loss && describe(loss),
+    loss: loss && describeLoss(loss),
     optimizer: optimizer && { ...describe(optimizer), learningRate: describeRate(optimizer.learningRate ?? 0) },
   }
+}
+
+function describeLoss(loss: NonNullable<Parts['loss']>): Parts['loss'] {
+  if (isOne(loss)) return describe(loss)
+  return Object.fromEntries(Object.entries(loss).map(([name, one]) => [name, describe(one)]))
+}
+
+/** Whether it is of one loss, and not of several by name. */
+export function isOne(loss: object): loss is Described {
+  return typeof (loss as Partial<Described>).kind === 'string'
 }
 
 function describe({ kind, config }: Described): Described {

@@ -7,6 +7,7 @@ import { type RateDescription, type Schedule, describeRate } from '../schedules'
 import type { Floats, Tensor } from '../tensor'
 import { type Core, needNoStep } from '../training/core'
 import { firstNotFinite } from '../training/divergence'
+import { createHistory, listsOf, partsWithLists } from '../training/history'
 import type { Restored } from '../training/resume'
 import { initialStateOf } from '../training/rate'
 import { type Run, account, createRun } from '../training/run'
@@ -71,7 +72,8 @@ function unpack<T>(value: unknown, like: T): T {
     const number = PACKED.has(value) ? Number(value) : value
     if (typeof number === 'number') return number as T
   } else if (Array.isArray(like)) {
-    if (Array.isArray(value)) return value.map((one) => unpack(one, 0)) as T
+    const [first = 0] = like as unknown[]
+    if (Array.isArray(value)) return value.map((one) => unpack(one, first)) as T
   } else if (typeof like === 'object' && isPlain(value)) {
     const entries = Object.entries(like as object).map(([name, one]) => [
       name,
@@ -109,7 +111,7 @@ export function takeCheckpoint(core: Core): Uint8Array<ArrayBuffer> {
     ...kept.flatMap(([field, all]) =>
       all.map((data, i): [string, Tensor] => [`${names[i]}.${field}`, { shape: weights[names[i]].shape, data }]),
     ),
-    ...listsOf(active?.run).map(([name, list]): [string, Tensor] => {
+    ...listsOf(active?.run.history).map(([name, list]): [string, Tensor] => {
       return [HISTORY + name, { shape: [list.length], data: Float64Array.from(list) }]
     }),
   ]
@@ -154,13 +156,8 @@ function ofRun({ working, ...run }: Run): Contents['run'] {
   const { diverged, ...history } = run.history
   void diverged
   const stopped = ENDS.includes(history.stopped) ? history.stopped : 'end'
-  const noLists = Object.fromEntries(listsOf(run).map(([name]) => [name, []]))
-  return { ...run, history: { ...history, ...noLists, stopped, aborted: false } }
-}
-
-/** The lists of its history, by name. */
-function listsOf(run: Pick<Run, 'history'> | undefined): [string, number[]][] {
-  return Object.entries(run?.history ?? {}).filter(([, value]) => Array.isArray(value))
+  const noLists = createHistory(Object.keys(history.outputs ?? {}))
+  return { ...run, history: { ...history, ...partsWithLists(noLists), stopped, aborted: false } }
 }
 
 // ---- giving back ----
@@ -169,7 +166,7 @@ function listsOf(run: Pick<Run, 'history'> | undefined): [string, number[]][] {
 export function readCheckpoint(where: string, core: Core, bytes: unknown): Restored {
   needNoStep(where, core)
   const { tensors, metadata } = readFile(bytes)
-  const contents = readContents(where, metadata)
+  const contents = readContents(where, metadata, core.names.outputs)
   if (metadata[NUMERICS] !== NUMERICS_NOW) {
     note(
       `${where}: the checkpoint is of another version of v128, which computed other bits ` +
@@ -199,7 +196,7 @@ export function readCheckpoint(where: string, core: Core, bytes: unknown): Resto
     if (!fields.includes(field)) continue
     kept[field] = weights.map(([name, { shape, data }]) => read(`${name}.${field}`, shape, data))
   }
-  for (const [name, list] of listsOf(run)) list.push(...read.list(HISTORY + name))
+  for (const [name, list] of listsOf(run?.history)) list.push(...read.list(HISTORY + name))
   if (read.left()) throw new FileError(`${where}: the checkpoint has ${quote(read.left()!)}, which this model has not`)
   if (numbers.length !== vector.numbers.length) {
     throw new FileError(
@@ -235,7 +232,7 @@ export function readCheckpoint(where: string, core: Core, bytes: unknown): Resto
   }
 }
 
-function readContents(where: string, metadata: Metadata) {
+function readContents(where: string, metadata: Metadata, outputs?: readonly string[]) {
   const text = metadata[CHECKPOINT]
   if (text === undefined) {
     throw new FileError(`${where}: the file is no checkpoint, but weights alone; model.load(bytes) takes those`)
@@ -263,11 +260,13 @@ function readContents(where: string, metadata: Metadata) {
   for (const [name, value] of Object.entries(fingerprint ?? {})) need(quote(name), value, isPlainValue(value))
 
   const numbers = unpack(others, LIKE)
-  const read = run === null ? undefined : unpack<Contents['run']>(run, ofRun(createRun(0, 0, 0)))!
+  const read = run === null ? undefined : unpack<Contents['run']>(run, ofRun(createRun(0, 0, 0, outputs ?? [])))!
   for (const count of [...Object.values(numbers.counters), ...Object.values(numbers.clock), ...countsOf(read)]) {
     need('a count', count, Number.isSafeInteger(count) && count >= 0)
   }
   for (const one of [numbers.lastRate, read?.rate ?? 0]) need('a learning rate', one, isRate(one))
+  const heads = read?.tally.heads.length
+  if (read && outputs) need('its outputs', read.tally.heads, heads === (outputs.length || 1))
   if (read) need('the end of its run', read.history.stopped, ENDS.includes(read.history.stopped))
   return {
     ...numbers,

@@ -6,16 +6,18 @@ import type { Engine } from '../engine/engine'
 import { PlanError, checkArguments, checkNoPromise, note, quote, show } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
 import { TRAINING, titleOf } from '../plan/calls'
+import { type ByName, byName } from '../data/named'
 import { countOf, trainedOf } from '../plan/layout'
-import type { Layer, Loss } from '../plan/layer'
+import type { Layer, Loss, Network } from '../plan/layer'
+import { callsOf } from '../plan/program'
 import { prepare } from '../plan/run'
 import type { Parameter, Place, Value, Variable } from '../plan/value'
 import { createRandom } from '../random'
 import type { DType, Floats, Tensor } from '../tensor'
-import { type Core, createPass, viewOf } from '../training/core'
+import { type Core, type Entry, type Head, createPass, viewOf } from '../training/core'
 import { resetSchedule } from '../training/rate'
 import { kernelsOfStep } from '../training/step'
-import { type Blueprint, type ModelOptions, checkTotal, planModel, withThreads } from './options'
+import { type AnyOptions, type Blueprint, type ModelOptions, checkTotal, planModel, withThreads } from './options'
 import { type Model, modelOf } from './model'
 import { threadsFor } from './threads'
 
@@ -29,20 +31,32 @@ import { threadsFor } from './threads'
  * Throws a PlanError that names the layer where shapes do not fit, an option is unknown, or memory does not suffice.
  */
 export async function createModel<
+  In extends string,
+  Out extends string,
+  L extends ByName<Out, Loss> | undefined = undefined,
+  O extends Optimizer | undefined = undefined,
+  I extends boolean = false,
+  D extends DType = 'float64',
+>(
+  network: Network<In, Out>,
+  options: ModelOptions<L, O, I, D, NoInfer<In>>,
+): Promise<Model<AbilitiesOf<L, O, I>, D, In, Out>>
+export async function createModel<
   L extends Loss | undefined = undefined,
   O extends Optimizer | undefined = undefined,
   I extends boolean = false,
   D extends DType = 'float64',
->(network: Layer, options: ModelOptions<L, O, I, D>): Promise<Model<AbilitiesOf<L, O, I>, D>> {
+>(network: Layer, options: ModelOptions<L, O, I, D>): Promise<Model<AbilitiesOf<L, O, I>, D>>
+export async function createModel(network: Layer | Network<string, string>, options: AnyOptions): Promise<any> {
   checkArguments('createModel', arguments, 2)
-  return buildModel(planModel<D>('createModel', network, options))
+  return buildModel(planModel('createModel', network, options))
 }
 
 /** Gets the memory of a model, which `fill` gives its first values. */
-export async function buildModel<Can extends Ability, D extends DType>(
+export async function buildModel<Can extends Ability, D extends DType, In extends string, Out extends string>(
   blueprint: Blueprint<D>,
   fill: (core: Core<D>, blueprint: Blueprint<D>) => void = fillFirst,
-): Promise<Model<Can, D>> {
+): Promise<Model<Can, D, In, Out>> {
   const count = await threadsFor(blueprint)
   const planned = withThreads(blueprint, count)
   checkTotal(planned)
@@ -60,15 +74,13 @@ const ANY = ['']
 
 /** The kernels that the model calls, beside those that all models do. */
 function kernelsOf({ program, settings }: Blueprint): readonly string[] {
-  const { forward, weight, loss, backward } = program
   const { uses = ANY } = settings.optimizer ?? { uses: [] }
-  const calls = [weight, loss, ...forward, ...backward].filter((call) => typeof call?.kernel === 'string')
-  return [...uses, ...kernelsOfStep(settings), ...calls.map((call) => [call!.kernel, call!.variant].join(''))]
+  const calls = callsOf(program).filter((call) => typeof call.kernel === 'string')
+  return [...uses, ...kernelsOfStep(settings), ...calls.map((call) => [call.kernel, call.variant].join(''))]
 }
 
 function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): Core<D> {
-  const { dtype, batch, input, output, settings, memory, pointers, inference, parameters, buffers, bytes, loss } =
-    blueprint
+  const { dtype, batch, settings, memory, pointers, inference, parameters, buffers, bytes, names } = blueprint
   const { kernels, buffer } = engine
   const view = (pointer: number, length: number) => viewOf(dtype, buffer, pointer, length)
   // Whoever wrote another array into a tensor would not change the model.
@@ -91,12 +103,31 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
   const decaying = trained.filter((p) => p.options.decay)
   const { optimizer, maxNorm } = settings
   const rate = optimizer?.learningRate ?? 0
-  const classes = loss?.targets === 'labels' ? output.size : 0
-  const target = loss?.target.pointer ?? 0
+  const inputs = blueprint.inputs.map((value, i): Entry<D> => {
+    return { name: names.inputs[i] ?? '', value, tensor: batchOf(value), gradientRows: [] }
+  })
+  const heads = blueprint.heads.map((value, i): Head<D> => {
+    const { size, gradient } = value
+    const { targets, target } = blueprint.lossPlans[i] ?? {}
+    const classes = targets === 'labels' ? size : 0
+    const at = target?.pointer ?? 0
+    const pointer = gradient?.pointer ?? 0
+    return {
+      name: names.outputs[i] ?? '',
+      value,
+      tensor: batchOf(value),
+      firstRows: [],
+      gradient: view(pointer, pointer && batch * size),
+      loss: blueprint.losses[i],
+      targets,
+      classes,
+      labels: new Int32Array(buffer, at, classes ? batch : 0),
+      values: view(at, target && !classes ? batch * size : 0),
+    }
+  })
   const scratch: Place = { pointer: pointers.scratch, bytes: memory.scratch / engine.threads }
   const liveBuffers = new Uint8Array(buffer, pointers.buffers, countOf(buffers) * bytes)
-  const ownPass = createPass()
-  const { pointer = 0 } = output.gradient ?? {}
+  const ownPass = createPass(heads.length)
   const core: Core<D> = {
     ...blueprint,
     engine,
@@ -108,14 +139,18 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
         (p) => (p as Parameter).gradient!.pointer,
       ),
       buffers: tensorsOf(buffers),
-      input: batchOf(input),
-      output: batchOf(output),
+      input: byName(
+        names.inputs,
+        inputs.map(({ tensor }) => tensor),
+      ),
+      output: byName(
+        names.outputs,
+        heads.map(({ tensor }) => tensor),
+      ),
     },
+    inputs,
+    heads,
     allGradients: view(pointers.gradients, inference ? 0 : count),
-    outputGradient: view(pointer, pointer && batch * output.size),
-    labels: new Int32Array(buffer, target, classes ? batch : 0),
-    values: view(target, loss && !classes ? batch * output.size : 0),
-    classes,
     vector: {
       kernels,
       count,
@@ -144,7 +179,6 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
     ownPass,
     fitting: false,
     active: undefined,
-    rowViews: { output: [], inputGradient: [] },
     slots: undefined,
     stepping: false,
     closed: false,

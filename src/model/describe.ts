@@ -1,21 +1,24 @@
 // What a model will be, or is: its summary.
 
+import { type ByName, byName } from '../data/named'
 import { checkArguments } from '../errors'
+import type { Optimizer } from '../optimizers/optimizer'
 import { titleOf } from '../plan/calls'
 import { type Regions, countOf } from '../plan/layout'
-import type { Layer, Row } from '../plan/layer'
-import { type Blueprint, type ModelOptions, planModel, withThreads } from './options'
+import type { Layer, Loss, Network, Row } from '../plan/layer'
+import type { DType } from '../tensor'
+import { type AnyOptions, type Blueprint, type ModelOptions, planModel, withThreads } from './options'
 
 /** What a model will be: see describe. */
-export interface Description {
+export interface Description<Out extends string = never> {
   /** Values of all parameters. */
   readonly parameters: number
   /** Values of the parameters that are not frozen. */
   readonly trainable: number
   /** Multiplications and additions of the forward pass for one example, counted apart. */
   readonly flops: number
-  /** Shape of the output for one example. */
-  readonly output: readonly number[]
+  /** Shape of the output for one example; of each output of a graph, by name. */
+  readonly output: ByName<Out, readonly number[]>
   /** What each region of the memory would take, in bytes. */
   readonly memory: Readonly<Regions>
   /** The lines of the summary. */
@@ -33,16 +36,24 @@ export interface Description {
  *
  *     describe(vgg16(), { input: [3, 224, 224], batch: 8 }).parameters   // 138357544
  */
-export function describe(network: Layer, options: ModelOptions): Description {
+export function describe<In extends string, Out extends string>(
+  network: Network<In, Out>,
+  options: ModelOptions<NoInfer<ByName<Out, Loss>> | undefined, Optimizer | undefined, boolean, DType, NoInfer<In>>,
+): Description<Out>
+export function describe(network: Layer, options: ModelOptions): Description
+export function describe(network: Layer | Network<string, string>, options: AnyOptions): Description<any> {
   checkArguments('describe', arguments, 2)
   const planned = planModel('describe', network, options)
   const blueprint = withThreads(planned, planned.threads === 'auto' ? 1 : planned.threads)
-  const { parameters, buffers, rows, output, memory } = blueprint
+  const { parameters, buffers, rows, names, heads, memory } = blueprint
   return {
     parameters: countOf(parameters),
     trainable: countOf(parameters.filter(({ frozen }) => !frozen)),
     flops: flopsOf(rows),
-    output: output.shape,
+    output: byName(
+      names.outputs,
+      heads.map(({ shape }) => shape),
+    ) as any,
     memory,
     layers: rows,
     shapes: Object.fromEntries([...parameters, ...buffers].map(({ name, shape }) => [name, shape])),

@@ -1,5 +1,6 @@
 // From a model file back to a model.
 
+import type { ByName } from '../data/named'
 import {
   FileError,
   PlanError,
@@ -23,20 +24,22 @@ import { ARCHITECTURE, ownIn } from './architecture'
 import { weightsIn } from './checkpoint'
 import { buildModel, fillConstants } from './create'
 import type { Model } from './model'
-import { type Blueprint, MODEL_OPTIONS, type ModelOptions, planModel } from './options'
-import { type LayerFactory, type Reader, layerOf, lossOf, made, optimizerOf } from './registry'
+import { type AnyOptions, type Blueprint, MODEL_OPTIONS, type ModelOptions, planModel } from './options'
+import { type LayerFactory, type Reader, layerOf, lossesOf, made, optimizerOf } from './registry'
 import { loadTensors } from './weights'
 
 /** Options of createModel, of which those of the file hold unless given, and what the file cannot hold. */
-export interface LoadModelOptions<D extends DType = DType, I extends boolean = boolean> extends Partial<
-  Omit<ModelOptions<Loss | undefined, Optimizer | undefined, I, D>, 'input'>
-> {
+export interface LoadModelOptions<
+  D extends DType = DType,
+  I extends boolean = boolean,
+  Out extends string = never,
+> extends Partial<Omit<ModelOptions<ByName<Out, Loss> | undefined, Optimizer | undefined, I, D>, 'input'>> {
   /** What makes the layers that are not of this library, by their kind; goes before those of the library. */
   layers?: Readonly<Record<string, LayerFactory>>
 }
 
 /** What createModel is told, of a file. */
-type Planned = Partial<ModelOptions>
+type Planned = Partial<AnyOptions>
 
 /** Bytes that a model may want, beside so many for each of its file, before its reader says for how many rows. */
 const MOST_BESIDE = 2 ** 30
@@ -74,10 +77,15 @@ const READER = /* @__PURE__ */ readerOf({})
  * again (it says which), or wants gigabytes beyond its own size while `batch` is not given; a PlanError where an option
  * given here is wrong. Layers are known by their `kind` alone: one of your own must not have that of one of this library.
  */
-export async function loadModel<D extends DType = DType, I extends boolean = false>(
+export async function loadModel<
+  D extends DType = DType,
+  I extends boolean = false,
+  In extends string = never,
+  Out extends string = never,
+>(
   bytes: Uint8Array | ArrayBuffer,
-  options: LoadModelOptions<D, I> = {},
-): Promise<Model<AbilitiesOf<Loss, Optimizer, I>, D>> {
+  options: LoadModelOptions<D, I, NoInfer<Out>> = {},
+): Promise<Model<AbilitiesOf<Loss, Optimizer, I>, D, In, Out>> {
   checkArguments('loadModel', arguments, 2)
   const { layers = {}, ...told } = checkOptions('loadModel', options, [
     ...MODEL_OPTIONS.filter((name) => name !== 'input'),
@@ -95,12 +103,12 @@ export async function loadModel<D extends DType = DType, I extends boolean = fal
   const reader = readerOf(checkFactories(layers))
   const layer = layerOf(reader, network)
   const ofFile = optionsIn(planned)
-  if (!('loss' in told) && given(loss) !== undefined) ofFile.loss = lossOf(reader, loss)
+  if (!('loss' in told) && given(loss) !== undefined) ofFile.loss = lossesOf(reader, loss)
   const { inference } = { ...ofFile, ...told }
   if (!('optimizer' in told) && !inference && given(optimizer) !== undefined) {
     ofFile.optimizer = optimizerOf(reader, optimizer)
   }
-  const blueprint = planFile<D>(layer, ofFile, told)
+  const blueprint = planFile<D>(layer, ofFile, told as Planned)
   const wanted = new Map([...blueprint.parameters, ...blueprint.buffers].map(({ name, shape }) => [name, shape]))
   const tensors = weightsIn(file, (name) => wanted.has(name))
   // Before there is any memory: a file asks for no more than it has.
@@ -117,7 +125,7 @@ export async function loadModel<D extends DType = DType, I extends boolean = fal
         `loadModel(bytes, { batch: ${batch} }) if that is meant, or a smaller one`,
     )
   }
-  return buildModel<AbilitiesOf<Loss, Optimizer, I>, D>(blueprint, (core) => {
+  return buildModel<AbilitiesOf<Loss, Optimizer, I>, D, In, Out>(blueprint, (core) => {
     made(reader, 'a number', () => fillConstants(core, blueprint))
     core.metadata = metadata
     // Whoever saved numbers that are not finite said so.
@@ -132,11 +140,11 @@ function optionsIn(planned: unknown): Planned {
 }
 
 /** The plan of a model by a file and by its reader. A FileError where the file alone could not be planned either. */
-function planFile<D extends DType>(layer: Layer, ofFile: Planned, told: LoadModelOptions): Blueprint<D> {
+function planFile<D extends DType>(layer: Layer, ofFile: Planned, told: Planned): Blueprint<D> {
   try {
-    return planModel<D>('loadModel', layer, { ...ofFile, ...told } as ModelOptions<any, any, boolean, D>)
+    return planModel<D>('loadModel', layer, { ...ofFile, ...told } as AnyOptions<D>)
   } catch (cause) {
-    made(READER, 'the model', () => planModel('loadModel', layer, ofFile as ModelOptions))
+    made(READER, 'the model', () => planModel('loadModel', layer, ofFile as AnyOptions))
     throw cause
   }
 }

@@ -1,6 +1,7 @@
 // What people hold in their hands: a network with its memory, behind a few methods. What they do is in src/training/.
 
-import type { Data, Labels, Numbers } from '../data/batches'
+import type { Data, Inputs, Numbers, Targets } from '../data/batches'
+import type { ByName, Tensors } from '../data/named'
 import type { AsyncBatches, Batches } from '../data/stream'
 import { DataError, PlanError, checkArguments, integer, note, show } from '../errors'
 import type { Regions } from '../plan/layout'
@@ -26,16 +27,21 @@ import { summarise } from './describe'
 import { type LoadResult, loadWeights, saveWeights } from './weights'
 
 /** Puts a model together: for createModel. */
-export function modelOf<Can extends Ability, D extends DType>(core: Core<D>, blueprint: Blueprint<D>): Model<Can, D> {
+export function modelOf<M>(core: Core, blueprint: Blueprint): M {
   // Its constructor is nobody else's business.
-  return new (Model as unknown as new (core: Core<D>, blueprint: Blueprint<D>) => Model<Can, D>)(core, blueprint)
+  return new (Model as unknown as new (core: Core, blueprint: Blueprint) => M)(core, blueprint)
 }
 
 /**
  * A network with its memory; made by createModel. Everything but fit is synchronous. `Model` alone can do all; a function
  * that takes any model takes a `Model<never>`, one that evaluates it a `Model<'loss'>`. After `close` all of it throws.
  */
-export class Model<Can extends Ability = Ability, D extends DType = DType> {
+export class Model<
+  Can extends Ability = Ability,
+  D extends DType = DType,
+  In extends string = never,
+  Out extends string = never,
+> {
   /** For the compiler, which tells models of different abilities apart by it. */
   declare protected readonly abilities: { readonly [A in Can]: true }
   readonly #core: Core<D>
@@ -59,13 +65,13 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
   get buffers(): Readonly<Record<string, Tensor<D>>> {
     return open('buffers', this.#core).tensors.buffers
   }
-  /** The batch of inputs, [batch, ...input shape]. */
-  get input(): Tensor<D> {
-    return open('input', this.#core).tensors.input
+  /** The batch of inputs, [batch, ...input shape]; of a graph, for each input that has a name. */
+  get input(): Tensors<In, D> {
+    return open('input', this.#core).tensors.input as Tensors<In, D>
   }
-  /** The batch of outputs of the last forward pass. */
-  get output(): Tensor<D> {
-    return open('output', this.#core).tensors.output
+  /** The batch of outputs of the last forward pass; of a graph, for each output that has a name. */
+  get output(): Tensors<Out, D> {
+    return open('output', this.#core).tensors.output as Tensors<Out, D>
   }
   /** What computes: WebAssembly, or its TypeScript twin. */
   get backend(): 'wasm' | 'js' {
@@ -84,8 +90,8 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
     return open('batch', this.#core).batch
   }
   /** The loss that it was created with. */
-  get loss(): Loss | undefined {
-    return open('loss', this.#core).settings.loss
+  get loss(): ByName<Out, Loss> | undefined {
+    return open('loss', this.#core).settings.loss as ByName<Out, Loss> | undefined
   }
   /** The one that it was created with. */
   get seed(): number {
@@ -153,9 +159,9 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * `training` chooses what batch norm and the like do; false unless given. Throws a DataError on a wrong length, or on
    * a number that is not finite.
    */
-  forward(x: Numbers, options: { training?: boolean } = {}): Tensor<D> {
+  forward(x: Inputs<In>, options: { training?: boolean } = {}): Tensors<Out, D> {
     const core = this.#enter('forward', arguments, 2)
-    return forward(core, x, options)
+    return forward(core, x, options) as Tensors<Out, D>
   }
 
   /**
@@ -163,10 +169,10 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * gradient of the input, a live view [n, ...input shape]. Where frozen layers come first, that is there only in a model
    * created with `inputGradient: true`; else reading its `data` throws a PlanError that says so.
    */
-  backward(this: Model<'training', D>, dy: Numbers): Tensor<D> {
+  backward(this: Model<'training', D, In, Out>, dy: ByName<Out, Numbers>): Tensors<In, D> {
     const core = this.#enter('backward', arguments, 1)
     needTraining('backward', core)
-    return backPropagate(core, dy)
+    return backPropagate(core, dy) as Tensors<In, D>
   }
 
   /**
@@ -182,9 +188,9 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    *       return dy.reduce((sum, d) => sum + 0.5 * d * d, 0)
    *     })
    */
-  step(this: Model<'optimizer' | 'training', D>): void
-  step(this: Model<'optimizer' | 'training', D>, evaluate: () => number): number
-  step(this: Model<'optimizer' | 'training', D>, evaluate?: () => number): number | void {
+  step(this: Model<'optimizer' | 'training', D, In, Out>): void
+  step(this: Model<'optimizer' | 'training', D, In, Out>, evaluate: () => number): number
+  step(this: Model<'optimizer' | 'training', D, In, Out>, evaluate?: () => number): number | void {
     const core = this.#enter('step', arguments, 1)
     needTraining('step', core)
     const optimizer = needOptimizer('step', core)
@@ -195,8 +201,8 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * One step on n rows, n at most the batch: forward, loss, backward, step. Returns the loss before the step; should it
    * not be finite, or a gradient, no step is taken, and the model is as it was; of the gradient, the console is told.
    */
-  trainStep(this: Model<Ability, D>, x: Numbers, y: Labels | Numbers): number
-  trainStep(this: Model<Ability, D>, x: Numbers, y: Labels | Numbers, surplus?: unknown): number {
+  trainStep(this: Model<Ability, D, In, Out>, x: Inputs<In>, y: Targets<Out>): number
+  trainStep(this: Model<Ability, D, In, Out>, x: unknown, y: unknown, surplus?: unknown): number {
     // `arguments` would be made anew in each step.
     if (surplus !== undefined) checkArguments('trainStep', [x, y, surplus], 2)
     const core = open('trainStep', this.#core)
@@ -217,9 +223,9 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    *
    *     const { data } = model.predict(x, { probabilities: true })
    */
-  predict(x: Numbers, options: { probabilities?: boolean } = {}): Tensor<D> {
+  predict(x: Inputs<In>, options: { probabilities?: boolean } = {}): Tensors<Out, D> {
     const core = this.#enter('predict', arguments, 2)
-    return predict(core, x, options)
+    return predict(core, x, options) as Tensors<Out, D>
   }
 
   /**
@@ -231,13 +237,17 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    *
    * Throws a DataError that names the bad row, or the bad batch.
    */
-  evaluate(this: Model<'loss', D>, data: Data | Batches, options?: EvaluateOptions): Evaluation
-  evaluate(this: Model<'loss', D>, data: AsyncBatches, options?: EvaluateOptions): Promise<Evaluation>
   evaluate(
-    this: Model<'loss', D>,
-    data: Data | Batches | AsyncBatches,
-    options: EvaluateOptions = {},
-  ): Evaluation | Promise<Evaluation> {
+    this: Model<'loss', D, In, Out>,
+    data: Data<In, Out> | Batches<In, Out>,
+    options?: EvaluateOptions<In>,
+  ): Evaluation<Out>
+  evaluate(
+    this: Model<'loss', D, In, Out>,
+    data: AsyncBatches<In, Out>,
+    options?: EvaluateOptions<In>,
+  ): Promise<Evaluation<Out>>
+  evaluate(this: Model<'loss', D, In, Out>, data: any, options: EvaluateOptions<In> = {}): any {
     const core = this.#enter('evaluate', arguments, 2, 'hand in evaluate({ x, y }, options)')
     needLoss('evaluate', core)
     checkOneObject('evaluate', data)
@@ -251,13 +261,18 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * 'diverged', and `diverged` says where that began. Arrays are checked before the first step, batches of an iterable as
    * they come: throws a DataError that names the first bad row, or the bad batch.
    */
-  async fit(this: Model<Ability, D>, data: Data | Batches | AsyncBatches, options: FitOptions = {}): Promise<History> {
+  async fit(
+    this: Model<Ability, D, In, Out>,
+    data: Data<In, Out> | Batches<In, Out> | AsyncBatches<In, Out>,
+    options: FitOptions<In, Out> = {},
+  ): Promise<History<Out>> {
     const core = this.#enter('fit', arguments, 2, 'hand in fit({ x, y }, options)')
     needAll('fit', core)
     if (core.fitting) throw new PlanError('fit: this model is being trained already; wait for that to end')
     core.fitting = true
     try {
-      return await fit(core, data, options, { take: takeCheckpoint, read: readCheckpoint })
+      const files = { take: takeCheckpoint, read: readCheckpoint }
+      return (await fit(core, data as Data, options, files)) as History<Out>
     } finally {
       core.fitting = false
       if (!core.closed) settle('fit', core)
@@ -295,7 +310,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * fit's `resume`, but not what a callback does after this. It is a model file too, whose weights load and loadModel take.
    * Throws a PlanError where a parameter is not finite.
    */
-  checkpoint(this: Model<'training', D>): Uint8Array<ArrayBuffer> {
+  checkpoint(this: Model<'training', D, In, Out>): Uint8Array<ArrayBuffer> {
     const core = this.#enter('checkpoint', arguments, 0)
     needTraining('checkpoint', core)
     return checkpointOf(core)
@@ -306,7 +321,7 @@ export class Model<Can extends Ability = Ability, D extends DType = DType> {
    * come there. Throws a FileError, and changes nothing, where the file is damaged or of another network or optimizer; a
    * PlanError while fit runs. To go on with the run that it was taken in, hand it to fit as `resume` instead.
    */
-  restore(this: Model<'training', D>, bytes: Uint8Array | ArrayBuffer): void {
+  restore(this: Model<'training', D, In, Out>, bytes: Uint8Array | ArrayBuffer): void {
     const core = this.#enter('restore', arguments, 1)
     needTraining('restore', core)
     if (core.fitting) throw new PlanError('restore: fit runs on this model; abort it, and wait for it to end')

@@ -1,27 +1,28 @@
 // What can be told from the description of a network alone, before anything is planned: that it cannot learn.
 
 import { PlanError, endOf, readSafely } from '../errors'
-import type { Layer, Loss } from '../plan/layer'
+import type { Layer, Loss, Network } from '../plan/layer'
 
 /**
  * Throws a PlanError where one layer object stands in two places of a network, which would silently be two layers, and
  * where the network ends in a layer after which the loss cannot do its work. It looks into layers that say their
  * `children`, and says nothing of what it does not know.
  */
-export function checkNetwork(where: string, network: Layer, loss: Loss | undefined): void {
+export function checkNetwork(where: string, network: Layer | Network<string, string>, losses: readonly Loss[]): void {
   readSafely(where, 'the network', () => {
     if (typeof network?.plan !== 'function') return
-    checkPlaces(where, network)
-    if (loss) checkEnd(where, network, loss)
+    const root = { layer: network as Layer, path: network.kind }
+    checkPlaces(where, root)
+    losses.forEach((loss, output) => checkEnd(where, root, output, loss))
   })
 }
 
-/** A layer, where it is, and where what it reads comes from; nowhere at the input of the network. */
+/** A layer, where it is, and where all that it reads comes from; nowhere at an input of the network. */
 interface Spot {
   readonly layer: Layer
   /** As errors of a plan name it: sequential.features.3. */
   readonly path: string
-  readonly before?: Spot
+  readonly before?: readonly (Spot | undefined)[]
 }
 
 function childrenOf({ layer, path }: Spot): Spot[] {
@@ -31,17 +32,18 @@ function childrenOf({ layer, path }: Spot): Spot[] {
     .map(([name, child]) => ({ layer: child, path: name ? `${path}.${name}` : path }))
 }
 
-function checkPlaces(where: string, network: Layer): void {
+function checkPlaces(where: string, network: Spot): void {
   const places = new Map<Layer, string>()
   // A list of what is to be looked at, next last: a network may be nested more deeply than calls can be.
-  const waiting: Spot[] = [{ layer: network, path: network.kind }]
+  const waiting: Spot[] = [network]
   for (let spot = waiting.pop(); spot; spot = waiting.pop()) {
     const first = places.get(spot.layer)
     if (first !== undefined) {
       const { kind } = spot.layer
       throw new PlanError(
         `${where}: one ${kind} layer is in two places, ${endOf(first)} and ${endOf(spot.path)}, which cannot share ` +
-          `weights; make another with the same options for one of them`,
+          `weights; make another with the same options for one of them, or, to share its weights, use it twice in a graph ` +
+          'under one name: use(name, layer, a), use(name, layer, b)',
       )
     }
     places.set(spot.layer, spot.path)
@@ -49,8 +51,8 @@ function checkPlaces(where: string, network: Layer): void {
   }
 }
 
-function checkEnd(where: string, network: Layer, loss: Loss): void {
-  const ends = lastLayers({ layer: network, path: network.kind })
+function checkEnd(where: string, network: Spot, output: number, loss: Loss): void {
+  const ends = lastLayers(network, output)
   const [fault, ...others] = ends.map((end) => faultOf(end, loss))
   // Of several side by side, some may hold back and others not: only if all do is it certain.
   if (!fault || !others.every(Boolean)) return
@@ -64,36 +66,61 @@ interface End extends Spot {
   readonly by: readonly Layer[]
 }
 
+/** More than a network of 30,000 layers takes. */
+const MOST_STEPS = 100_000
+
 /** Layers behind which values are of the same kind: none is larger, none smaller. */
 const PASSING =
-  /^(flatten|dropout|padChannels|zeroPad2d|maxPool[12]d|globalMaxPool2d|upsample2d|reshape|permute|take|repeat)$/
+  /^(flatten|dropout|padChannels|zeroPad2d|maxPool[12]d|globalMaxPool2d|upsample2d|reshape|permute|take|repeat|add|concat)$/
 
 /**
- * The layers whose values, as they are, reach the loss: behind layers that pass on what they get, and at the end of
- * each branch of those that stand side by side or are added up. A layer missing of the input stands for the input itself.
+ * The layers whose values, as they are, reach the loss of an output: behind layers that pass on what they get, and at
+ * the end of each branch of those that stand side by side or are added up.
  */
-function lastLayers(network: Spot): End[] {
+function lastLayers(network: Spot, output: number): End[] {
   const found: End[] = []
-  const waiting: { spot: Spot | undefined; by: readonly Layer[] }[] = [{ spot: network, by: [] }]
+  interface Next {
+    readonly spot: Spot | undefined
+    readonly by: readonly Layer[]
+  }
+  const waiting: Next[] = [{ spot: network, by: [] }]
+  const seen = new Map<unknown, Set<readonly Layer[]>>()
+  const add = (spots: Spot['before'] = [undefined], by: readonly Layer[]) => {
+    for (const spot of spots) {
+      // A value with several readers is looked at once.
+      const known = seen.get(spot) ?? new Set()
+      if (!known.has(by)) waiting.push({ spot, by })
+      seen.set(spot, known.add(by))
+    }
+  }
+  let steps = 0
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const { spot, by } = next
-    // The input itself: nobody knows what is in it.
-    if (!spot) return []
+    // The input itself: nobody knows what is in it. Nor does anybody where there are very many ways.
+    if (!spot || ++steps > MOST_STEPS) return []
     const { layer, before } = spot
     const children = childrenOf(spot)
-    if (/^(normalize|mean)$|vgPool[12]d$/.test(layer.kind)) waiting.push({ spot: before, by: [layer, ...by] })
-    else if (PASSING.test(layer.kind)) waiting.push({ spot: before, by })
-    else if (layer.kind === 'concat' || layer.kind === 'residual') {
-      for (const child of children) waiting.push({ spot: { ...child, before }, by })
-      // Without a shortcut the input is added.
-      if (layer.kind === 'residual' && children.length === 1) waiting.push({ spot: before, by })
-    } else if (layer.kind === 'sequential' || layer.kind === 'freeze') {
-      let last = before
-      for (const child of children) last = { ...child, before: last }
-      waiting.push({ spot: last, by })
+    if (layer.wiring) add([wired(spot, children, spot === network ? output : 0)], by)
+    else if (/^(normalize|mean)$|vgPool[12]d$/.test(layer.kind)) add(before, [layer, ...by])
+    else if (PASSING.test(layer.kind)) add(before, by)
+    else if (layer.kind === 'sequential' || layer.kind === 'freeze') {
+      add(
+        children.reduce<Spot['before']>((last, child) => [{ ...child, before: last }], before),
+        by,
+      )
     } else found.push({ ...spot, by })
   }
   return found.toReversed()
+}
+
+/** What gives an output of a graph; each use with what it reads. */
+function wired({ layer, before = [] }: Spot, children: readonly Spot[], output: number): Spot | undefined {
+  const { inputs, uses, outputs } = layer.wiring!
+  const spots = new Map<string, Spot | undefined>(inputs.map((id, i) => [id, before[i]]))
+  for (const { id, child, of } of uses) {
+    spots.set(id, { ...children[child], before: of.map((one) => spots.get(one)) })
+  }
+  return spots.get(outputs[output])
 }
 
 /** The config of normalize. */

@@ -1,5 +1,6 @@
 // What a model is made with, and the plan that follows from it: all that can be known before there is any memory.
 
+import { type ByName, byName, memberName, membersOf } from '../data/named'
 import type { WasmSources } from '../engine/engine'
 import {
   MAX_SIZE,
@@ -17,29 +18,34 @@ import {
 } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
 import { type Contents, type Pointers, type Regions, layOut } from '../plan/layout'
-import { Plan, type Recorded } from '../plan/plan'
-import type { Layer, Loss, LossPlan, Row } from '../plan/layer'
-import { programOf } from '../plan/program'
+import { Plan } from '../plan/plan'
+import type { Layer, Loss, LossPlan, Network, Row } from '../plan/layer'
+import { callsOf, programOf } from '../plan/program'
+import type { Recorded } from '../plan/recorded'
 import { type DType, product } from '../tensor'
 import type { Core, Settings } from '../training/core'
 import { checkNetwork } from './network-checks'
 import { checkThreads } from './threads'
 
+/** One; or, by name, one for each output of a graph; or none. */
+export type Losses = Loss | Readonly<Record<string, Loss>> | undefined
+
 /** Its type parameters are what a model's abilities come from; `ModelOptions` alone may hold any loss, or none. */
 export interface ModelOptions<
-  L extends Loss | undefined = Loss | undefined,
+  L extends Losses = Loss | undefined,
   O extends Optimizer | undefined = Optimizer | undefined,
   I extends boolean = boolean,
   D extends DType = DType,
+  In extends string = never,
 > {
-  /** Shape of one example: [features], or [channels, height, width]. */
-  input: readonly number[]
+  /** Shape of one example: [features], or [channels, height, width]; one for each input of a graph, by name. */
+  input: ByName<In, readonly number[]>
   /**
    * The most rows that a step, a forward pass or a batch of fit may have; memory is planned for it. 32 unless given.
    * Where rows are not a multiple of it, the last batch of an epoch has fewer: see fit's `dropLast`.
    */
   batch?: number
-  /** Needed by trainStep, evaluate and fit. */
+  /** Needed by trainStep, evaluate and fit; one for each output of a graph, by name: they are added up. */
   loss?: L | false | null
   /** Needed by step, trainStep and fit. */
   optimizer?: O | false | null
@@ -86,6 +92,12 @@ export interface ModelOptions<
   algorithm?: 'auto' | 'direct'
 }
 
+/** Of any network. */
+export type AnyOptions<D extends DType = DType> = Omit<
+  ModelOptions<Losses, Optimizer | undefined, boolean, D>,
+  'input'
+> & { input: unknown }
+
 /** Their names. */
 export const MODEL_OPTIONS = [
   'input',
@@ -125,7 +137,10 @@ export interface Blueprint<D extends DType = DType> extends Contents {
   readonly threads: number | 'auto'
   readonly settings: Settings
   readonly origin: Core['origin']
-  readonly loss: LossPlan | undefined
+  /** One for each output of the network, if it has losses. */
+  readonly lossPlans: readonly LossPlan[]
+  readonly losses: readonly Loss[]
+  readonly names: Core['names']
   readonly memory: Regions
   readonly pointers: Pointers
   readonly rows: readonly Row[]
@@ -135,16 +150,22 @@ export interface Blueprint<D extends DType = DType> extends Contents {
 /** Checks the options and lays everything out; allocates nothing. */
 export function planModel<D extends DType>(
   where: string,
-  network: Layer,
-  options: ModelOptions<Loss | undefined, Optimizer | undefined, boolean, D>,
+  network: Layer | Network<string, string>,
+  options: AnyOptions<D>,
 ): Blueprint<D> {
   checkNoPromise(where, 'the network', network)
   // That it can be looked at: plan.child says what is no layer.
   readSafely(where, 'the network', () => network?.plan)
   options = checkOptions(where, options, MODEL_OPTIONS)
-  const input = readSafely(where, 'input', () => checkInput(where, options.input))
+  const names = namesOf(network)
+  const inputs = readSafely(where, 'input', () =>
+    membersOf(where, 'input', names.inputs, options.input, PlanError).map((shape, i) =>
+      checkInput(where, memberName('input', names.inputs[i] ?? ''), shape),
+    ),
+  )
   const batch = integer(where, 'batch', options.batch ?? 32, 1)
-  if (!(product(input) * batch <= MAX_VALUES)) {
+  for (const input of inputs) {
+    if (product(input) * batch <= MAX_VALUES) continue
     throw new PlanError(
       `${where}: batches of ${batch} examples of (${input.join(', ')}) are more than any memory holds`,
     )
@@ -160,43 +181,45 @@ export function planModel<D extends DType>(
     throw new PlanError(`${where}: wasm must be v128's kernels, bytes or a module, got ${show(wasm)}`)
   }
   const settings = readSafely(where, 'options', () => checkSettings(where, options))
-  const { loss, optimizer } = settings
+  const { optimizer } = settings
+  const losses = readSafely(where, 'loss', () => checkLosses(where, settings.loss, names.outputs))
   const frozen = readSafely(where, 'frozen', () => checkFrozen(where, options.frozen ?? []))
   const inputGradient =
     options.inputGradient === undefined ? undefined : flag(where, 'inputGradient', options.inputGradient)
 
-  const plan = new Plan({ input, batch, dtype, inference, seed: settings.seed, frozen, algorithm })
-  const output = plan.child('', network, plan.input)
-  const plannedLoss = loss && plan.planLoss(loss, output)
+  const plan = new Plan({ inputs, batch, dtype, inference, seed: settings.seed, frozen, algorithm })
+  const heads = plan.network(network)
+  const lossPlans = losses.map((loss, i) => plan.planLoss(loss, heads[i], names.outputs[i]))
   // Now: a shape that does not fit is the plainer mistake.
-  checkNetwork(where, network, loss)
-  const recorded = plan.finish(output)
-  const names = recorded.parameters.map((p) => p.name)
+  checkNetwork(where, network, losses)
+  const recorded = plan.finish(heads)
+  const all = recorded.parameters.map((p) => p.name)
   for (const layer of frozen) {
-    if (names.some((name) => name.startsWith(`${layer}.`))) continue
-    const layers = [...new Set(names.map((name) => name.replace(/\..*/, '')))]
+    if (all.some((name) => name.startsWith(`${layer}.`))) continue
+    const layers = [...new Set(all.map((name) => name.replace(/\..*/, '')))]
     throw new PlanError(`${where}: frozen: no parameter lies in a layer named ${show(layer)}; there are ${few(layers)}`)
   }
   const program = programOf({ ...recorded, inputGradient: inference ? false : inputGradient })
-  const calls = [...program.forward, ...program.backward, program.weight, program.loss]
+  const calls = callsOf(program)
   const contents = {
     ...recorded,
     program,
     bytes: plan.bytes,
     inference,
     optimizerSlots: optimizer?.slots.length ?? 0,
-    scratch: Math.max(...calls.map((call) => call?.scratch ?? 0)),
+    scratch: Math.max(0, ...calls.map((call) => call.scratch ?? 0)),
   }
   const rows = recorded.rows.map(({ layer, row }): Row => {
     const joined = program.joined.get(layer)
     return { path: layer.path, kind: joined ?? layer.kind, ...row, ...(joined && { flops: 0 }) }
   })
   const { backend: _host, wasm: _kernels, threads: _threads, loss: _loss, optimizer: _optimizer, ...plain } = options
+  const input = byName(names.inputs, inputs)
   const complete: Record<string, unknown> = { ...plain, input, batch, dtype, frozen, seed: settings.seed }
   // In one order, whatever was given: a model that was loaded writes the file that it was loaded from.
   const ordered = MODEL_OPTIONS.filter((name) => name in complete).map((name) => [name, complete[name]])
   const origin = { network, options: Object.fromEntries(ordered) as Record<string, unknown> }
-  const own = { dtype, batch, backend, wasm, threads, settings, origin, loss: plannedLoss, rows }
+  const own = { dtype, batch, backend, wasm, threads, settings, origin, names, losses, lossPlans, rows }
   return { ...contents, ...layOut(contents), ...own }
 }
 
@@ -207,14 +230,30 @@ export function withThreads<D extends DType>(blueprint: Blueprint<D>, threads: n
   return { ...blueprint, threads, memory: { ...memory, scratch: memory.scratch + more, total: memory.total + more } }
 }
 
-function checkInput(where: string, shape: unknown): readonly number[] {
+/** What the inputs and outputs of a network are called; nothing where it needs no names. */
+function namesOf(network: Layer | Network<string, string>): Core['names'] {
+  const { inputs = [], outputs = [] } = (network as Partial<Network<string, string>> | undefined)?.names ?? {}
+  return { inputs, outputs }
+}
+
+function checkLosses(where: string, loss: Settings['loss'], names: readonly string[]): readonly Loss[] {
+  if (loss === undefined) return []
+  return membersOf(where, 'loss', names, loss, PlanError).map((one: unknown, i) => {
+    const name = memberName('loss', names[i] ?? '')
+    checkNoPromise(where, name, one)
+    if (typeof (one as Loss | null | undefined)?.plan === 'function') return one as Loss
+    throw new PlanError(`${where}: ${name} must be one such as softmaxCrossEntropy(), got ${show(one)}`)
+  })
+}
+
+function checkInput(where: string, name: string, shape: unknown): readonly number[] {
   if (!Array.isArray(shape) || shape.length === 0 || shape.length > MOST_DIMENSIONS) {
     throw new PlanError(
-      `${where}: input must be the shape of one example, such as [4] or [1, 28, 28], got ${show(shape)}`,
+      `${where}: ${name} must be the shape of one example, such as [4] or [1, 28, 28], got ${show(shape)}`,
     )
   }
   // By places, for holes count as well.
-  return Array.from({ length: shape.length }, (_, i) => integer(where, 'every size in input', shape[i], 1, MAX_SIZE))
+  return Array.from({ length: shape.length }, (_, i) => integer(where, `every size in ${name}`, shape[i], 1, MAX_SIZE))
 }
 
 function checkFrozen(where: string, names: unknown): readonly string[] {
@@ -239,14 +278,11 @@ function checkSlots(where: string, optimizer: Optimizer | undefined): void {
   )
 }
 
-function checkSettings(where: string, options: ModelOptions): Settings {
-  const loss = given(options.loss)
+function checkSettings(where: string, options: AnyOptions): Settings {
+  const loss = given(options.loss) as Settings['loss']
   const optimizer = given(options.optimizer)
   checkNoPromise(where, 'loss', loss)
   checkNoPromise(where, 'optimizer', optimizer)
-  if (loss !== undefined && typeof loss.plan !== 'function') {
-    throw new PlanError(`${where}: loss must be one such as softmaxCrossEntropy(), got ${show(loss)}`)
-  }
   if (optimizer !== undefined && typeof optimizer.update !== 'function' && typeof optimizer.minimize !== 'function') {
     throw new PlanError(`${where}: optimizer must be one such as adam({ learningRate: 1e-3 }), got ${show(optimizer)}`)
   }

@@ -16,11 +16,13 @@ import { elu } from '../layers/elu'
 import { flatten } from '../layers/flatten'
 import { freeze } from '../layers/freeze'
 import { gelu } from '../layers/gelu'
+import { graphOf } from '../layers/graph'
 import { globalAvgPool2d } from '../layers/global-avg-pool2d'
 import { globalMaxPool2d } from '../layers/global-max-pool2d'
 import { groupNorm } from '../layers/group-norm'
 import { hardSigmoid } from '../layers/hard-sigmoid'
 import { hardSwish } from '../layers/hard-swish'
+import { add, multiply } from '../layers/joins'
 import { layerNorm } from '../layers/layer-norm'
 import { leakyRelu } from '../layers/leaky-relu'
 import { maxPool1d } from '../layers/max-pool1d'
@@ -67,7 +69,7 @@ import {
   timeDecay,
   warmup,
 } from '../schedules'
-import type { Described } from './architecture'
+import { type Described, isOne } from './architecture'
 
 /**
  * What makes a layer from its config, as JSON has it; `build` makes those within it, from { kind, config }.
@@ -143,8 +145,10 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
     avgPool1d: ({ kernel, ...options }) => avgPool1d(kernel, options),
     avgPool2d: ({ kernel, ...options }) => avgPool2d(kernel, options),
     batchNorm: (config) => batchNorm(config),
-    concat: ({ branches }, build) => (concat as (...args: unknown[]) => Layer)(...children(branches, build)),
     conv1d: ({ filters, ...options }) => conv1d(filters, withInit(options) as Parameters<typeof conv1d>[1]),
+    add: () => add(),
+    concat: ({ branches }, build) =>
+      branches === undefined ? concat() : (concat as (...args: unknown[]) => Layer)(...children(branches, build)),
     conv2d: ({ filters, ...options }) => conv2d(filters, withInit(options) as Parameters<typeof conv2d>[1]),
     convTranspose2d: ({ filters, ...options }) =>
       convTranspose2d(filters, withInit(options) as Parameters<typeof convTranspose2d>[1]),
@@ -154,6 +158,7 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
     flatten: () => flatten(),
     freeze: ({ layer }, build) => freeze(build(layer)),
     gelu: (config) => gelu(config),
+    graph: (config, build) => graphOf(config, build) as Layer,
     globalAvgPool2d: () => globalAvgPool2d(),
     globalMaxPool2d: () => globalMaxPool2d(),
     groupNorm: ({ groups, ...options }) => groupNorm(groups, options),
@@ -165,6 +170,7 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
     maxPool1d: ({ kernel, ...options }) => maxPool1d(kernel, options),
     maxPool2d: ({ kernel, ...options }) => maxPool2d(kernel, options),
     mean: (config) => mean(config),
+    multiply: () => multiply(),
     normalize: (config) => normalize(config),
     padChannels: (config) => padChannels(config),
     permute: ({ order }) => permute(order),
@@ -187,9 +193,9 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
 }
 
 const LOSSES: Readonly<Record<string, (config: any) => Loss>> = {
-  binaryCrossEntropy: () => binaryCrossEntropy(),
+  binaryCrossEntropy,
   hinge,
-  meanSquaredError: () => meanSquaredError(),
+  meanSquaredError,
   softmaxCrossEntropy,
 }
 
@@ -267,8 +273,14 @@ export function layerOf(reader: Reader, description: unknown): Layer {
   return build(description, 0)
 }
 
-/** The loss that a description is of. */
-export function lossOf(reader: Reader, description: unknown): Loss {
+/** The loss that a description is of, or the losses, by name. */
+export function lossesOf(reader: Reader, description: unknown): Loss | Record<string, Loss> {
+  const all = isPlain(description) && !isOne(description) ? Object.entries(description) : []
+  if (!all.length || !all.every(([, one]) => isPlain(one))) return lossOf(reader, description)
+  return Object.fromEntries(all.map(([name, one]) => [name, lossOf(reader, one)]))
+}
+
+function lossOf(reader: Reader, description: unknown): Loss {
   const { kind, config } = partsOf(reader, 'the loss', description)
   const factory = factoryOf(reader, LOSSES, 'loss', kind)
   return made(reader, `the loss ${quote(kind)}`, () => factory(config))

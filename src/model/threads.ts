@@ -2,6 +2,7 @@
 
 import { threads as host } from '#host'
 import { PlanError, note, show } from '../errors'
+import { callsOf } from '../plan/program'
 import type { Blueprint } from './options'
 
 /** More than any machine has cores that could gain by it. */
@@ -21,8 +22,7 @@ export function checkThreads(where: string, threads: unknown): number | 'auto' {
 /** How many threads the model gets; the console says why, where it is told of more but there can be one. */
 export async function threadsFor({ threads, program, ...blueprint }: Blueprint): Promise<number> {
   if (threads === 1) return 1
-  const { forward, loss, backward } = program
-  const calls = [...forward, ...(loss ? [loss] : []), ...backward]
+  const calls = callsOf(program)
   const answer = host
     ? await (await host.load()).threadsFor({ ...blueprint, threads, calls })
     : 'this host has no workers'

@@ -21,11 +21,20 @@ export const N = /* @__PURE__ */ times(1)
 
 /** 1 where the pass trains, else 0; for a backward pass as in the forward pass before it. */
 export const TRAINING: unique symbol = /* @__PURE__ */ Symbol('training')
-/** What the examples in use weigh in a mean; for losses. */
+/**
+ * What the examples in use weigh in a mean; for losses, which divide by it. It is less where a loss counts more: divided
+ * by the `weight` of the loss.
+ */
 export const WEIGHT: unique symbol = /* @__PURE__ */ Symbol('weight')
 
+/** WEIGHT times something, for losses that are a mean over several values of each example. */
+export interface Divisor {
+  /** How many for each. */
+  readonly perWeight: number
+}
+
 /** A size or another number of a call; a function of the number of the training pass is asked in each. */
-export type Size = number | Count | typeof TRAINING | typeof WEIGHT | ((pass: number) => number)
+export type Size = number | Count | Divisor | typeof TRAINING | typeof WEIGHT | ((pass: number) => number)
 
 /**
  * Computes in TypeScript what no kernel does: it gets the numbers of the call, then a view for each of its places, in
@@ -90,6 +99,21 @@ export function kindOf({ kind }: Origin): string {
 export interface Call extends CallOptions {
   readonly kernel: keyof Kernels | Routine
   readonly layer: Origin
+}
+
+/** Whether it depends on what examples weigh. */
+export function isOfLoss(size: Size): boolean {
+  return size === WEIGHT || (typeof size === 'object' && 'perWeight' in size)
+}
+
+/** The calls of a loss. */
+export interface LossCalls {
+  /** Gives what the examples in use weigh in a mean; their number if there is no such call. */
+  readonly weight: Call | undefined
+  /** Gives the loss and writes the gradient of the output. */
+  readonly loss: Call
+  /** What both are multiplied by. */
+  readonly factor: number
 }
 
 /** The output of a layer, which is there after a call and until its memory is used again. */

@@ -1,22 +1,39 @@
 // What layers are checked for, and what they hand over while they are planned.
 
 import {
+  DataError,
+  FileError,
   PlanError,
   brief,
   callable,
   checkNoPromise,
   checkOptions,
+  few,
   finite,
   flag,
+  integer,
   isObject,
+  numbers,
   readSafely,
   show,
 } from '../errors'
 import type { Initializer } from '../initializers'
 import type { Kernels } from '../kernels/index'
-import { type Call, type CallOptions, type Count, type Origin, type Routine, TRAINING, WEIGHT } from './calls'
-import type { Layer } from './layer'
-import { type ParameterOptions, type Part, type Place, Value } from './value'
+import { product } from '../tensor'
+import {
+  type Call,
+  type CallOptions,
+  type Count,
+  type Divisor,
+  type Origin,
+  type Routine,
+  TRAINING,
+  WEIGHT,
+  doesWrite,
+  isOfLoss,
+} from './calls'
+import type { Layer, LossPlan } from './layer'
+import { type ParameterOptions, type Part, type Place, Value, type Variable } from './value'
 
 /** Throws a PlanError unless `value` is a layer; `name` is what it is of `where`, or '' where there is but one. */
 export function checkLayer(where: string, name: string, value: unknown): void {
@@ -90,9 +107,89 @@ export function checkedParameter(where: string, options: ParameterOptions): Para
   return { init, fanIn, fanOut, decay }
 }
 
+/**
+ * What a loss planned, with its call and what it is multiplied by, once it is known to be that: `bytes` are those of as
+ * many values as there are outputs.
+ */
+export function checkedLoss(
+  where: string,
+  call: Call | undefined,
+  factor: number,
+  planned: LossPlan,
+  batch: number,
+  bytes: number,
+): LossPlan {
+  if (!call) throw new PlanError(`${where}: its plan must call plan.loss`)
+  if (factor !== 1 && !call.sizes.some(isOfLoss)) {
+    throw new PlanError(
+      `${where}: it has a weight, ${factor}, but its call does not divide by WEIGHT, which knows of that`,
+    )
+  }
+  return readSafely(where, 'what its plan gives', () => {
+    const { targets, target } = Object(planned) as LossPlan
+    const least = targets === 'labels' ? 4 * batch : bytes
+    if (['labels', 'values', 'probabilities'].includes(targets) && target?.bytes >= least) return planned
+    throw new PlanError(
+      `${where}: its plan must return { targets: 'labels', 'values' or 'probabilities', target: plan.pinned(bytes) }, ` +
+        `of ${least} bytes or more, got ${show(planned)}`,
+    )
+  })
+}
+
+/**
+ * What is wrong with what the plan of a layer returned, in words: `known` is what it, and the network, got, and
+ * `backward` the calls that it recorded.
+ */
+export function faultOf(
+  y: unknown,
+  known: readonly Value[],
+  forward: readonly Call[],
+  backward: readonly (readonly Call[])[],
+): string | undefined {
+  if (!(y instanceof Value)) return 'its plan must return a value: its output'
+  const { data, gradient } = y
+  if (!known.some((x) => x.data === data) && !forward.findLast((call) => doesWrite(call, data))) {
+    return 'no call writes the value that its plan returns; name it among the writes of a plan.forward'
+  }
+  if (!gradient || known.some((x) => x.gradient === gradient)) return undefined
+  if (!backward.some((calls) => calls.some((call) => doesWrite(call, gradient)))) return undefined
+  return 'its backward pass writes the gradient of its own output, which others may read; write x.gradient alone'
+}
+
+/** How many numbers a shape has, once it is known to be one. */
+export function sizeOf(where: () => string, shape: readonly number[]): number {
+  let size = Array.isArray(shape) && shape.length ? 1 : NaN
+  for (let i = 0; size > 0 && i < shape.length; i++) size *= Number.isSafeInteger(shape[i]) ? shape[i] : NaN
+  if (size > 0 && shape.every((one) => one > 0)) return size
+  // Which says what is wrong.
+  const check = (name: string, one: unknown) => integer(where(), name, one, 1)
+  return product(numbers(where(), 'a shape', shape, 'an array of numbers', check))
+}
+
+/** What `plan` gives; if that throws what is no error of ours, a PlanError that names the layer, `where`. */
+export function ask<T>(where: string, plan: () => T): T {
+  try {
+    return plan()
+  } catch (cause) {
+    if (cause instanceof PlanError || cause instanceof DataError || cause instanceof FileError) throw cause
+    throw new PlanError(`${where}: its plan threw ${show(cause)}`, { cause })
+  }
+}
+
+/** Throws a PlanError unless a name that is taken is that of a layer which is used again, `isAgain`, on the same shape. */
+export function checkShared(where: string, { name, shape }: Variable, isAgain: boolean, now: readonly number[]): void {
+  const problem = (what: string) => new PlanError(`${where}: '${name}' is ${what}`)
+  if (!isAgain) throw problem('the name of another parameter or buffer already; rename one')
+  if (shape.join() === now.join()) return
+  throw problem(
+    `(${few(shape)}) where this layer is used first, but (${few(now)}) here; give it another name and layer`,
+  )
+}
+
 function isSize(value: unknown): boolean {
   if (value === TRAINING || value === WEIGHT || typeof value === 'number' || typeof value === 'function') return true
-  return typeof (value as Partial<Count> | null | undefined)?.perExample === 'number'
+  const { perExample, perWeight } = Object(value) as Partial<Count & Divisor>
+  return typeof (perExample ?? perWeight) === 'number'
 }
 
 function isReference(value: unknown): boolean {

@@ -24,7 +24,7 @@ const RELU_FLAG: Readonly<Record<string, number>> = {
  * Joins a ReLU with what is beside it: batch norm takes the ReLU behind it in the same pass over memory, and max-pooling
  * the one before it, for the pool of max(0, x) is max(0, the pool of x). The value between them is then never written.
  */
-export function fuse(recorded: readonly Call[], pruned: readonly Call[], output: Value) {
+export function fuse(recorded: readonly Call[], pruned: readonly Call[], heads: readonly Value[]) {
   const forward = [...recorded]
   const backward = [...pruned]
   const joins: Join[] = []
@@ -39,7 +39,7 @@ export function fuse(recorded: readonly Call[], pruned: readonly Call[], output:
     if (relu.kernel !== 'reluForward' || !Number.isNaN(relu.sizes[1])) continue
     if (!(isNorm || nameOf(main).startsWith('maxPool2')) || main.sizes[flagOf(main)] !== 0) continue
     const block = blockOf(second.reads[0])
-    if (!block || block !== blockOf(first.writes.at(-1)) || block === output.data) continue
+    if (!block || block !== blockOf(first.writes.at(-1)) || heads.some(({ data }) => data === block)) continue
     const y = blockOf(relu.writes[0])
     const at = backward.findIndex(({ kernel, reads }) => kernel === 'reluBackward' && blockOf(reads[0]) === y)
     // Written and read, and by ReLU's backward pass where the block is its output; what else reads it needs it.

@@ -19,11 +19,48 @@ export interface Layer {
   readonly initBefore?: 'he' | 'next'
   /** The layers that it is made of, by name. */
   readonly children?: readonly (readonly [name: string, layer: Layer])[]
+  /** How they are connected; one after the other unless given. */
+  readonly wiring?: Wiring
+  /** How many inputs it takes, at least and at most, for layers that join values of a graph; 1 unless given. */
+  readonly inputs?: readonly [least: number, most: number]
   /**
-   * Reserves what the layer needs on its input x, records its calls, and returns its output. Throws a PlanError if x
-   * does not fit.
+   * Reserves what the layer needs on its input x, and on the `others` if it takes several, records its calls, and returns
+   * its output. Throws a PlanError if they do not fit.
    */
-  plan(x: Value, plan: Plan): Value
+  plan(x: Value, plan: Plan, ...others: readonly Value[]): Value
+}
+
+/** How the layers of a graph are connected. A value is called by its id: that of an input, or of the use that gives it. */
+export interface Wiring {
+  /** Ids of the inputs, in the order in which the graph takes them. */
+  readonly inputs: readonly string[]
+  /** Each behind those that it reads. A child that is used again shares its weights. */
+  readonly uses: readonly {
+    /** Of what it gives. */
+    readonly id: string
+    /** Its place among the children. */
+    readonly child: number
+    /** Ids of what it reads. */
+    readonly of: readonly string[]
+  }[]
+  /** Ids of what the graph gives. */
+  readonly outputs: readonly string[]
+}
+
+/**
+ * A network with several inputs or outputs, each with a name; made by graph. `never` stands for the one input, or the
+ * one output, of a network where it needs no name.
+ */
+export interface Network<In extends string = never, Out extends string = never> extends Omit<Layer, 'plan'> {
+  /** How createModel, and all that a model does, calls them. */
+  readonly names: {
+    /** In their order. */
+    readonly inputs: readonly In[]
+    /** In their order. */
+    readonly outputs: readonly Out[]
+  }
+  /** As of a layer; gives as many values as there are outputs. */
+  plan(x: Value, plan: Plan, ...others: readonly Value[]): readonly Value[]
 }
 
 /** A planned loss. */
@@ -45,6 +82,8 @@ export interface Loss {
   readonly config: object
   /** How scores become probabilities, for losses whose scores are of such a kind. None unless given. */
   readonly probabilities?: 'softmax' | 'sigmoid'
+  /** What the loss and its gradients are multiplied by; 1 unless given. Its call divides by WEIGHT, which knows of it. */
+  readonly weight?: number
   /** Plans it on x, the output of the network: records one call with plan.loss. */
   plan(x: Value, plan: Plan): LossPlan
 }

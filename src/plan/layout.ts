@@ -50,8 +50,9 @@ export interface Contents {
   readonly buffers: readonly Buffer[]
   /** Those of which nothing else is put in their place. */
   readonly pinned: readonly Block[]
-  readonly input: Value
-  readonly output: Value
+  /** What the network gets, and what it gives. */
+  readonly inputs: readonly Value[]
+  readonly heads: readonly Value[]
   /** Bytes of a value. */
   readonly bytes: number
   readonly inference: boolean
@@ -122,8 +123,8 @@ function putBehind(variables: readonly (Parameter | Buffer)[], pointer: number):
 }
 
 /** The blocks that some call mentions, each with the time in which it lives. */
-function livingBlocks({ program, pinned, input, output }: Contents): readonly Block[] {
-  const { forward, weight, loss, backward, inputGradient, wanted } = program
+function livingBlocks({ program, pinned, inputs, heads }: Contents): readonly Block[] {
+  const { forward, losses, backward, inputGradient, wanted } = program
   const blocks = new Set<Block>()
   const mention = (reference: Reference, time: number): void => {
     const block = blockOf(reference)
@@ -138,14 +139,16 @@ function livingBlocks({ program, pinned, input, output }: Contents): readonly Bl
   forward.forEach(mentionAll)
   // The loss, or whoever calls backward instead, writes the gradient of the output.
   const middle = forward.length
-  mentionAll(weight, middle)
-  mentionAll(loss, middle)
-  if (wanted(output.gradient) !== 'never') mention(output.gradient, middle)
+  for (const { weight, loss } of losses) {
+    mentionAll(weight, middle)
+    mentionAll(loss, middle)
+  }
+  for (const { gradient } of heads) if (wanted(gradient) !== 'never') mention(gradient, middle)
   backward.forEach((call, i) => mentionAll(call, middle + 1 + i))
   // It is handed out when all is done.
-  if (inputGradient) mention(input.gradient, middle + 1 + backward.length)
+  for (const { gradient } of inputGradient ? inputs : []) mention(gradient, middle + 1 + backward.length)
   for (const block of blocks) if (block.first < middle && block.last > middle) block.last = Infinity
-  for (const block of [input.data, output.data, ...pinned]) {
+  for (const block of [...[...inputs, ...heads].map(({ data }) => data), ...pinned]) {
     mention(block, -Infinity)
     mention(block, Infinity)
   }

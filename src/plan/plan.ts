@@ -1,60 +1,30 @@
 // What layers and losses ask for while a network is planned. They get places that have no memory yet, and record calls.
 
+import { MAX_SIZE, PlanError, endOf, few, finite, integer, numbers, quote, show } from '../errors'
+import type { DType } from '../tensor'
 import {
-  DataError,
-  FileError,
-  MAX_SIZE,
-  PlanError,
-  endOf,
-  few,
-  finite,
-  integer,
-  numbers,
-  quote,
-  readSafely,
-  show,
-} from '../errors'
-import { type DType, product } from '../tensor'
-import { type Call, type CallOptions, type Origin, type Routine, type Size, TRAINING, doesWrite, times } from './calls'
+  type Call,
+  type CallOptions,
+  type Origin,
+  type Routine,
+  type Size,
+  TRAINING,
+  doesWrite,
+  isOfLoss,
+  times,
+  titleOf,
+} from './calls'
 import type { Kernels } from '../kernels/index'
-import { checkLayer, checkedCall, checkedParameter } from './checks'
+import { ask, checkLayer, checkShared, checkedCall, checkedLoss, checkedParameter, faultOf, sizeOf } from './checks'
 import { Block, Buffer, Parameter, type ParameterOptions, type Place, Value } from './value'
-import type { Ahead, Layer, Loss, LossPlan, Row } from './layer'
+import type { Ahead, Layer, Loss, LossPlan, Network } from './layer'
 import { countOf } from './layout'
-import type { Recording } from './program'
-
-/** How a network is planned. */
-export interface PlanOptions {
-  /** Of one example. */
-  readonly input: readonly number[]
-  /** The most examples at once. */
-  readonly batch: number
-  readonly dtype: DType
-  /** Whether it is planned without gradients. */
-  readonly inference: boolean
-  /** Of what is random in training. */
-  readonly seed: number
-  /** Names of layers that are not to be trained. */
-  readonly frozen: readonly string[]
-  /** Of convolutions that do not say it themselves: 'direct', or whichever is faster. */
-  readonly algorithm: 'auto' | 'direct'
-}
+import type { PlanOptions, Recorded, Recorder } from './recorded'
 
 /** Layers within layers: more would exhaust the stack of a browser. */
 const DEEPEST = 500
-
-/** What was recorded of a network, and what it is to be laid out with. */
-export interface Recorded extends Omit<Recording, 'inputGradient'> {
-  readonly rows: readonly { readonly layer: Origin; readonly row: Omit<Row, keyof Origin> }[]
-  readonly parameters: readonly Parameter[]
-  readonly buffers: readonly Buffer[]
-  readonly pinned: readonly Block[]
-  readonly constants: readonly { readonly place: Place; readonly values: readonly number[] }[]
-}
-
-/** The same while it is recorded, and before the output is known. */
-type Recorder = { -readonly [K in Exclude<keyof Recorded, 'output'>]: Writable<Recorded[K]> }
-type Writable<T> = T extends readonly (infer E)[] ? Writable<E>[] : T
+/** Of graphs within graphs, each used twice, a few lines would be more than any time suffices for. */
+const MOST_LAYERS = 100_000
 
 /** Kernels count with 32 bits. */
 const MOST_VALUES = 2 ** 31 - 1
@@ -73,12 +43,21 @@ export class Plan {
   readonly algorithm: 'auto' | 'direct'
   /** What comes after the layer being planned. */
   ahead: Ahead = 'end'
+  /** What gives the inputs of the layer being planned, for errors; in their order, and empty outside of a graph. */
+  sources: readonly string[] = []
 
   readonly #options: PlanOptions
   readonly #recorded: Recorder
-  readonly #names = new Set<string>()
+  readonly #variables = new Map<string, Parameter | Buffer>()
+  /** The layers that have been planned, each with its path. */
+  readonly #planned = new Map<unknown, string>()
+  /** Whether the layer being planned was so before, under the same name: then it has its parameters already. */
+  #again = false
+  /** The calls of the loss being planned. */
+  #loss: { weight?: Call; loss?: Call } | undefined
   /** How deep the layer being planned lies in others, and the kind of the outermost. */
   #depth = 0
+  #count = 0
   #root = ''
   #layer: Origin = { path: '', kind: '' }
   /** The first forward call that the layer being planned records itself, behind those of its children. */
@@ -94,11 +73,10 @@ export class Plan {
     this.seed = options.seed
     this.algorithm = options.algorithm
     this.#recorded = {
-      input: this.value(options.input),
+      inputs: options.inputs.map((shape) => this.value(shape)),
       forward: [],
       backward: [[]],
-      weight: undefined,
-      loss: undefined,
+      losses: [],
       outputs: [],
       rows: [],
       parameters: [],
@@ -112,7 +90,7 @@ export class Plan {
 
   /** What the layer being planned computes: `batch` examples of `shape`. */
   value(shape: readonly number[]): Value {
-    const size = this.#sizeOf(shape)
+    const size = sizeOf(() => this.#where, shape)
     if (size > MOST_VALUES) {
       throw this.error(`an example of shape (${few(shape)}) cannot be; kernels count to ${MOST_VALUES}`)
     }
@@ -122,7 +100,7 @@ export class Plan {
 
   /** The same memory, values and gradient, under another shape. */
   reshaped(x: Value, shape: readonly number[]): Value {
-    if (!(x instanceof Value) || this.#sizeOf(shape) !== x.size) {
+    if (!(x instanceof Value) || sizeOf(() => this.#where, shape) !== x.size) {
       throw this.error(`reshaped wants a value and a shape of as many numbers, got ${show(shape)}`)
     }
     return new Value(shape, x.data, x.gradient)
@@ -177,20 +155,16 @@ export class Plan {
   parameter(name: string, shape: readonly number[], options: ParameterOptions): Parameter {
     const { inference } = this.#options
     const checked = checkedParameter(`${this.#where}: parameter ${quote(name)}`, options)
-    const parameter = new Parameter(...this.#named(name, shape), checked, this.#frozen, inference)
-    this.#recorded.parameters.push(parameter)
-    return parameter
+    return this.#named(this.#recorded.parameters, Parameter, name, shape, checked, this.#frozen, inference)
   }
 
   /** Something saved with the model but not trained. */
   buffer(name: string, shape: readonly number[], initial: number | readonly number[]): Buffer {
-    const known = this.#named(name, shape)
-    const values = typeof initial === 'number' ? initial : this.#numbers(quote(name), initial)
-    const buffer = new Buffer(...known, values)
+    const values = typeof initial === 'number' ? initial : this.#numbers(quote(String(name)), initial)
+    const buffer = this.#named(this.#recorded.buffers, Buffer, name, shape, values)
     if (typeof values !== 'number' && values.length !== 1 && values.length !== buffer.size) {
       throw this.error(`${quote(name)} begins with ${values.length} numbers, but holds ${buffer.size}`)
     }
-    this.#recorded.buffers.push(buffer)
     return buffer
   }
 
@@ -216,28 +190,29 @@ export class Plan {
    * network's output; where that is not wanted, the place is missing.
    */
   loss(kernel: keyof Kernels | Routine, options: CallOptions): void {
-    this.#recorded.loss = this.#call(kernel, options)
+    this.#lossCalls().loss = this.#call(kernel, options)
   }
 
-  /** Plans `loss` on the output of the network. */
-  planLoss(loss: Loss, y: Value): LossPlan {
-    this.#layer = { path: 'loss', kind: loss.kind }
-    const planned = this.#ask(loss, y)
-    if (!this.#recorded.loss) throw this.error('its plan must call plan.loss')
-    return readSafely(this.#where, 'what its plan gives', () => {
-      const { targets, target } = Object(planned) as LossPlan
-      const bytes = targets === 'labels' ? 4 * this.batch : this.batch * y.size * this.bytes
-      if (['labels', 'values', 'probabilities'].includes(targets) && target?.bytes >= bytes) return planned
-      throw this.error(
-        `its plan must return { targets: 'labels', 'values' or 'probabilities', target: plan.pinned(bytes) }, ` +
-          `of ${bytes} bytes or more, got ${show(planned)}`,
-      )
-    })
+  /** Plans `loss` on the output of the network, or on that of `name`, '' unless given. */
+  planLoss(loss: Loss, y: Value, name = ''): LossPlan {
+    this.#layer = { path: name ? `loss.${name}` : 'loss', kind: loss.kind }
+    this.#loss = {}
+    const planned = this.#ask(loss, [y])
+    const { weight, loss: call } = this.#loss
+    const { weight: factor = 1 } = loss
+    const checked = checkedLoss(this.#where, call, factor, planned, this.batch, this.batch * y.size * this.bytes)
+    this.#recorded.losses.push({ weight, loss: call!, factor })
+    return checked
   }
 
   /** Records the call that gives what the examples weigh in the mean; their number unless there is one. */
   weight(kernel: keyof Kernels | Routine, options: CallOptions): void {
-    this.#recorded.weight = this.#call(kernel, options)
+    this.#lossCalls().weight = this.#call(kernel, options)
+  }
+
+  #lossCalls(): { weight?: Call; loss?: Call } {
+    if (this.#loss) return this.#loss
+    throw this.error('plan.loss and plan.weight are for losses; a layer calls plan.forward and plan.backward')
   }
 
   /** A number for a layer that draws random numbers, to draw others than those before it. */
@@ -247,35 +222,70 @@ export class Plan {
 
   // ---- layers made of layers ----
 
-  /** Plans `layer` on `x` as the child `name` of the layer being planned; '' adds nothing to the names within. */
-  child(name: string, layer: Layer, x: Value, ahead: Ahead = this.ahead): Value {
+  /**
+   * Plans `layer` on `x`, or on several values if it takes them, as the child `name` of the layer being planned; '' adds
+   * nothing to the names within. The same layer with the same name, once more, has the same parameters. `sources` names
+   * what gives the values.
+   */
+  child(
+    name: string,
+    layer: Layer,
+    x: Value | readonly Value[],
+    ahead: Ahead = this.ahead,
+    sources: readonly string[] = [],
+  ): Value {
+    const [y, ...others] = this.#child(name, layer, [x].flat(), ahead, sources)
+    if (!others.length) return y
+    throw this.error(`${quote(name)} gives several outputs, which only a whole network may; make it the network`)
+  }
+
+  /** Plans the whole network; gives its outputs. */
+  network(network: Layer | Network<string, string>): readonly Value[] {
+    return this.#child('', network, this.#recorded.inputs, this.ahead, [])
+  }
+
+  #child(
+    name: string,
+    layer: Layer | Network<string, string>,
+    inputs: readonly Value[],
+    ahead: Ahead,
+    sources: readonly string[],
+  ): readonly Value[] {
     checkLayer(this.#depth ? this.#where : 'createModel', name || (this.#depth ? "''" : 'network'), layer)
     if (this.#depth > DEEPEST) {
       throw this.error(`layers are nested more than ${DEEPEST} deep; put some of them in one sequential`)
     }
-    const { forward, rows, parameters, outputs } = this.#recorded
+    if (++this.#count > MOST_LAYERS) throw this.error(`more than ${MOST_LAYERS} layers, each use of one counted`)
+    const { forward, backward, rows, parameters, outputs } = this.#recorded
     const { kind } = layer
-    const outer = [this.#layer, this.ahead, this.#frozen] as const
+    const outer = [this.#layer, this.ahead, this.sources, this.#frozen, this.#again] as const
     const path = this.#pathOf(name)
     if (!this.#depth++) this.#root = kind
     this.#layer = { path, kind }
     this.ahead = ahead
+    this.sources = sources
     this.#frozen ||= this.#options.frozen.includes(path)
+    this.#again ||= name !== '' && this.#planned.get(layer) === path
+    this.#planned.set(layer, path)
     const [row, parameter, call] = [rows.length, parameters.length, forward.length]
     this.#own = call
     const group = this.#group()
-    const y = this.#ask(layer, x)
-    this.#checkOutput(y, x, group)
+    const planned = this.#ask<Value | readonly Value[]>(layer, inputs)
+    const values = 'names' in layer && Array.isArray(planned) ? (planned as readonly Value[]) : [planned as Value]
     const composite = this.#own > call || rows.length > row
-    if (rows.length === row) this.addRow(kind, y.shape, parameter)
-    if (y !== x && (forward.length > this.#own || !composite)) {
-      outputs.push({ layer: this.#layer, value: y, after: forward.findLast((call) => doesWrite(call, y.data)) })
+    for (const y of values) {
+      const fault = faultOf(y, [...inputs, ...this.inputs], forward, backward.slice(group))
+      if (fault) throw this.error(fault)
+      if (rows.length === row) this.addRow(kind, y.shape, parameter)
+      if (!inputs.includes(y) && (forward.length > this.#own || !composite)) {
+        outputs.push({ layer: this.#layer, value: y, after: forward.findLast((call) => doesWrite(call, y.data)) })
+      }
     }
     this.#depth--
-    ;[this.#layer, this.ahead, this.#frozen] = outer
+    ;[this.#layer, this.ahead, this.sources, this.#frozen, this.#again] = outer
     this.#own = forward.length
     this.#group()
-    return y
+    return values
   }
 
   /** What `plan` plans gets no gradients of its parameters, and runs as in evaluation, in training too. */
@@ -300,23 +310,23 @@ export class Plan {
     return new PlanError(`${this.#where}: ${message}`)
   }
 
-  /** What has been recorded: for the model. */
-  finish(output: Value): Recorded {
-    return { ...this.#recorded, output }
+  /** The inputs of the whole network. */
+  get inputs(): readonly Value[] {
+    return this.#recorded.inputs
   }
 
-  /** The input of the whole model. */
-  get input(): Value {
-    return this.#recorded.input
+  /** What has been recorded: for the model. */
+  finish(heads: readonly Value[]): Recorded {
+    return { ...this.#recorded, heads }
   }
 
   /** The layer being planned, as errors name it: `sequential.3 conv2d`. */
   get #where(): string {
     const { path, kind } = this.#layer
     // Before the first layer there is the input, behind the last the loss.
-    if (!this.#depth) return kind || 'input'
+    if (!this.#depth) return path.includes('.') ? titleOf(this.#layer) : kind || 'input'
     const end = endOf(path ? `${this.#root}.${path}` : this.#root)
-    return this.#depth > 1 ? `${end} ${kind}` : end
+    return this.#depth > 1 && end !== kind ? `${end} ${kind}` : end
   }
 
   #pathOf(name: string): string {
@@ -325,6 +335,7 @@ export class Plan {
 
   #record(list: Call[], kernel: keyof Kernels | Routine, options: CallOptions): void {
     const call = this.#call(kernel, options)
+    if (call.sizes.some(isOfLoss)) throw this.error('WEIGHT is what losses divide by; a layer has none')
     // A frozen layer never draws.
     if (this.#frozen && call.draws) return
     list.push({ ...call, draws: this.#frozen ? undefined : call.draws })
@@ -335,22 +346,8 @@ export class Plan {
   }
 
   /** What a layer or a loss plans; if that throws what is no error of ours, a PlanError that names it. */
-  #ask<T>(of: { plan(x: Value, plan: Plan): T }, x: Value): T {
-    const where = this.#where
-    try {
-      return of.plan(x, this)
-    } catch (cause) {
-      if (cause instanceof PlanError || cause instanceof DataError || cause instanceof FileError) throw cause
-      throw new PlanError(`${where}: its plan threw ${show(cause)}`, { cause })
-    }
-  }
-
-  #sizeOf(shape: readonly number[]): number {
-    let size = Array.isArray(shape) && shape.length ? 1 : NaN
-    for (let i = 0; size > 0 && i < shape.length; i++) size *= Number.isSafeInteger(shape[i]) ? shape[i] : NaN
-    if (size > 0 && shape.every((one) => one > 0)) return size
-    // Which says what is wrong.
-    return product(this.#numbers('a shape', shape, (name, size) => integer(this.#where, name, size, 1)))
+  #ask<T>(of: { plan(x: Value, plan: Plan, ...others: readonly Value[]): T }, [x, ...others]: readonly Value[]): T {
+    return ask(this.#where, () => of.plan(x, this, ...others))
   }
 
   #numbers(
@@ -367,28 +364,23 @@ export class Plan {
     return backward.at(-1)!.length ? backward.push([]) - 1 : backward.length - 1
   }
 
-  #checkOutput(y: unknown, x: Value, group: number): asserts y is Value {
-    if (!(y instanceof Value)) throw this.error('its plan must return a value: its output')
-    const { data, gradient } = y
-    const { input, forward } = this.#recorded
-    if (data !== x.data && data !== input.data && !forward.findLast((call) => doesWrite(call, data))) {
-      throw this.error('no call writes the value that its plan returns; name it among the writes of a plan.forward')
-    }
-    if (!gradient || gradient === x.gradient) return
-    if (this.#recorded.backward.slice(group).some((calls) => calls.some((call) => doesWrite(call, gradient)))) {
-      throw this.error(
-        'its backward pass writes the gradient of its own output, which others may read; write x.gradient alone',
-      )
-    }
-  }
-
-  #named(name: string, shape: readonly number[]): [name: string, shape: readonly number[], bytes: number] {
+  /** A parameter or buffer under its path in the model; where the layer is planned again, that of the first time. */
+  #named<T extends Parameter | Buffer, A extends unknown[]>(
+    list: T[],
+    Kind: new (name: string, shape: readonly number[], bytes: number, ...rest: A) => T,
+    name: string,
+    shape: readonly number[],
+    ...rest: A
+  ): T {
     if (typeof name !== 'string') throw this.error(`the name of a parameter or buffer must be text, got ${show(name)}`)
     const path = this.#pathOf(name)
-    if (this.#names.has(path)) {
-      throw this.error(`'${path}' is the name of another parameter or buffer already; rename one`)
-    }
-    this.#names.add(path)
-    return [path, shape, this.#sizeOf(shape) * this.bytes]
+    const bytes = sizeOf(() => this.#where, shape) * this.bytes
+    const known = this.#variables.get(path)
+    if (known) checkShared(this.#where, known, this.#again && known instanceof Kind, shape)
+    if (known) return known as T
+    const variable = new Kind(path, shape, bytes, ...rest)
+    this.#variables.set(path, variable)
+    list.push(variable)
+    return variable
   }
 }

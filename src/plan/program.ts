@@ -2,7 +2,7 @@
 // do are joined (fusion.ts), and what could not work is refused.
 
 import { PlanError } from '../errors'
-import { type Call, type Origin, type Output, nameOf, titleOf } from './calls'
+import { type Call, type LossCalls, type Origin, type Output, nameOf, titleOf } from './calls'
 import { type Join, fuse } from './fusion'
 import { type Block, Parameter, type Reference, Value, blockOf, placeOf } from './value'
 
@@ -12,10 +12,8 @@ export type Wanted = 'always' | 'input' | 'never'
 /** A network as lists of calls, in the order in which they run. */
 export interface Program {
   readonly forward: readonly Call[]
-  /** What the examples in use weigh in a mean; their number if there is no such call. */
-  readonly weight: Call | undefined
-  /** Gives the loss and writes the gradient of the output. */
-  readonly loss: Call | undefined
+  /** One for each output of the network, if it has losses. */
+  readonly losses: readonly LossCalls[]
   readonly backward: readonly Call[]
   /** The outputs of the layers, in their order, before calls were joined. */
   readonly outputs: readonly Output[]
@@ -32,20 +30,25 @@ export interface Program {
 /** What was recorded of a network. */
 export interface Recording {
   readonly forward: readonly Call[]
-  readonly weight: Call | undefined
-  readonly loss: Call | undefined
+  readonly losses: readonly LossCalls[]
   /** Those of a layer in their order, the layers in the order in which they were planned. */
   readonly backward: readonly (readonly Call[])[]
   readonly outputs: readonly Output[]
-  readonly input: Value
-  readonly output: Value
+  /** What the network gets, and what it gives. */
+  readonly inputs: readonly Value[]
+  readonly heads: readonly Value[]
   /** Whether the gradient of the input is planned for; where only a frozen part lies before it, not unless it is true. */
   readonly inputGradient: boolean | undefined
 }
 
+/** All calls of a program. */
+export function callsOf({ forward, losses, backward }: Program): readonly Call[] {
+  return [...forward, ...losses.flatMap(({ weight, loss }) => (weight ? [weight, loss] : [loss])), ...backward]
+}
+
 /** The program of a recording. Throws a PlanError that names the layer of a call that cannot work. */
 export function programOf(recording: Recording): Program {
-  const { weight, loss, outputs } = recording
+  const { losses, outputs } = recording
   const { trained, touched, throughFrozen } = dependencies(recording)
   let inputGradient = recording.inputGradient ?? !throughFrozen
   const wanted = (write: Reference): Wanted => {
@@ -57,16 +60,16 @@ export function programOf(recording: Recording): Program {
   const backward = keepWanted(recording.backward.toReversed().flat(), wanted)
   // A first layer of the user's may do without.
   if (!checkOrder(recording, backward)) inputGradient = false
-  return { ...fuse(recording.forward, backward, recording.output), weight, loss, outputs, inputGradient, wanted }
+  return { ...fuse(recording.forward, backward, recording.heads), losses, outputs, inputGradient, wanted }
 }
 
 /**
  * Which blocks depend on something that is trained, which on the input, and whether one on the input alone by a frozen
  * part.
  */
-function dependencies({ forward, input }: Recording) {
+function dependencies({ forward, inputs }: Recording) {
   const trained = new Set<unknown>()
-  const touched = new Set<unknown>([input.data])
+  const touched = new Set<unknown>(inputs.map(({ data }) => data))
   let throughFrozen = false
   for (const { reads, writes } of forward) {
     const places = reads.map((read) => read && placeOf(read))
@@ -105,9 +108,9 @@ export function isGradient(reference: Reference): boolean {
  * Throws a PlanError where a call reads what no call before it writes, or where nobody writes the gradient of the input
  * that was asked for. Whether somebody writes it.
  */
-function checkOrder({ forward, loss, input, output, inputGradient }: Recording, backward: readonly Call[]): boolean {
-  const written = new Set<Block | undefined>([input.data.root])
-  const calledOn = loss ? [...forward, loss] : forward
+function checkOrder({ forward, losses, inputs, heads, inputGradient }: Recording, backward: readonly Call[]): boolean {
+  const written = new Set<Block | undefined>(inputs.map(({ data }) => data.root))
+  const calledOn = [...forward, ...losses.map(({ loss }) => loss)]
   const check = (calls: readonly Call[], pass: string): void => {
     for (const call of calls) {
       for (const block of call.reads.map(blockOf)) {
@@ -127,11 +130,11 @@ function checkOrder({ forward, loss, input, output, inputGradient }: Recording, 
   }
   check(calledOn, 'forward')
   // Without a loss, whoever calls backward writes it.
-  if (!loss) written.add(output.gradient?.root)
+  if (!losses.length) for (const { gradient } of heads) written.add(gradient?.root)
   check(backward, 'backward')
-  const isWritten = written.has(input.gradient?.root)
-  if (isWritten || !inputGradient) return isWritten
-  const first = forward.find(({ reads }) => reads.some((read) => blockOf(read) === input.data))
+  const unwritten = inputs.find(({ gradient }) => !written.has(gradient?.root))
+  if (!unwritten || !inputGradient) return !unwritten
+  const first = forward.find(({ reads }) => reads.some((read) => blockOf(read) === unwritten.data))
   throw new PlanError(
     `createModel: inputGradient: true, but no call of ${first ? titleOf(first.layer) : 'any layer'} writes the gradient of ` +
       'the input; record one in its backward pass with x.gradient among its writes',

@@ -23,17 +23,26 @@ interface Changing<T> {
   readonly of: (what: T) => unknown
 }
 
+/** The calls of a loss, ready to run. */
+export interface PreparedLoss {
+  readonly weight: Prepared | undefined
+  readonly loss: Prepared
+  /** The loss without a gradient. */
+  readonly alone: Prepared
+  readonly factor: number
+  /** What follows from what the examples weigh. */
+  readonly changing: readonly Changing<number>[]
+}
+
 /** A program over the memory of a model. */
 export interface Executable {
   readonly forward: readonly Prepared[]
-  /** A pass that trains, without the step: forward, the loss, backward. */
+  /** A pass that trains, without the step: forward, the first loss, which stands for all of them, backward. */
   readonly training: readonly Prepared[]
-  /** One that does not: forward, and the loss without a gradient. */
+  /** One that does not: forward, and the first loss without a gradient. */
   readonly evaluation: readonly Prepared[]
-  readonly weight: Prepared | undefined
-  readonly loss: Prepared | undefined
-  /** The loss without a gradient. */
-  readonly lossAlone: Prepared | undefined
+  /** One for each output of the network, if it has losses. */
+  readonly losses: readonly PreparedLoss[]
   readonly backward: readonly Prepared[]
   /** Whether a call is a function in TypeScript, which may throw. */
   readonly mayThrow: boolean
@@ -45,12 +54,11 @@ export interface Executable {
   /** The function in TypeScript that runs, within which the model can do nothing else: a call, or another in words. */
   inside: Call | string | undefined
   closed: boolean
-  /** What follows from them, from the number of the pass, and from what the examples weigh. */
+  /** What follows from them, and from the number of the pass. */
   readonly changing: {
     readonly n: Changing<number>[]
     readonly training: Changing<boolean>[]
     readonly pass: Changing<number>[]
-    readonly weight: Changing<number>[]
     /** Writes that are there only for somebody who wants the gradient of the input. */
     readonly forInput: Changing<boolean>[]
   }
@@ -69,7 +77,9 @@ export function prepare(
   scratch: Place,
   view: (place: Place) => Float64Array | Float32Array,
 ): Executable {
-  const changing: Executable['changing'] = { n: [], training: [], pass: [], weight: [], forInput: [] }
+  const changing: Executable['changing'] = { n: [], training: [], pass: [], forInput: [] }
+  // Of the loss that is being prepared.
+  let weighing: Changing<number>[] = []
   let mayThrow = false
 
   const prepared = (call: Call, writeNothing = false): Prepared => {
@@ -97,8 +107,10 @@ export function prepare(
         const where = titleOf(call.layer)
         changing.pass.push({ args, at, of: (pass) => finite(where, 'a size', size(pass)) })
       } else if (size === TRAINING) changing.training.push({ args, at, of: Number })
-      else if (size === WEIGHT) changing.weight.push({ args, at, of: Number })
-      else if (typeof size === 'object') changing.n.push({ args, at, of: (n) => n * size.perExample })
+      else if (size === WEIGHT) weighing.push({ args, at, of: Number })
+      else if (typeof size === 'object' && 'perWeight' in size) {
+        weighing.push({ args, at, of: (weight) => weight * size.perWeight })
+      } else if (typeof size === 'object') changing.n.push({ args, at, of: (n) => n * size.perExample })
       args[at++] = typeof size === 'number' ? size : 0
     }
     for (const read of reads) args[at++] = argument(read)
@@ -117,17 +129,23 @@ export function prepare(
   }
 
   const forward = program.forward.map((call) => prepared(call))
-  const weight = program.weight && prepared(program.weight)
-  const loss = program.loss && prepared(program.loss)
-  const lossAlone = program.loss && prepared(program.loss, true)
+  const losses = program.losses.map(({ weight, loss, factor }): PreparedLoss => {
+    const own: Changing<number>[] = (weighing = [])
+    return {
+      weight: weight && prepared(weight),
+      loss: prepared(loss),
+      alone: prepared(loss, true),
+      factor,
+      changing: own,
+    }
+  })
+  const [first] = losses
   const backward = program.backward.map((call) => prepared(call))
   return {
     forward,
-    training: loss ? [...forward, loss, ...backward] : forward,
-    evaluation: lossAlone ? [...forward, lossAlone] : forward,
-    weight,
-    loss,
-    lossAlone,
+    training: first ? [...forward, first.loss, ...backward] : forward,
+    evaluation: first ? [...forward, first.alone] : forward,
+    losses,
     backward,
     changing,
     mayThrow,
@@ -198,19 +216,19 @@ function numberOf(e: Executable, prepared: Prepared, what: string): number {
   throw new DataError(`${prepared.call.layer.kind}: ${what} must be a number, got ${show(value)}`)
 }
 
-/** What the examples in use weigh in a mean. */
-export function weigh(e: Executable): number {
-  if (!e.weight) return e.n
-  const weight = numberOf(e, e.weight, 'the weight of the examples')
-  if (weight >= 0 && weight < Infinity) return weight
+/** What the examples in use weigh in the mean of a loss. */
+export function weigh(e: Executable, { weight }: PreparedLoss): number {
+  if (!weight) return e.n
+  const value = numberOf(e, weight, 'the weight of the examples')
+  if (value >= 0 && value < Infinity) return value
   throw new DataError(
-    `${e.weight.call.layer.kind}: the weight of the examples must be finite and not negative, got ${weight}`,
+    `${weight.call.layer.kind}: the weight of the examples must be finite and not negative, got ${value}`,
   )
 }
 
-/** The mean loss of the examples in use; with `gradient`, writes that of the output. */
-export function runLoss(e: Executable, weight: number, gradient: boolean): number {
+/** The mean loss of the examples in use, by its factor; with `gradient`, writes that of the output. */
+export function runLoss(e: Executable, of: PreparedLoss, weight: number, gradient: boolean): number {
   // Where no class that counts is there, the loss and its gradients are 0.
-  change(e.changing.weight, weight || 1)
-  return numberOf(e, (gradient ? e.loss : e.lossAlone)!, 'the loss')
+  change(of.changing, (weight || 1) / of.factor)
+  return numberOf(e, gradient ? of.loss : of.alone, 'the loss')
 }

@@ -8,7 +8,7 @@ import type { Model } from '../model/model'
 import { createRandom } from '../random'
 import type { Tensor } from '../tensor'
 import { firstNotFinite } from '../training/divergence'
-import { checkData, checkOneObject } from '../training/feed'
+import { checkOneObject } from '../training/feed'
 import { type Check, look } from './check'
 import { checkFeatures, checkInputs, checkRows, checkTargets, columnsOf, mostFrequent } from './data-checks'
 import { checkLabels } from './label-checks'
@@ -24,7 +24,7 @@ import {
 } from './layer-checks'
 import { largest, least, norm, short } from './numbers'
 import { checkModel, ratesOf, unchanged, sizesOf } from './passes'
-import { sampleOf } from './sample'
+import { rowsOf, sampleOf } from './sample'
 import { type ActivationStatistics, inspect } from './statistics'
 import { type Pace, checkByHeart, checkRate, tryRates } from './training-checks'
 import { type Course, type Subject, isBroken, lossOfBatches, train } from './trial'
@@ -113,7 +113,7 @@ export function babysit(
   const wanted = integer(where, 'examples', read.examples ?? 20, 1, MAX_SIZE)
   const seed = integer(where, 'seed', read.seed ?? 0, 0)
   checkModel(where, model, 'loss', 'training', 'optimizer')
-  const checked = checkData(where, coreOf(where, model), data)
+  const checked = rowsOf(where, model, data)
   const { rows } = checked
   const batch = Math.min(model.batch, rows)
   const order = createRandom(seed, 4).shuffle(Uint32Array.from({ length: rows }, (_, i) => i))

@@ -7,7 +7,9 @@ import {
   checkArguments,
   checkNoPromise,
   checkOptions,
+  few,
   flag,
+  isPlain,
   oneOf,
   readSafely,
   show,
@@ -161,6 +163,12 @@ function readMembers(members: readonly Predictor[]): Member[] {
     const isProbability = PROBABLE.has(predictor)
     if (loss === undefined) return { predictor, loss, kind: 'softmaxCrossEntropy', link: 'softmax', isProbability }
     const { kind, probabilities: link } = Object(loss) as Loss
+    if (isPlain(loss) && kind === undefined) {
+      throw new PlanError(
+        `ensemble: member ${i} has several outputs, ${few(Object.keys(loss))}; an ensemble is of models with one: ` +
+          'combine what their predict gives for each output yourself',
+      )
+    }
     const known = link === undefined || link === 'softmax' || link === 'sigmoid'
     if (typeof kind === 'string' && known) return { predictor, loss, kind, link, isProbability }
     throw new PlanError(

@@ -1,6 +1,7 @@
-import type { Labels, Numbers } from '../data/batches'
+import type { Data, Labels, Numbers } from '../data/batches'
 import { MAX_SIZE, PlanError, checkArguments, checkOptions, flag, integer } from '../errors'
-import { coreOf } from '../model/core-of'
+import { type ByName, memberName } from '../data/named'
+import { type AnyModel, coreOf } from '../model/core-of'
 import type { Model } from '../model/model'
 import { type Random, createRandom } from '../random'
 import type { DType, Tensor } from '../tensor'
@@ -74,10 +75,10 @@ const LINES = 5
  *
  *     const { error, name, index, kinks } = gradientCheck(model, x.subarray(0, 10 * size), y.subarray(0, 10))
  */
-export function gradientCheck(
-  model: Model<'loss' | 'training'>,
-  x: Numbers,
-  y: Labels | Numbers,
+export function gradientCheck<In extends string = never, Out extends string = never>(
+  model: Model<'loss' | 'training', DType, In, Out>,
+  x: NoInfer<ByName<In, Numbers>>,
+  y: NoInfer<ByName<Out, Labels | Numbers>>,
   options: { samples?: number; seed?: number; input?: boolean } = {},
 ): GradientCheck {
   const where = 'gradientCheck'
@@ -97,7 +98,7 @@ export function gradientCheck(
     )
   }
   const core = coreOf(where, model)
-  const data = checkData(where, core, { x, y })
+  const data = checkData(where, core, { x, y } as unknown as Data)
   const n = data.rows
   checkBatch(where, core, n)
 
@@ -107,8 +108,10 @@ export function gradientCheck(
       passes.load(data, n)
     }
     begin()
-    const inputs = model.input.data.subarray(0, data.x.length)
-    const inputGradient = passes.gradients(n).data
+    const inputs = core.inputs.map(({ name, tensor: { shape, data: all } }, i) => {
+      return { name: memberName('input', name), shape, data: all.subarray(0, data.x[i].length) }
+    })
+    const inputGradients = passes.gradients(n)
     const places: Place[] = []
     const add = (name: string, values: Values, gradients: Values) => {
       let largest = 0
@@ -118,14 +121,15 @@ export function gradientCheck(
       }
     }
     for (const [name, { data }] of Object.entries(model.gradients)) add(name, model.parameters[name].data, data)
-    if (withInput) add('input', inputs, inputGradient)
+    if (withInput) inputs.forEach(({ name, data }, i) => add(name, data, inputGradients[i].data))
 
-    const everything = [...Object.values(model.parameters), { shape: model.input.shape, data: inputs }]
-    const { step, tolerance, epsilon } = stepsOf(model.dtype)
+    const everything = [...Object.values(model.parameters), ...inputs]
+    const { step, tolerance, epsilon } = stepsOf(core.dtype)
     const rounding = roundingOf(passes, n, begin, everything, step / 100, epsilon, random)
     begin()
     const floorOf = ({ largest }: Place) => Math.max(1e-3 * largest, rounding / (step * tolerance), 1e-300)
-    return compareAll({ model, passes, n, begin, places, everything, floorOf, rounding, seed: read.seed ?? 0 })
+    const problem = { model, passes, n, begin, places, everything, inputs: inputs.length, floorOf, rounding }
+    return compareAll({ ...problem, seed: read.seed ?? 0 })
   })
 }
 
@@ -143,14 +147,15 @@ interface Place extends Coordinate {
 
 /** What all comparisons of one check share. */
 interface Problem {
-  readonly model: Model<'loss' | 'training'>
+  readonly model: AnyModel
   readonly passes: Passes
   readonly n: number
   /** Brings back the model and its input as they were. */
   readonly begin: () => void
   readonly places: readonly Place[]
-  /** All that the loss depends on: parameters, and the input last. */
+  /** All that the loss depends on: parameters, and the inputs last, of which there are so many. */
   readonly everything: readonly Tensor[]
+  readonly inputs: number
   readonly floorOf: (place: Place) => number
   /** How much rounding moves the loss. */
   readonly rounding: number
@@ -290,14 +295,14 @@ function differenceAt(
 }
 
 /** Layers that do not read their own values again, so that these may become others, and 0 something else than 0. */
-const LINEAR = /^(dense|conv2d|batchNorm|groupNorm|layerNorm|normalize|residual)$/
+const LINEAR = /^(dense|conv2d|batchNorm|groupNorm|layerNorm|normalize|add)$/
 
 /**
  * Tells whether a gradient that is no central difference is one of those that back-propagation may give at a kink. The
  * points around are drawn once, for all places.
  */
 function createJudge(problem: Problem) {
-  const { model, passes, n, begin, places, everything, rounding, seed } = problem
+  const { model, passes, n, begin, places, everything, inputs, rounding, seed } = problem
   const { radius, near, tolerance } = stepsOf(model.dtype)
   const h = near * radius
   const analytic: Float64Array[] = []
@@ -306,7 +311,7 @@ function createJudge(problem: Problem) {
     const random = createRandom(seed, 1000 + point)
     everything.forEach(({ shape, data }, i) => {
       // At two points all biases go the same way, so that units that meet are all off, or all on.
-      const together = point < 2 && shape.length === 1 && i < everything.length - 1
+      const together = point < 2 && shape.length === 1 && i < everything.length - inputs
       if (together) for (let j = 0; j < data.length; j++) data[j] += point ? radius : -radius
       else jitter(data, point < 2 ? radius / 10 : radius, point < 2 ? radius / 10 : radius, random)
     })

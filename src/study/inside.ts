@@ -1,11 +1,11 @@
 // The values themselves of every layer, for who wants to draw them.
 
-import { type Labels, type Numbers, readRows } from '../data/batches'
+import type { Data, Labels, Numbers, TypedNumbers } from '../data/batches'
 import { PlanError, checkArguments, checkOptions, few, quote, show } from '../errors'
 import { coreOf } from '../model/core-of'
 import type { Model } from '../model/model'
 import type { DType, Tensor } from '../tensor'
-import { checkBatch, checkData } from '../training/feed'
+import { checkBatch, checkData, readInputs } from '../training/feed'
 import { checkModel, unchanged } from './passes'
 
 /** One layer on some rows. */
@@ -69,11 +69,9 @@ export function lookInside<D extends DType>(
   const trains = y !== undefined
   if (trains) checkModel(where, model, 'loss', 'training')
   const core = coreOf(where, model)
-  const { input, dtype } = core
-  const data = trains
-    ? checkData(where, core, { x, y })
-    : { x: readRows('x', x, input.size, input.shape, dtype), y: undefined }
-  const n = data.x.length / input.size
+  const examples: TypedNumbers[] = []
+  const n = readInputs(core, 'x', x, examples, false)
+  const data = trains ? checkData(where, core, { x, y } as Data) : { x: examples }
   checkBatch(where, core, n)
   const isWanted = (path: string) => !wanted || wanted.has(path)
   return unchanged(model, (passes) => {

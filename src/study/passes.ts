@@ -1,16 +1,16 @@
 // All that the studies ask of the inside of a model, so that each of them leaves it as it was, whatever happens.
 
 import { type TypedNumbers, copyRows } from '../data/batches'
-import { coreOf } from '../model/core-of'
+import { type AnyModel, coreOf } from '../model/core-of'
 import type { Model } from '../model/model'
 import { type Output, kindOf } from '../plan/calls'
-import { runLoss, weigh } from '../plan/run'
 import type { Tensor } from '../tensor'
 import { needLoss, needOptimizer, needTraining, viewOf } from '../training/core'
 import { loadBatch } from '../training/feed'
 import { type See as Inspect, inspect, rateRange } from '../training/inspect'
 import { restoreState, takeState } from '../training/state'
-import { addDecay, beginForward, decayLoss, lossOfLoaded, runPass, settle } from '../training/step'
+import { addDecay, decayLoss, runLosses } from '../training/losses'
+import { beginForward, lossOfLoaded, runPass, settle } from '../training/step'
 
 /** What a study may do with a model meanwhile. */
 export interface Passes {
@@ -19,13 +19,13 @@ export interface Passes {
   /** Switches what only regularises, such as dropout and l2, off until the next reset. */
   withoutRegularisation(): void
   /** Puts n checked rows, with their y if given, where the next pass finds them: order[first] and on, or the first n. */
-  load(data: { readonly x: TypedNumbers; readonly y?: TypedNumbers }, n: number, order?: Order, first?: number): void
+  load(data: Loadable, n: number, order?: Order, first?: number): void
   /** A training step on the n loaded rows at this learning rate. Returns their loss before it. */
   step(n: number, rate: number): number
   /** The training loss of the n loaded rows; every call is the same pass again, with the same masks of dropout. */
   loss(n: number): number
-  /** Adds to the gradients those of that same pass, with what l2 and l1 add; returns the gradient of the input. */
-  gradients(n: number): Tensor
+  /** Adds to the gradients those of that same pass, with what l2 and l1 add; returns the gradients of the inputs. */
+  gradients(n: number): readonly Tensor[]
   /**
    * The same two where `disturb` changes the values of each layer, right after they are written: as if the network were
    * a slightly other one.
@@ -43,6 +43,12 @@ export interface Passes {
   see(n: number, gradient: boolean, show: See, training?: boolean): void
 }
 
+/** Checked rows of the input and of the output, or for each of several. */
+interface Loadable {
+  readonly x: TypedNumbers | readonly TypedNumbers[]
+  readonly y?: TypedNumbers | readonly TypedNumbers[] | undefined
+}
+
 /** Numbers of rows. */
 type Order = ArrayLike<number>
 
@@ -56,7 +62,7 @@ export type Disturb = (values: Tensor['data'], kind: string) => void
  * Runs `study` on a model between two steps: one that fit has begun is ended first. Puts back all that training changes
  * when it is done, and also when something throws, such as a layer or a loss of the user's.
  */
-export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T): T {
+export function unchanged<T>(model: AnyModel, study: (passes: Passes) => T): T {
   const core = coreOf('this', model)
   settle('this study', core)
   const state = takeState(core)
@@ -68,8 +74,9 @@ export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T):
     },
     withoutRegularisation: () => void (core.regularises = false),
     load({ x, y }, n, order, first = 0) {
-      if (y) loadBatch(core, { x, y, rows: n }, n, order, first)
-      else copyRows(x, core.input.size, core.tensors.input.data, n, order, first)
+      const examples = listOf(x)
+      if (y) return loadBatch(core, { x: examples, y: listOf(y), rows: n }, n, order, first)
+      core.inputs.forEach(({ value, tensor }, i) => copyRows(examples[i], value.size, tensor.data, n, order, first))
     },
     step: (n, rate) => runPass(core, n, true, rate).loss,
     loss(n) {
@@ -81,14 +88,15 @@ export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T):
       const { inputGradient } = core.program
       lossOfLoaded(core, n, true, inputGradient)
       addDecay(core)
-      const { dtype, engine, input } = core
-      const length = inputGradient ? n * input.size : 0
-      return { shape: [n, ...input.shape], data: viewOf(dtype, engine.buffer, input.gradient!.pointer, length) }
+      return core.inputs.map(({ value: { shape, size, gradient } }) => {
+        const length = inputGradient ? n * size : 0
+        return { shape: [n, ...shape], data: viewOf(core.dtype, core.engine.buffer, gradient!.pointer, length) }
+      })
     },
     disturbedLoss(n, disturb) {
       core.counters.passes = next
       inspect(core, n, ({ layer }, _, values) => disturb(values, kindOf(layer)), { gradient: false })
-      return runLoss(core.run, weigh(core.run), false) + decayLoss(core)
+      return runLosses(core, false)
     },
     disturbedGradients(n, disturb) {
       core.counters.passes = next
@@ -100,8 +108,12 @@ export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T):
     },
     lossOfZeros(n) {
       beginForward(core, n, false)
-      core.tensors.output.data.fill(0)
-      return runLoss(core.run, weigh(core.run), false)
+      for (const { tensor } of core.heads) tensor.data.fill(0)
+      const { regularises } = core
+      core.regularises = false
+      const loss = runLosses(core, false)
+      core.regularises = regularises
+      return loss
     },
     penalty: () => decayLoss(core),
     see(n, gradient, show, training) {
@@ -119,20 +131,25 @@ export function unchanged<T>(model: Model<never>, study: (passes: Passes) => T):
   }
 }
 
+function listOf(numbers: TypedNumbers | readonly TypedNumbers[]): readonly TypedNumbers[] {
+  return ArrayBuffer.isView(numbers) ? [numbers] : numbers
+}
+
 /** The rates of a run of 1000 epochs or steps: the highest, and that which it begins with. */
 export function ratesOf(model: Model<never>): { peak: number; first: number } {
   return rateRange(coreOf('babysit', model))
 }
 
 /** What a model was planned for: numbers of one example and of one output, and what its loss compares with. */
-export function sizesOf(model: Model<never>) {
-  const { input, output, classes, loss, program, settings } = coreOf('this', model)
+export function sizesOf(model: AnyModel) {
+  const { inputs, heads, program, settings } = coreOf('this', model)
+  const [{ value, classes, targets = 'values' }] = heads
   return {
-    inputSize: input.size,
-    targetSize: output.size,
+    inputSize: inputs[0].value.size,
+    targetSize: value.size,
     /** 0 where the targets are values. */
     classes,
-    targets: loss?.targets ?? 'values',
+    targets,
     inputGradient: program.inputGradient,
     /** Whether the optimizer wants all rows at once. */
     fullBatch: settings.optimizer?.minimize !== undefined,
@@ -140,7 +157,7 @@ export function sizesOf(model: Model<never>) {
 }
 
 /** Throws a PlanError unless `model` is a model that has what is needed. */
-export function checkModel(where: string, model: Model<never>, ...needs: ('loss' | 'training' | 'optimizer')[]): void {
+export function checkModel(where: string, model: AnyModel, ...needs: ('loss' | 'training' | 'optimizer')[]): void {
   const core = coreOf(where, model)
   settle(where, core)
   if (needs.includes('loss')) needLoss(where, core)

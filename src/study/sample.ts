@@ -1,19 +1,36 @@
 // Some rows of a user's data.
 
-import type { Numbers } from '../data/batches'
+import type { Data, Numbers, TypedNumbers } from '../data/batches'
 import type { Model } from '../model/model'
-import type { Checked } from '../training/feed'
+import { coreOf } from '../model/core-of'
+import { needPlain } from '../training/core'
+import { checkData } from '../training/feed'
 import { sizesOf } from './passes'
 
+/** Data of a network of one input and one output, read once and checked. */
+export interface Rows {
+  readonly rows: number
+  readonly x: TypedNumbers
+  readonly y: TypedNumbers
+}
+
+/** Reads and checks the data of a model. Throws a PlanError where it has several inputs or outputs. */
+export function rowsOf(where: string, model: Model<never>, data: Data): Rows {
+  const core = coreOf(where, model)
+  needPlain(where, core, 'gradientCheck and activationStatistics take those')
+  const { rows, x, y } = checkData(where, core, data)
+  return { rows, x: x[0], y: y[0] }
+}
+
 /** Some rows that have been checked. */
-export interface Sample extends Checked {
+export interface Sample extends Rows {
   readonly x: Float64Array
   /** Labels, or target values. */
   readonly y: Int32Array | Float64Array
 }
 
 /** Copies rows order[0], order[1], ... of data. */
-export function sampleOf(model: Model<'loss'>, { x, y }: Checked, order: ArrayLike<number>): Sample {
+export function sampleOf(model: Model<'loss'>, { x, y }: Rows, order: ArrayLike<number>): Sample {
   const { inputSize, targetSize, classes } = sizesOf(model)
   const count = order.length
   const sample = {

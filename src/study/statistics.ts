@@ -1,12 +1,12 @@
 // Values and gradients of every layer, as CS231n plots them ("Babysitting the learning process").
 
-import { type Labels, type Numbers, readRows } from '../data/batches'
+import type { Data, Labels, Numbers, TypedNumbers } from '../data/batches'
 import { PlanError, checkArguments, checkOptions, finite, integer, numbers, show } from '../errors'
 import { coreOf } from '../model/core-of'
 import type { Model } from '../model/model'
 import { type Output, kindOf } from '../plan/calls'
 import { type Tensor, product } from '../tensor'
-import { checkBatch, checkData } from '../training/feed'
+import { checkBatch, checkData, readInputs } from '../training/feed'
 import { moments } from './numbers'
 import { type Passes, checkModel, unchanged } from './passes'
 
@@ -98,11 +98,9 @@ export function activationStatistics(
   const hasTargets = y !== undefined
   if (hasTargets) checkModel(where, model, 'loss', 'training')
   const core = coreOf(where, model)
-  const { input, dtype } = core
-  const data = hasTargets
-    ? checkData(where, core, { x, y })
-    : { x: readRows('x', x, input.size, input.shape, dtype), y: undefined }
-  const rows = data.x.length / input.size
+  const examples: TypedNumbers[] = []
+  const rows = readInputs(core, 'x', x, examples, false)
+  const data = hasTargets ? checkData(where, core, { x, y } as Data) : { x: examples }
   checkBatch(where, core, rows)
   return unchanged(model, (passes) => {
     passes.load(data, rows)

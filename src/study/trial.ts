@@ -2,16 +2,15 @@
 
 import type { Model } from '../model/model'
 import { createRandom } from '../random'
-import type { Checked } from '../training/feed'
 import type { Passes } from './passes'
-import type { Sample } from './sample'
+import type { Rows, Sample } from './sample'
 
 /** A model under study, and what it is studied on. */
 export interface Subject {
   readonly model: Model
   readonly passes: Passes
   /** All that the user gave. */
-  readonly data: Checked
+  readonly data: Rows
   /** How many rows that is. */
   readonly rows: number
   /** Some of them, in random order. */

@@ -1,28 +1,31 @@
 // States of a model's weights that were put aside: a snapshot, or an average over a run.
 
-import type { Data, Numbers } from '../data/batches'
+import type { Data, Inputs } from '../data/batches'
+import type { ByName, Tensors } from '../data/named'
 import { PlanError, callable, checkArguments, checkOptions, finite, readSafely } from '../errors'
-import { coreOf } from '../model/core-of'
+import { type AnyModel, coreOf } from '../model/core-of'
 import type { Model } from '../model/model'
-import type { Floats, Tensor } from '../tensor'
+import type { Loss } from '../plan/layer'
+import type { DType, Floats } from '../tensor'
 import type { EvaluateOptions, Evaluation } from '../training/evaluate'
 import { type Batches, isStream } from '../data/stream'
 import { liveWeights } from '../training/state'
 import { settle } from '../training/step'
-import type { Predictor } from './ensembles'
 
 /** A state of a model's weights that was put aside. */
-export interface Weights extends Predictor {
+export interface Weights<In extends string = never, Out extends string = never> {
+  /** Of the model. */
+  readonly loss?: ByName<Out, Loss> | undefined
   /**
    * As Model.predict, with these weights instead of the model's own, which come back after it; `probabilities`, false
    * unless given, through softmax or the sigmoid.
    */
-  predict(x: Numbers, options?: { probabilities?: boolean }): Tensor
+  predict(x: Inputs<In>, options?: { probabilities?: boolean }): Tensors<Out>
   /**
    * As Model.evaluate, with these weights. Not of batches that come with time: meanwhile others would meet a model with
    * these weights. For them swap, await the model's own evaluate, and swap back.
    */
-  evaluate(data: Data | Batches, options?: EvaluateOptions): Evaluation
+  evaluate(data: Data<In, Out> | Batches<In, Out>, options?: EvaluateOptions<In>): Evaluation<Out>
   /** Exchanges these weights with those of the model; a second call brings everything back. Allocates nothing. */
   swap(): void
 }
@@ -42,7 +45,9 @@ export interface Weights extends Predictor {
  *     })
  *     ensemble(members).evaluate(test)
  */
-export function snapshot(model: Model<never>): Weights {
+export function snapshot<In extends string = never, Out extends string = never>(
+  model: Model<never, DType, In, Out>,
+): Weights<In, Out> {
   checkArguments('snapshot', arguments, 1)
   const live = settledWeights('snapshot', model)
   return putAside(
@@ -52,13 +57,17 @@ export function snapshot(model: Model<never>): Weights {
   )
 }
 
-function settledWeights(where: string, model: Model<never>): readonly Floats[] {
+function settledWeights(where: string, model: AnyModel): readonly Floats[] {
   const core = coreOf(where, model)
   settle(where, core)
   return liveWeights(core)
 }
 
-function putAside(model: Model<never>, live: readonly Floats[], kept: readonly Floats[]): Weights {
+function putAside<In extends string, Out extends string>(
+  model: Model<never, DType, In, Out>,
+  live: readonly Floats[],
+  kept: readonly Floats[],
+): Weights<In, Out> {
   // Not `arguments`, which would be made anew in each call.
   const swap = (surplus?: unknown) => {
     if (surplus !== undefined) checkArguments('swap', [surplus], 0)
@@ -94,9 +103,9 @@ function putAside(model: Model<never>, live: readonly Floats[], kept: readonly F
     },
     evaluate(data, options) {
       checkArguments('evaluate', arguments, 2, 'hand in evaluate({ x, y }, options)')
-      const batches = withoutWaiting(data)
+      const batches = withoutWaiting(data as Data | Batches) as Data<In, Out> | Batches<In, Out>
       // Which says so, if there is no loss.
-      return swapped(() => (model as Model<'loss'>).evaluate(batches, options))
+      return swapped(() => (model as Model<'loss', DType, In, Out>).evaluate(batches, options))
     },
   }
 }
@@ -115,7 +124,7 @@ function withoutWaiting(data: Data | Batches): Data | Batches {
   return data
 }
 
-export interface AveragedWeights extends Weights {
+export interface AveragedWeights<In extends string = never, Out extends string = never> extends Weights<In, Out> {
   /** Takes the model's weights, as they are now, into the average. Allocates nothing. */
   update(): void
 }
@@ -132,7 +141,10 @@ export interface AveragedWeights extends Weights {
  *     average.evaluate(test)
  *     average.swap()   // from here on the model has the averaged weights
  */
-export function averageWeights(model: Model<never>, options: { decay?: number } = {}): AveragedWeights {
+export function averageWeights<In extends string = never, Out extends string = never>(
+  model: Model<never, DType, In, Out>,
+  options: { decay?: number } = {},
+): AveragedWeights<In, Out> {
   checkArguments('averageWeights', arguments, 2)
   const given = checkOptions('averageWeights', options, ['decay'])
   const decay = finite('averageWeights', 'decay', given.decay ?? 0.999, 0, 1)

@@ -1,12 +1,12 @@
 // A planned network with its memory: what all of training works on. It is data; what is done with it are functions, here
 // and in the other files of this folder.
 
-import { PlanError } from '../errors'
+import { PlanError, few } from '../errors'
 import type { Engine } from '../engine/engine'
 import type { Optimizer, Parameters } from '../optimizers/optimizer'
 import { titleOf } from '../plan/calls'
 import type { Pointers, Regions } from '../plan/layout'
-import type { Layer, Loss, LossPlan } from '../plan/layer'
+import type { Layer, Loss, LossPlan, Network } from '../plan/layer'
 import type { Program } from '../plan/program'
 import type { Executable } from '../plan/run'
 import type { Buffer, Parameter, Value } from '../plan/value'
@@ -24,7 +24,8 @@ export interface Settings {
   readonly clipValue: number
   readonly clipNorm: number
   readonly optimizer: Optimizer | undefined
-  readonly loss: Loss | undefined
+  /** As it was given: by name where the outputs of the network have names. */
+  readonly loss: Loss | Readonly<Record<string, Loss>> | undefined
 }
 
 /** What the learning rate is a function of. */
@@ -56,14 +57,10 @@ export interface Pass {
   rate: number
   /** The mean loss of the rows, with what regularisation adds. */
   loss: number
-  /** The sum of the losses of the rows, each by its weight, without regularisation. */
-  sum: number
   /** What regularisation adds to a mean. */
   decay: number
-  /** What the rows weigh in a mean of losses: their number, unless classes are weighted. */
-  weight: number
-  /** Right answers among the rows; NaN where targets are values. */
-  right: number
+  /** For each output of the network. */
+  readonly heads: readonly HeadPass[]
   /** Whether there was no step, since the loss was not finite, or for the gradients. */
   diverged: boolean
   /** What was wrong with the gradients, in words. */
@@ -72,21 +69,59 @@ export interface Pass {
   error: { readonly thrown: unknown } | undefined
 }
 
-export function createPass(): Pass {
+/** What a pass gives for one output of the network. */
+export interface HeadPass {
+  /** The sum of the losses of the rows, each by its weight, and all by that of the loss; without regularisation. */
+  sum: number
+  /** What the rows weigh in a mean of losses: their number, unless classes are weighted. */
+  weight: number
+  /** Right answers among the rows; NaN where targets are values. */
+  right: number
+}
+
+/** A pass of a network with so many outputs. */
+export function createPass(heads: number): Pass {
   return {
     rows: 0,
     trains: false,
     at: 0,
     rate: 0,
     loss: NaN,
-    sum: NaN,
     decay: 0,
-    weight: 0,
-    right: NaN,
+    heads: Array.from({ length: heads }, () => ({ sum: NaN, weight: 0, right: NaN })),
     diverged: false,
     trouble: undefined,
     error: undefined,
   }
+}
+
+/** An input of the network: where its examples go. */
+export interface Entry<D extends DType = DType> {
+  /** '' where the network has one input, without a name. */
+  readonly name: string
+  readonly value: Value
+  readonly tensor: Tensor<D>
+  /** Of its gradient, the first n rows; made when they are asked for. */
+  readonly gradientRows: Tensor<D>[]
+}
+
+/** An output of the network, and what it is compared with. */
+export interface Head<D extends DType = DType> {
+  /** '' where the network has one output, without a name. */
+  readonly name: string
+  readonly value: Value
+  readonly tensor: Tensor<D>
+  /** The first n rows of it; made when they are asked for. */
+  readonly firstRows: Tensor<D>[]
+  /** Empty where nobody wants it. */
+  readonly gradient: Floats<D>
+  readonly loss: Loss | undefined
+  readonly targets: LossPlan['targets'] | undefined
+  /** Classes of the labels; 0 where the targets are values. */
+  readonly classes: number
+  /** Of the loaded batch: labels, or target values; the other is empty. */
+  readonly labels: Int32Array
+  readonly values: Floats<D>
 }
 
 /** A planned network with its memory. */
@@ -96,8 +131,10 @@ export interface Core<D extends DType = DType> {
   readonly inference: boolean
   readonly settings: Settings
   /** What it was made of: the network, and the options of createModel that are plain data. */
-  readonly origin: { readonly network: Layer; readonly options: Readonly<Record<string, unknown>> }
-  readonly loss: LossPlan | undefined
+  readonly origin: {
+    readonly network: Layer | Network<string, string>
+    readonly options: Readonly<Record<string, unknown>>
+  }
   readonly engine: Engine
   readonly program: Program
   readonly run: Executable
@@ -105,8 +142,10 @@ export interface Core<D extends DType = DType> {
   readonly pointers: Pointers
 
   // Places, and views of them.
-  readonly input: Value
-  readonly output: Value
+  readonly inputs: readonly Entry<D>[]
+  readonly heads: readonly Head<D>[]
+  /** Of the inputs, and of the outputs; none where there is one that needs no name. */
+  readonly names: Network<string, string>['names']
   /** In their order; those that are trained lie in memory as trainedOf says. */
   readonly parameters: readonly Parameter[]
   readonly buffers: readonly Buffer[]
@@ -114,16 +153,11 @@ export interface Core<D extends DType = DType> {
     readonly parameters: Readonly<Record<string, Tensor<D>>>
     readonly gradients: Readonly<Record<string, Tensor<D>>>
     readonly buffers: Readonly<Record<string, Tensor<D>>>
-    readonly input: Tensor<D>
-    readonly output: Tensor<D>
+    /** By name, where they have some. */
+    readonly input: Tensor<D> | Readonly<Record<string, Tensor<D>>>
+    readonly output: Tensor<D> | Readonly<Record<string, Tensor<D>>>
   }
   readonly allGradients: Floats<D>
-  readonly outputGradient: Floats<D>
-  /** Of the loaded batch: labels, or target values; the other is empty. */
-  readonly labels: Int32Array
-  readonly values: Floats<D>
-  /** Classes of the labels; 0 where the targets are values. */
-  readonly classes: number
   /** All parameters that are trained as one vector: for the optimizer. */
   readonly vector: Parameters
   /** Where the weights of each unit lie, one row for each, for maxNorm. */
@@ -156,8 +190,6 @@ export interface Core<D extends DType = DType> {
   fitting: boolean
   /** The run that fit does; none before all that it was told is checked. */
   active: ActiveRun | undefined
-  /** Tensors of the first n rows, made when they are asked for. */
-  readonly rowViews: { readonly output: Tensor<D>[]; readonly inputGradient: Tensor<D>[] }
   /** What the optimizer remembers, by name; made when it is asked for. */
   slots: Readonly<Record<string, Tensor<D>>> | undefined
   /** Whether a step waits for the loss of the user's. */
@@ -236,18 +268,7 @@ export function needOpen(where: string, { closed }: Core): void {
 }
 
 /** What of a core refers to its memory, beside the engine. */
-const PARTS = [
-  'run',
-  'tensors',
-  'rowViews',
-  'slots',
-  'allGradients',
-  'outputGradient',
-  'labels',
-  'values',
-  'vector',
-  'undo',
-] as const
+const PARTS = ['run', 'tensors', 'inputs', 'heads', 'slots', 'allGradients', 'vector', 'undo'] as const
 
 /** Frees the memory: nothing refers to it any more, and what asks for a part of it gets an error. */
 export function closeCore(core: Core): void {
@@ -313,8 +334,15 @@ export function needNoStep(where: string, { stepping }: Core): void {
   )
 }
 
-export function needLoss(where: string, { loss }: Core): LossPlan {
-  return loss ?? missing(where, 'a loss')
+export function needLoss(where: string, { settings }: Core): void {
+  if (!settings.loss) missing(where, 'a loss')
+}
+
+/** Throws where inputs or outputs have names, which `where` has no place for; `cure` says what to do. */
+export function needPlain(where: string, { names }: Core, cure: string): void {
+  const all = [...names.inputs, ...names.outputs]
+  if (!all.length) return
+  throw new PlanError(`${where}: is for networks of one input and one output, but this one has ${few(all)}; ${cure}`)
 }
 
 export function needOptimizer(where: string, { settings }: Core): Optimizer {

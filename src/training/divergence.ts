@@ -11,7 +11,7 @@ import type { Divergence } from './history'
 /** Explains a pass over the n loaded rows that took no step. */
 export function explain(core: Core, pass: Pass, n: number, epoch: number, step: number): Divergence {
   const { loss, rate, trouble } = pass
-  const { input, tensors, values, output } = core
+  const { inputs, heads } = core
   const at = pass.trains ? `at step ${step}, in epoch ${epoch}` : `after epoch ${epoch}`
   const what = pass.trains ? 'the loss' : 'the validation loss'
   const slower = `lower the learning rate (it is ${rate})`
@@ -19,34 +19,50 @@ export function explain(core: Core, pass: Pass, n: number, epoch: number, step: 
     const cure = trouble.includes(';') ? '' : `; ${slower}, or scale inputs and targets`
     return { epoch, step, loss, text: `no step was taken ${at}: ${trouble}${cure}` }
   }
-  const targets = values.subarray(0, n * output.size)
+  const first = (list: readonly (string | undefined)[]) => list.find((found) => found !== undefined)
   const bad =
-    look(core, 'the input', tensors.input.data.subarray(0, n * input.size), input.size) ??
-    look(core, 'the target y', targets, output.size)
-  const found = bad ?? firstNotFinite(core) ?? outputNotFinite(core, pass, n) ?? overflowOfLoss(core, targets, n)
+    first(
+      inputs.map(({ name, value, tensor }) => lookAt(core, titled('the input', name), tensor.data, n, value.size)),
+    ) ??
+    first(
+      heads.map(({ name, value, values }) => lookAt(core, titled('the target', name || 'y'), values, n, value.size)),
+    )
+  const found = bad ?? firstNotFinite(core) ?? outputNotFinite(core, pass, n) ?? overflowOfLoss(core, n)
   const cure = bad ? 'mend the data' : `${slower}, scale inputs and targets, or give createModel a clipNorm`
   return { epoch, step, loss, text: `${what} is ${loss} ${at}: ${found}; ${cure}` }
 }
 
 /** Tells the user, once, that the scores of the n rows hold what is no finite number. */
 export function noteBadScores(where: string, core: Core, n: number): void {
-  const { output, tensors } = core
-  const found = look(core, 'the output', tensors.output.data.subarray(0, n * output.size), output.size)
+  let found: string | undefined
+  for (const { name, value, tensor } of core.heads) {
+    found ??= lookAt(core, titled('the output', name), tensor.data, n, value.size)
+  }
   if (!found) return
   const cause = firstNotFinite(core)
   note(`${where}: ${found}${cause ? `, for ${cause}` : ', for it overflows'}: what follows from it means nothing`)
 }
 
 /** Where all outputs of layers are finite: what the loss is of, in words. */
-function overflowOfLoss({ tensors, output, settings }: Core, targets: Tensor['data'], n: number): string {
+function overflowOfLoss({ heads }: Core, n: number): string {
   const largest = (values: Iterable<number>) => {
     let most = 0
     for (const value of values) most = Math.max(most, Math.abs(value))
     return most
   }
-  const scores = `outputs reach ${largest(tensors.output.data.subarray(0, n * output.size))}`
-  const wanted = targets.length ? `, targets reach ${largest(targets)}` : ''
-  return `all outputs of layers are finite, so it is ${settings.loss?.kind ?? 'the loss'} that overflows: ${scores}${wanted}`
+  const scores = heads.map(({ name, loss, value, tensor, values }) => {
+    const targets = values.subarray(0, n * value.size)
+    const wanted = targets.length ? `, targets reach ${largest(targets)}` : ''
+    const reached = `outputs reach ${largest(tensor.data.subarray(0, n * value.size))}${wanted}`
+    return { kind: titled(loss?.kind ?? 'the loss', name), reached }
+  })
+  const kinds = scores.map(({ kind }) => kind).join(' or ')
+  const all = scores.map(({ kind, reached }) => (scores.length > 1 ? `of ${kind} ${reached}` : reached)).join('; ')
+  return `all outputs of layers are finite, so it is ${kinds} that overflows: ${all}`
+}
+
+function titled(what: string, name: string): string {
+  return name ? `${what} ${name}` : what
 }
 
 /** The first parameter or buffer with a value that is not finite, in words; undefined if there is none. */
@@ -82,6 +98,11 @@ function outputNotFinite(core: Core, { trains }: Pass, n: number): string | unde
   } finally {
     undo.liveBuffers.set(undo.buffers)
   }
+}
+
+/** The same of the first n rows of a batch. */
+function lookAt(core: Core, what: string, data: Tensor['data'], n: number, size: number): string | undefined {
+  return look(core, what, data.subarray(0, n * size), size)
 }
 
 /** What is not finite in a view of the model's memory, in words; its rows are of `size`, if given. */

@@ -2,7 +2,6 @@
 
 import {
   type Data,
-  type Labels,
   type Numbers,
   type TypedNumbers,
   checkTargetRows,
@@ -18,11 +17,12 @@ import {
   viewBatches,
   viewRows,
 } from '../data/batches'
+import { memberName, membersOf } from '../data/named'
 import { type AsyncBatches, type Batches, isStream, openBatches } from '../data/stream'
-import { DataError, PlanError, callable, checkNoPromise, isObject, isPromise, readSafely, show } from '../errors'
+import { DataError, PlanError, callable, checkNoPromise, count, isObject, isPromise, readSafely, show } from '../errors'
 import { checksumOf } from '../io/checksum'
 import type { Value } from '../plan/value'
-import type { Floats, Tensor } from '../tensor'
+import type { Floats } from '../tensor'
 import { type Core, within } from './core'
 import { settle } from './step'
 
@@ -48,29 +48,32 @@ export interface Feed {
 }
 
 /** Changes the first n rows of a batch in place, before the pass of that number. */
-export type Transform = (input: Tensor, n: number, pass: number) => void
+export type Transform = (input: any, n: number, pass: number) => void
 
-/** Data that has been read once and checked: rows of x, and their targets. */
+/** Data that has been read once and checked: rows of x for each input, and their targets for each output. */
 export interface Checked {
   readonly rows: number
-  readonly x: TypedNumbers
-  readonly y: TypedNumbers
-  /** The names of x and y in an error, where loadBatch is to look at their values: nobody has yet. */
-  readonly unseen?: readonly string[] | undefined
+  readonly x: readonly TypedNumbers[]
+  readonly y: readonly TypedNumbers[]
+  /** What the names of x and y begin with in an error, where loadBatch is to look at their values: nobody has yet. */
+  readonly unseen?: string | undefined
 }
 
 /** Views of the examples and, where they are no labels, of the targets, for copyRows. */
 interface Views {
-  readonly x: readonly TypedNumbers[] | undefined
-  readonly y: readonly TypedNumbers[] | undefined
+  readonly x: readonly (readonly TypedNumbers[] | undefined)[]
+  readonly y: readonly (readonly TypedNumbers[] | undefined)[]
 }
 
 function viewsOf(
-  { classes, input, output }: Core,
+  { inputs, heads }: Core,
   { x, y }: Checked,
   view: (values: TypedNumbers, size: number) => readonly TypedNumbers[] | undefined,
 ): Views {
-  return { x: view(x, input.size), y: classes ? undefined : view(y, output.size) }
+  return {
+    x: inputs.map(({ value }, i) => view(x[i], value.size)),
+    y: heads.map(({ value, classes }, i) => (classes ? undefined : view(y[i], value.size))),
+  }
 }
 
 /** Throws a DataError where numbers are handed in for { x, y }; `form` is what to write instead. */
@@ -92,9 +95,12 @@ export function checkData(where: string, core: Core, data: Data, name = '', isBa
   const what = name.replace(/\W+$/, '') || 'data'
   checkNoPromise(where, what, data)
   checkOneObject(where, data, what)
-  const { x, y } = readData(where, data, what)
+  const { names } = core
+  const named = { x: names.inputs.length > 0, y: names.outputs.length > 0 }
+  const { x, y } = readData(where, data, what, [], named)
   const checked = checkRows(core, x, y, name, isBatch)
-  return { ...checked, x: apart(core, checked.x), y: apart(core, checked.y) }
+  const own = (values: TypedNumbers) => apart(core, values)
+  return { ...checked, x: checked.x.map(own), y: checked.y.map(own) }
 }
 
 /** The values, copied if they lie in the memory of the model, such as in `model.input`: passes write there. */
@@ -103,8 +109,8 @@ export function apart<T extends TypedNumbers>({ engine }: Core, values: T): T {
 }
 
 /**
- * Rows of the input or of the output. With `later`, true unless given, what is typed is not looked at: checkLoaded does
- * so once it is copied, in a sixth of the time.
+ * Rows of an input or of an output. With `later`, true unless given, what is typed is not looked at: checkLoaded does so
+ * once it is copied, in a sixth of the time.
  */
 export function readValue(
   { dtype }: Core,
@@ -120,16 +126,55 @@ export function readValue(
 }
 
 /** Reads and checks x and y; with `later`, true unless given, loadBatch looks at the values. */
-export function checkRows(core: Core, x: Numbers, y: Labels | Numbers, name = '', later = true): Checked {
-  const { input, output, classes, loss } = core
-  const names = [`${name}x`, `${name}y`]
-  const unseen = later ? names : undefined
-  const examples = readValue(core, names[0], x, input, later)
-  const rows = examples.length / input.size
-  if (classes) return { rows, x: examples, y: readLabels(names[1], y, rows, classes), unseen }
-  const targets = readValue(core, names[1], y as Numbers, output, later, loss?.targets === 'probabilities')
-  checkTargetRows(names[1], targets.length, output.size, rows)
-  return { rows, x: examples, y: targets, unseen }
+export function checkRows(core: Core, x: unknown, y: unknown, name = '', later = true): Checked {
+  const { names, heads } = core
+  // Loops, and no lists or functions made in vain: it is called in each step.
+  const examples = Array<TypedNumbers>(core.inputs.length)
+  const rows = readInputs(core, `${name}x`, x, examples, later)
+  const given = names.outputs.length ? membersOf('', `${name}y`, names.outputs, y) : undefined
+  const all = Array<TypedNumbers>(heads.length)
+  for (let i = 0; i < heads.length; i++) {
+    const { classes, targets, name: own, value } = heads[i]
+    const what = memberName(`${name}y`, own)
+    const one = (given ? given[i] : y) as Numbers
+    const read = classes
+      ? readLabels(what, one, rows, classes)
+      : readValue(core, what, one, value, later, targets === 'probabilities')
+    if (!classes) checkTargetRows(what, read.length, value.size, rows)
+    all[i] = read
+  }
+  return { rows, x: examples, y: all, unseen: later ? name : undefined }
+}
+
+/**
+ * Reads and checks the examples of each input, `later` as readValue, true unless given; they go into `to`. How many there
+ * are, as many for each.
+ */
+export function readInputs(core: Core, name: string, x: unknown, to: TypedNumbers[], later = true): number {
+  const { names, inputs } = core
+  const given = names.inputs.length ? membersOf('', name, names.inputs, x) : undefined
+  let rows = NaN
+  for (let i = 0; i < inputs.length; i++) {
+    const { name: own, value } = inputs[i]
+    const read = readValue(core, memberName(name, own), (given ? given[i] : x) as Numbers, value, later)
+    to[i] = read
+    if (i) checkSameRows(inputs, name, i, read.length / value.size, rows)
+    else rows = read.length / value.size
+  }
+  return rows
+}
+
+/** Throws a DataError where one of several has other rows than the first. */
+export function checkSameRows(
+  of: readonly { readonly name: string }[],
+  what: string,
+  at: number,
+  rows: number,
+  first: number,
+): void {
+  if (rows === first) return
+  const [before, other] = [of[0], of[at]].map(({ name }) => memberName(what, name))
+  throw new DataError(`${other}: ${count(rows, 'row')}, but ${before} has ${count(first, 'row')}`)
 }
 
 /** Throws a DataError where there are more rows than a pass can take. */
@@ -142,33 +187,43 @@ export function checkBatch(where: string, core: Core, rows: number, name = ''): 
 }
 
 /**
- * Throws a DataError that names the first of the rows with something that is no finite number. n of them are in the
- * memory of the model at `to`, where a kernel looks at them.
+ * Throws a DataError that names the first of the rows of `what` with something that is no finite number. n of them are in
+ * the memory of the model at `to`, where a kernel looks at them.
  */
-export function checkLoaded(core: Core, name: string, rows: TypedNumbers, n: number, size: number, to: Floats): void {
+export function checkLoaded(
+  core: Core,
+  what: string,
+  name: string,
+  rows: TypedNumbers,
+  n: number,
+  size: number,
+  to: Floats,
+): void {
   if (core.engine.kernels.firstNotFinite(n * size, to.byteOffset) < 0) return
   // They may lie in the memory of the model, where the copy changed them.
-  for (const values of [rows, to.subarray(0, n * size)]) checkValues(name, values, size, core.dtype)
+  for (const values of [rows, to.subarray(0, n * size)]) checkValues(memberName(what, name), values, size, core.dtype)
 }
 
-/** Puts n rows of x into the input, and, where `name` is that of all of them, looks at them there. */
-export function loadInput(
+/** Puts n rows of x into each input, and, where `name` is that of all of them, looks at them there. */
+export function loadInputs(
   core: Core,
-  x: TypedNumbers,
+  x: readonly TypedNumbers[],
   n: number,
   name?: string,
   all = x,
   rows?: ArrayLike<number>,
   first = 0,
-  views?: readonly TypedNumbers[],
+  views?: Views['x'],
 ): void {
-  const { size } = core.input
-  const { data } = core.tensors.input
+  const { inputs } = core
   const before = core.rows
   // The pass before needs what was there: should the rows be refused, nothing can go back through it.
   core.rows = 0
-  copyRows(x, size, data, n, rows, first, views)
-  if (name) checkLoaded(core, name, all, n, size, data)
+  for (let i = 0; i < inputs.length; i++) {
+    const { value, tensor, name: own } = inputs[i]
+    copyRows(x[i], value.size, tensor.data, n, rows, first, views?.[i])
+    if (name !== undefined) checkLoaded(core, name, own, all[i], n, value.size, tensor.data)
+  }
   core.rows = before
 }
 
@@ -185,14 +240,20 @@ export function loadBatch(
   views?: Views,
 ): void {
   settle('the batch', core)
-  const { classes, labels, values, output, loss } = core
-  if (classes) copyLabels(y, classes, labels, n, rows, first)
-  else {
-    copyRows(y, output.size, values, n, rows, first, views?.y)
-    if (loss?.targets === 'probabilities') recheckTargets(values, n, output.size)
+  const { heads } = core
+  for (let i = 0; i < heads.length; i++) {
+    const { classes, labels, values, value, targets } = heads[i]
+    if (classes) copyLabels(y[i], classes, labels, n, rows, first)
+    else {
+      copyRows(y[i], value.size, values, n, rows, first, views?.y[i])
+      if (targets === 'probabilities') recheckTargets(values, n, value.size)
+    }
   }
-  loadInput(core, x, n, unseen?.[0], x, rows, first, views?.x)
-  if (unseen && !classes) checkLoaded(core, unseen[1], y, n, output.size, values)
+  loadInputs(core, x, n, unseen === undefined ? undefined : `${unseen}x`, x, rows, first, views?.x)
+  for (let i = 0; i < heads.length && unseen !== undefined; i++) {
+    const { classes, name, values, value } = heads[i]
+    if (!classes) checkLoaded(core, `${unseen}y`, name, y[i], n, value.size, values)
+  }
 }
 
 /** Lets a function of the user's change the n loaded rows, within which the model can do nothing else. */
@@ -239,7 +300,7 @@ export function arrayFeed(core: Core, data: Checked, batch: number, order?: Arra
       first = batches * batch
     },
     sumWith: () => '',
-    sum: () => sumOf('', data.x, data.y),
+    sum: () => sumOf('', ...data.x, ...data.y),
     close() {},
   }
 }
@@ -289,7 +350,7 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
       return current.rows
     },
     skip() {},
-    sumWith: (before) => sumOf(before, ...endsOf(current.x), ...endsOf(current.y)),
+    sumWith: (before) => sumOf(before, ...[...current.x, ...current.y].flatMap(endsOf)),
     sum: () => '',
     close() {
       if (finished) return

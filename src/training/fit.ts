@@ -10,7 +10,7 @@ import { createRandom } from '../random'
 import { type Core, type Fingerprint, createPass, needOpen } from './core'
 import { explain, firstNotFinite } from './divergence'
 import { type Feed, arrayFeed, checkData, checkOneObject, feedOf, streamFeed, sumOf, transformBatch } from './feed'
-import type { Divergence, EpochResult, History, Progress } from './history'
+import type { Divergence, EpochResult, OutputResult, Progress, Written } from './history'
 import { type Callback, type FitOptions, type FitSettings, checkFitOptions } from './options'
 import { observe, resetSchedule } from './rate'
 import { account, createRun, nextEpoch, report } from './run'
@@ -18,7 +18,7 @@ import { type Checkpointing, checkResumed, wind } from './resume'
 import { createSaver } from './saving'
 import { restoreState, takeState } from './state'
 import { advance, begin } from './step'
-import { accuracyOf, addPass, createTally, lossOf, lossOfAll } from './tally'
+import { type Tally, accuracyOf, addPass, createTally, lossOf, lossOfAll, measuresOf } from './tally'
 import { createWatch } from './early-stopping'
 import { unlessEnded } from './wait'
 
@@ -35,7 +35,12 @@ interface Feeds {
   fingerprint(): Fingerprint
 }
 
-function feedsOf(core: Core, data: Data | Batches | AsyncBatches, options: FitOptions, settings: FitSettings): Feeds {
+function feedsOf(
+  core: Core,
+  data: Data | Batches | AsyncBatches,
+  options: FitOptions<any, any>,
+  settings: FitSettings,
+): Feeds {
   const { validation, batch, shuffle, dropLast } = settings
   const isShare = typeof validation === 'number'
   const validating = () =>
@@ -73,8 +78,8 @@ function feedsOf(core: Core, data: Data | Batches | AsyncBatches, options: FitOp
       shuffle,
       dropLast,
       'share for validation': isShare ? validation : 0,
-      'checksum of x': sumOf('', x),
-      'checksum of y': sumOf('', y),
+      'checksum of x': sumOf('', ...x),
+      'checksum of y': sumOf('', ...y),
     }),
   }
 }
@@ -92,9 +97,9 @@ function checkFullBatch(core: Core, { rows, batches }: Feed): void {
 export async function fit(
   core: Core,
   data: Data | Batches | AsyncBatches,
-  options: FitOptions,
+  options: FitOptions<any, any>,
   { take, read }: Checkpointing,
-): Promise<History> {
+): Promise<Written> {
   // First the data: fit(x, y, options) is a mistake that the options would explain less well.
   checkOneObject('fit', data)
   const settings = checkFitOptions(core, options)
@@ -119,7 +124,8 @@ export async function fit(
   // How long the run is, as far as that can be known: for schedules and for callbacks.
   const { batches } = training
   const known = (length: number) => (Number.isFinite(length) ? length : undefined)
-  const run = saved?.run ?? createRun(epochs, initialEpoch, stepsBefore(core, initialEpoch, batches))
+  const run =
+    saved?.run ?? createRun(epochs, initialEpoch, stepsBefore(core, initialEpoch, batches), core.names.outputs)
   const allSteps = known(Math.min(run.stepsBefore + steps, epochs * (batches || Infinity)))
   const allEpochs = known(Math.min(epochs, run.firstEpoch + Math.ceil(steps / (batches || 0)) || Infinity))
 
@@ -143,7 +149,7 @@ export async function fit(
   Object.assign(core.clock, { epochs: allEpochs, steps: allSteps })
   const watch = createWatch(core, settings.earlyStopping, monitor, saved?.kept)
   // Its own, for whatever else uses the model in a pause has another.
-  const pass = createPass()
+  const pass = createPass(core.heads.length)
   pass.rate = run.rate
   core.active = { run, pass, kept: () => watch.kept(run), fingerprint }
   if (before) {
@@ -210,7 +216,7 @@ export async function fit(
     return !ended()
   }
   const validate = async (feed: Feed) => {
-    const tally = createTally()
+    const tally = createTally(core.heads.length)
     feed.start(run.epoch)
     await runEpoch(feed, async (n) => {
       await runPass(n, false)
@@ -219,7 +225,7 @@ export async function fit(
       die(explain(core, pass, n, run.epoch, history.steps))
       return false
     })
-    return { validationLoss: lossOfAll('fit: validation', tally), validationAccuracy: accuracyOf(tally) }
+    return { tally, validationLoss: lossOfAll('fit: validation', tally), validationAccuracy: accuracyOf(tally) }
   }
 
   try {
@@ -240,16 +246,22 @@ export async function fit(
         history.stopped = 'signal'
         break
       }
+      const { tally = undefined, ...validation } = validated ?? {}
       const measures = {
         loss: lossOf(run.tally),
         accuracy: accuracyOf(run.tally),
         learningRate: run.rate,
-        ...validated,
+        ...validation,
       }
+      const outputs = outputsOf(core, run.tally, tally)
       observe(core, validated?.validationLoss ?? measures.loss)
       needOpen('fit', core)
       for (const [name, value] of Object.entries(measures)) history[name as keyof typeof measures].push(value)
-      const result: EpochResult = { epoch, ...measures }
+      for (const [name, one] of Object.entries(outputs ?? {})) {
+        for (const [measure, value] of Object.entries(one))
+          history.outputs![name][measure as keyof typeof one].push(value)
+      }
+      const result: EpochResult = { epoch, ...measures, ...(outputs && { outputs }) }
       const enough = watch.see(run, result)
       nextEpoch(run)
       // Before the callbacks, which may take a checkpoint.
@@ -266,6 +278,24 @@ export async function fit(
     core.active = undefined
   }
   return history
+}
+
+/** What an epoch gave for each of several outputs, by name. */
+function outputsOf({ names, heads }: Core, trained: Tally, validated: Tally | undefined) {
+  if (!names.outputs.length) return undefined
+  return Object.fromEntries(
+    heads.map(({ name, loss }, i): [string, OutputResult] => {
+      const factor = loss?.weight ?? 1
+      const after = validated && measuresOf(validated, i, factor)
+      return [
+        name,
+        {
+          ...measuresOf(trained, i, factor),
+          ...(after && { validationLoss: after.loss, validationAccuracy: after.accuracy }),
+        },
+      ]
+    }),
+  )
 }
 
 /** Steps that a schedule counts before the first epoch of a run. */

@@ -1,5 +1,7 @@
 // What fit tells: while it runs, after each epoch, and at its end.
 
+import type { PerOutput } from '../data/named'
+
 /** Where a run is; one object, updated in place, so keep a copy rather than the object. */
 export interface Progress {
   /** 0, 1, ... */
@@ -38,6 +40,20 @@ export interface EpochResult {
   readonly validationAccuracy?: number
   /** Of the last step. */
   readonly learningRate: number
+  /** Of each output of a graph that has several, by name. */
+  readonly outputs?: Readonly<Record<string, OutputResult>>
+}
+
+/** What one epoch gave for one of several outputs: as in OutputHistory. */
+export interface OutputResult {
+  /** Mean over the batches of the epoch. */
+  readonly loss: number
+  /** The share of right answers in them. */
+  readonly accuracy: number
+  /** After the epoch; missing without validation. */
+  readonly validationLoss?: number
+  /** After the epoch; missing without validation. */
+  readonly validationAccuracy?: number
 }
 
 /** Where and how a run died. */
@@ -52,11 +68,26 @@ export interface Divergence {
   readonly text: string
 }
 
-/** A list for each measure, an entry for each finished epoch. */
-export interface History {
-  /** Means over the batches of an epoch, each before its step. */
+/** Lists of measures of one of several outputs, an entry for each finished epoch. */
+export interface OutputHistory {
+  /** Means over the batches of an epoch, each before its step, without the weight of the loss and without regularisation. */
   loss: number[]
   /** Shares of right answers in them; NaN where the targets are values. */
+  accuracy: number[]
+  /** After each epoch; empty without validation. */
+  validationLoss: number[]
+  /** After each epoch; empty without validation. */
+  validationAccuracy: number[]
+}
+
+/** What fit tells in the end; of a graph with named outputs, also of each. */
+export type History<Out extends string = never> = RunHistory & PerOutput<Out, OutputHistory>
+
+/** A list for each measure, an entry for each finished epoch. */
+export interface RunHistory {
+  /** Means over the batches of an epoch, each before its step. */
+  loss: number[]
+  /** Shares of right answers in them; NaN where the targets are values, or there are several outputs. */
   accuracy: number[]
   /** After each epoch; empty without validation. */
   validationLoss: number[]
@@ -79,9 +110,14 @@ export interface History {
   diverged?: Divergence
 }
 
-/** The history of a run that has not begun. */
-export function createHistory(): History {
+/** The same while it is written. */
+export type Written = RunHistory & { readonly outputs?: Readonly<Record<string, OutputHistory>> }
+
+/** The history of a run that has not begun, of a network with such outputs. */
+export function createHistory(outputs: readonly string[]): Written {
+  const lists = () => ({ loss: [], accuracy: [], validationLoss: [], validationAccuracy: [] })
   return {
+    ...(outputs.length && { outputs: Object.fromEntries(outputs.map((name) => [name, lists()])) }),
     loss: [],
     accuracy: [],
     validationLoss: [],
@@ -92,4 +128,18 @@ export function createHistory(): History {
     stopped: 'end',
     aborted: false,
   }
+}
+
+/** What of a history are lists, or holds them. */
+export function partsWithLists({ outputs, loss, accuracy, validationLoss, validationAccuracy, learningRate }: Written) {
+  return { ...(outputs && { outputs }), loss, accuracy, validationLoss, validationAccuracy, learningRate }
+}
+
+/** The lists of a history, by name; `outputs.digit.loss` of an output. */
+export function listsOf(history: Written | undefined): [string, number[]][] {
+  const { outputs = {}, ...all } = history ? partsWithLists(history) : {}
+  const ofOutputs = Object.entries(outputs).flatMap(([output, one]) =>
+    Object.entries(one).map(([name, list]): [string, number[]] => [`outputs.${output}.${name}`, list as number[]]),
+  )
+  return [...(Object.entries(all) as [string, number[]][]), ...ofOutputs]
 }

@@ -2,12 +2,13 @@
 // memory.
 
 import { type Call, type Output, nameOf } from '../plan/calls'
-import { runCall, runLoss, wantInput, weigh } from '../plan/run'
+import { runCall, wantInput } from '../plan/run'
 import type { Program } from '../plan/program'
 import { type Value, placeOf } from '../plan/value'
 import type { Tensor } from '../tensor'
 import { type Core, needLoss, viewOf } from './core'
 import { rateAt } from './rate'
+import { runLosses } from './losses'
 import { beginForward } from './step'
 
 /** Shown of an output of a layer: its values, or the gradient of the loss by them; a live view of the n examples. */
@@ -49,8 +50,8 @@ export function inspect(core: Core, n: number, see: See, { gradient, toInput = f
   const written = groupBy(trained, ({ value }) => last.get(value.gradient!.root))
   wantInput(run, toInput)
   try {
-    runLoss(run, weigh(run), true)
-    show(written.get(program.loss), 'gradients')
+    runLosses(core, true)
+    for (const { loss } of program.losses) show(written.get(loss), 'gradients')
     for (const prepared of run.backward) {
       runCall(run, prepared)
       show(written.get(prepared.call), 'gradients')
@@ -89,7 +90,7 @@ function outputsOf({ forward, outputs, joins }: Program): readonly Output[] {
 /** The call that writes each gradient last: from then on, and before the next call, it is whole. */
 function lastWriters({ program }: Core): Map<unknown, Call> {
   const last = new Map<unknown, Call>()
-  for (const call of [program.loss!, ...program.backward]) {
+  for (const call of [...program.losses.map(({ loss }) => loss), ...program.backward]) {
     for (const write of call.writes) {
       if (write === undefined) continue
       const place = placeOf(write)

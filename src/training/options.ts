@@ -1,6 +1,7 @@
 // What fit is told, and the checks of it.
 
 import type { Data } from '../data/batches'
+import type { ByName } from '../data/named'
 import type { AsyncBatches, Batches } from '../data/stream'
 import {
   PlanError,
@@ -19,6 +20,7 @@ import {
 import { checkSignal } from '../pause'
 import type { Tensor } from '../tensor'
 import type { Core } from './core'
+import type { Transform } from './feed'
 import type { EpochResult, Progress } from './history'
 
 /** Is waited for if it gives a promise. False, or a promise of it, ends the run; all else that it gives says nothing. */
@@ -81,7 +83,7 @@ export interface Resume {
 }
 
 /** How fit trains. What is false, null or undefined where it can only mean off is off. */
-export interface FitOptions {
+export interface FitOptions<In extends string = never, Out extends string = never> {
   /** 1 unless given; with `steps`, as many as they take. Infinity: until something else ends the run. */
   epochs?: number
   /** Ends the run after so many steps, in the middle of an epoch too; that epoch is then validated and counted. */
@@ -96,13 +98,14 @@ export interface FitOptions {
    */
   dropLast?: boolean
   /** What is evaluated after each epoch: data, batches, or the share of the data that is kept for it (see splitData). */
-  validation?: Data | Batches | AsyncBatches | number | false | null
+  validation?: Data<In, Out> | Batches<In, Out> | AsyncBatches<In, Out> | number | false | null
   /**
-   * Works in place on the first n rows of each training batch, in the model's input: augmentation. `pass` is the number
+   * Works in place on the first n rows of each training batch, in the model's input, or in its inputs, by name:
+   * augmentation. `pass` is the number
    * of training passes before it: what it draws as a function of that, a run that goes on draws as one that was never
    * stopped.
    */
-  transform?: ((input: Tensor, n: number, pass: number) => void) | false | null
+  transform?: ((input: ByName<In, Tensor>, n: number, pass: number) => void) | false | null
   /** Called after each batch; several in their order. False ends the epoch here, and the run with it. */
   onBatch?: Callbacks<Progress>
   /** Called after each epoch; several in their order. False ends the run. */
@@ -156,7 +159,7 @@ export interface FitSettings {
   readonly shuffle: boolean
   readonly dropLast: boolean
   readonly validation: Data | Batches | AsyncBatches | number | undefined
-  readonly transform: ((input: Tensor, n: number, pass: number) => void) | undefined
+  readonly transform: Transform | undefined
   readonly onBatch: readonly Callback<Progress>[]
   readonly onEpoch: readonly Callback<EpochResult>[]
   readonly earlyStopping: Required<EarlyStopping> | undefined
@@ -168,7 +171,7 @@ export interface FitSettings {
 }
 
 /** Throws a PlanError that names the option that cannot be. */
-export function checkFitOptions(core: Core, options: FitOptions): FitSettings {
+export function checkFitOptions(core: Core, options: FitOptions<any, any>): FitSettings {
   options = checkOptions('fit', options, NAMES)
   const steps = options.steps === undefined ? Infinity : integer('fit', 'steps', options.steps, 0)
   const epochs = options.epochs === undefined ? (steps === Infinity ? 1 : Infinity) : options.epochs
@@ -259,8 +262,12 @@ function checkEarlyStopping(core: Core, options: FitOptions['earlyStopping'], va
   if (!validated && monitor.startsWith('validation')) {
     throw new PlanError(`${where}: to monitor ${monitor}, fit needs validation`)
   }
-  if (core.loss?.targets === 'values' && monitor.endsWith('ccuracy')) {
-    throw new PlanError(`${where}: ${monitor} is for labels, but the loss of this model compares values`)
+  if (monitor.endsWith('ccuracy')) {
+    const problem =
+      core.heads.length > 1
+        ? 'this model has several outputs, each with its own; take the loss'
+        : core.heads[0].targets === 'values' && 'the loss of this model compares values'
+    if (problem) throw new PlanError(`${where}: ${monitor} is for labels, but ${problem}`)
   }
   return {
     patience,
@@ -271,7 +278,7 @@ function checkEarlyStopping(core: Core, options: FitOptions['earlyStopping'], va
 }
 
 /** What changes the inputs of a batch, if anything does. */
-export function checkTransform<T extends (input: Tensor, n: number, pass: number) => void>(
+export function checkTransform<T extends Transform>(
   where: string,
   transform: T | false | null | undefined,
 ): T | undefined {

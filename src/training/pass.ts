@@ -1,31 +1,43 @@
 // Passes that people ask for one by one: forward, backward, and predictions.
 
-import { type Numbers, checkValues, copyRows } from '../data/batches'
+import { byName, memberName, membersOf } from '../data/named'
+import { type Numbers, type TypedNumbers, checkValues, copyRows } from '../data/batches'
 import { DataError, PlanError, checkOptions, count, flag } from '../errors'
 import { probabilitiesOf } from '../metrics'
 import type { Value } from '../plan/value'
 import type { DType, Floats, Tensor } from '../tensor'
-import { type Core, needOpen, viewOf } from './core'
+import { type Core, type Entry, type Head, needOpen, viewOf } from './core'
 import { noteBadScores } from './divergence'
-import { apart, checkBatch, checkLoaded, loadInput, readValue } from './feed'
+import { apart, checkBatch, checkLoaded, checkSameRows, loadInputs, readInputs, readValue } from './feed'
 import { runBackward, runForward, settle, whole } from './step'
 
+/** One tensor, or several by name. */
+type Given<D extends DType> = Tensor<D> | Readonly<Record<string, Tensor<D>>>
+
 /** See Model.forward. */
-export function forward<D extends DType>(core: Core<D>, x: Numbers, options: { training?: boolean }): Tensor<D> {
+export function forward<D extends DType>(core: Core<D>, x: unknown, options: { training?: boolean }): Given<D> {
   const { training = false } = checkOptions('forward', options, ['training'])
   flag('forward', 'training', training)
-  const { input } = core
-  const examples = readValue(core, 'x', x, input)
-  const n = examples.length / input.size
+  const { heads, names } = core
+  const examples: TypedNumbers[] = []
+  const n = readInputs(core, 'x', x, examples)
   checkBatch('forward', core, n)
   settle('forward', core)
-  loadInput(core, examples, n, 'x')
+  loadInputs(core, examples, n, 'x')
   whole(core, () => runForward(core, n, training))
-  return firstRows(core, core.rowViews.output, core.output, core.output.data.pointer, n)
+  if (!names.outputs.length) return outputRows(core, heads[0], n)
+  return byName(
+    names.outputs,
+    heads.map((head) => outputRows(core, head, n)),
+  )
+}
+
+function outputRows<D extends DType>(core: Core<D>, { firstRows, value }: Head<D>, n: number): Tensor<D> {
+  return rowsAt(core, firstRows, value, value.data.pointer, n)
 }
 
 /** The first n rows of a value or of its gradient: a view that is made once for each n. */
-function firstRows<D extends DType>(
+function rowsAt<D extends DType>(
   { dtype, engine }: Core<D>,
   made: Tensor<D>[],
   { shape, size }: Value,
@@ -35,59 +47,80 @@ function firstRows<D extends DType>(
   return (made[n] ??= { shape: [n, ...shape], data: viewOf(dtype, engine.buffer, pointer, n * size) })
 }
 
+/** Reads the gradients of the outputs. How many rows each has. */
+function readGradients(core: Core, dy: unknown, to: TypedNumbers[]): number {
+  const { heads, names } = core
+  const given: readonly Numbers[] = membersOf('', 'dy', names.outputs, dy)
+  heads.forEach(({ name, value }, i) => {
+    to[i] = readValue(core, memberName('dy', name), given[i], value)
+    checkSameRows(heads, 'dy', i, to[i].length / value.size, to[0].length / heads[0].value.size)
+  })
+  return to[0].length / heads[0].value.size
+}
+
 /** See Model.backward. */
-export function backPropagate<D extends DType>(core: Core<D>, dy: Numbers): Tensor<D> {
+export function backPropagate<D extends DType>(core: Core<D>, dy: unknown): Given<D> {
   settle('backward', core)
-  const { output, outputGradient, program } = core
+  const { inputs, heads, names, program } = core
   if (!core.rows) throw new DataError('backward: there was no forward pass; call forward first')
-  const gradients = readValue(core, 'dy', dy, output)
-  const rows = gradients.length / output.size
+  const gradients: TypedNumbers[] = []
+  const rows = readGradients(core, dy, gradients)
   if (rows !== core.rows) throw new DataError(`dy: ${count(rows, 'row')}, but the last forward pass had ${core.rows}`)
   // Reading dy may have closed the model.
   needOpen('backward', core)
-  if (outputGradient.length) {
-    copyRows(gradients, output.size, outputGradient, rows, undefined, 0)
-    checkLoaded(core, 'dy', gradients, rows, output.size, outputGradient)
-  } else {
-    checkValues('dy', gradients, output.size, core.dtype)
-  }
+  heads.forEach(({ name, gradient, value: { size } }, i) => {
+    if (gradient.length) {
+      copyRows(gradients[i], size, gradient, rows, undefined, 0)
+      checkLoaded(core, 'dy', name, gradients[i], rows, size, gradient)
+    } else checkValues(memberName('dy', name), gradients[i], size, core.dtype)
+  })
   whole(core, () => runBackward(core, program.inputGradient))
-  const { input, rowViews } = core
-  if (program.inputGradient) return firstRows(core, rowViews.inputGradient, input, input.gradient!.pointer, rows)
-  return {
-    shape: [rows, ...input.shape],
-    get data(): never {
-      throw new PlanError(
-        'backward: the gradient of the input, through frozen layers, was not planned; createModel takes ' +
-          'inputGradient: true',
-      )
-    },
+  const gradientOf = ({ gradientRows, value }: Entry<D>): Tensor<D> => {
+    if (program.inputGradient) return rowsAt(core, gradientRows, value, value.gradient!.pointer, rows)
+    return {
+      shape: [rows, ...value.shape],
+      get data(): never {
+        throw new PlanError(
+          'backward: the gradient of the input, through frozen layers, was not planned; createModel takes ' +
+            'inputGradient: true',
+        )
+      },
+    }
   }
+  return byName(names.inputs, inputs.map(gradientOf))
 }
 
 /** See Model.predict. */
-export function predict<D extends DType>(core: Core<D>, x: Numbers, options: { probabilities?: boolean }): Tensor<D> {
+export function predict<D extends DType>(core: Core<D>, x: unknown, options: { probabilities?: boolean }): Given<D> {
   const { probabilities = false } = checkOptions('predict', options, ['probabilities'])
   flag('predict', 'probabilities', probabilities)
-  const { input, output, batch, tensors, settings } = core
-  const { loss } = settings
-  if (probabilities && !loss?.probabilities) {
-    const has = 'has no probabilities; softmaxCrossEntropy and binaryCrossEntropy have some'
-    throw new PlanError(`predict: ${loss?.kind ?? 'a model without a loss'} ${has}`)
+  const { inputs, heads, names, batch } = core
+  if (probabilities && !heads.some(({ loss }) => loss?.probabilities)) {
+    const kinds = [...new Set(heads.map(({ loss }) => loss?.kind ?? 'a model without a loss'))].join(', ')
+    throw new PlanError(`predict: ${kinds} has no probabilities; softmaxCrossEntropy and binaryCrossEntropy have some`)
   }
-  const read = readValue(core, 'x', x, input)
-  const rows = read.length / input.size
+  const read: TypedNumbers[] = []
+  const rows = readInputs(core, 'x', x, read)
   settle('predict', core)
-  const examples = rows > batch ? apart(core, read) : read
-  const data = new (tensors.output.data.constructor as new (length: number) => Floats<D>)(rows * output.size)
+  const examples = read.map((one) => (rows > batch ? apart(core, one) : one))
+  const answers = heads.map(({ tensor, value }) => {
+    return new (tensor.data.constructor as new (length: number) => Floats<D>)(rows * value.size)
+  })
   for (let first = 0; first < rows; first += batch) {
     const n = Math.min(batch, rows - first)
-    const part = examples.subarray(first * input.size, (first + n) * input.size)
-    loadInput(core, part, n, 'x', examples)
+    const part = inputs.map(({ value: { size } }, i) => examples[i].subarray(first * size, (first + n) * size))
+    loadInputs(core, part, n, 'x', examples)
     runForward(core, n, false)
     noteBadScores('predict', core, n)
-    data.set(tensors.output.data.subarray(0, n * output.size), first * output.size)
+    heads.forEach(({ value: { size }, tensor }, i) => {
+      answers[i].set(tensor.data.subarray(0, n * size), first * size)
+    })
   }
-  if (probabilities) probabilitiesOf(loss!.probabilities!, data, output.size)
-  return { shape: [rows, ...output.shape], data }
+  heads.forEach(({ value, loss }, i) => {
+    if (probabilities && loss?.probabilities) probabilitiesOf(loss.probabilities, answers[i], value.size)
+  })
+  return byName(
+    names.outputs,
+    heads.map(({ value }, i): Tensor<D> => ({ shape: [rows, ...value.shape], data: answers[i] })),
+  )
 }

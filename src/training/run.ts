@@ -1,7 +1,7 @@
 // A run of fit as plain data: where it is, and what it has seen. All of it is in a checkpoint.
 
 import type { Core, Pass } from './core'
-import { type History, type Progress, createHistory } from './history'
+import { type Progress, type Written, createHistory } from './history'
 import { type Tally, accuracyOf, addPass, createTally, lossOf } from './tally'
 
 export interface Run {
@@ -13,7 +13,7 @@ export interface Run {
   tally: Tally
   /** What early stopping has seen: the best measure, the lower the better, and the epochs since. */
   readonly best: { value: number; waited: number }
-  readonly history: History
+  readonly history: Written
   /** The learning rate of the last step, and the loss of its batch. */
   rate: number
   batchLoss: number
@@ -28,14 +28,14 @@ export interface Run {
   readonly working: { rows: number; seen: string }
 }
 
-/** A run of `epochs` that has not begun; its first epoch has that number. */
-export function createRun(epochs: number, epoch: number, stepsBefore: number): Run {
+/** A run of `epochs` that has not begun, with these names of outputs; its first epoch has that number. */
+export function createRun(epochs: number, epoch: number, stepsBefore: number, outputs: readonly string[]): Run {
   return {
     epoch,
     batch: 0,
-    tally: createTally(),
+    tally: createTally(outputs.length || 1),
     best: { value: Infinity, waited: 0 },
-    history: createHistory(),
+    history: createHistory(outputs),
     rate: 0,
     batchLoss: NaN,
     seen: '',
@@ -50,7 +50,7 @@ export function createRun(epochs: number, epoch: number, stepsBefore: number): R
 export function nextEpoch(run: Run): void {
   run.epoch++
   run.batch = 0
-  run.tally = createTally()
+  run.tally = createTally(run.tally.heads.length)
   run.seen = ''
 }
 

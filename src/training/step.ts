@@ -2,11 +2,11 @@
 // throws, and where the loss is no finite number, the model is as it was before.
 
 import { DataError, PlanError, callable, note, show } from '../errors'
-import { countRight, countRightSides } from '../metrics'
 import type { Optimizer } from '../optimizers/optimizer'
-import { beginPass, runAll, runCall, runLoss, wantInput, weigh } from '../plan/run'
+import { beginPass, runAll, runCall, wantInput, weigh } from '../plan/run'
 import { type Core, type Objective, type Pass, type Settings, needFree, needNoStep, needOpen } from './core'
 import { badGradient, largeGradient } from './gradients'
+import { addDecay, decayLoss, record, runLosses } from './losses'
 import { rateOf } from './rate'
 import { restoreState, takeState } from './state'
 
@@ -87,7 +87,12 @@ function proceed(core: Core, pass: Pass): boolean {
     // It runs as many passes as it likes; the one that begin counted is the first.
     core.counters.passes--
     const loss = minimizeOn(core, optimizer, pass.rate)
-    record(core, pass, weigh(run), loss, 0)
+    // Of several outputs, each has its loss from the first of these passes.
+    if (core.heads.length === 1) {
+      record(core, pass, 0, weigh(run, run.losses[0]), loss)
+      pass.decay = 0
+      pass.loss = loss
+    }
     pass.trouble = core.objective!.trouble
     end(core, pass, Number.isFinite(loss) && !pass.trouble)
     return false
@@ -99,37 +104,15 @@ function proceed(core: Core, pass: Pass): boolean {
     return false
   }
   const next = calls[pass.at++]
-  if (next !== run.loss && next !== run.lossAlone) {
+  const first = run.losses[0]
+  if (next !== first?.loss && next !== first?.alone) {
     runCall(run, next)
     return true
   }
-  const weight = weigh(run)
-  record(core, pass, weight, runLoss(run, weight, pass.trains), decayLoss(core))
+  runLosses(core, pass.trains, pass)
   if (!pass.trains || Number.isFinite(pass.loss)) return true
   end(core, pass, false)
   return false
-}
-
-/** Puts down the mean loss of a pass, and what regularisation adds to it. */
-function record(core: Core, pass: Pass, weight: number, mean: number, decay: number): void {
-  const { loss, classes, tensors, labels, values, output } = core
-  pass.weight = weight
-  // By label smoothing such rows may still teach something.
-  if (pass.trains && !weight && !mean) {
-    note(
-      'no row of a batch counts, for their classes have weight 0: it teaches nothing; leave out rows of such classes',
-    )
-  }
-  pass.decay = decay
-  pass.loss = mean + decay
-  // Rows of no weight may still have a loss, by label smoothing.
-  pass.sum = mean * (weight || 1)
-  const scores = tensors.output.data
-  pass.right = classes
-    ? countRight(scores, labels, core.rows, classes)
-    : loss?.targets === 'probabilities'
-      ? countRightSides(scores, values, core.rows, output.size)
-      : NaN
 }
 
 /** Ends a pass; one that trains and is not `fine`, its loss or its gradients not finite, has not been. */
@@ -199,38 +182,21 @@ export function runBackward(core: Core, toInput: boolean): void {
   }
 }
 
-/** The training loss of the loaded batch; with `gradient`, adds its gradient, but for l2 and l1, to the gradients. */
-export function lossOfLoaded(core: Core, n: number, gradient: boolean, toInput = false): number {
+/**
+ * The training loss of the loaded batch, put down in `pass` if given; with `gradient`, adds its gradient, but for l2 and
+ * l1, to the gradients.
+ */
+export function lossOfLoaded(core: Core, n: number, gradient: boolean, toInput = false, pass?: Pass): number {
   runForward(core, n, true)
   const { run } = core
   wantInput(run, toInput)
   try {
-    const value = runLoss(run, weigh(run), gradient) + decayLoss(core)
+    const value = runLosses(core, gradient, pass)
     if (gradient) runAll(run, run.backward)
     return value
   } finally {
     wantInput(run, false)
   }
-}
-
-/** What l2 and l1 add to the loss. */
-export function decayLoss(core: Core): number {
-  const { l2, l1 } = core.settings
-  if (!core.regularises || !(l2 || l1)) return 0
-  const { kernels, decayed, x } = core.vector
-  let sum = 0
-  if (l2) sum += 0.5 * l2 * kernels.sumOfSquares(decayed, x)
-  if (l1) sum += l1 * kernels.sumOfMagnitudes(decayed, x)
-  return sum
-}
-
-/** Adds the gradients of l2 and l1. */
-export function addDecay(core: Core): void {
-  const { l2, l1 } = core.settings
-  if (!core.regularises) return
-  const { kernels, decayed, x, dx } = core.vector
-  if (l2) kernels.addScaled(decayed, l2, x, dx)
-  if (l1) kernels.addSigns(decayed, l1, x, dx)
 }
 
 // ---- the step of the optimizer ----
@@ -270,7 +236,10 @@ function clipAndCheck(core: Core, optimizer: Optimizer): string | undefined {
 
 /** What an optimizer that looks at the loss from several places minimises; made once for a model. */
 function createObjective(core: Core): Objective {
-  const ofLoaded = (): number => lossOfLoaded(core, core.rows, true)
+  const ofLoaded = (): number => {
+    const first = !objective.evaluations && core.heads.length > 1
+    return lossOfLoaded(core, core.rows, true, false, first ? core.pass : undefined)
+  }
   const objective: Objective = {
     loss: ofLoaded,
     ofLoaded,

@@ -1,14 +1,15 @@
 // Starts a worker, and has it make a model.
 
 import { host } from '#worker'
-import { PlanError, callable, checkArguments, checkNoPromise, checkOptions, readSafely, show } from '../errors'
+import { type ByName, memberName } from '../data/named'
+import { PlanError, callable, checkArguments, checkNoPromise, checkOptions, isPlain, readSafely, show } from '../errors'
 import type { AbilitiesOf } from '../model/abilities'
-import { type Described, partsOf, toJson } from '../model/architecture'
+import { type Described, isOne, partsOf, toJson } from '../model/architecture'
 import type { LoadModelOptions } from '../model/load-model'
-import { MODEL_OPTIONS, type ModelOptions } from '../model/options'
+import { type AnyOptions, MODEL_OPTIONS, type ModelOptions } from '../model/options'
 import type { Optimizer } from '../optimizers/optimizer'
 import { checkLayer } from '../plan/checks'
-import type { Layer, Loss } from '../plan/layer'
+import type { Layer, Loss, Network } from '../plan/layer'
 import type { DType } from '../tensor'
 import { type Connection, connect } from './connection'
 import type { WorkerHandle } from './host'
@@ -53,11 +54,26 @@ export interface InWorker {
  * `kind`: a layer of your own that keeps that of one of this library, as { ...relu(), plan } does, becomes that one.
  */
 export async function createWorkerModel<
+  In extends string,
+  Out extends string,
+  L extends ByName<Out, Loss> | undefined = undefined,
+  O extends Optimizer | undefined = undefined,
+  I extends boolean = false,
+  D extends DType = 'float64',
+>(
+  network: Network<In, Out>,
+  options: ModelOptions<L, O, I, D, NoInfer<In>> & InWorker,
+): Promise<WorkerModel<AbilitiesOf<L, O, I>, D, In, Out>>
+export async function createWorkerModel<
   L extends Loss | undefined = undefined,
   O extends Optimizer | undefined = undefined,
   I extends boolean = false,
   D extends DType = 'float64',
->(network: Layer, options: ModelOptions<L, O, I, D> & InWorker): Promise<WorkerModel<AbilitiesOf<L, O, I>, D>> {
+>(network: Layer, options: ModelOptions<L, O, I, D> & InWorker): Promise<WorkerModel<AbilitiesOf<L, O, I>, D>>
+export async function createWorkerModel(
+  network: Layer | Network<string, string>,
+  options: AnyOptions & InWorker,
+): Promise<any> {
   const where = 'createWorkerModel'
   checkArguments(where, arguments, 2)
   checkNoPromise(where, 'the network', network)
@@ -75,10 +91,15 @@ export async function createWorkerModel<
  *
  * Throws what loadModel throws, and a PlanError where the worker cannot be started.
  */
-export async function loadWorkerModel<D extends DType = DType, I extends boolean = false>(
+export async function loadWorkerModel<
+  D extends DType = DType,
+  I extends boolean = false,
+  In extends string = never,
+  Out extends string = never,
+>(
   bytes: Uint8Array | ArrayBuffer,
-  options: Omit<LoadModelOptions<D, I>, 'layers'> & InWorker = {},
-): Promise<WorkerModel<AbilitiesOf<Loss, Optimizer, I>, D>> {
+  options: Omit<LoadModelOptions<D, I, NoInfer<Out>>, 'layers'> & InWorker = {},
+): Promise<WorkerModel<AbilitiesOf<Loss, Optimizer, I>, D, In, Out>> {
   const where = 'loadWorkerModel'
   checkArguments(where, arguments, 2)
   checkNoPromise(where, 'the file', bytes)
@@ -97,12 +118,15 @@ function recipeOf(
   where: string,
   options: object,
   names: readonly string[],
-  network?: Layer,
+  network?: Layer | Network<string, string>,
 ): { recipe: Recipe; worker: (() => WorkerHandle) | undefined } {
   return readSafely(where, 'options', () => {
     const given = checkOptions(where, options as Record<string, unknown>, names)
     const { loss, optimizer, worker, ...rest } = given
-    checkPart(where, 'loss', 'softmaxCrossEntropy()', loss, ['plan'])
+    const named = isPlain(loss) && !isOne(loss) && !('plan' in loss)
+    for (const [name, one] of named ? Object.entries(loss) : [['', loss] as const]) {
+      checkPart(where, memberName('loss', name), 'softmaxCrossEntropy()', one, ['plan'])
+    }
     checkPart(where, 'optimizer', 'adam({ learningRate: 1e-3 })', optimizer, ['update', 'minimize'])
     if (worker !== undefined) callable(where, 'worker', worker, 'a function: () => new Worker(...)')
     const { json, lost } = toJson(partsOf({ network, loss: loss as Described, optimizer: optimizer as Optimizer }))
@@ -126,14 +150,14 @@ function checkPart(where: string, name: string, example: string, value: unknown,
   throw new PlanError(`${where}: ${name} must be one such as ${example}, got ${show(value)}`)
 }
 
-async function start<M extends WorkerModel<any, any>>(
+async function start<M>(
   where: string,
   worker: (() => WorkerHandle) | undefined,
   create: (connection: Connection) => Promise<Facts>,
 ): Promise<M> {
   const connection = await connect(where, host, worker)
   try {
-    return workerModelOf(connection, await create(connection)) as M
+    return workerModelOf<M>(connection, await create(connection))
   } catch (error) {
     await connection.close()
     throw error

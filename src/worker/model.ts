@@ -1,6 +1,7 @@
 // What people hold in their hands: a model that is in a worker, behind promises.
 
-import type { Data, Labels, Numbers } from '../data/batches'
+import type { Data, Inputs, Labels, Numbers, Targets } from '../data/batches'
+import type { ByName, Tensors } from '../data/named'
 import type { AsyncBatches, Batches } from '../data/stream'
 import { PlanError, checkArguments, flag, hasMembers, integer } from '../errors'
 import type { Ability } from '../model/abilities'
@@ -31,21 +32,19 @@ export interface Transfer {
 }
 
 /** How a model in a worker trains: as fit of any model, but for `transform`, which would need the memory of the model. */
-export interface WorkerFitOptions extends Omit<FitOptions, 'transform'>, Transfer {}
+export interface WorkerFitOptions<In extends string = never, Out extends string = never>
+  extends Omit<FitOptions<In, Out>, 'transform'>, Transfer {}
 
 /** What evaluate of a model in a worker is asked for. */
 export interface WorkerEvaluateOptions extends Omit<EvaluateOptions, 'transform'>, Transfer {}
 
 /** Puts a model together: for createWorkerModel. */
-export function workerModelOf<Can extends Ability, D extends DType>(
-  connection: Connection,
-  facts: Facts,
-): WorkerModel<Can, D> {
+export function workerModelOf<M>(connection: Connection, facts: Facts): M {
   // Its constructor is nobody else's business.
-  const Made = WorkerModel as unknown as new (connection: Connection, facts: Facts) => WorkerModel<Can, D>
+  const Made = WorkerModel as unknown as new (connection: Connection, facts: Facts) => WorkerModel
   const model = new Made(connection, facts)
   dropped.register(model, connection)
-  return model
+  return model as M
 }
 
 /** Ends the worker of a model that nobody holds any more. */
@@ -67,7 +66,12 @@ const dropped = /* @__PURE__ */ new FinalizationRegistry<Connection>((connection
  *     }
  *     const trained = await train().catch(train) // once more, from where it was
  */
-export class WorkerModel<Can extends Ability = Ability, D extends DType = DType> {
+export class WorkerModel<
+  Can extends Ability = Ability,
+  D extends DType = DType,
+  In extends string = never,
+  Out extends string = never,
+> {
   /** For the compiler, which tells models of different abilities apart by it. */
   declare protected readonly abilities: { readonly [A in Can]: true }
   readonly #connection: Connection
@@ -116,11 +120,11 @@ export class WorkerModel<Can extends Ability = Ability, D extends DType = DType>
     return this.#get('buffers')
   }
   /** A copy of the batch of inputs, [batch, ...input shape]. */
-  get input(): Promise<Tensor<D>> {
+  get input(): Promise<Tensors<In, D>> {
     return this.#get('input')
   }
   /** A copy of the batch of outputs of the last forward pass. */
-  get output(): Promise<Tensor<D>> {
+  get output(): Promise<Tensors<Out, D>> {
     return this.#get('output')
   }
   /** Copies of what the optimizer remembers for each parameter, under PyTorch's names. */
@@ -184,42 +188,44 @@ export class WorkerModel<Can extends Ability = Ability, D extends DType = DType>
   }
 
   /** The output for n rows of x, n at most the batch: see Model.forward. */
-  async forward(x: Numbers, options: { training?: boolean } & Transfer = {}): Promise<Tensor<D>> {
+  async forward(x: Inputs<In>, options: { training?: boolean } & Transfer = {}): Promise<Tensors<Out, D>> {
     checkArguments('forward', arguments, 2)
     return this.#call('forward', [x, options], NUMBERS)
   }
 
   /** Back-propagates dy, and gives the gradient of the input: see Model.backward. */
-  async backward(this: WorkerModel<'training', D>, dy: Numbers): Promise<Tensor<D>> {
+  async backward(this: WorkerModel<'training', D, In, Out>, dy: ByName<Out, Numbers>): Promise<Tensors<In, D>> {
     checkArguments('backward', arguments, 1)
-    const { missing, ...tensor } = await this.#call('backward', [dy])
-    return missing ? withoutData(tensor, missing) : tensor
+    const given: object = await this.#call('backward', [dy])
+    const one = ({ missing, ...tensor }: any) => (missing ? withoutData(tensor, missing) : tensor)
+    if ('shape' in given) return one(given)
+    return Object.fromEntries(Object.entries(given).map(([name, each]) => [name, one(each)])) as any
   }
 
   /** Updates the parameters by the gradients of backward, and zeroes those: see Model.step. */
-  async step(this: WorkerModel<'optimizer' | 'training', D>): Promise<void> {
+  async step(this: WorkerModel<'optimizer' | 'training', D, In, Out>): Promise<void> {
     checkArguments('step', arguments, 0)
     return this.#call('step', [])
   }
 
   /** One step on n rows, n at most the batch; gives the loss before it: see Model.trainStep. */
-  async trainStep(this: WorkerModel<Ability, D>, x: Numbers, y: Labels | Numbers): Promise<number> {
+  async trainStep(this: WorkerModel<Ability, D, In, Out>, x: Inputs<In>, y: Targets<Out>): Promise<number> {
     checkArguments('trainStep', arguments, 2)
     return this.#call('trainStep', [x, y])
   }
 
   /** The output for any number of rows, also while fit trains, between two of its steps: see Model.predict. */
-  async predict(x: Numbers, options: { probabilities?: boolean } & Transfer = {}): Promise<Tensor<D>> {
+  async predict(x: Inputs<In>, options: { probabilities?: boolean } & Transfer = {}): Promise<Tensors<Out, D>> {
     checkArguments('predict', arguments, 2)
     return this.#call('predict', [x, options], NUMBERS)
   }
 
   /** The mean loss over any number of rows, and the share of right answers: see Model.evaluate. */
   async evaluate(
-    this: WorkerModel<'loss', D>,
-    data: Data | Batches | AsyncBatches,
+    this: WorkerModel<'loss', D, In, Out>,
+    data: Data<In, Out> | Batches<In, Out> | AsyncBatches<In, Out>,
     options: WorkerEvaluateOptions = {},
-  ): Promise<Evaluation> {
+  ): Promise<Evaluation<Out>> {
     checkArguments('evaluate', arguments, 2, 'hand in evaluate({ x, y }, options)')
     return this.#call('evaluate', [data, options], { data: ['0'], transform: '1.transform' })
   }
@@ -232,10 +238,10 @@ export class WorkerModel<Can extends Ability = Ability, D extends DType = DType>
    *     await model.fit(data, { epochs: 30, signal: controller.signal, onEpoch: (e) => chart.add(e.loss) })
    */
   async fit(
-    this: WorkerModel<Ability, D>,
-    data: Data | Batches | AsyncBatches,
-    options: WorkerFitOptions = {},
-  ): Promise<History> {
+    this: WorkerModel<Ability, D, In, Out>,
+    data: Data<In, Out> | Batches<In, Out> | AsyncBatches<In, Out>,
+    options: WorkerFitOptions<In, Out> = {},
+  ): Promise<History<Out>> {
     checkArguments('fit', arguments, 2, 'hand in fit({ x, y }, options)')
     return this.#call('fit', [data, options], FIT)
   }
@@ -253,13 +259,13 @@ export class WorkerModel<Can extends Ability = Ability, D extends DType = DType>
   }
 
   /** All that training changes, while fit runs the run as well: see Model.checkpoint. */
-  async checkpoint(this: WorkerModel<'training', D>): Promise<Uint8Array<ArrayBuffer>> {
+  async checkpoint(this: WorkerModel<'training', D, In, Out>): Promise<Uint8Array<ArrayBuffer>> {
     checkArguments('checkpoint', arguments, 0)
     return this.#call('checkpoint', [])
   }
 
   /** Brings the model to where it was at a checkpoint: see Model.restore. */
-  async restore(this: WorkerModel<'training', D>, bytes: Uint8Array | ArrayBuffer): Promise<void> {
+  async restore(this: WorkerModel<'training', D, In, Out>, bytes: Uint8Array | ArrayBuffer): Promise<void> {
     checkArguments('restore', arguments, 1)
     return this.#call('restore', [bytes])
   }

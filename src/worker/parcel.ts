@@ -101,9 +101,11 @@ function packMembers(value: object, pack: (member: unknown, name: string) => unk
 /** Of an object of a class, x and y, which may be getters: posting would lose them. */
 function packData(value: unknown, pack: (member: unknown) => unknown): unknown {
   if (!isObject(value) || Array.isArray(value) || ArrayBuffer.isView(value)) return pack(value)
-  if (isPlain(value)) return packMembers(value, pack)
+  // By name, of a graph with several inputs or outputs.
+  const member = (one: unknown) => (isPlain(one) ? packMembers(one, pack) : pack(one))
+  if (isPlain(value)) return packMembers(value, member)
   const { x, y } = value as { x?: unknown; y?: unknown }
-  return { x: pack(x), y: pack(y) }
+  return { x: member(x), y: member(y) }
 }
 
 /** A callback. Only false says anything, and all else may be something that cannot be posted. */

@@ -6,8 +6,8 @@ import { PlanError } from '../errors'
 import { buildModel } from '../model/create'
 import { type LoadModelOptions, loadModel } from '../model/load-model'
 import type { Model } from '../model/model'
-import { type ModelOptions, planModel } from '../model/options'
-import { type Reader, layerOf, lossOf, optimizerOf, rateOf } from '../model/registry'
+import { type AnyOptions, planModel } from '../model/options'
+import { type Reader, layerOf, lossesOf, optimizerOf, rateOf } from '../model/registry'
 import { Thrown, toPlain } from './errors'
 import { packResult } from './parcel'
 import {
@@ -142,7 +142,7 @@ export function serve(scope: Scope): void {
   const deeds: Record<(Order & { type: 'do' })['deed'], (name: string, args: any[]) => unknown> = {
     async create(name, [recipe]) {
       const { network, ...options } = read(name, recipe)
-      model = await buildModel(planModel(name, layerOf(readerOf(name), network), options as unknown as ModelOptions))
+      model = await buildModel(planModel(name, layerOf(readerOf(name), network), options as unknown as AnyOptions))
       return factsOf(model)
     },
     async load(name, [bytes, recipe]) {
@@ -217,7 +217,7 @@ function read(where: string, { parts, options }: Recipe): Record<string, unknown
   return {
     ...options,
     ...(network !== undefined && { network }),
-    ...(loss !== undefined && { loss: loss && lossOf(reader, loss) }),
+    ...(loss !== undefined && { loss: loss && lossesOf(reader, loss) }),
     ...(optimizer !== undefined && { optimizer: optimizer && optimizerOf(reader, optimizer) }),
   }
 }
@@ -229,6 +229,9 @@ function factsOf({ backend, dtype, batch, seed, threads, memory }: Model): Facts
 /** The gradient of an input may not be there, which is an error once it is looked at, and not before. */
 function withGradient(name: string, result: unknown): unknown {
   if (name !== 'backward') return result
+  if (!('shape' in (result as object))) {
+    return Object.fromEntries(Object.entries(result as object).map(([input, one]) => [input, withGradient(name, one)]))
+  }
   try {
     return packResult(result).value
   } catch (error) {

@@ -183,7 +183,7 @@ test('kernels that are handed in must be those of the network', async () => {
 
 test('a model takes the smallest module that has its kernels, and a larger one that is there already', async () => {
   const loaded: string[] = []
-  const { conv2d, flatten, maxout, sequential, sgd, ...v128 } = await listening((_, letter) => loaded.push(letter))
+  const { avgPool2d, conv2d, flatten, sequential, sgd, ...v128 } = await listening((_, letter) => loaded.push(letter))
   const create = (network: Layer, optimizer = sgd({ learningRate: 0.1 })) =>
     v128.createModel(network, { input: [1, 4, 4], loss: v128.meanSquaredError(), optimizer, backend: 'wasm' })
   const dense = () => sequential(flatten(), v128.dense(2))
@@ -193,7 +193,7 @@ test('a model takes the smallest module that has its kernels, and a larger one t
   // Its loss is not among those of the module for CNNs.
   await create(image())
   expect(loaded).toEqual(['d', 'a'])
-  await create(sequential(flatten(), maxout({ pieces: 2 })))
+  await create(sequential(avgPool2d(2), flatten()))
   await v128.createModel(image(), { input: [1, 4, 4] })
   await v128.createModel(dense(), { input: [4] })
   expect(new Set(loaded)).toEqual(new Set(['d', 'a']))
@@ -208,7 +208,7 @@ test('convolutions load a module without what they do not call, and others do no
   const loaded: string[] = []
   const v128 = await listening((_, letter) => loaded.push(letter))
   // Those of the smaller module first, for a larger one that is there already is taken as well.
-  const sizes: [size: number, options: Partial<Conv2dOptions>, channels: number, wanted: string][] = [
+  const sizes: [size: number, options: Partial<Conv2dOptions>, channels: number, wanted: string, filters?: number][] = [
     [14, {}, 3, '7'],
     [14, {}, 1, '7'],
     [14, { kernel: 5 }, 1, 'c'],
@@ -221,16 +221,17 @@ test('convolutions load a module without what they do not call, and others do no
     [14, { kernel: 5, pad: 2 }, 3, 'c'],
     [3, {}, 1, 'c'],
     [14, {}, 257, 'c'],
+    [14, {}, 41, 'c', 40],
     [14, { stride: 2 }, 3, 'c'],
     [14, { dilation: 2 }, 3, 'c'],
     [14, { groups: 3 }, 3, 'c'],
   ]
   for (const dtype of ['float64', 'float32'] as const) {
-    for (const [size, options, channels, wanted] of sizes) {
+    for (const [size, options, channels, wanted, filters = 6] of sizes) {
       const what = `${dtype} ${size} ${channels} ${JSON.stringify(options)}`
       const outputs = await Promise.all(
         (['wasm', 'js'] as const).map(async (backend) => {
-          const network = v128.sequential(v128.conv2d(6, { kernel: 3, pad: 1, ...options }))
+          const network = v128.sequential(v128.conv2d(filters, { kernel: 3, pad: 1, ...options }))
           const shape = { input: [channels, size, size], batch: 3, dtype, backend, seed: 1 }
           const model = await v128.createModel(network, shape)
           const random = v128.createRandom(2)

@@ -2,26 +2,32 @@
 // directive that expects an error is a mistake; should the compiler no longer see it, the directive becomes an error.
 import { Worker as Thread } from 'node:worker_threads'
 import { createModel } from '../../src/model/create'
-import type { Loss } from '../../src/plan/layer'
+import type { Layer, Loss } from '../../src/plan/layer'
 import type { Evaluation } from '../../src/training/evaluate'
 import { standardize } from '../../src/entries/data'
 import { type WorkerModel, createWorkerModel, loadWorkerModel } from '../../src/entries/worker'
 import {
+  type Ability,
   type DType,
   type Model,
   type ModelOptions,
   type Optimizer,
   adam,
+  add,
   batchNorm,
   binaryCrossEntropy,
+  concat,
   conv2d,
   cosineDecay,
   dense,
   dropout,
   encodeSafetensors,
+  flatten,
   gradientCheck,
+  graph,
   hinge,
   maxPool2d,
+  meanSquaredError,
   sequential,
   sgd,
   snapshot,
@@ -314,4 +320,63 @@ export async function workers(): Promise<void> {
   // @ts-expect-error
   await createWorkerModel(network, { input, bogus: 1 })
   await loadWorkerModel(new Uint8Array(), { inference: true, dtype: 'float32' })
+}
+
+export async function graphs(): Promise<void> {
+  const network = graph(['image', 'weather'], ({ image, weather }, use) => {
+    const both = use('both', concat(), use('eye', flatten(), image), weather)
+    // @ts-expect-error
+    use('none', dense(2), 'image')
+    return { digit: use('digit', dense(3), both), price: use('price', dense(1), both) }
+  })
+  const given = { image: [1, 2, 2], weather: [2] }
+  const losses = { digit: softmaxCrossEntropy(), price: meanSquaredError({ weight: 0.1 }) }
+  const model = await createModel(network, { input: given, loss: losses, optimizer })
+  const inputs = { image: new Float32Array(4), weather: [1, 2] }
+  const targets = { digit: [0], price: [1] }
+  model satisfies Model<Ability, 'float64', 'image' | 'weather', 'digit' | 'price'>
+  model.trainStep(inputs, targets) satisfies number
+  model.predict(inputs).price.data satisfies Float64Array
+  model.forward(inputs).digit.data satisfies Float64Array
+  model.backward(targets).weather.shape satisfies readonly number[]
+  model.evaluate({ x: inputs, y: targets }).outputs.digit.accuracy satisfies number
+  const history = await model.fit({ x: inputs, y: targets }, { validation: { x: inputs, y: targets } })
+  history.outputs.price.validationLoss satisfies number[]
+  gradientCheck(model, inputs, targets, { input: true })
+  model.loss?.digit satisfies Loss | undefined
+  // @ts-expect-error
+  model.predict([1, 2])
+  // @ts-expect-error
+  model.predict({ image: [1] })
+  // @ts-expect-error
+  void model.predict(inputs).weather
+  // @ts-expect-error
+  await model.fit({ x: inputs, y: { digit: [0] } })
+  // @ts-expect-error
+  await createModel(network, { input, loss: losses })
+  // @ts-expect-error
+  await createModel(network, { input: { image: [1] }, loss: losses })
+  // @ts-expect-error
+  await createModel(network, { input: given, loss })
+  // @ts-expect-error
+  await createModel(network, { input: given, loss: { digit: loss } })
+  // @ts-expect-error
+  sequential(network)
+  const untrained = await createModel(network, { input: given, loss: losses })
+  // @ts-expect-error
+  untrained.trainStep(inputs, targets)
+
+  // One input and one output have no names.
+  const plain = graph(['x'], ({ x: one }, use) => use('y', dense(3), one))
+  plain satisfies Layer
+  const single = await createModel(sequential(plain), { input, loss, optimizer })
+  single satisfies Model
+  const joined = graph(['a', 'b'], ({ a, b }, use) => use('sum', add(), a, b))
+  const pair = await createModel(joined, { input: { a: [2], b: [2] }, loss, optimizer })
+  pair.predict({ a: [1, 2], b: [3, 4] }).data satisfies Float64Array
+  // @ts-expect-error
+  void pair.evaluate({ x: { a: [1, 2], b: [3, 4] }, y: [0] }).outputs
+  const forked = graph(['x'], ({ x: one }, use) => ({ a: use('a', dense(1), one), b: one }))
+  const fork = await createModel(forked, { input })
+  fork.predict(x).a.data satisfies Float64Array
 }

@@ -300,9 +300,9 @@ group('one layer object in two places', () => {
 test('a network may be long, and nested more deeply than functions can call each other', () => {
   let deep: Layer = softmax()
   for (let i = 0; i < 30_000; i++) deep = sequential({ '': deep })
-  expect(() => checkNetwork('here', deep, ce())).toThrow(/^here: sequential softmax comes before/)
+  expect(() => checkNetwork('here', deep, [ce()])).toThrow(/^here: sequential softmax comes before/)
   const long = sequential(...Array.from({ length: 30_000 }, () => relu()))
-  expect(() => checkNetwork('here', long, ce())).toThrow(/remove sequential\.29999 relu/)
+  expect(() => checkNetwork('here', long, [ce()])).toThrow(/remove sequential\.29999 relu/)
 })
 
 test('a layer made of layers says what they are', () => {
@@ -311,12 +311,12 @@ test('a layer made of layers says what they are', () => {
     ['a', a],
     ['b', b],
   ])
-  expect(concat(a, b).children).toEqual([
+  expect(concat(a, b).children?.slice(0, -1)).toEqual([
     ['0', a],
     ['1', b],
   ])
-  expect(residual(a).children).toEqual([['body', a]])
-  expect(residual(a, b, { names: { body: '' } }).children).toEqual([
+  expect(residual(a).children?.slice(0, -1)).toEqual([['body', a]])
+  expect(residual(a, b, { names: { body: '' } }).children?.slice(0, -1)).toEqual([
     ['', a],
     ['shortcut', b],
   ])

@@ -79,7 +79,7 @@ test.each<[string, (body: Layer) => Layer]>([
   await expect(createModel(tooDeep, options)).rejects.toThrow(PlanError)
   expect(() => describe(tooDeep, options)).toThrow(wanted)
   // These walk with lists of their own, not by calling themselves.
-  expect(() => checkNetwork('here', tooDeep, loss)).not.toThrow()
+  expect(() => checkNetwork('here', tooDeep, [loss])).not.toThrow()
 })
 
 test.each(['wasm', 'js'] as const)(

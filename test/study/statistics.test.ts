@@ -83,7 +83,7 @@ describe('activationStatistics', () => {
       '0 conv2d',
       '1.body.0 conv2d',
       '1.body.1 batchNorm + relu',
-      '1 residual',
+      '1 add',
       '2 relu',
       '3 maxPool2d',
       '4 flatten',

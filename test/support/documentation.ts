@@ -188,7 +188,9 @@ export function check(examples: readonly Example[]): string[] {
     const syntax = built.getSyntacticDiagnostics(file)
     return (syntax.length ? syntax.slice(0, 1) : built.getSemanticDiagnostics(file)).map(({ start, messageText }) => {
       const { line } = file.getLineAndCharacterOfPosition(start!)
-      const [message] = ts.flattenDiagnosticMessageText(messageText, '\n').split('\n')
+      const [first, ...more] = ts.flattenDiagnosticMessageText(messageText, '\n').split('\n')
+      // Of a function with several signatures, what is wrong with the last comes last.
+      const message = first.startsWith('No overload') ? more.at(-1)!.trim() : first
       const last = example.line + example.code.trimEnd().split('\n').length - 1
       return `${example.place}:${Math.min(example.line + Math.max(line - before, 0), last)}: ${message}`
     })

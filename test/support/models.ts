@@ -44,7 +44,7 @@ export function classifier(network: Layer, options: Partial<ModelOptions> = {}) 
 }
 
 /** All bits of a model, by name. */
-export function bits(model: Model<never>): Record<string, string> {
+export function bits(model: Pick<Model<never>, 'parameters' | 'buffers'>): Record<string, string> {
   const tensors = Object.entries({ ...model.parameters, ...model.buffers })
   return Object.fromEntries(tensors.map(([name, { data }]) => [name, new Uint32Array(data.slice().buffer).join(' ')]))
 }
@@ -52,13 +52,15 @@ export function bits(model: Model<never>): Record<string, string> {
 /** As model.forward, and with dy as model.backward, for numbers that are not finite, which those refuse. */
 export function passRaw(model: Model<never>, x: ArrayLike<number>, training = false, dy?: ArrayLike<number>) {
   const core = coreOf('test', model)
-  const n = x.length / core.input.size
-  core.tensors.input.data.set(x)
+  const [input] = core.inputs
+  const [output] = core.heads
+  const n = x.length / input.value.size
+  input.tensor.data.set(x)
   runForward(core, n, training)
-  const y = core.tensors.output.data.slice(0, n * core.output.size)
+  const y = output.tensor.data.slice(0, n * output.value.size)
   if (!dy) return { y, dx: y.slice(0, 0) }
-  core.outputGradient.set(dy)
+  output.gradient.set(dy)
   runBackward(core, true)
-  const dx = viewOf(core.dtype, core.engine.buffer, core.input.gradient!.pointer, n * core.input.size).slice()
+  const dx = viewOf(core.dtype, core.engine.buffer, input.value.gradient!.pointer, n * input.value.size).slice()
   return { y, dx }
 }

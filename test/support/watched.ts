@@ -2,8 +2,7 @@
 // is dead at that time, and the scratch, is filled with NaN; after it nothing but what the call said may have changed;
 // and the other engine must have made the same bytes of the same memory.
 import { createEngine } from '../../src/engine/create'
-import type { Model } from '../../src/entries/index'
-import { coreOf } from '../../src/model/core-of'
+import { type AnyModel, coreOf } from '../../src/model/core-of'
 import { type Call, nameOf, titleOf } from '../../src/plan/calls'
 import type { Prepared } from '../../src/plan/run'
 import { Block, Parameter, type Place, type Reference, Value, placeOf } from '../../src/plan/value'
@@ -24,7 +23,7 @@ interface Named {
 }
 
 /** The blocks of the activations, and who made what of them. */
-function blocksOf({ program, input, output }: Core): Map<Block, string> {
+function blocksOf({ program, inputs, heads }: Core): Map<Block, string> {
   const names = new Map<Block, string>()
   const add = (reference: Reference, name: (block: Block) => string): void => {
     const place = reference && placeOf(reference)
@@ -36,12 +35,14 @@ function blocksOf({ program, input, output }: Core): Map<Block, string> {
     for (const write of call.writes) if (program.wanted(write) !== 'never') add(write, of)
     for (const read of call.reads) add(read, of)
   }
-  add(input, () => 'the input of the network')
-  if (output.gradient && program.wanted(output.gradient) !== 'never') {
-    add(output.gradient, () => 'the gradient of the output of the network')
+  for (const { value } of inputs) add(value, () => 'the input of the network')
+  for (const { value } of heads) {
+    if (value.gradient && program.wanted(value.gradient) !== 'never') {
+      add(value.gradient, () => 'the gradient of the output of the network')
+    }
   }
   program.forward.forEach(addAll)
-  for (const call of [program.weight, program.loss]) if (call) addAll(call)
+  for (const call of program.losses.flatMap(({ weight, loss }) => [weight, loss])) if (call) addAll(call)
   program.backward.forEach(addAll)
   return names
 }
@@ -89,7 +90,7 @@ function holdsNumbers(reference: NonNullable<Reference>): boolean {
  * Watches every call of `model` from here on. A call that breaks a contract of memory throws an Error that names the
  * layer, the kernel and what was written. Returns the number of calls watched so far.
  */
-export async function watch(model: Model<never>): Promise<() => number> {
+export async function watch(model: AnyModel): Promise<() => number> {
   const core = coreOf('test', model)
   const { engine, run, memory, pointers, program } = core
   const { total } = memory
@@ -192,7 +193,9 @@ export async function watch(model: Model<never>): Promise<() => number> {
   }
 
   run.forward.forEach(watchCall)
-  for (const prepared of [run.weight, run.loss, run.lossAlone]) if (prepared) watchCall(prepared, middle)
+  for (const { weight, loss, alone } of run.losses) {
+    for (const prepared of [weight, loss, alone]) if (prepared) watchCall(prepared, middle)
+  }
   run.backward.forEach((prepared, i) => watchCall(prepared, middle + 1 + i))
   return () => watched
 }

@@ -41,7 +41,7 @@ function rosenbrock(x: ArrayLike<number>, gradient: { [index: number]: number })
 /** Counts how often the loss of a model is computed with its gradient. */
 function counting(model: Model<never>) {
   const counter = { calls: 0 }
-  const loss = coreOf('test', model).run.loss as { -readonly [K in keyof Prepared]: Prepared[K] }
+  const loss = coreOf('test', model).run.losses[0].loss as { -readonly [K in keyof Prepared]: Prepared[K] }
   const { run } = loss
   loss.run = (...args) => {
     counter.calls++

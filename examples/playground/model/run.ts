@@ -2,7 +2,8 @@
 // out the same whenever it is taken again.
 
 import { type Signal, signal } from '@preact/signals'
-import { createWorkerModel } from 'v128/worker'
+import type { Ability } from 'v128'
+import { type WorkerModel, createWorkerModel } from 'v128/worker'
 import { type Dataset, first, sizeOf } from '../data/dataset'
 import { Batches } from './batches'
 import { networkOf, optionsOf } from './build'
@@ -12,7 +13,7 @@ import type { Setting } from './setting'
 
 export type Status = 'starting' | 'ready' | 'diverged' | 'failed'
 
-export type Remote = Awaited<ReturnType<typeof createWorkerModel<any, any, false, 'float32'>>>
+export type Remote = WorkerModel<Ability, 'float32'>
 export type Weights = Readonly<Record<string, { shape: readonly number[]; data: Float32Array }>>
 
 export interface Checkpoint {

@@ -10,6 +10,7 @@ import {
   count,
   finite,
   integer,
+  isObject,
   quote,
   readSafely,
   show,
@@ -39,6 +40,14 @@ export interface Augmentation {
   prepare(shape: ImageShape): Change
 }
 
+/** How `augment` draws, and what it changes. */
+export interface AugmentOptions<In extends string = never> {
+  /** Of its draws; 0 unless given. */
+  seed?: number
+  /** The input of a graph that it changes; there is none to name where the network has one. */
+  input?: In
+}
+
 /** Streams 0 and 1 of a seed are the model's: its parameters, its shuffling. */
 const STREAM = 2
 
@@ -50,18 +59,33 @@ const STREAM = 2
  *     const transform = augment([randomCrop({ pad: 4 }), horizontalFlip()], { seed: 1 })
  *     await model.fit(data, { epochs: 10, transform })
  *
- * The draws are a function of `seed`, 0 unless given, and of the number of the training pass, which fit hands in (by
+ * In a graph of several inputs it changes the one that `input` names, and leaves the others:
+ *
+ *     const transform = augment([horizontalFlip()], { input: 'image' })
+ *
+ * The draws are a function of `seed` and of the number of the training pass, which fit hands in (by
  * hand: of the number of calls before, unless given), so the same seed gives the same images, bit for bit, on every
  * engine and runtime, and a run that goes on draws as one that was never stopped. Throws a PlanError for a model whose
  * input is no image, [channels, height, width].
  */
+export function augment<In extends string>(
+  augmentations: readonly Augmentation[],
+  options: AugmentOptions<In> & { input: In },
+): (inputs: Readonly<Record<In, Tensor>>, n: number, pass?: number) => void
 export function augment(
   augmentations: readonly Augmentation[],
-  options: { seed?: number } = {},
-): (input: Tensor, n: number, pass?: number) => void {
+  options?: AugmentOptions,
+): (input: Tensor, n: number, pass?: number) => void
+export function augment(
+  augmentations: readonly Augmentation[],
+  options: AugmentOptions<string> = {},
+): (input: any, n: number, pass?: number) => void {
   const where = 'augment'
   checkArguments(where, arguments, 2, 'the augmentations go into one list')
-  const { seed } = checkOptions(where, options, ['seed'])
+  const { seed, input: name } = checkOptions(where, options, ['seed', 'input'])
+  if (name !== undefined && typeof name !== 'string') {
+    throw new PlanError(`${where}: input must be the name of an input of a graph, got ${show(name)}`)
+  }
   const list = readSafely(where, 'the augmentations', () => {
     const all = Array.isArray(augmentations) ? Array.from(augmentations as (Augmentation | null | undefined)[]) : [null]
     return all.map((one) => {
@@ -78,7 +102,7 @@ export function augment(
   let changes: Change[] = []
   let size = 0
   return (input, n, pass = calls) => {
-    const { shape, data } = checkImages(input)
+    const { shape, data } = checkImages(name === undefined ? input : inputNamed(input, name))
     if (shape[1] !== image.channels || shape[2] !== image.height || shape[3] !== image.width) {
       const next = { channels: shape[1], height: shape[2], width: shape[3] }
       changes = list.map((one) => {
@@ -101,8 +125,13 @@ export function augment(
   }
 }
 
+function inputNamed(inputs: unknown, name: string): unknown {
+  if (isObject(inputs) && Object.hasOwn(inputs, name)) return (inputs as Record<string, unknown>)[name]
+  throw new PlanError(`augment: the model has no input ${quote(name)}; input is for graphs of several`)
+}
+
 /** The input of a model, if it is images; else a PlanError. Allocates nothing: it is called in each step. */
-function checkImages(input: Tensor): Tensor {
+function checkImages(input: unknown): Tensor {
   if (!isTensor(input)) throw new PlanError(`augment: want the input of a model, { shape, data }, got ${show(input)}`)
   const { shape } = input
   if (shape.length === 4 && shape[1] >= 1 && shape[2] >= 1 && shape[3] >= 1) return input
