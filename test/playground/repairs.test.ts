@@ -49,13 +49,14 @@ describe.each(NAMES)('in %s', (name) => {
       await steps(page, id === 'dead' ? 120 : 40)
       expect(await page.getByTestId('solved').count(), id).toBe(0)
       await page.getByRole('button', { name: 'A hint: ask babysit' }).click()
-      await page.getByTestId('hints').waitFor({ timeout: 40_000 })
+      await page.getByTestId('hints').waitFor({ state: 'attached', timeout: 40_000 })
       expect(await page.getByTestId('hints').textContent(), id).toMatch(hint)
       await mend(page)
       await page.getByRole('button', { name: 'Begin again with it' }).click()
-      await page.getByRole('button', { name: 'Train', exact: true }).click()
       await openTab(page, 'Repair')
-      await page.getByTestId('solved').waitFor({ timeout: 40_000 })
+      await expect
+        .poll(() => page.getByTestId('solved').count(), { timeout: 40_000, message: `${id} is mended` })
+        .toBe(1)
     }
     expect(await page.getByText('mended', { exact: true }).count()).toBe(6)
     await leave(page)

@@ -129,13 +129,27 @@ export async function ask(): Promise<void> {
   setPlaying(false)
   await run.pause()
   try {
-    const some = first(run.data.train, 512, sizeOf(run.data.input))
-    const { checks } = await run.model.babysit({ x: run.batches.scaled(some.x), y: some.y }, { steps: 40 })
-    const found = checks.filter(({ ok, name }) => !ok && name !== 'overfit')
-    hints.value = found.map(({ text }) => text.charAt(0).toUpperCase() + text.slice(1))
+    let found = await look(run)
+    const [begin] = run.checkpoints
+    if (!found.length && begin) {
+      // Where it is now may be as good as anywhere else: then how it came there is to be seen at the beginning.
+      const now = await run.model.checkpoint()
+      await run.model.restore(begin.bytes)
+      found = await look(run)
+      await run.model.restore(now)
+    }
+    hints.value = found
   } catch (error) {
     hints.value = [error instanceof Error ? error.message : String(error)]
   }
+}
+
+/** What babysit would have a person look at. */
+async function look(run: Run): Promise<string[]> {
+  const some = first(run.data.train, 512, sizeOf(run.data.input))
+  const { checks } = await run.model!.babysit({ x: run.batches.scaled(some.x), y: some.y }, { steps: 40 })
+  const found = checks.filter(({ ok, name }) => !ok && name !== 'overfit')
+  return found.map(({ text }) => text.charAt(0).toUpperCase() + text.slice(1))
 }
 
 effect(() => {

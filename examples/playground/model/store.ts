@@ -57,12 +57,8 @@ function makeRun(name: string, colour: number, data: Dataset, setting: Setting, 
   return new Run(name, colour, data, setting, { threads, ...options, ...(backend && { backend }) })
 }
 
-/** Starts over with one run. */
-export async function begin(
-  setting: Setting,
-  plays = playing.value,
-  options: RunOptions = {},
-): Promise<Run | undefined> {
+/** Starts over with one run, which trains if one was trained before, unless told. */
+export async function begin(setting: Setting, plays?: boolean, options: RunOptions = {}): Promise<Run | undefined> {
   try {
     const data = await datasetOf(setting.data)
     for (const run of runs.value) run.close()
@@ -70,7 +66,7 @@ export async function begin(
     const run = makeRun('Run 1', 0, data, setting, options)
     runs.value = [run]
     current.value = run
-    setPlaying(plays)
+    setPlaying(plays ?? playing.value)
     return run
   } catch (error) {
     trouble.value = error instanceof Error ? error.message : String(error)

@@ -5,7 +5,7 @@ import { INITIALIZERS, SCHEDULES } from '../model/build'
 import { change, draft, forgetChanges, isChanged, planned } from '../model/draft'
 import { INIT_LESSONS, LESSONS, LOSS_LESSONS, OPTIMIZER_KINDS, SCHEDULE_LESSONS } from '../model/lessons'
 import type { Setting } from '../model/setting'
-import { MOST_RUNS, addRun, current, replace, runs } from '../model/store'
+import { MOST_RUNS, addRun, current, replace, runs, setPlaying } from '../model/store'
 import { Augmentation } from './augmentation'
 import { NumberField, Select } from './fields'
 import { bytes, whole } from './format'
@@ -156,7 +156,10 @@ function Verdict({ setting }: { setting: Setting }) {
           disabled={problem !== undefined || !isChanged.value}
           onClick={() => {
             const next = setting
-            void replace(next).then(forgetChanges)
+            void replace(next).then(() => {
+              forgetChanges()
+              setPlaying(true)
+            })
           }}
         >
           Begin again with it
