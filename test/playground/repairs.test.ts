@@ -16,7 +16,7 @@ const REPAIRS: Record<string, { hint: RegExp; mend(page: Page): Promise<void> }>
     async mend(page) {
       await openTab(page, 'Change it')
       await page.getByText('Where it begins').click()
-      await page.getByLabel('First weights').selectOption('he')
+      await page.getByRole('combobox', { name: 'First weights' }).selectOption('he')
     },
   },
   dead: { hint: /dead ReLUs/, mend: rateOf('0.002') },
@@ -33,7 +33,7 @@ const REPAIRS: Record<string, { hint: RegExp; mend(page: Page): Promise<void> }>
     async mend(page) {
       await openTab(page, 'Change it')
       await page.getByRole('button', { name: 'Remove layer 3, Softmax' }).click()
-      await page.getByLabel('Another layer').selectOption('relu')
+      await page.getByRole('combobox', { name: 'Another layer' }).selectOption('relu')
       await page.getByRole('button', { name: 'Add', exact: true }).click()
     },
   },

@@ -1,6 +1,7 @@
 // A choice and a number, each with its name.
 
 import type { ComponentChildren } from 'preact'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 
 interface SelectProps {
   title: string
@@ -40,6 +41,12 @@ interface NumberProps {
 
 /** Any number: what it may be, the library says. */
 export function NumberField({ title, value, onChange, label, small = false, children }: NumberProps) {
+  const input = useRef<HTMLInputElement>(null)
+  useLayoutEffect(() => {
+    const element = input.current!
+    // What somebody types is left alone: a number that is half written, such as "0.", is none yet.
+    if (document.activeElement !== element) element.value = Number.isFinite(value) ? String(value) : ''
+  }, [value])
   return (
     <div class={small ? 'choice small' : 'choice'}>
       <label>
@@ -47,7 +54,7 @@ export function NumberField({ title, value, onChange, label, small = false, chil
         <input
           type="number"
           step="any"
-          value={Number.isFinite(value) ? value : ''}
+          ref={input}
           aria-label={label}
           onInput={(event) => {
             const { value: text } = event.currentTarget

@@ -6,8 +6,10 @@ import { paintInk } from '../draw/maps'
 import { css, palette } from '../draw/theme'
 import { picture, showExample } from '../model/look'
 import type { Run } from '../model/run'
-import { Camera } from './camera'
 import { Icon } from './icons'
+import { lazy } from './lazy'
+
+const Camera = lazy(async () => (await import('./camera')).Camera)
 
 const SIDE = 280
 const WIDTH = 24

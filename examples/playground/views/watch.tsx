@@ -5,10 +5,13 @@ import type { Run } from '../model/run'
 import { current } from '../model/store'
 import { Bars } from './bars'
 import { Flow } from './flow'
+import { lazy } from './lazy'
 import { Pad } from './pad'
-import { PhotoPad } from './photo'
-import { PlaneView } from './plane'
-import { RowPad } from './row-pad'
+
+type InputView = (props: { run: Run }) => preact.JSX.Element
+const PhotoPad = lazy(async (): Promise<InputView> => (await import('./photo')).PhotoPad)
+const PlaneView = lazy(async (): Promise<InputView> => (await import('./plane')).PlaneView)
+const RowPad = lazy(async (): Promise<InputView> => (await import('./row-pad')).RowPad)
 
 export function Watch() {
   const run = current.value!
