@@ -19,7 +19,7 @@ const REPAIRS: Record<string, { hint: RegExp; mend(page: Page): Promise<void> }>
       await page.getByRole('combobox', { name: 'First weights' }).selectOption('he')
     },
   },
-  dead: { hint: /dead ReLUs/, mend: rateOf('0.002') },
+  dead: { hint: /dead ReLUs/i, mend: rateOf('0.002') },
   inputs: {
     hint: /inputs are not scaled/,
     async mend(page) {
@@ -46,7 +46,9 @@ describe.each(NAMES)('in %s', (name) => {
       await openTab(page, 'Repair')
       await page.locator(`[data-case=${id}]`).click()
       await expect.poll(() => page.locator(`[data-case=${id}]`).getAttribute('aria-pressed')).toBe('true')
-      await steps(page, id === 'dead' ? 120 : 40)
+      await steps(page, id === 'dead' ? 120 : 40).catch((error: unknown) => {
+        throw new Error(`${id} does not train`, { cause: error })
+      })
       expect(await page.getByTestId('solved').count(), id).toBe(0)
       await page.getByRole('button', { name: 'A hint: ask babysit' }).click()
       await page.getByTestId('hints').waitFor({ state: 'attached', timeout: 40_000 })
