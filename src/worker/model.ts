@@ -293,7 +293,8 @@ export class WorkerModel<
    * What every layer gives on some rows, and gradients: see the function of this name. While the page trains, a look is
    * between two steps.
    *
-   *     const { layers } = await model.lookInside(picture)
+   *     const model = await createWorkerModel(network, { input: [4] })
+   *     const { layers } = await model.lookInside(x)
    */
   async lookInside(x: Numbers, y?: Labels | Numbers, options: InsideOptions = {}): Promise<Inside<D>> {
     checkArguments('lookInside', arguments, 3)
