@@ -5,7 +5,11 @@ import { readLink } from './model/share'
 import { begin, trouble } from './model/store'
 import { firstSetting } from './model/setting'
 import { App } from './views/app'
-import './style.css'
+// In this order: later ones say more.
+import './styles/page.css'
+import './styles/watch.css'
+import './styles/study.css'
+import './styles/more.css'
 
 render(<App />, document.querySelector('#app')!)
 void beginAsAsked()
