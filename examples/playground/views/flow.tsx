@@ -32,7 +32,12 @@ export function Flow({ look }: { look: Look }) {
     <section class="card flow" aria-label="Layer by layer">
       <h2>Layer by layer</h2>
       <p class="legend-line soft">
-        <span class="swatch below" /> below zero <span class="swatch zero" /> zero <span class="swatch above" /> above
+        {(['below zero', 'zero', 'above'] as const).map((text) => (
+          <span key={text}>
+            <span class={`swatch ${text.split(' ')[0]}`} />
+            {text}
+          </span>
+        ))}
       </p>
       <ol>
         {input.length === 3 && picture.value && (
