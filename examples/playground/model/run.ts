@@ -43,6 +43,8 @@ const AHEAD = 2
 /** Of networks whose steps take no time, so that there is something to watch. */
 const MOST_PER_FRAME = 6
 const MOST_CHECKPOINTS = 24
+/** Milliseconds for threads to begin. */
+const PATIENCE = 4000
 
 let count = 0
 
@@ -123,12 +125,27 @@ export class Run {
     return this.#playing
   }
 
-  async #start(): Promise<void> {
+  /** The model, once it has computed something. */
+  async #make(threads: number | 'auto'): Promise<Remote> {
     const { setting, data, options } = this
-    const { threads, backend } = options
     const worker = () => new Worker(new URL('worker.js', document.baseURI), { type: 'module' })
-    const all = { ...optionsOf(setting, data.input), threads, worker, ...(backend && { backend }) }
+    const backend = options.backend && { backend: options.backend }
+    const all = { ...optionsOf(setting, data.input), threads, worker, ...backend }
     const model = (await createWorkerModel(networkOf(setting), all)) as unknown as Remote
+    await model.evaluate(this.#watched)
+    return model
+  }
+
+  async #start(): Promise<void> {
+    const { options } = this
+    const several = this.#make(options.threads)
+    const late = new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE))
+    let model = options.threads === 1 ? await several : await Promise.race([several, late])
+    if (!model) {
+      // Firefox now and then does not start what it was asked for. One thread gives the same bits.
+      void several.then((one) => one.close()).catch(() => {})
+      model = await this.#make(1)
+    }
     if (this.#closed) return model.close()
     this.model = model
     if (options.origin) await this.#begin(options.origin)
