@@ -1,5 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
-  test: { root: '.', include: ['test/**/*.test.ts'], testTimeout: 120_000, pool: 'forks' },
+  test: {
+    root: '.',
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/playground/**'],
+    testTimeout: 120_000,
+    pool: 'forks',
+  },
 })

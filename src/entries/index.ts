@@ -113,6 +113,7 @@ export { type CustomLossOptions, type LossFunction, customLoss } from '../custom
 export { type ClassificationReport, classificationReport } from '../metrics'
 export { type BinaryReport, type RegressionReport, binaryReport, regressionReport } from '../reports'
 export type { Group } from '../training/parts'
+export { type Inside, type InsideOptions, type LayerInside, lookInside } from '../study/inside'
 export type { LayerFactory } from '../model/registry'
 export type { Beside, ExampleWeights, Lengths } from '../data/beside'
 export type { ForwardOptions, PredictOptions } from '../training/pass'

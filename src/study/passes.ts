@@ -37,8 +37,11 @@ export interface Passes {
   lossOfZeros(n: number): number
   /** What regularisation adds to the loss. */
   penalty(): number
-  /** That same pass forward and, with `gradient`, back: shows each layer's output and then each one's gradient. */
-  see(n: number, gradient: boolean, show: See): void
+  /**
+   * That same pass forward and, with `gradient`, back: shows each layer's output and then each one's gradient. Forward
+   * alone it can be a pass of evaluation.
+   */
+  see(n: number, gradient: boolean, show: See, training?: boolean): void
 }
 
 /** Checked rows of the input and of the output, or for each of several. */
@@ -94,7 +97,7 @@ export function unchanged<T>(model: AnyModel, study: (passes: Passes) => T): T {
     },
     disturbedLoss(n, disturb) {
       core.counters.passes = next
-      inspect(core, n, false, ({ layer }, _, values) => disturb(values, kindOf(layer)))
+      inspect(core, n, ({ layer }, _, values) => disturb(values, kindOf(layer)), { gradient: false })
       return runLosses(core, false)
     },
     disturbedGradients(n, disturb) {
@@ -102,7 +105,7 @@ export function unchanged<T>(model: AnyModel, study: (passes: Passes) => T): T {
       const see: Inspect = ({ layer }, what, values) => {
         if (what === 'activations') disturb(values, kindOf(layer))
       }
-      inspect(core, n, true, see, core.program.inputGradient)
+      inspect(core, n, see, { gradient: true, toInput: core.program.inputGradient })
       addDecay(core)
     },
     lossOfZeros(n) {
@@ -115,9 +118,10 @@ export function unchanged<T>(model: AnyModel, study: (passes: Passes) => T): T {
       return loss
     },
     penalty: () => decayLoss(core),
-    see(n, gradient, show) {
+    see(n, gradient, show, training) {
       core.counters.passes = next
-      inspect(core, n, gradient, (output, what, values) => show(output, values, what === 'gradients'))
+      const look = { gradient, ...(training !== undefined && { training }) }
+      inspect(core, n, (output, what, values) => show(output, values, what === 'gradients'), look)
     },
   }
   try {

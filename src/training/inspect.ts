@@ -14,11 +14,17 @@ import { beginForward } from './step'
 /** Shown of an output of a layer: its values, or the gradient of the loss by them; a live view of the n examples. */
 export type See = (output: Output, what: 'activations' | 'gradients', values: Tensor['data']) => void
 
-/**
- * Runs the n loaded rows forward as in training and, with `gradient`, the loss and backward, with `toInput` as far as the
- * input, adding to the gradients; shows the output of each layer, then its gradient where one is trained for.
- */
-export function inspect(core: Core, n: number, gradient: boolean, see: See, toInput = false): void {
+/** How the rows are run. */
+export interface Look {
+  /** Whether backward as well, as far as the input with `toInput`, adding to the gradients. */
+  readonly gradient: boolean
+  readonly toInput?: boolean
+  /** Whether as in training, which is what gradients are of. True unless given. */
+  readonly training?: boolean
+}
+
+/** Runs the n loaded rows; shows the output of each layer, then its gradient where one is trained for. */
+export function inspect(core: Core, n: number, see: See, { gradient, toInput = false, training = true }: Look): void {
   const { program, run, engine, dtype } = core
   const show = (outputs: readonly Output[] | undefined, what: 'activations' | 'gradients') => {
     for (const output of outputs ?? []) {
@@ -28,7 +34,7 @@ export function inspect(core: Core, n: number, gradient: boolean, see: See, toIn
     }
   }
   core.counters.passes++
-  beginForward(core, n, true)
+  beginForward(core, n, training)
   const outputs = known.get(program) ?? outputsOf(program)
   known.set(program, outputs)
   const after = groupBy(outputs, (output) => output.after)

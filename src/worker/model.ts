@@ -1,7 +1,7 @@
 // What people hold in their hands: a model that is in a worker, behind promises.
 
 import type { Beside } from '../data/beside'
-import type { Data, Inputs, Numbers, Targets } from '../data/batches'
+import type { Data, Inputs, Labels, Numbers, Targets } from '../data/batches'
 import type { ByName, Tensors } from '../data/named'
 import type { AsyncBatches, Batches } from '../data/stream'
 import { PlanError, checkArguments, flag, hasMembers, integer } from '../errors'
@@ -11,6 +11,9 @@ import type { LoadResult } from '../model/weights'
 import { rateOf } from '../optimizers/optimizer'
 import type { Regions } from '../plan/layout'
 import { type Schedule, describeRate } from '../schedules'
+import type { Babysitting } from '../study/babysit'
+import type { Inside, InsideOptions } from '../study/inside'
+import type { ActivationStatistics, StatisticsOptions } from '../study/statistics'
 import type { DType, Tensor } from '../tensor'
 import type { EvaluateOptions, Evaluation } from '../training/evaluate'
 import type { History } from '../training/history'
@@ -288,6 +291,38 @@ export class WorkerModel<
     return this.#call('load', [bytes, options])
   }
 
+  /** Mean and standard deviation of what every layer gives on one batch: see the function of this name. */
+  async activationStatistics(
+    x: Numbers,
+    y?: Labels | Numbers,
+    options: StatisticsOptions = {},
+  ): Promise<ActivationStatistics[]> {
+    checkArguments('activationStatistics', arguments, 3)
+    return this.#study('activationStatistics', [x, y, options])
+  }
+
+  /**
+   * What every layer gives on some rows, and gradients: see the function of this name. While the page trains, a look is
+   * between two steps.
+   *
+   *     const model = await createWorkerModel(network, { input: [4] })
+   *     const { layers } = await model.lookInside(x)
+   */
+  async lookInside(x: Numbers, y?: Labels | Numbers, options: InsideOptions = {}): Promise<Inside<D>> {
+    checkArguments('lookInside', arguments, 3)
+    return this.#study('lookInside', [x, y, options])
+  }
+
+  /** Looks for the mistakes that keep a network from learning: see the function of this name. */
+  async babysit(
+    this: WorkerModel<Ability, D>,
+    data: Data,
+    options: { examples?: number; steps?: number; seed?: number } = {},
+  ): Promise<Omit<Babysitting, 'toString'>> {
+    checkArguments('babysit', arguments, 2)
+    return this.#study('babysit', [data, options])
+  }
+
   /** A table of the layers, and the memory: see Model.summary. */
   async summary(): Promise<string> {
     checkArguments('summary', arguments, 0)
@@ -312,6 +347,10 @@ export class WorkerModel<
       }
     }
     return this.#connection.ask({ deed: 'call', name, args, places, moves, keep: this })
+  }
+
+  #study(name: string, args: readonly unknown[]): Promise<any> {
+    return this.#connection.ask({ deed: 'study', name, args, keep: this })
   }
 
   /** What is known of the model, where there still is one. */

@@ -51,6 +51,8 @@ export type Deed =
   | 'load'
   /** A method, with its arguments. */
   | 'call'
+  /** A study of the model, with what follows the model among its arguments. */
+  | 'study'
   /** A property; its value is the one argument of 'set'. */
   | 'get'
   | 'set'

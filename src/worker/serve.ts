@@ -150,6 +150,11 @@ export function serve(scope: Scope): void {
       return factsOf(model)
     },
     call: (name, args) => open(name)[name](...args),
+    async study(name, args) {
+      open(name)
+      const { studies } = await import('./studies')
+      return studies[name](open(name), ...args)
+    },
     get: (name) => open(name)[oneOf(READABLE, name)],
     set(name, [value]) {
       const set = oneOf(WRITABLE, name)

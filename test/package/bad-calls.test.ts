@@ -273,6 +273,7 @@ const MODEL_CALLS: Readonly<Record<string, Call>> = {
   averageWeights: { args: [{}], options: 0 },
   babysit: { args: [{ x, y }, { steps: 1 }], options: 1, paths: ['0.x', '0.y'] },
   gradientCheck: { args: [x, y, {}], options: 2 },
+  lookInside: { args: [x, y, {}], options: 2 },
   snapshot: nothing,
   'model.forward': { args: [x, {}], options: 1 },
   'model.backward': { args: [x.slice(0, 12)] },

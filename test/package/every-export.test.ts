@@ -64,6 +64,7 @@ const found = async () =>
 
 const coreRows: Rows = {
   activationStatistics: async () => ({ args: [await classifier(), x, y, {}], options: 3 }),
+  lookInside: async () => ({ args: [await classifier(), x, y, {}], options: 3 }),
   babysit: async () => ({ args: [await classifier(), { x, y }, { steps: 1 }], options: 2 }),
   splitData: () => ({ args: [{ x, y }, {}], options: 1 }),
   averageWeights: async () => ({ args: [await classifier(), {}], options: 1 }),
@@ -383,6 +384,13 @@ describe('a model', () => {
   })
 })
 
+/** Functions of models elsewhere, where these are methods. */
+const studyRows: Rows = {
+  activationStatistics: () => ({ args: [x, y, {}], options: 2 }),
+  babysit: () => ({ args: [{ x, y }, { steps: 1 }], options: 1 }),
+  lookInside: () => ({ args: [x, y, {}], options: 2 }),
+}
+
 describe('a model in a worker', () => {
   const remote = () =>
     worker.createWorkerModel(sequential(dense(4), relu(), dense(3)), { ...settings, worker: startWorker })
@@ -390,12 +398,13 @@ describe('a model in a worker', () => {
   test('has all that a model has', async () => {
     const [[methods, properties], model] = [membersOf(await classifier()), await remote()]
     // Its loss is whoever's who created it.
-    expect(membersOf(model)).toEqual([methods, properties.filter((name) => name !== 'loss')])
+    const all = [...methods, ...Object.keys(studyRows)].toSorted()
+    expect(membersOf(model)).toEqual([all, properties.filter((name) => name !== 'loss')])
     await model.close()
   })
 
   // A function that step calls would have to wait for each pass.
-  describe.each(Object.entries({ ...methodRows, step: nothing }))('%s', (name, row) => {
+  describe.each(Object.entries({ ...methodRows, ...studyRows, step: nothing }))('%s', (name, row) => {
     const made: { close(): unknown }[] = []
     afterAll(() => Promise.all(made.map((model) => model.close())))
     const make = async (): Promise<Function> => {

@@ -1,0 +1,76 @@
+// The batch of each step, a function of the setting and of the step alone: a run that went back goes on as it did before.
+
+import { createRandom } from 'v128'
+import { augment, cutout, randomCrop, randomRotation } from 'v128/data'
+import { type Dataset, scaling, sizeOf } from '../data/dataset'
+import type { Setting } from './setting'
+
+/** Of createRandom, as fit has it. */
+const SHUFFLE = 1
+
+export class Batches {
+  /** Steps in an epoch; rows that are left over wait for the next order. */
+  readonly perEpoch: number
+  readonly size: number
+  readonly #data: Dataset
+  readonly #setting: Setting
+  readonly #scaling: { times: number; plus: number }
+  readonly #transform: ((input: { shape: number[]; data: Float32Array }, n: number, pass: number) => void) | undefined
+  #epoch = -1
+  #order = new Uint32Array()
+
+  constructor(data: Dataset, setting: Setting) {
+    this.#data = data
+    this.#setting = setting
+    this.#scaling = scaling(setting.scale, data)
+    this.size = Math.min(setting.batch, data.train.y.length)
+    this.perEpoch = Math.max(1, Math.floor(data.train.y.length / this.size))
+    this.#transform = data.input.length === 3 ? augmentation(setting) : undefined
+  }
+
+  /** Raw values of the batch of a step, augmented. */
+  raw(step: number): { x: Float32Array; y: Uint8Array; rows: Uint32Array } {
+    const { train, input } = this.#data
+    const length = sizeOf(input)
+    const epoch = Math.floor(step / this.perEpoch)
+    if (epoch !== this.#epoch) {
+      const rows = Uint32Array.from({ length: train.y.length }, (_, i) => i)
+      this.#order = createRandom(this.#setting.seed, SHUFFLE, epoch).shuffle(rows)
+      this.#epoch = epoch
+    }
+    const start = (step % this.perEpoch) * this.size
+    const rows = this.#order.slice(start, start + this.size)
+    const x = new Float32Array(this.size * length)
+    const y = new Uint8Array(this.size)
+    rows.forEach((from, i) => {
+      x.set(train.x.subarray(from * length, (from + 1) * length), i * length)
+      y[i] = train.y[from]
+    })
+    this.#transform?.({ shape: [this.size, ...input], data: x }, this.size, step)
+    return { x, y, rows }
+  }
+
+  /** The same as the network gets them. */
+  at(step: number): { x: Float32Array; y: Uint8Array } {
+    const { x, y } = this.raw(step)
+    const { times, plus } = this.#scaling
+    if (times !== 1 || plus !== 0) for (let i = 0; i < x.length; i++) x[i] = x[i] * times + plus
+    return { x, y }
+  }
+
+  /** Raw values of any rows as the network gets them. */
+  scaled(raw: ArrayLike<number>): Float32Array {
+    const { times, plus } = this.#scaling
+    return Float32Array.from(raw, (v) => v * times + plus)
+  }
+}
+
+/** Changes raw pictures at random; undefined where nothing is to be changed. */
+export function augmentation({ augment: { move, turn, cutout: hole }, seed }: Setting) {
+  const list = [
+    ...(move > 0 ? [randomCrop({ pad: move })] : []),
+    ...(turn > 0 ? [randomRotation({ degrees: turn })] : []),
+    ...(hole > 0 ? [cutout({ size: hole })] : []),
+  ]
+  return list.length ? augment(list, { seed }) : undefined
+}

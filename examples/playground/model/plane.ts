@@ -1,0 +1,62 @@
+// What a network says of every point of the plane, again and again while it trains.
+
+import { signal } from '@preact/signals'
+import { calm } from '../draw/theme'
+import { softmax } from './look'
+import { type Run, nextFrame } from './run'
+import { current, tab } from './store'
+
+/** Points on a side of the grid, and how far the plane goes. */
+export const GRID = 60
+export const REACH = 1.25
+
+export interface Plane {
+  readonly run: Run
+  /** For each point of the grid the most likely class, and how sure the network is. */
+  readonly best: Uint8Array
+  readonly sure: Float32Array
+}
+
+export const plane = signal<Plane | undefined>(undefined)
+
+const at = (i: number) => ((i + 0.5) / GRID) * 2 * REACH - REACH
+
+const POINTS = Float32Array.from({ length: 2 * GRID * GRID }, (_, i) => {
+  const point = i >> 1
+  return i % 2 ? -at(Math.floor(point / GRID)) : at(point % GRID)
+})
+
+async function survey(run: Run): Promise<void> {
+  const classes = run.data.classes.length
+  const { data } = await run.model!.predict(run.batches.scaled(POINTS), { transfer: true })
+  const best = new Uint8Array(GRID * GRID)
+  const sure = new Float32Array(GRID * GRID)
+  for (let i = 0; i < best.length; i++) {
+    const shares = softmax(data.subarray(i * classes, (i + 1) * classes))
+    best[i] = shares.indexOf(Math.max(...shares))
+    sure[i] = shares[best[i]]
+  }
+  if (current.value === run) plane.value = { run, best, sure }
+}
+
+/** Surveys as long as somebody watches. */
+export function keepSurveying(): () => void {
+  let ended = false
+  let last = ''
+  const loop = async () => {
+    while (!ended) {
+      const run = current.value
+      const now = `${run?.id} ${run?.version.value}`
+      if (run?.model && run.data.input.join() === '2' && tab.value === 'watch' && !document.hidden && now !== last) {
+        last = now
+        await survey(run).catch(() => {})
+      }
+      await nextFrame()
+      await new Promise((resolve) => setTimeout(resolve, calm ? 600 : 130))
+    }
+  }
+  void loop()
+  return () => {
+    ended = true
+  }
+}

@@ -1,0 +1,39 @@
+// A picture on its way through the network, layer by layer, while the network learns.
+
+import { look, picture } from '../model/look'
+import type { Run } from '../model/run'
+import { current } from '../model/store'
+import { Bars } from './bars'
+import { Flow } from './flow'
+import { lazy } from './lazy'
+import { Pad } from './pad'
+
+type InputView = (props: { run: Run }) => preact.JSX.Element
+const PhotoPad = lazy(async (): Promise<InputView> => (await import('./photo')).PhotoPad)
+const PlaneView = lazy(async (): Promise<InputView> => (await import('./plane')).PlaneView)
+const RowPad = lazy(async (): Promise<InputView> => (await import('./row-pad')).RowPad)
+
+export function Watch() {
+  const run = current.value!
+  const seen = look.value?.run === run ? look.value : undefined
+  const isPlane = run.data.input.join() === '2'
+  return (
+    <div class="watch">
+      <div class={isPlane ? 'pair wide-first' : 'pair'}>
+        <Input run={run} />
+        <section class="card" aria-label="What the network answers">
+          <h2>It says</h2>
+          <Bars classes={run.data.classes} shares={seen?.probabilities} right={picture.value?.label} />
+        </section>
+      </div>
+      {seen ? <Flow look={seen} /> : <p class="soft">The network is being made …</p>}
+    </div>
+  )
+}
+
+/** What goes in, by the kind of the data. */
+function Input({ run }: { run: Run }) {
+  const [channels, height] = run.data.input
+  if (height === undefined) return channels === 2 ? <PlaneView run={run} /> : <RowPad run={run} />
+  return channels === 1 ? <Pad run={run} /> : <PhotoPad run={run} />
+}

@@ -1,0 +1,135 @@
+// For everybody: nothing that axe finds, in both themes and two widths; the keyboard; no network; no WebAssembly; no camera.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { Page } from 'playwright'
+import { describe, expect, inject, test } from 'vitest'
+import { leave, openTab, steps, visit } from './browsers'
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const TABS = [
+  'Watch',
+  'Look inside',
+  'Mistakes',
+  'Change it',
+  'Rewind, compare',
+  'Repair',
+  'Other data',
+  'Optimizers',
+  'Take along',
+]
+
+/** A task of a thread, as traces have it; times are in microseconds, tdur that of the processor. */
+interface Task {
+  name: string
+  pid: number
+  tid: number
+  tdur?: number
+  args: { name?: string }
+}
+
+/** What axe finds, in short. */
+async function faults(page: Page): Promise<string[]> {
+  const { violations } = await page.evaluate(async () => (globalThis as any).axe.run(document))
+  return (violations as { id: string; nodes: { html: string; failureSummary: string }[] }[]).map(
+    ({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)} ${nodes[0].failureSummary}`,
+  )
+}
+
+describe.each([
+  { colorScheme: 'light', width: 360 },
+  { colorScheme: 'dark', width: 1280 },
+] as const)('$colorScheme, $width wide', ({ colorScheme, width }) => {
+  test('axe finds nothing, and nothing is wider than the page', async () => {
+    const page = await visit('chromium', { colorScheme, viewport: { width, height: 800 } })
+    await page.evaluate(axe)
+    await steps(page, 30)
+    for (const name of TABS) {
+      await openTab(page, name)
+      await page.locator('#panel .card').first().waitFor()
+      await page.locator('details.group').evaluateAll((all) => {
+        for (const one of all) (one as HTMLDetailsElement).open = true
+      })
+      await page.waitForTimeout(300)
+      expect(await faults(page), name).toEqual([])
+      const [wide, whole] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
+      expect(wide, name).toBeLessThanOrEqual(whole)
+    }
+    await leave(page)
+  })
+})
+
+test('the keyboard alone: tabs, controls, sliders', async () => {
+  const page = await visit('chromium')
+  await steps(page, 5)
+  await page.getByRole('tab', { name: 'Watch' }).focus()
+  await page.keyboard.press('ArrowRight')
+  await page.keyboard.press('ArrowRight')
+  await expect.poll(() => page.getByRole('tab', { name: 'Mistakes' }).getAttribute('aria-selected')).toBe('true')
+  await page.getByRole('button', { name: 'Pause' }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('button', { name: 'Train', exact: true }).waitFor()
+  await leave(page)
+})
+
+test('without a network it opens once more', async () => {
+  const page = await visit('chromium')
+  await steps(page, 1)
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready
+  })
+  await page.context().setOffline(true)
+  await page.reload()
+  await steps(page, 5)
+  for (const name of TABS) {
+    await openTab(page, name)
+    await page.locator('#panel .card').first().waitFor()
+  }
+  await leave(page)
+})
+
+test('without WebAssembly it says that it is slower, and works', async () => {
+  const page = await visit('chromium', { address: `${inject('plain')}?backend=js` })
+  await steps(page, 2)
+  await expect.poll(() => page.getByText('runs no WebAssembly').count()).toBe(1)
+  await leave(page)
+})
+
+test('without a camera, and with a file that is no picture, it says what to do', async () => {
+  const page = await visit('firefox')
+  await steps(page, 1)
+  await page.getByLabel('A picture from a file').setInputFiles({
+    name: 'notes.txt',
+    mimeType: 'text/plain',
+    buffer: Buffer.from('no picture'),
+  })
+  await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/notes.txt is no picture/)
+  await page.getByRole('button', { name: 'Camera' }).click()
+  await expect.poll(() => page.getByRole('alert').textContent(), { timeout: 15_000 }).toMatch(/camera/)
+  await leave(page)
+})
+
+test('while the CNN of the README trains no task takes the page longer than 50 ms', async () => {
+  const page = await visit('chromium')
+  await steps(page, 5)
+  await openTab(page, 'Change it')
+  await page.getByRole('button', { name: 'With batch norm' }).click()
+  await page.getByRole('button', { name: 'Begin again with it' }).click()
+  await openTab(page, 'Watch')
+  await steps(page, 10)
+  // Time of the processor, not of the clock: whatever else runs on this machine does not count.
+  const chromium = page.context().browser()!
+  await chromium.startTracing(page, { categories: ['toplevel', '__metadata'] })
+  await page.waitForTimeout(4000)
+  const trace = JSON.parse(String(await chromium.stopTracing())) as { traceEvents: Task[] }
+  const main = new Set(
+    trace.traceEvents
+      .filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain')
+      .map(({ pid, tid }) => `${pid} ${tid}`),
+  )
+  const tasks = trace.traceEvents.filter(({ pid, tid, tdur }) => tdur !== undefined && main.has(`${pid} ${tid}`))
+  const longest = Math.max(...tasks.map(({ tdur }) => tdur! / 1000))
+  console.log(`playground: ${tasks.length} tasks in 4 s, the longest ${longest.toFixed(1)} ms`)
+  expect(tasks.length).toBeGreaterThan(100)
+  expect(longest).toBeLessThan(50)
+  await leave(page)
+})
