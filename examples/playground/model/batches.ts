@@ -1,12 +1,14 @@
 // The batch of each step, a function of the setting and of the step alone: a run that went back goes on as it did before.
 
 import { createRandom } from 'v128'
-import { augment, cutout, randomCrop, randomRotation } from 'v128/data'
 import { type Dataset, scaling, sizeOf } from '../data/dataset'
 import type { Setting } from './setting'
 
 /** Of createRandom, as fit has it. */
 const SHUFFLE = 1
+
+/** Changes the first n of raw pictures in place, as drawn for a step. */
+export type Transform = (input: { shape: number[]; data: Float32Array }, n: number, step: number) => void
 
 export class Batches {
   /** Steps in an epoch; rows that are left over wait for the next order. */
@@ -15,17 +17,25 @@ export class Batches {
   readonly #data: Dataset
   readonly #setting: Setting
   readonly #scaling: { times: number; plus: number }
-  readonly #transform: ((input: { shape: number[]; data: Float32Array }, n: number, pass: number) => void) | undefined
+  #transform: Transform | undefined
   #epoch = -1
   #order = new Uint32Array()
 
-  constructor(data: Dataset, setting: Setting) {
+  /** `transform` as load would load it. */
+  constructor(data: Dataset, setting: Setting, transform?: Transform) {
     this.#data = data
     this.#setting = setting
     this.#scaling = scaling(setting.scale, data)
     this.size = Math.min(setting.batch, data.train.y.length)
     this.perEpoch = Math.max(1, Math.floor(data.train.y.length / this.size))
-    this.#transform = data.input.length === 3 ? augmentation(setting) : undefined
+    this.#transform = transform
+  }
+
+  /** Loads what changes pictures, where some are to be changed: before the first batch. */
+  async load(): Promise<void> {
+    if (this.#data.input.length !== 3 || !Object.values(this.#setting.augment).some((much) => much > 0)) return
+    const { augmentation } = await import('./augmentation')
+    this.#transform = augmentation(this.#setting)
   }
 
   /** Raw values of the batch of a step, augmented. */
@@ -63,14 +73,4 @@ export class Batches {
     const { times, plus } = this.#scaling
     return Float32Array.from(raw, (v) => v * times + plus)
   }
-}
-
-/** Changes raw pictures at random; undefined where nothing is to be changed. */
-export function augmentation({ augment: { move, turn, cutout: hole }, seed }: Setting) {
-  const list = [
-    ...(move > 0 ? [randomCrop({ pad: move })] : []),
-    ...(turn > 0 ? [randomRotation({ degrees: turn })] : []),
-    ...(hole > 0 ? [cutout({ size: hole })] : []),
-  ]
-  return list.length ? augment(list, { seed }) : undefined
 }

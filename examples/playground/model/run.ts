@@ -138,6 +138,7 @@ export class Run {
 
   async #start(): Promise<void> {
     const { options } = this
+    await this.batches.load()
     const several = this.#make(options.threads)
     const late = new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE))
     let model = options.threads === 1 ? await several : await Promise.race([several, late])

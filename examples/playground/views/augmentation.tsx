@@ -1,6 +1,7 @@
 // Pictures as the network will get them: moved, turned, with a hole.
 
 import { useMemo } from 'preact/hooks'
+import { augmentation } from '../model/augmentation'
 import { Batches } from '../model/batches'
 import { change } from '../model/draft'
 import { LESSONS } from '../model/lessons'
@@ -17,7 +18,10 @@ export function Augmentation({ setting }: { setting: Setting }) {
   const { augment } = setting
   const [channels, height, width] = data.input
   const key = JSON.stringify(augment)
-  const shown = useMemo(() => new Batches(data, { ...setting, batch: SHOWN }).raw(0), [key, data])
+  const shown = useMemo(() => {
+    const own = { ...setting, batch: SHOWN }
+    return new Batches(data, own, data.input.length === 3 ? augmentation(own) : undefined).raw(0)
+  }, [key, data])
   return (
     <div class="wide">
       <h3>Augmentation</h3>
