@@ -1,5 +1,13 @@
 // node examples/forecast.js [file]: the carbon dioxide in the air over Mauna Loa, a series with a season, a year ahead: four
 // networks that learnt from the months up to 2004, and the plain guess of last year's months and a year's rise.
+//
+//     441 windows of 36 months to learn from, 173 from 2005 on to forecast
+//     last year       0 parameters  mean error 0.599 ppm, of squares 0.755
+//     linear        444 parameters  mean error 0.571 ppm, of squares 0.728
+//     dense        7308 parameters  mean error 0.545 ppm, of squares 0.704
+//     conv1d       8860 parameters  mean error 0.631 ppm, of squares 0.831
+//     gru          3756 parameters  mean error 0.593 ppm, of squares 0.767
+//     runs/forecast.svg
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

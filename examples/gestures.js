@@ -2,6 +2,14 @@
 // seconds of x, y and z, 25 a second, are told apart by two 1-D convolutions. No package ships such recordings under a free
 // licence, so people are drawn by lot here, each with an own way to hold the board, strength and pace; those of the test
 // are other people than those of the training.
+//
+//     1440 windows of 20 people to learn from, 720 of 10 others
+//     epoch  1  loss 1.431  of the others' windows 63.5 % right
+//     epoch  4  loss 0.456  of the others' windows 85.7 % right
+//     epoch  8  loss 0.233  of the others' windows 96.8 % right
+//     epoch 12  loss 0.189  of the others' windows 98.6 % right
+//     learnt in 3.1 s; answers by gesture: ...
+//     runs/gestures.svg
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'

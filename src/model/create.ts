@@ -21,7 +21,7 @@ import { beginSlots } from '../training/state'
 import { kernelsOfStep } from '../training/step'
 import { type AnyOptions, type Blueprint, type ModelOptions, checkTotal, planModel, withThreads } from './options'
 import { ruleOf } from './groups'
-import { type Model, modelOf } from './model'
+import { Model } from './model'
 import { threadsFor } from './threads'
 
 /**
@@ -69,7 +69,9 @@ export async function buildModel<Can extends Ability, D extends DType, In extend
   const own = engine.threads === count ? planned : withThreads(blueprint, engine.threads)
   const core = createCore(own, engine)
   fill(core, own)
-  return modelOf(core, own)
+  // Its constructor is nobody else's business.
+  const Made = Model as unknown as new (core: Core<D>, blueprint: Blueprint<D>) => Model<Can, D, In, Out>
+  return new Made(core, own)
 }
 
 /** In the place of the kernels of an optimizer that does not say which it calls: any of the first group. */

@@ -28,12 +28,6 @@ import type { Blueprint } from './options'
 import { summarise } from './describe'
 import { type LoadResult, loadWeights, saveWeights } from './weights'
 
-/** Puts a model together: for createModel. */
-export function modelOf<M>(core: Core, blueprint: Blueprint): M {
-  // Its constructor is nobody else's business.
-  return new (Model as unknown as new (core: Core, blueprint: Blueprint) => M)(core, blueprint)
-}
-
 /**
  * A network with its memory; made by createModel. Everything but fit is synchronous. `Model` alone can do all; a function
  * that takes any model takes a `Model<never>`, one that evaluates it a `Model<'loss'>`. After `close` all of it throws.
@@ -199,9 +193,8 @@ export class Model<
   }
 
   /**
-   * One step on n rows, n at most the batch: forward, loss, backward, step. Returns the loss before the step; should it
-   * not be finite, or a gradient, no step is taken, and the model is as it was; of the gradient, the console is told.
-   * `beside` holds the `weight` and the `lengths` of the rows, if they have some (see Data).
+   * One step on n rows, n at most the batch: forward, loss, backward, step. `beside` has their `weight` and `lengths`.
+   * Returns the loss before the step; should it or a gradient not be finite, none is taken; of that, the console is told.
    */
   trainStep(this: Model<Ability, D, In, Out>, x: Inputs<In>, y: Targets<Out>, beside?: Beside<In, Out>): number
   trainStep(this: Model<Ability, D, In, Out>, x: unknown, y: unknown, beside?: any, surplus?: unknown): number {
@@ -325,10 +318,7 @@ export class Model<
     return loadWeights(core, bytes, options)
   }
 
-  /**
-   * Layers that are `stateful` begin the next pass with a state of 0. fit does so at the beginning of each epoch; predict
-   * and evaluate begin so as well, and leave the state as it was.
-   */
+  /** `stateful` layers begin the next pass at 0, as fit has them in each epoch, predict and evaluate in each call. */
   resetState(): void {
     const core = this.#enter('resetState', arguments, 0)
     settle('resetState', core)
