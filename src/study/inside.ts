@@ -1,7 +1,7 @@
 // The values themselves of every layer, for who wants to draw them.
 
 import type { Data, Labels, Numbers, TypedNumbers } from '../data/batches'
-import { PlanError, checkArguments, checkOptions, few, quote, show } from '../errors'
+import { PlanError, checkArguments, checkOptions, few, quote, readSafely, show } from '../errors'
 import { coreOf } from '../model/core-of'
 import type { Model } from '../model/model'
 import type { DType, Tensor } from '../tensor'
@@ -105,6 +105,7 @@ export function lookInside<D extends DType>(
 
 function checkPaths(where: string, paths: unknown): ReadonlySet<string> | undefined {
   if (paths === undefined) return undefined
-  if (Array.isArray(paths) && paths.every((path) => typeof path === 'string')) return new Set(paths as string[])
+  const list = readSafely(where, 'layers', () => (Array.isArray(paths) ? Array.from(paths as readonly unknown[]) : []))
+  if (list.length && list.every((path) => typeof path === 'string')) return new Set(list)
   throw new PlanError(`${where}: layers must be an array of paths of layers, such as ['0'], got ${show(paths)}`)
 }
