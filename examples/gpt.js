@@ -1,5 +1,23 @@
 // node examples/gpt.js [--steps 2000]: a small transformer reads Moby-Dick a character at a time, and prints what it would
 // write itself. With --pytorch, PyTorch takes the same steps from the same weights.
+//
+//     1217749 characters, 80 different ones; 357296 parameters
+//     step 100  loss 2.882  test 2.580
+//       The whale wenneerind bo-s llasts atueg wand rman hid pet fe hed thond mpin inrile tke thamtin, en tufee cond ...
+//     step 500  loss 2.299  test 2.186
+//       The whale whis oripe, the is tove traray misppaned ben wede ghickereches. Foous ndit as adsind fretueen eren ...
+//     step 1000  loss 1.959  test 1.893
+//       The whale whith tleeade sain tord trases of the head of heeal, arison out fill go the stairr in this ook the ...
+//     step 1500  loss 1.810  test 1.767
+//       The whale were proph; the monews aspen was spole him of his firenstanders, insterating them, in they precter ...
+//     step 2000  loss 1.737  test 1.719
+//       The whale were propendical pasts assal was reself the drain hards to four dignies to anor with every of his ...
+//
+// and with --pytorch --steps 20:
+//
+//     step 1  v128 4.387715737669  PyTorch 4.387715737669
+//     step 20  v128 3.101932774383  PyTorch 3.101932774383
+//     the losses of 20 steps differ by at most 2.3e-15, relative
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,8 @@
 // node examples/vae-gan.js [file]: handwritten digits that nobody wrote, by two networks that learn to draw from MNIST. The
 // decoder of an autoencoder that samples (Kingma & Welling, 2014) learns to draw again what its encoder has seen; a
 // generator learns to draw what a judge takes for real (Goodfellow et al., 2014).
+//
+//     runs/vae-gan.svg: see pictures/vae-gan.svg
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
