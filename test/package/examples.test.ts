@@ -273,6 +273,9 @@ describe('the other examples', () => {
     'schedules',
     'search',
     'initialisation',
+    'gestures',
+    'forecast',
+    'spam',
   ])('%s prints what its first lines say', async (name) => {
     const source = readFileSync(join(process.cwd(), `examples/${name}.js`), 'utf8')
     const comment = source

@@ -135,6 +135,13 @@ describe('examples/pytorch', () => {
     expect(back).toMatch(/^150 steps, the last ones in PyTorch: test accuracy 9\d\.\d\d %\n250 steps, .* 9\d\.\d\d %\n/)
   })
 
+  test('a transformer of gpt.js takes the same steps', async () => {
+    const stdout = await run(process.execPath, join(EXAMPLES, '../gpt.js'), '--pytorch', '--steps', '3')
+    expect(stdout).toMatch(
+      /^step 1 .*\nstep 2 .*\nstep 3 .*\nthe losses of 3 steps differ by at most \d\.\de-1[2-9], relative\n$/,
+    )
+  })
+
   describe.each(Object.keys(optimizers))('%s', (name) => {
     test('PyTorch goes on as v128 does', async () => {
       const model = await resumed(name)
