@@ -292,6 +292,12 @@ function checkLosses(where: string, loss: Settings['loss'], names: readonly stri
 
 function checkInput(where: string, name: string, input: unknown): InputPlan {
   if (!isPlain(input)) return { shape: checkShape(where, name, input) }
+  if (!readSafely(where, name, () => Object.hasOwn(input, 'shape'))) {
+    const cure = name === 'input' ? '; where there is but one, it goes without its name' : ''
+    throw new PlanError(
+      `${where}: ${name} must be a shape, such as [4], or { shape, dtype }, got ${show(input)}${cure}`,
+    )
+  }
   const { shape, dtype } = checkOptions(`${where}: ${name}`, input as { shape: unknown; dtype?: unknown }, [
     'shape',
     'dtype',

@@ -366,3 +366,10 @@ test('a few lines that would be more than any time suffices for are refused, and
   const read = () => graphOf({ inputs: ['x'], uses, outputs: '10000' }, () => relu())
   expect(read).toThrow(/^graph: the number of uses must be at most 10000, got 10001/)
 })
+
+test('one input goes without its name', async () => {
+  const network = graph(['x'], ({ x }, use) => use('y', dense(1), x))
+  await createModel(network, { input: [3] })
+  const named = createModel(network, { input: { x: [3] } as never })
+  await expect(named).rejects.toThrow(/^createModel: input must be a shape, .* it goes without its name$/)
+})
