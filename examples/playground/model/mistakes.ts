@@ -1,8 +1,9 @@
 // What the network answers for every example that it never trains on.
 
 import { signal } from '@preact/signals'
-import { type Run, nextFrame } from './run'
+import type { Run } from './run'
 import { current, tab } from './store'
+import { keepComputing } from './watching'
 
 export interface Answer {
   /** Number of the example. */
@@ -48,23 +49,5 @@ async function examine(run: Run): Promise<void> {
 }
 
 /** Examines again and again, as long as somebody watches. */
-export function keepExamining(): () => void {
-  let ended = false
-  let last = ''
-  const loop = async () => {
-    while (!ended) {
-      const run = current.value
-      const now = `${run?.id} ${run?.version.value}`
-      if (run?.model && tab.value === 'mistakes' && !document.hidden && now !== last) {
-        last = now
-        await examine(run).catch(() => {})
-      }
-      await nextFrame()
-      await new Promise((resolve) => setTimeout(resolve, 900))
-    }
-  }
-  void loop()
-  return () => {
-    ended = true
-  }
-}
+export const keepExamining = () =>
+  keepComputing({ isWanted: () => tab.value === 'mistakes', compute: examine, pause: () => 900 })

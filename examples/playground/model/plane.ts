@@ -3,8 +3,9 @@
 import { signal } from '@preact/signals'
 import { calm } from '../draw/theme'
 import { softmax } from './look'
-import { type Run, nextFrame } from './run'
+import type { Run } from './run'
 import { current, tab } from './store'
+import { keepComputing } from './watching'
 
 /** Points on a side of the grid, and how far the plane goes. */
 export const GRID = 60
@@ -40,23 +41,9 @@ async function survey(run: Run): Promise<void> {
 }
 
 /** Surveys as long as somebody watches. */
-export function keepSurveying(): () => void {
-  let ended = false
-  let last = ''
-  const loop = async () => {
-    while (!ended) {
-      const run = current.value
-      const now = `${run?.id} ${run?.version.value}`
-      if (run?.model && run.data.input.join() === '2' && tab.value === 'watch' && !document.hidden && now !== last) {
-        last = now
-        await survey(run).catch(() => {})
-      }
-      await nextFrame()
-      await new Promise((resolve) => setTimeout(resolve, calm ? 600 : 130))
-    }
-  }
-  void loop()
-  return () => {
-    ended = true
-  }
-}
+export const keepSurveying = () =>
+  keepComputing({
+    isWanted: (run) => run.data.input.join() === '2' && tab.value === 'watch',
+    compute: survey,
+    pause: () => (calm ? 600 : 130),
+  })

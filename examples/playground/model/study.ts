@@ -5,8 +5,9 @@ import { calm } from '../draw/theme'
 import { sizeOf } from '../data/dataset'
 import { chosenLayer } from './chosen'
 import { type SeenLayer, picture } from './look'
-import { type Run, type Weights, nextFrame } from './run'
+import type { Run, Weights } from './run'
 import { current, tab } from './store'
+import { keepComputing } from './watching'
 
 export interface Histogram {
   readonly low: number
@@ -97,23 +98,10 @@ async function studyOnce(run: Run): Promise<void> {
 }
 
 /** Studies as long as somebody watches. */
-export function keepStudying(): () => void {
-  let ended = false
-  let last = ''
-  const loop = async () => {
-    while (!ended) {
-      const run = current.value
-      const now = [run?.id, run?.version.value, chosenLayer.value, picture.value?.index, picture.value?.raw[400]].join()
-      if (run?.model && run.status.value !== 'failed' && tab.value === 'inside' && !document.hidden && now !== last) {
-        last = now
-        await studyOnce(run).catch(() => {})
-      }
-      await nextFrame()
-      await new Promise((resolve) => setTimeout(resolve, PAUSE))
-    }
-  }
-  void loop()
-  return () => {
-    ended = true
-  }
-}
+export const keepStudying = () =>
+  keepComputing({
+    isWanted: (run) => run.status.value !== 'failed' && tab.value === 'inside',
+    key: () => [chosenLayer.value, picture.value?.index, picture.value?.raw[400]].join(),
+    compute: studyOnce,
+    pause: () => PAUSE,
+  })

@@ -6,6 +6,7 @@ import { paintInk } from '../draw/maps'
 import { css, palette } from '../draw/theme'
 import { picture, showExample } from '../model/look'
 import type { Run } from '../model/run'
+import { FileButton } from './file-button'
 import { Icon } from './icons'
 import { lazy } from './lazy'
 
@@ -115,18 +116,13 @@ export function Pad({ run }: { run: Run }) {
         <button onClick={clear} aria-label="Clear the pad" title="Clear">
           <Icon name="clear" />
         </button>
-        <label class="button" title="A picture from a file; you may drop it here as well">
-          <Icon name="file" />
+        <FileButton
+          accept="image/*"
+          title="A picture from a file; you may drop it here as well"
+          onFile={(file) => void open(file)}
+        >
           <span class="hidden">A picture from a file</span>
-          <input
-            type="file"
-            accept="image/*"
-            onChange={(event) => {
-              void open(event.currentTarget.files?.[0])
-              event.currentTarget.value = ''
-            }}
-          />
-        </label>
+        </FileButton>
         <button onClick={() => setFilming(!filming)} aria-label="Camera" aria-pressed={filming} title="Camera">
           <Icon name="camera" />
         </button>

@@ -6,6 +6,7 @@ import { paintPhoto } from '../draw/photo'
 import { picture, showExample } from '../model/look'
 import type { Run } from '../model/run'
 import { Camera } from './camera'
+import { FileButton } from './file-button'
 import { Icon } from './icons'
 
 export function PhotoPad({ run }: { run: Run }) {
@@ -39,18 +40,9 @@ export function PhotoPad({ run }: { run: Run }) {
           <Icon name="next" />
           Example
         </button>
-        <label class="button" title="A picture from a file">
-          <Icon name="file" />
+        <FileButton accept="image/*" title="A picture from a file" onFile={(file) => void open(file)}>
           <span class="hidden">A picture from a file</span>
-          <input
-            type="file"
-            accept="image/*"
-            onChange={(event) => {
-              void open(event.currentTarget.files?.[0])
-              event.currentTarget.value = ''
-            }}
-          />
-        </label>
+        </FileButton>
         <button onClick={() => setFilming(!filming)} aria-label="Camera" aria-pressed={filming} title="Camera">
           <Icon name="camera" />
         </button>

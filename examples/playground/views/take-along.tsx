@@ -7,7 +7,7 @@ import type { Run } from '../model/run'
 import { isPublic, linkOf, recipeOf } from '../model/share'
 import { current } from '../model/store'
 import { whole } from './format'
-import { Icon } from './icons'
+import { FileButton } from './file-button'
 
 export function TakeAlong() {
   const run = current.value!
@@ -25,19 +25,9 @@ export function TakeAlong() {
           <button onClick={() => void takeCheckpoint(run)}>Checkpoint</button>
           <button onClick={takePicture}>Picture of the curves</button>
           {run.data.name !== 'mnist' && <button onClick={() => takeData(run)}>The data</button>}
-          <label class="button">
-            <Icon name="file" />
+          <FileButton accept=".safetensors" onFile={(file) => void bring(file)}>
             Go on with a file
-            <input
-              type="file"
-              accept=".safetensors"
-              onChange={(event) => {
-                const [file] = event.currentTarget.files ?? []
-                if (file) void bring(file)
-                event.currentTarget.value = ''
-              }}
-            />
-          </label>
+          </FileButton>
         </div>
       </section>
       <Program run={run} />
