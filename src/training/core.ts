@@ -110,6 +110,8 @@ export interface Entry<D extends DType = DType> {
   readonly gradientRows: Tensor<D>[]
   /** How many of its steps count in each example of the loaded batch; empty where nobody asks. */
   readonly lengths: Int32Array
+  /** The layer from which on the lengths say nothing more, if there is one: see Recorded.mixers. */
+  readonly mixer: string | undefined
 }
 
 /** An output of the network, and what it is compared with. */

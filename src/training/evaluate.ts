@@ -59,7 +59,12 @@ export function evaluate(
   const confusions = heads.map(({ classes }) =>
     wantsConfusion && classes ? Array.from({ length: classes }, () => Array<number>(classes).fill(0)) : undefined,
   )
-  const goBack = putCarriedAside(core)
+  const putBack = putCarriedAside(core)
+  const goBack = () => {
+    // What forward left for backward is written over.
+    core.rows = 0
+    putBack()
+  }
   const pass = () => {
     const n = feed.load()
     transformBatch('evaluate', core, transform, n)
