@@ -1,4 +1,4 @@
-import { checkArguments, flag } from '../errors'
+import { checkArguments, flag, isPlain } from '../errors'
 import { batchNorm } from '../layers/batch-norm'
 import { conv2d } from '../layers/conv2d'
 import { dense } from '../layers/dense'
@@ -8,23 +8,24 @@ import { maxPool2d } from '../layers/max-pool2d'
 import { relu } from '../layers/relu'
 import { sequential } from '../layers/sequential'
 import type { Layer } from '../plan/layer'
-import { type KeepOptions, optionsOf } from './options'
+import { type KeepOptions, type NormOptions, optionsOf } from './options'
 
 /** Of vgg11 and vgg16. */
 export interface VggOptions extends KeepOptions {
-  /** Batch norm after each convolution (torchvision's vgg11_bn, vgg16_bn); false unless given. */
-  batchNorm?: boolean
+  /** Batch norm after each convolution (torchvision's vgg11_bn, vgg16_bn), or its options; false unless given. */
+  batchNorm?: boolean | NormOptions['batchNorm']
 }
 
 /** `depths`: how many convolutions before each of the five pools. */
 function vgg(where: string, options: VggOptions, depths: readonly number[]): Layer {
   const { classes, ...checked } = optionsOf(where, options, 1000, ['batchNorm', 'keep'])
   const keep = checked.keep ?? 0.5
-  const norm = flag(where, 'batchNorm', checked.batchNorm ?? false)
+  const given = checked.batchNorm ?? false
+  const norm = isPlain(given) ? given : flag(where, 'batchNorm', given) && {}
   const features = depths.flatMap((depth, i) => [
     ...Array.from({ length: depth }, () => [
       conv2d(Math.min(512, 64 * 2 ** i), { kernel: 3, pad: 1 }),
-      ...(norm ? [batchNorm()] : []),
+      ...(norm ? [batchNorm(norm)] : []),
       relu(),
     ]).flat(),
     maxPool2d(2),
