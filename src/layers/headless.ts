@@ -35,37 +35,35 @@ export function headless(network: Any, options: { until?: string } = {}): Any {
   }
   const end = until === undefined ? beforeLastDense(network, '') : behind(network, until, '')
   if (end && end !== 'nothing') return end
-  if (end) throw new PlanError("headless: nothing is left before the last dense layer; say which layer's output is wanted, as until")
+  if (end)
+    throw new PlanError(
+      "headless: nothing is left before the last dense layer; say which layer's output is wanted, as until",
+    )
   if (until === undefined) {
     throw new PlanError("headless: there is no dense layer to take away; say which layer's output is wanted, as until")
   }
-  throw new PlanError(`headless: there is no layer ${quote(until)}; there are ${namesIn(network, '').slice(0, 20).join(', ')}`)
+  throw new PlanError(
+    `headless: there is no layer ${quote(until)}; there are ${namesIn(network, '').slice(0, 20).join(', ')}`,
+  )
 }
 
-/** The network until behind the layer of that path, which begins at `network`; undefined where it is not in there. */
+/** The network until behind the layer of that path, or undefined where it is not in there; `at` is its own path. */
 function behind(network: Any, path: string, at: string): Any | undefined {
   if (path === '') return network
-  const found = namesOf(network).findLast(([name]) => startsWith(path, name) && isIn(network, name, path))
-  if (!found) return undefined
-  const [name, index, layer] = found
-  const inner = behind(layer, name === '' ? path : path.slice(name.length + 1), joined(at, name))
-  return inner && cut(network, index, inner, joined(at, name))
-}
-
-/** Whether the path goes on within the child of that name. */
-function isIn(network: Any, name: string, path: string): boolean {
-  const layer = namesOf(network).findLast(([own]) => own === name)![2]
-  const rest = name === '' ? path : path.slice(name.length + 1)
-  return rest === '' || namesOf(layer).some(([own]) => startsWith(rest, own) && isIn(layer, own, rest))
-}
-
-function startsWith(path: string, name: string): boolean {
-  return name === '' || path === name || path.startsWith(`${name}.`)
+  for (const [name, index, layer] of namesOf(network).toReversed()) {
+    if (name !== '' && path !== name && !path.startsWith(`${name}.`)) continue
+    const inner = behind(layer, name === '' ? path : path.slice(name.length + 1), joined(at, name))
+    if (inner) return cut(network, index, inner, joined(at, name))
+  }
+  return undefined
 }
 
 /** What is left without the last dense layer; 'nothing' if nothing is, undefined where there is none. */
 function beforeLastDense(network: Any, at: string): Any | 'nothing' | undefined {
   const all = namesOf(network)
+  if (network.kind === 'graph' && network.wiring!.outputs.length > 1) {
+    throw new PlanError("headless: a graph has several outputs; say which layer's output is wanted, as until")
+  }
   for (let i = all.length - 1; i >= 0; i--) {
     const [name, index, layer] = all[i]
     const end = layer.kind === 'dense' ? 'nothing' : beforeLastDense(layer, joined(at, name))
@@ -120,25 +118,32 @@ function graphUntil({ children = [], wiring, config }: Any, index: number, end: 
   const last = uses[index]
   const shared = uses.some(({ child }, i) => i !== index && child === last.child)
   if (shared && end !== children[last.child][1]) {
-    throw new PlanError(`headless: ${quote(at)} lies in a layer that the graph uses twice; give until a layer of its own`)
+    throw new PlanError(
+      `headless: ${quote(at)} lies in a layer that the graph uses twice; give until a layer of its own`,
+    )
   }
   const wanted = new Set([last.id])
-  const kept = uses.slice(0, index + 1).filter(() => true)
+  const kept = uses.slice(0, index + 1)
   for (const { id, of } of kept.toReversed()) if (wanted.has(id)) for (const read of of) wanted.add(read)
   const described = (config as { uses: readonly { name: string }[] }).uses
   const layers = new Map<unknown, Layer>()
-  const names = new Set<string>()
-  const list = uses.flatMap(({ id, of, child }, i) => {
-    if (!wanted.has(id) || i > index) return []
+  const times = new Map<string, number>()
+  // Where the first use of a layer is not needed, the second becomes the first.
+  const ids = new Map<string, string>()
+  const list = kept.flatMap(({ id, of, child }, i) => {
+    if (!wanted.has(id)) return []
     const { name } = described[i]
+    const time = (times.get(name) ?? 0) + 1
+    times.set(name, time)
+    ids.set(id, time === 1 ? name : `${name}#${time}`)
     const layer = i === index ? (end as Layer) : children[child][1]
-    const use = { name, of, ...(!names.has(name) && { kind: layer.kind, config: layer.config }) }
-    names.add(name)
+    const reads = of.map((read) => ids.get(read) ?? read)
+    const use = { name, of: reads, ...(time === 1 && { kind: layer.kind, config: layer.config }) }
     layers.set(use, layer)
     return [use]
   })
   const read = inputs.filter((id) => wanted.has(id))
-  return graphOf({ inputs: read, uses: list, outputs: last.id }, (use) => layers.get(use)!)
+  return graphOf({ inputs: read, uses: list, outputs: ids.get(last.id) }, (use) => layers.get(use)!)
 }
 
 /** The paths of layers, for errors: the outermost first. */
