@@ -104,7 +104,9 @@ export function loadTensors(
   const found = tensors.size ? few([...tensors.keys()]) : 'none'
   if (strict) {
     for (const name of missing)
-      throw new FileError(`weights: the file has no ${quote(name)}; it is of another model: it has ${found}`)
+      throw new FileError(
+        `weights: the file has no ${quote(name)}; it is of another model: it has ${found}; load's rename changes names`,
+      )
     for (const name of mismatched) {
       // A type that cannot be decoded is said by decode().
       tensors.get(name)!.decode()
