@@ -33,7 +33,12 @@ export function headless(network: Any, options: { until?: string } = {}): Any {
   if (until !== undefined && typeof until !== 'string') {
     throw new PlanError(`headless: until must be the name of a layer, such as 'features', got ${show(until)}`)
   }
-  const end = until === undefined ? beforeLastDense(network, '') : behind(network, until, '')
+  const end =
+    until !== undefined
+      ? behind(network, until, '')
+      : network.kind === 'dense'
+        ? 'nothing'
+        : beforeLastDense(network, '')
   if (end && end !== 'nothing') return end
   if (end)
     throw new PlanError(
@@ -75,17 +80,26 @@ function beforeLastDense(network: Any, at: string): Any | 'nothing' | undefined 
 
 /** The network until right before one of its parts, and before the dropout in front of that. */
 function before(network: Any, index: number, at: string): Any | 'nothing' {
-  if (network.kind !== 'graph') {
+  const { kind, children = [], wiring } = network
+  const dropouts = (layer: Layer | undefined) => layer?.kind === 'dropout'
+  if (kind !== 'graph') {
+    if (kind !== 'sequential' && kind !== 'freeze') throw noEnd(kind, at)
     let last = index - 1
-    while (last >= 0 && network.children?.[last][1].kind === 'dropout') last--
-    return last < 0 ? 'nothing' : cut(network, last, network.children![last][1], at)
+    while (dropouts(children[last]?.[1])) last--
+    return last < 0 ? 'nothing' : cut(network, last, children[last][1], at)
   }
-  const { uses } = network.wiring!
-  let [id] = uses[index].of
-  const giver = () => uses.findIndex((use) => use.id === id)
-  while (giver() >= 0 && network.children![uses[giver()].child][1].kind === 'dropout') [id] = uses[giver()].of
-  const last = giver()
-  return last < 0 ? 'nothing' : cut(network, last, network.children![uses[last].child][1], at)
+  const { uses } = wiring!
+  const giver = (id: string) => uses.findIndex((use) => use.id === id)
+  const layerOf = (use: number): Layer | undefined => children[uses[use]?.child]?.[1]
+  let last = giver(uses[index].of[0])
+  while (dropouts(layerOf(last))) last = giver(uses[last].of[0])
+  return last < 0 ? 'nothing' : cut(network, last, layerOf(last)!, at)
+}
+
+function noEnd(kind: string, at: string): PlanError {
+  return new PlanError(
+    `headless: ${quote(at)} lies in a ${kind}, which cannot end there; give until a layer that others come behind`,
+  )
 }
 
 /** The parts of a network: of a graph its uses, else its layers; each with its place among them. */
@@ -101,9 +115,7 @@ function cut(network: Any, index: number, end: Any, at: string): Any {
   if (kind === 'sequential') return chain([...children.slice(0, index), [children[index][0], end as Layer]])
   if (kind === 'freeze') return freeze(end as Layer)
   if (kind === 'graph') return graphUntil(network, index, end, at)
-  throw new PlanError(
-    `headless: ${quote(at)} lies in a ${kind}, which cannot end there; give until a layer that others come behind`,
-  )
+  throw noEnd(kind, at)
 }
 
 /** A sequential of layers that keep their names. */

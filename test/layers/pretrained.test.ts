@@ -153,7 +153,7 @@ describe('load', () => {
     const file = encodeSafetensors(Object.fromEntries(prefixed))
     expect(() => model.load(file)).toThrow(/the file has no 'features\.0\.0\.weight'.*; load's rename/)
     model.load(file, { rename: (name) => name.replace('module.', '') })
-    expect(model.save()).toEqual(own)
+    expect(Buffer.compare(model.save(), own)).toBe(0)
     expect(() => model.load(file, { rename: () => 'one' })).toThrow(
       /^load: rename gives 'module\.features\.0\.0\.weight' and 'module\.features\.0\.1\.weight' one name, 'one'/,
     )
@@ -165,7 +165,7 @@ describe('load', () => {
       throw new Error('no')
     }
     expect(() => model.load(file, { rename: fail })).toThrow(/^load: rename\('module.* cannot be read/)
-    expect(model.save()).toEqual(own)
+    expect(Buffer.compare(model.save(), own)).toBe(0)
   })
 })
 
