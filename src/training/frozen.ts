@@ -35,7 +35,9 @@ export function frozenPart(where: string, core: Core): FrozenPart {
   const first = forward.findIndex(differs)
   if (first <= 0) {
     const what =
-      first < 0 ? 'nothing of it is trained' : `${titleOf(forward[0].layer)}, with which it begins, is trained`
+      first < 0
+        ? 'nothing of it is trained'
+        : `${titleOf(forward[0].layer)}, with which it begins, is trained or draws random numbers`
     throw new PlanError(`${where}: wants a model that begins with a frozen body and is trained behind it, but ${what}`)
   }
   const value = door(where, core, first)

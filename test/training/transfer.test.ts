@@ -34,18 +34,16 @@ const options = {
   input: [3, 48, 48],
   batch: 8,
   loss: softmaxCrossEntropy(),
-  optimizer: adam({ learningRate: 0.01 }),
+  optimizer: adam({ learningRate: 1e-3 }),
   seed: 3,
 }
 const size = 3 * 48 * 48
-/** Three kinds of pictures: a stripe, brighter in one of three places, under noise. */
+/** Three kinds of pictures: red, green and blue ones, under noise. */
 const pictures = (rows: number) => {
   const { x, y } = randomData(rows, size, 3)
-  for (let row = 0; row < rows; row++) {
-    for (let i = 0; i < size; i++) {
-      const third = Math.floor((i % 48) / 16)
-      x[row * size + i] = 128 + 10 * x[row * size + i] + (third === y[row] ? 100 : 0)
-    }
+  for (let i = 0; i < x.length; i++) {
+    const channel = Math.floor((i % size) / (48 * 48))
+    x[i] = 100 + 30 * x[i] + (channel === y[Math.floor(i / size)] ? 100 : 0)
   }
   return { x, y }
 }
