@@ -56,9 +56,13 @@ const small = () =>
 
 group('transfer', () => {
   test('a file of torchvision, and a head that learns in epochs over what the body gave once', async () => {
-    const body = headless(tiny())
-    const model = await transfer({ body, weights: file, head: head(), normalize: scaling('imagenet'), ...options })
-    expect(Object.keys(model.gradients)).toEqual(['head.0.weight', 'head.0.bias', 'head.2.weight', 'head.2.bias'])
+    // The end of so narrow a network, trained for so short a time, sees no colours.
+    const body = headless(tiny(), { until: 'features.2' })
+    const learner = sequential({ pool: globalAvgPool2d(), norm: batchNorm(), fc: dense(3) })
+    const model = await transfer({ body, weights: file, head: learner, normalize: scaling('imagenet'), ...options })
+    expect(Object.keys(model.gradients)).toEqual(
+      ['norm.weight', 'norm.bias', 'fc.weight', 'fc.bias'].map((n) => `head.${n}`),
+    )
     // The body has the weights of the file.
     const stored = decodeSafetensors(file)
     for (const [name, { data }] of Object.entries({ ...model.parameters, ...model.buffers })) {
