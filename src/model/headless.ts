@@ -3,10 +3,10 @@
 import { PlanError, checkArguments, checkOptions, quote, show } from '../errors'
 import { checkLayer } from '../plan/checks'
 import type { Layer, Network } from '../plan/layer'
-import type { NamedLayer } from './children'
-import { freeze } from './freeze'
-import { type GraphOf, graphOf } from './graph'
-import { sequential } from './sequential'
+import type { NamedLayer } from '../layers/children'
+import { freeze } from '../layers/freeze'
+import { type GraphOf, graphOf } from '../layers/graph'
+import { sequential } from '../layers/sequential'
 
 type Any = Layer | Network<string, string>
 
