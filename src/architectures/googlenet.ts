@@ -1,5 +1,5 @@
 import { checkArguments } from '../errors'
-import { batchNorm } from '../layers/batch-norm'
+import { type BatchNormOptions, batchNorm } from '../layers/batch-norm'
 import { concat } from '../layers/concat'
 import { conv2d } from '../layers/conv2d'
 import { dense } from '../layers/dense'
@@ -15,7 +15,7 @@ import { type KeepOptions, type NormOptions, optionsOf } from './options'
 type Conv = (filters: number, kernel: number, stride?: number) => Layer
 
 const convWith =
-  (norm: NormOptions['batchNorm']): Conv =>
+  (norm: BatchNormOptions): Conv =>
   (filters, kernel, stride = 1) =>
     sequential({
       conv: conv2d(filters, { kernel, stride, pad: (kernel - 1) / 2, bias: false }),

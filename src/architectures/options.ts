@@ -1,7 +1,7 @@
 // What the options of architectures share.
 
 import { MAX_SIZE, checkOptions, finite, integer } from '../errors'
-import { batchNorm } from '../layers/batch-norm'
+import type { BatchNormOptions } from '../layers/batch-norm'
 
 /** Of all architectures. */
 export interface ClassesOptions {
@@ -31,7 +31,7 @@ export interface NormOptions extends ClassesOptions {
    * `{ runningVar: 'unbiased' }` to train on as PyTorch does. Those of batchNorm unless given; googLeNet's epsilon is then
    * 0.001, as that of torchvision.
    */
-  batchNorm?: Parameters<typeof batchNorm>[0]
+  batchNorm?: BatchNormOptions
 }
 
 /** Of mobileNetV1 and mobileNetV2. */

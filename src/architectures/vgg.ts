@@ -1,5 +1,5 @@
 import { checkArguments, flag, isPlain } from '../errors'
-import { batchNorm } from '../layers/batch-norm'
+import { type BatchNormOptions, batchNorm } from '../layers/batch-norm'
 import { conv2d } from '../layers/conv2d'
 import { dense } from '../layers/dense'
 import { dropout } from '../layers/dropout'
@@ -8,12 +8,12 @@ import { maxPool2d } from '../layers/max-pool2d'
 import { relu } from '../layers/relu'
 import { sequential } from '../layers/sequential'
 import type { Layer } from '../plan/layer'
-import { type KeepOptions, type NormOptions, optionsOf } from './options'
+import { type KeepOptions, optionsOf } from './options'
 
 /** Of vgg11 and vgg16. */
 export interface VggOptions extends KeepOptions {
   /** Batch norm after each convolution (torchvision's vgg11_bn, vgg16_bn), or its options; false unless given. */
-  batchNorm?: boolean | NormOptions['batchNorm']
+  batchNorm?: boolean | BatchNormOptions
 }
 
 /** `depths`: how many convolutions before each of the five pools. */

@@ -2,7 +2,7 @@
 
 import { FileError, PlanError, checkArguments, checkOptions, few, isPlain, quote, readSafely } from '../errors'
 import { type StoredTensor, encodeSafetensors, readFile } from '../io/safetensors'
-import { normalize } from '../layers/normalize'
+import { type NormalizeOptions, normalize } from '../layers/normalize'
 import { sequential } from '../layers/sequential'
 import type { Optimizer } from '../optimizers/optimizer'
 import type { Layer, Loss } from '../plan/layer'
@@ -36,7 +36,7 @@ export interface TransferOptions<
   /** The layer of the body whose output the head gets: see headless. The last one unless given. */
   until?: string
   /** What pixels are scaled by before the body, such as `scaling('imagenet')`. They go in as they are unless given. */
-  normalize?: Parameters<typeof normalize>[0]
+  normalize?: NormalizeOptions
   /** The shape of one example; that of an Imported unless given. */
   input?: ModelOptions['input']
 }
