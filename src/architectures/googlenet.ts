@@ -11,6 +11,9 @@ import { sequential } from '../layers/sequential'
 import type { Layer } from '../plan/layer'
 import { type KeepOptions, type NormOptions, optionsOf } from './options'
 
+/** Its batch norm differs from that of PyTorch's other networks. */
+const TORCHVISION = { epsilon: 0.001 }
+
 /** Makes a convolution with batch norm and ReLU. */
 type Conv = (filters: number, kernel: number, stride?: number) => Layer
 
@@ -49,7 +52,7 @@ export function googLeNet(options: KeepOptions & NormOptions = {}): Layer {
   checkArguments('googLeNet', arguments, 1)
   const checked = optionsOf('googLeNet', options, 1000, ['keep', 'batchNorm'])
   const keep = checked.keep ?? 0.8
-  const conv = convWith({ epsilon: 0.001, ...checked.batchNorm })
+  const conv = convWith(Object.assign({}, TORCHVISION, checked.batchNorm))
   const inception = inceptionOf(conv)
   const pool = (kernel: number) => maxPool2d(kernel, { stride: 2, ceil: true })
   return sequential({

@@ -37,8 +37,9 @@ export interface NormOptions extends ClassesOptions {
 /** Of mobileNetV1 and mobileNetV2. */
 export interface MobileNetOptions extends WidthOptions, NormOptions {
   /**
-   * Zeros around the 3 x 3 convolutions: 1 on each side, as PyTorch's have, unless given; or 'same', as TensorFlow's and
+   * Zeros around the 3 x 3 convolutions: 1 on each side, as PyTorch's have, or 'same', as TensorFlow's and
    * Keras' have, which differs where the stride is 2.
+   * 1 unless given.
    */
   pad?: 1 | 'same'
 }

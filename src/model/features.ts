@@ -47,7 +47,8 @@ export class Features<D extends DType = DType, In extends string = never> {
    * Sends examples through the body, and puts what it gives behind those that are there; while fit runs on others, too.
    * Throws a DataError on rows that fit would not take.
    *
-   *     button.onclick = () => examples.add({ x: pixels(), y: [label] })
+   *     const examples = features(model)
+   *     examples.add({ x: images, y: labels })
    */
   add(data: Data<In>): void {
     checkArguments('features.add', arguments, 1)

@@ -120,8 +120,9 @@ export async function loadModel<
  * The network of a model file and its weights, without the model: for headless, transfer, or a part of a larger network.
  * `layers` makes those that are not of this library, as for loadModel.
  *
- *     const { network, weights, input } = readModel(bytes)
- *     const model = await createModel(sequential({ body: freeze(network as Layer), head: dense(5) }), { input: input as number[] })
+ *     const { network, weights } = readModel(bytes)
+ *     const body = headless(network)
+ *     const model = await transfer({ body, weights, head: dense(3), input: [4], loss, optimizer })
  *
  * Throws a FileError where loadModel would.
  */
