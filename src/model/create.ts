@@ -158,6 +158,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
   const core: Core<D> = {
     ...blueprint,
     engine,
+    first: 0,
     run: prepare(blueprint.program, kernels, scratch, (place) => view(place.pointer, place.bytes / bytes)),
     tensors: {
       parameters: tensorsOf(parameters),
