@@ -1,0 +1,64 @@
+// Attention, written out.
+
+import type { OnnxEmitter, OnnxLayer } from './layer'
+import { linear } from './linear'
+import type { OnnxValue } from './writer'
+
+/** (T, D) to (heads, T, D / heads), or, as keys, (heads, D / heads, T). */
+function heads(layer: OnnxLayer, x: OnnxValue, perm: readonly number[]): OnnxValue {
+  const { heads: count } = layer.config
+  const [time, width] = x.shape
+  const split = layer.reshaped(x, [time, count, width / count])
+  return layer.node(
+    'Transpose',
+    [split],
+    perm.slice(1).map((axis) => split.shape[axis - 1]),
+    { perm },
+  )
+}
+
+/** Parts of a value, or of a parameter, along an axis. */
+function parts(layer: OnnxLayer, x: OnnxValue, sizes: readonly number[], shape: (size: number) => number[], axis: number) {
+  return layer.nodes('Split', [x, layer.integers('parts', sizes)], sizes.map(shape), { axis })
+}
+
+export const attention: OnnxEmitter = (layer, x, memory) => {
+  const { heads: count, causal } = layer.config
+  const [queries, width] = x.shape
+  const keys = (memory ?? x).shape[0]
+  const size = width / count
+  const weight = layer.parameter('in_proj_weight')
+  const bias = layer.parameter('in_proj_bias')
+  const inThree = (of: OnnxValue) => parts(layer, of, [width, width, width], (one) => [of.shape[0], one], 2)
+  let [q, k, v]: OnnxValue[] = []
+  if (memory) {
+    const [wq, wkv] = parts(layer, weight, [width, 2 * width], (one) => [one, width], 0)
+    const [bq, bkv] = parts(layer, bias, [width, 2 * width], (one) => [one], 0)
+    q = linear(layer, x, wq, bq)
+    const both = linear(layer, memory, wkv, bkv)
+    ;[k, v] = parts(layer, both, [width, width], (one) => [keys, one], 2)
+  } else [q, k, v] = inThree(linear(layer, x, weight, bias))
+  const product = layer.node(
+    'MatMul',
+    [heads(layer, q, [0, 2, 1, 3]), heads(layer, k, [0, 2, 3, 1])],
+    [count, queries, keys],
+  )
+  let scores = layer.node('Mul', [product, layer.scalar('scale', 1 / Math.sqrt(size))], product.shape)
+  if (causal) {
+    const mask = Array.from({ length: queries * keys }, (_, i) => (i % keys > Math.floor(i / keys) ? -Infinity : 0))
+    scores = layer.node('Add', [scores, layer.constant('mask', [queries, keys], mask)], scores.shape)
+  }
+  const lengths = layer.lengths(memory ?? x)
+  if (lengths) {
+    // Nobody sees what is behind the end of a row.
+    const places = layer.integers32('places', Array.from(Array(keys).keys()))
+    const column = layer.node('Unsqueeze', [lengths, layer.integers('axes', [1, 2, 3])], [1, 1, 1])
+    const counts = layer.node('Less', [places, column], [1, 1, keys])
+    scores = layer.node('Where', [counts, scores, layer.scalar('unseen', -Infinity)], scores.shape)
+  }
+  const shares = layer.node('Softmax', [scores], scores.shape, { axis: 3 })
+  const seen = layer.node('MatMul', [shares, heads(layer, v, [0, 2, 1, 3])], [count, queries, size])
+  const rows = layer.node('Transpose', [seen], [queries, count, size], { perm: [0, 2, 1, 3] })
+  const joined = layer.reshaped(rows, [queries, width])
+  return linear(layer, joined, layer.parameter('out_proj.weight'), layer.parameter('out_proj.bias'))
+}

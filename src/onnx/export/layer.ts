@@ -1,0 +1,138 @@
+// What emitters get: a layer at its place in the network, and the means to write nodes for it.
+
+import { PlanError } from '../../errors'
+import type { Layer } from '../../plan/layer'
+import type { DType, Floats } from '../../tensor'
+import type { GraphProto } from '../schema'
+import type { OnnxAttributes, OnnxValue, Writer } from './writer'
+
+/**
+ * Writes the nodes of a layer, which reads x, and `others` where it takes several values; gives its output. Shapes are
+ * those of one example; the batch is the first axis of each value, of whatever size.
+ *
+ *     const bytes = toOnnx(model, { layers: { softsign: (layer, x) => layer.node('Softsign', [x], x.shape) } })
+ */
+export type OnnxEmitter = (layer: OnnxLayer, x: OnnxValue, ...others: readonly OnnxValue[]) => OnnxValue
+
+/** Writes what is within a layer. */
+export type Child = (path: string, name: string, layer: Layer, inputs: readonly OnnxValue[]) => OnnxValue
+
+/** A layer that is written, at one of its uses. */
+export class OnnxLayer {
+  readonly #writer: Writer
+  readonly #lengths: (x: OnnxValue) => OnnxValue | undefined
+  readonly #child: Child
+
+  constructor(
+    writer: Writer,
+    /** Of the layer in the model, such as features.0; '' for the network itself. */
+    readonly path: string,
+    /** As it was described. */
+    readonly layer: Layer,
+    lengths: (x: OnnxValue) => OnnxValue | undefined,
+    child: Child,
+  ) {
+    this.#writer = writer
+    this.#lengths = lengths
+    this.#child = child
+  }
+
+  /** What the layer was given, as JSON has it. */
+  get config(): any {
+    return this.layer.config
+  }
+
+  /** Of the file's numbers. */
+  get dtype(): DType {
+    return this.#writer.dtype
+  }
+
+  /** A node with one output, of `shape`; its attributes by name, none unless given. */
+  node(
+    opType: string,
+    inputs: readonly (OnnxValue | undefined)[],
+    shape: readonly number[],
+    attributes: OnnxAttributes = {},
+  ): OnnxValue {
+    return this.nodes(opType, inputs, [shape], attributes)[0]
+  }
+
+  /** A node with several outputs; of one that nobody wants the shape is undefined. Attributes: none unless given. */
+  nodes(
+    opType: string,
+    inputs: readonly (OnnxValue | undefined)[],
+    shapes: readonly (readonly number[] | undefined)[],
+    attributes: OnnxAttributes = {},
+  ): OnnxValue[] {
+    return this.#writer.node(this.path, opType, inputs, shapes, attributes)
+  }
+
+  /** A parameter or buffer of the layer; with `dims`, as one of those sizes. */
+  parameter(name: string, dims?: readonly number[]): OnnxValue {
+    return this.#writer.weight(this.path, name, dims)
+  }
+
+  /** The values of a parameter or buffer of the layer. */
+  valuesOf(name: string): Floats {
+    return this.#writer.weights[this.#named(name)].data
+  }
+
+  /** A constant of the file's dtype, of the sizes `dims`. */
+  constant(name: string, dims: readonly number[], values: ArrayLike<number>): OnnxValue {
+    return this.#writer.constant(this.#named(name), dims, values)
+  }
+
+  /** One number of the file's dtype. */
+  scalar(name: string, value: number): OnnxValue {
+    return this.constant(name, [], [value])
+  }
+
+  /** A constant of whole numbers (int64), such as sizes and axes; a list of them unless `dims` are given. */
+  integers(name: string, values: readonly number[], dims?: readonly number[]): OnnxValue {
+    return this.#writer.integers(this.#named(name), values, dims)
+  }
+
+  /** The same of int32. */
+  integers32(name: string, values: readonly number[], dims?: readonly number[]): OnnxValue {
+    return this.#writer.integers32(this.#named(name), values, dims)
+  }
+
+  /** Numbers of float32, as ONNX wants scales. */
+  singles(name: string, values: readonly number[]): OnnxValue {
+    return this.#writer.singles(this.#named(name), values)
+  }
+
+  /** x with its examples in another shape. */
+  reshaped(x: OnnxValue, shape: readonly number[]): OnnxValue {
+    return this.node('Reshape', [x, this.integers('shape', [0, ...shape])], shape)
+  }
+
+  /** How many steps of each row count, int32 of [N]; undefined where the file has no such input, or x is no sequence. */
+  lengths(x: OnnxValue): OnnxValue | undefined {
+    return this.#lengths(x)
+  }
+
+  /** What `write` writes as a graph of its own, for an attribute of a loop. */
+  within<T>(write: () => T): { readonly nodes: NonNullable<GraphProto['node']>; readonly result: T } {
+    return this.#writer.within(write)
+  }
+
+  /** A name for a value within such a graph. */
+  unique(name: string): string {
+    return this.#writer.unique(this.path ? `${this.path}/${name}` : name)
+  }
+
+  /** The output of a layer within this one, on values that it reads. */
+  child(name: string, layer: Layer, inputs: readonly OnnxValue[]): OnnxValue {
+    return this.#child(this.path, name, layer, inputs)
+  }
+
+  /** A PlanError that names the layer. */
+  error(message: string): PlanError {
+    return new PlanError(`toOnnx: ${this.path ? `${this.path} ` : ''}${this.layer.kind}: ${message}`)
+  }
+
+  #named(name: string): string {
+    return this.path ? `${this.path}.${name}` : name
+  }
+}

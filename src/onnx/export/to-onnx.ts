@@ -1,0 +1,197 @@
+// A model as a file of ONNX.
+
+import {
+  MAX_SIZE,
+  PlanError,
+  callable,
+  checkArguments,
+  checkOptions,
+  few,
+  flag,
+  integer,
+  isPlain,
+  oneOf,
+  quote,
+  show,
+} from '../../errors'
+import { version } from '#host'
+import { ownMetadata } from '../../model/architecture'
+import { type AnyModel, coreOf } from '../../model/core-of'
+import type { DType } from '../../tensor'
+import type { Core, Head } from '../../training/core'
+import { firstNotFinite } from '../../training/divergence'
+import { weightsOf } from '../../training/state'
+import { settle } from '../../training/step'
+import { DataType, type GraphProto, type NodeProto, type ValueInfoProto, encodeModel } from '../schema'
+import type { OnnxEmitter } from './layer'
+import { writeNetwork } from './walk'
+import { type OnnxValue, Writer } from './writer'
+
+/** How a model is written. */
+export interface OnnxOptions {
+  /** Rows of a batch: a number, or 'dynamic' for any, each time anew. 'dynamic' unless given. */
+  batch?: number | 'dynamic'
+  /** Of the file's numbers; the model's unless given. Few runtimes but those of CPUs know float64. */
+  dtype?: DType
+  /** Whether scores go through softmax or sigmoid, as predict's do. False unless given. */
+  probabilities?: boolean
+  /**
+   * Whether the file has an input for how many steps of each row count, int32 of [N], as predict's `lengths`: 'lengths', or
+   * 'lengths.' and the name of the input that they are of. False unless given.
+   */
+  lengths?: boolean
+  /** Whether weights may be NaN or infinite. False unless given. */
+  allowNonFinite?: boolean
+  /** What writes layers that are not of this library, by their kind. */
+  layers?: Readonly<Record<string, OnnxEmitter>>
+}
+
+const OPTIONS = ['batch', 'dtype', 'probabilities', 'lengths', 'allowNonFinite', 'layers'] as const
+
+/** What onnxruntime 1.12 and all after it read. */
+const [IR_VERSION, OPSET] = [8, 17]
+const BATCH = 'N'
+
+/**
+ * The model as a file of ONNX (opset 17), which gives what `predict` gives: for onnxruntime and whatever else runs such
+ * files. Dropout is gone, norms use their running statistics. One input is called `input`, one output `output`; those of a
+ * graph have its names. Ids are int32. Parameters keep their names, but for those of recurrent layers in float32, which
+ * ONNX has in another order: `W`, `R` and `B` behind the name of the layer. `metadata` of the model goes into the file's,
+ * text as it is, all else as JSON.
+ *
+ *     import * as ort from 'onnxruntime-web'
+ *     import { saveFile } from 'v128/files'
+ *     import { toOnnx } from 'v128/onnx'
+ *
+ *     const bytes = toOnnx(model, { dtype: 'float32', probabilities: true })
+ *     await saveFile('digits.onnx', bytes)
+ *     const session = await ort.InferenceSession.create(bytes)
+ *     const input = new ort.Tensor('float32', pixels, [1, 1, 28, 28])
+ *     const { output } = await session.run({ input })
+ *
+ * In float64 what onnxruntime has for float32 alone, such as Conv and LSTM, is written out by what it has for both: right
+ * to the last digits, but slower. A stateful layer cannot be written. A model in a worker is read back first:
+ * `toOnnx(await loadModel(await worker.save()))`. Throws a PlanError on a layer that is not of this library, unless `layers`
+ * says how it is written, and where a weight is not finite.
+ */
+export function toOnnx(model: AnyModel, options: OnnxOptions = {}): Uint8Array<ArrayBuffer> {
+  checkArguments('toOnnx', arguments, 2)
+  const core = coreOf('toOnnx', model)
+  const told = checked(core, options)
+  settle('toOnnx', core)
+  const spoilt = told.allowNonFinite ? undefined : firstNotFinite(core)
+  if (spoilt) {
+    throw new PlanError(`toOnnx: ${spoilt}, as it diverged; toOnnx(model, { allowNonFinite: true }) writes it all the same`)
+  }
+  return encodeModel({
+    irVersion: IR_VERSION,
+    producerName: 'v128',
+    producerVersion: version,
+    opsetImport: [{ domain: '', version: OPSET }],
+    graph: graphOf(core, told),
+    metadataProps: Object.entries(JSON.parse(ownMetadata('toOnnx', core.metadata)) as object).map(([key, value]) => ({
+      key,
+      value: typeof value === 'string' ? value : JSON.stringify(value),
+    })),
+  })
+}
+
+type Told = Required<Omit<OnnxOptions, 'batch'>> & { readonly batch: number | undefined }
+
+function checked(core: Core, options: OnnxOptions): Told {
+  const given = checkOptions('toOnnx', options, OPTIONS)
+  const { batch = 'dynamic', layers = {} } = given
+  const told = {
+    batch: batch === 'dynamic' ? undefined : integer('toOnnx', 'batch', batch, 1, MAX_SIZE),
+    dtype: oneOf('toOnnx', 'dtype', given.dtype ?? core.dtype, ['float64', 'float32']),
+    probabilities: flag('toOnnx', 'probabilities', given.probabilities ?? false),
+    lengths: flag('toOnnx', 'lengths', given.lengths ?? false),
+    allowNonFinite: flag('toOnnx', 'allowNonFinite', given.allowNonFinite ?? false),
+    layers,
+  }
+  if (!isPlain(layers)) throw new PlanError(`toOnnx: layers must be an object of functions by kind, got ${show(layers)}`)
+  for (const [kind, emitter] of Object.entries(layers)) {
+    callable('toOnnx', `layers.${kind}`, emitter, 'a function (layer, x, ...others) that gives the output')
+  }
+  if (told.probabilities && !core.heads.some(({ loss }) => loss?.probabilities)) {
+    const kinds = [...new Set(core.heads.map(({ loss }) => loss?.kind ?? 'a model without a loss'))].join(', ')
+    throw new PlanError(`toOnnx: ${kinds} has no probabilities; softmaxCrossEntropy and binaryCrossEntropy have some`)
+  }
+  if (told.lengths && !core.inputs.some(({ lengths }) => lengths.length)) {
+    throw new PlanError('toOnnx: no layer of this network heeds lengths; leave lengths out')
+  }
+  return told
+}
+
+function graphOf(core: Core, told: Told): GraphProto {
+  const { batch, dtype } = told
+  const writer = new Writer(dtype, weightsOf(core))
+  const numbers = dtype === 'float64' ? DataType.double : DataType.float
+  const outputNames = core.heads.map(({ name }) => name || 'output')
+  const inputs = core.inputs.map(({ name, value }, i): OnnxValue => {
+    const { shape } = value
+    // An image has three axes.
+    const sequence = shape.length < 3 ? i : undefined
+    return { name: writer.unique(name || 'input'), shape, ids: value.ids !== undefined, sequence }
+  })
+  // An output that is called like an input has a number behind its name.
+  const names = outputNames.map((name) => writer.unique(name))
+  const lengths = core.inputs.map(({ name, lengths: { length } }): OnnxValue | undefined =>
+    told.lengths && length ? { name: writer.unique(name ? `lengths.${name}` : 'lengths'), shape: [] } : undefined,
+  )
+  const walk = { writer, emitters: told.layers, lengths }
+  const outputs = writeNetwork(walk, core.origin.network, inputs).map((y, i) => {
+    const head = core.heads[i]
+    if (y.shape.join() !== head.value.shape.join()) {
+      const shapes = `(${few(y.shape)}), but the model's is (${few(head.value.shape)})`
+      throw new PlanError(`toOnnx: the output${head.name && ` ${quote(head.name)}`} is of ${shapes}`)
+    }
+    return told.probabilities ? asProbabilities(writer, y, head) : y
+  })
+  nameOutputs(writer, outputs, names)
+  const valueOf = (name: string, shape: readonly number[], elemType: number): ValueInfoProto => {
+    const first = batch === undefined ? { dimParam: BATCH } : { dimValue: batch }
+    const dim = [first, ...shape.map((dimValue) => ({ dimValue }))]
+    return { name, type: { tensorType: { elemType, shape: { dim } } } }
+  }
+  return {
+    name: 'v128',
+    node: writer.nodes,
+    initializer: writer.initializers,
+    input: [
+      ...inputs.map(({ name, shape, ids }) => valueOf(name, shape, ids ? DataType.int32 : numbers)),
+      ...lengths.flatMap((one) => (one ? [valueOf(one.name, [], DataType.int32)] : [])),
+    ],
+    output: outputs.map(({ shape, ids }, i) => valueOf(names[i], shape, ids ? DataType.int32 : numbers)),
+  }
+}
+
+/** As predict has them: of scores side by side, as many as belong to one position. */
+function asProbabilities(writer: Writer, y: OnnxValue, { loss, size }: Head): OnnxValue {
+  const kind = loss?.probabilities
+  if (!kind) return y
+  const { shape } = y
+  if (kind === 'sigmoid') return writer.node('', 'Sigmoid', [y], [shape], {})[0]
+  if (shape.at(-1) === size) return writer.node('', 'Softmax', [y], [shape], { axis: shape.length })[0]
+  const reshaped = (x: OnnxValue, to: readonly number[]) =>
+    writer.node('', 'Reshape', [x, writer.integers('shape', [0, ...to])], [to], {})[0]
+  const rows = reshaped(y, [shape.reduce((a, b) => a * b, 1) / size, size])
+  return reshaped(writer.node('', 'Softmax', [rows], [rows.shape], { axis: 2 })[0], shape)
+}
+
+/** Calls the outputs by their names, in the nodes that give and read them; one that no node gives is made by one. */
+function nameOutputs(writer: Writer, outputs: readonly OnnxValue[], names: readonly string[]): void {
+  const renamed = new Map<string, string>()
+  const given = new Set(writer.nodes.flatMap(({ output }) => output))
+  const extra: NodeProto[] = []
+  outputs.forEach(({ name }, i) => {
+    if (given.has(name) && !renamed.has(name)) renamed.set(name, names[i])
+    else extra.push({ name: writer.unique('Identity'), opType: 'Identity', input: [name], output: [names[i]] })
+  })
+  const rename = (list: readonly string[]) => list.map((name) => renamed.get(name) ?? name)
+  writer.nodes.push(...extra)
+  for (const node of writer.nodes) {
+    node.input = rename(node.input!)
+    node.output = rename(node.output!)
+  }
+}
