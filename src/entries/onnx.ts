@@ -1,0 +1,7 @@
+/**
+ * ONNX files: networks of other libraries as networks of ours, to train further.
+ *
+ * @module v128/onnx
+ */
+
+export type { Imported } from '../model/imported'
