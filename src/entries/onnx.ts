@@ -5,3 +5,6 @@
  */
 
 export type { Imported } from '../model/imported'
+export { type OnnxEmitter, OnnxLayer } from '../onnx/export/layer'
+export { type OnnxOptions, toOnnx } from '../onnx/export/to-onnx'
+export type { OnnxAttributes, OnnxValue } from '../onnx/export/writer'

@@ -3,7 +3,30 @@
 
 import { GELU_1, SELU_BELOW, SELU_SCALE, SIXTH } from '../../kernels/curve-kinds'
 import {
-  TAIL_0, TAIL_1, TAIL_10, TAIL_11, TAIL_12, TAIL_13, TAIL_14, TAIL_15, TAIL_16, TAIL_17, TAIL_18, TAIL_19, TAIL_2, TAIL_20, TAIL_21, TAIL_22, TAIL_3, TAIL_4, TAIL_5, TAIL_6, TAIL_7, TAIL_8, TAIL_9, TAIL_CENTRE,
+  TAIL_0,
+  TAIL_1,
+  TAIL_10,
+  TAIL_11,
+  TAIL_12,
+  TAIL_13,
+  TAIL_14,
+  TAIL_15,
+  TAIL_16,
+  TAIL_17,
+  TAIL_18,
+  TAIL_19,
+  TAIL_2,
+  TAIL_20,
+  TAIL_21,
+  TAIL_22,
+  TAIL_3,
+  TAIL_4,
+  TAIL_5,
+  TAIL_6,
+  TAIL_7,
+  TAIL_8,
+  TAIL_9,
+  TAIL_CENTRE,
 } from '../../kernels/math'
 import type { OnnxEmitter, OnnxLayer } from './layer'
 import type { OnnxAttributes, OnnxValue } from './writer'
@@ -91,7 +114,12 @@ export const hardSwish = single(
   (layer, x) => by(layer, 'Mul', x, hardGate(layer, x)),
 )
 
-export const silu: OnnxEmitter = (layer, x) => by(layer, 'Mul', x, layer.node('Sigmoid', [x], x.shape))
+export const silu: OnnxEmitter = (layer, x) => {
+  if (layer.dtype === 'float32') return by(layer, 'Mul', x, layer.node('Sigmoid', [x], x.shape))
+  // ONNX Runtime makes x sigmoid(x) a QuickGelu of doubles, which it does not have.
+  const power = layer.node('Exp', [layer.node('Neg', [x], x.shape)], x.shape)
+  return by(layer, 'Div', x, by(layer, 'Add', power, 1, 'one'))
+}
 
 /** As other libraries write it, so that runtimes know it again and take their own. */
 export const gelu: OnnxEmitter = (layer, x) => {
@@ -108,7 +136,29 @@ export const gelu: OnnxEmitter = (layer, x) => {
 
 /** Of powers of s, from the 0th on: see assembly/normal.ts. */
 const TAIL = [
-  TAIL_0, TAIL_1, TAIL_2, TAIL_3, TAIL_4, TAIL_5, TAIL_6, TAIL_7, TAIL_8, TAIL_9, TAIL_10, TAIL_11, TAIL_12, TAIL_13, TAIL_14, TAIL_15, TAIL_16, TAIL_17, TAIL_18, TAIL_19, TAIL_20, TAIL_21, TAIL_22,
+  TAIL_0,
+  TAIL_1,
+  TAIL_2,
+  TAIL_3,
+  TAIL_4,
+  TAIL_5,
+  TAIL_6,
+  TAIL_7,
+  TAIL_8,
+  TAIL_9,
+  TAIL_10,
+  TAIL_11,
+  TAIL_12,
+  TAIL_13,
+  TAIL_14,
+  TAIL_15,
+  TAIL_16,
+  TAIL_17,
+  TAIL_18,
+  TAIL_19,
+  TAIL_20,
+  TAIL_21,
+  TAIL_22,
 ]
 
 /** Φ(x) in float64, for which ONNX Runtime has no Erf, as our own kernel takes it. */

@@ -18,7 +18,13 @@ function heads(layer: OnnxLayer, x: OnnxValue, perm: readonly number[]): OnnxVal
 }
 
 /** Parts of a value, or of a parameter, along an axis. */
-function parts(layer: OnnxLayer, x: OnnxValue, sizes: readonly number[], shape: (size: number) => number[], axis: number) {
+function parts(
+  layer: OnnxLayer,
+  x: OnnxValue,
+  sizes: readonly number[],
+  shape: (size: number) => number[],
+  axis: number,
+) {
   return layer.nodes('Split', [x, layer.integers('parts', sizes)], sizes.map(shape), { axis })
 }
 
@@ -38,12 +44,10 @@ export const attention: OnnxEmitter = (layer, x, memory) => {
     const both = linear(layer, memory, wkv, bkv)
     ;[k, v] = parts(layer, both, [width, width], (one) => [keys, one], 2)
   } else [q, k, v] = inThree(linear(layer, x, weight, bias))
-  const product = layer.node(
-    'MatMul',
-    [heads(layer, q, [0, 2, 1, 3]), heads(layer, k, [0, 2, 3, 1])],
-    [count, queries, keys],
-  )
-  let scores = layer.node('Mul', [product, layer.scalar('scale', 1 / Math.sqrt(size))], product.shape)
+  // Here, and not behind the product, where ONNX Runtime makes it an attribute of that, which is float32.
+  const scaled = layer.node('Mul', [q, layer.scalar('scale', 1 / Math.sqrt(size))], q.shape)
+  const sides = [heads(layer, scaled, [0, 2, 1, 3]), heads(layer, k, [0, 2, 3, 1])]
+  let scores = layer.node('MatMul', sides, [count, queries, keys])
   if (causal) {
     const mask = Array.from({ length: queries * keys }, (_, i) => (i % keys > Math.floor(i / keys) ? -Infinity : 0))
     scores = layer.node('Add', [scores, layer.constant('mask', [queries, keys], mask)], scores.shape)

@@ -205,9 +205,7 @@ function bodyOf(
   const { nodes, result } = layer.within(() => {
     const stepped = kind.step(layer, given, before, suffix)
     // Behind the end of a row the states stay, and what it gives is 0.
-    const after = counts
-      ? stepped.map((state, i) => layer.node('Where', [counts, state, before[i]], [units]))
-      : stepped
+    const after = counts ? stepped.map((state, i) => layer.node('Where', [counts, state, before[i]], [units])) : stepped
     if (!all) return after
     const seen = counts
       ? layer.node('Where', [counts, stepped[0], layer.scalar('zero', 0)], [units])

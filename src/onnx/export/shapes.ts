@@ -4,7 +4,7 @@ import { sines } from '../../layers/positions'
 import { product } from '../../tensor'
 import { DataType } from '../schema'
 import type { OnnxEmitter, OnnxLayer } from './layer'
-import type { OnnxValue } from './writer'
+import type { OnnxAttributes, OnnxValue } from './writer'
 
 /** x as numbers of the file's dtype: of ids what a layer that only copies makes. */
 export function asNumbers(layer: OnnxLayer, x: OnnxValue): OnnxValue {
@@ -56,12 +56,7 @@ export const take: OnnxEmitter = (layer, x) => {
   const size = x.shape[at]
   const [first, end] = [from, to ?? size].map((place: number) => (place < 0 ? place + size : place))
   if (end - first === size) return x
-  const inputs = [
-    x,
-    layer.integers('starts', [first]),
-    layer.integers('ends', [end]),
-    layer.integers('axes', [at + 1]),
-  ]
+  const inputs = [x, layer.integers('starts', [first]), layer.integers('ends', [end]), layer.integers('axes', [at + 1])]
   return { ...layer.node('Slice', inputs, x.shape.with(at, end - first)), ids: x.ids }
 }
 
@@ -106,14 +101,15 @@ export const upsample2d: OnnxEmitter = (layer, x) => {
   const shape = [c, h * sh, w * sw]
   const isNearest = mode === 'nearest'
   if (layer.dtype === 'float32') {
-    const how = isNearest
+    const how: OnnxAttributes = isNearest
       ? { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }
       : { mode: 'linear', coordinate_transformation_mode: 'half_pixel' }
     return layer.node('Resize', [x, undefined, layer.singles('scales', [1, 1, sh, sw])], shape, how)
   }
   // ONNX Runtime has no Resize of doubles.
   if (isNearest) {
-    const places = (size: number, times: number) => Array.from({ length: size * times }, (_, i) => Math.floor(i / times))
+    const places = (size: number, times: number) =>
+      Array.from({ length: size * times }, (_, i) => Math.floor(i / times))
     const rows = layer.node('Gather', [x, layer.integers('rows', places(h, sh))], [c, h * sh, w], { axis: 2 })
     return layer.node('Gather', [rows, layer.integers('columns', places(w, sw))], shape, { axis: 3 })
   }
@@ -139,8 +135,6 @@ function between(size: number, times: number): number[] {
 export const positions: OnnxEmitter = (layer, x) => {
   const [length, size] = x.shape
   const table =
-    layer.config.kind === 'sines'
-      ? layer.constant('sines', x.shape, sines(length, size))
-      : layer.parameter('weight')
+    layer.config.kind === 'sines' ? layer.constant('sines', x.shape, sines(length, size)) : layer.parameter('weight')
   return layer.node('Add', [x, table], x.shape)
 }

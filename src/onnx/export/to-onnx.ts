@@ -81,7 +81,9 @@ export function toOnnx(model: AnyModel, options: OnnxOptions = {}): Uint8Array<A
   settle('toOnnx', core)
   const spoilt = told.allowNonFinite ? undefined : firstNotFinite(core)
   if (spoilt) {
-    throw new PlanError(`toOnnx: ${spoilt}, as it diverged; toOnnx(model, { allowNonFinite: true }) writes it all the same`)
+    throw new PlanError(
+      `toOnnx: ${spoilt}, as it diverged; toOnnx(model, { allowNonFinite: true }) writes it all the same`,
+    )
   }
   return encodeModel({
     irVersion: IR_VERSION,
@@ -109,7 +111,8 @@ function checked(core: Core, options: OnnxOptions): Told {
     allowNonFinite: flag('toOnnx', 'allowNonFinite', given.allowNonFinite ?? false),
     layers,
   }
-  if (!isPlain(layers)) throw new PlanError(`toOnnx: layers must be an object of functions by kind, got ${show(layers)}`)
+  if (!isPlain(layers))
+    throw new PlanError(`toOnnx: layers must be an object of functions by kind, got ${show(layers)}`)
   for (const [kind, emitter] of Object.entries(layers)) {
     callable('toOnnx', `layers.${kind}`, emitter, 'a function (layer, x, ...others) that gives the output')
   }

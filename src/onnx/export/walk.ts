@@ -54,9 +54,7 @@ function writeLayer(walk: Walk, path: string, layer: Layer, inputs: readonly Onn
       ? within(children ?? [], wiring, inputs, at)
       : emitter(at, ...(inputs as [OnnxValue, ...OnnxValue[]]))
   if (own && !(hasMembers(y) && typeof y.name === 'string' && Array.isArray(y.shape))) {
-    throw new PlanError(
-      `toOnnx: what layers.${kind} gives must be a value, as layer.node gives one, got ${show(y)}`,
-    )
+    throw new PlanError(`toOnnx: what layers.${kind} gives must be a value, as layer.node gives one, got ${show(y)}`)
   }
   // Lengths are those of what it reads, as long as its first axis is.
   const from = inputs.find(({ sequence, shape }) => sequence !== undefined && shape[0] === y.shape[0])

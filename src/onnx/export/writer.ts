@@ -2,7 +2,14 @@
 
 import { PlanError, quote } from '../../errors'
 import { type DType, type Floats, type Tensor, product } from '../../tensor'
-import { type AttributeProto, AttributeType, DataType, type GraphProto, type NodeProto, type TensorProto } from '../schema'
+import {
+  type AttributeProto,
+  AttributeType,
+  DataType,
+  type GraphProto,
+  type NodeProto,
+  type TensorProto,
+} from '../schema'
 
 /** What a node reads or gives. */
 export interface OnnxValue {
@@ -21,7 +28,10 @@ export interface OnnxValue {
  * constant; a graph.
  */
 export type OnnxAttributes = Readonly<
-  Record<string, number | { readonly float: number } | string | readonly number[] | readonly string[] | Floats | GraphProto>
+  Record<
+    string,
+    number | { readonly float: number } | string | readonly number[] | readonly string[] | Floats | GraphProto
+  >
 >
 
 /** Whole numbers as ONNX has most: of 64 bits. */
@@ -88,7 +98,9 @@ export class Writer {
   weight(path: string, name: string, dims?: readonly number[]): OnnxValue {
     const full = path ? `${path}.${name}` : name
     if (!Object.hasOwn(this.weights, full)) {
-      throw new PlanError(`toOnnx: ${path || 'the network'} has no ${quote(name)}; the model has ${quote(full)} nowhere`)
+      throw new PlanError(
+        `toOnnx: ${path || 'the network'} has no ${quote(name)}; the model has ${quote(full)} nowhere`,
+      )
     }
     const { shape, data } = this.weights[full]
     const [known] = this.#constants.get(full) ?? []
@@ -148,7 +160,9 @@ export class Writer {
     }
     if (Array.isArray(value)) {
       const isText = value.length > 0 && typeof value[0] === 'string'
-      return isText ? { name, type: strings, strings: [...value] as string[] } : { name, type: ints, ints: value as number[] }
+      return isText
+        ? { name, type: strings, strings: [...value] as string[] }
+        : { name, type: ints, ints: value as number[] }
     }
     if ('float' in value) return { name, type: float, f: value.float }
     return { name, type: graph, g: value as GraphProto }
