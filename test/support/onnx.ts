@@ -56,7 +56,10 @@ export async function run(bytes: Uint8Array, feeds: Feeds, rows: number) {
     }),
   )
   const results = await session.run(fed)
-  const outputs = Object.entries(results).map(([name, { dims, data }]) => [name, { dims, data: Array.from(data as Float64Array) }])
+  const outputs = Object.entries(results).map(([name, { dims, data }]) => [
+    name,
+    { dims, data: Array.from(data as Float64Array) },
+  ])
   await session.release()
   return Object.fromEntries(outputs) as Record<string, { readonly dims: readonly number[]; readonly data: number[] }>
 }

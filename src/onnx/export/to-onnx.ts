@@ -120,9 +120,6 @@ function checked(core: Core, options: OnnxOptions): Told {
     const kinds = [...new Set(core.heads.map(({ loss }) => loss?.kind ?? 'a model without a loss'))].join(', ')
     throw new PlanError(`toOnnx: ${kinds} has no probabilities; softmaxCrossEntropy and binaryCrossEntropy have some`)
   }
-  if (told.lengths && !core.inputs.some(({ lengths }) => lengths.length)) {
-    throw new PlanError('toOnnx: no layer of this network heeds lengths; leave lengths out')
-  }
   return told
 }
 
@@ -139,10 +136,15 @@ function graphOf(core: Core, told: Told): GraphProto {
   })
   // An output that is called like an input has a number behind its name.
   const names = outputNames.map((name) => writer.unique(name))
-  const lengths = core.inputs.map(({ name, lengths: { length } }): OnnxValue | undefined =>
-    told.lengths && length ? { name: writer.unique(name ? `lengths.${name}` : 'lengths'), shape: [] } : undefined,
-  )
-  const walk = { writer, emitters: told.layers, lengths }
+  const lengths = new Map<number, OnnxValue>()
+  const lengthsOf = (input: number): OnnxValue | undefined => {
+    if (!told.lengths) return undefined
+    const { name } = core.inputs[input]
+    const known = lengths.get(input) ?? { name: writer.unique(name ? `lengths.${name}` : 'lengths'), shape: [] }
+    lengths.set(input, known)
+    return known
+  }
+  const walk = { writer, emitters: told.layers, lengths: lengthsOf }
   const outputs = writeNetwork(walk, core.origin.network, inputs).map((y, i) => {
     const head = core.heads[i]
     if (y.shape.join() !== head.value.shape.join()) {
@@ -151,6 +153,9 @@ function graphOf(core: Core, told: Told): GraphProto {
     }
     return told.probabilities ? asProbabilities(writer, y, head) : y
   })
+  if (told.lengths && !lengths.size) {
+    throw new PlanError('toOnnx: no layer of this network heeds the lengths of rows; leave lengths out')
+  }
   nameOutputs(writer, outputs, names)
   const valueOf = (name: string, shape: readonly number[], elemType: number): ValueInfoProto => {
     const first = batch === undefined ? { dimParam: BATCH } : { dimValue: batch }
@@ -163,7 +168,7 @@ function graphOf(core: Core, told: Told): GraphProto {
     initializer: writer.initializers,
     input: [
       ...inputs.map(({ name, shape, ids }) => valueOf(name, shape, ids ? DataType.int32 : numbers)),
-      ...lengths.flatMap((one) => (one ? [valueOf(one.name, [], DataType.int32)] : [])),
+      ...[...lengths.values()].map(({ name }) => valueOf(name, [], DataType.int32)),
     ],
     output: outputs.map(({ shape, ids }, i) => valueOf(names[i], shape, ids ? DataType.int32 : numbers)),
   }

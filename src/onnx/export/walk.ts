@@ -11,8 +11,8 @@ export interface Walk {
   readonly writer: Writer
   /** For layers that are not of this library, by kind; these come first. */
   readonly emitters: Readonly<Record<string, OnnxEmitter>>
-  /** How many steps of each row of an input count, where the file has such an input. */
-  readonly lengths: readonly (OnnxValue | undefined)[]
+  /** How many steps of each row of the input of that number count, where the file is to have such an input. */
+  readonly lengths: (input: number) => OnnxValue | undefined
 }
 
 /** Writes the whole network; gives its outputs. */
@@ -38,7 +38,7 @@ const childrenOf =
 
 function writeLayer(walk: Walk, path: string, layer: Layer, inputs: readonly OnnxValue[]): OnnxValue {
   const { kind, children, wiring } = layer
-  const of = (x: OnnxValue) => (x.sequence === undefined ? undefined : walk.lengths[x.sequence])
+  const of = (x: OnnxValue) => (x.sequence === undefined ? undefined : walk.lengths(x.sequence))
   const at = new OnnxLayer(walk.writer, path, layer, of, childrenOf(walk))
   const own = Object.hasOwn(walk.emitters, kind) ? walk.emitters[kind] : undefined
   const known = Object.hasOwn(EMITTERS, kind) ? EMITTERS[kind as keyof typeof EMITTERS] : undefined
