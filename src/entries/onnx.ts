@@ -1,5 +1,5 @@
 /**
- * ONNX files: networks of other libraries as networks of ours, to train further.
+ * ONNX files: networks of other libraries as networks of ours, to train further; and models of ours as such files.
  *
  * @module v128/onnx
  */

@@ -1,5 +1,5 @@
 // toOnnx: ONNX's own checker, with its inference of types and shapes, finds nothing in what is written of each row of the
-// layer table. Without python3-onnx this is left out; with REQUIRE_SERVERS=all it fails.
+// layer table, and of more. Without python3-onnx this is left out; with REQUIRE_SERVERS=all it fails.
 import { execFile } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,9 +7,12 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { inputOf, layerCases } from '../../cases/layers'
-import { createModel } from '../../src/entries/index'
-import { toOnnx } from '../../src/entries/onnx'
+import { createModel, gru, lstm, sequential, softmaxCrossEntropy } from '../../src/entries/index'
+import { type OnnxLayer, type OnnxValue, toOnnx } from '../../src/entries/onnx'
 import { demanded } from '../support/servers.js'
+import { VARIANTS, type Variant } from './variants'
+
+const rows: readonly Variant[] = [...layerCases, ...VARIANTS]
 
 const hasOnnx = demanded || existsSync('/usr/lib/python3/dist-packages/onnx')
 const folder = mkdtempSync(join(tmpdir(), 'v128-onnx-'))
@@ -58,14 +61,14 @@ describe('the official checker', () => {
 
   test.each(['float32', 'float64'] as const)('finds nothing in %s', async (dtype) => {
     const files = []
-    for (const row of layerCases) {
+    for (const row of rows) {
       const model = await createModel(row.network(), { input: inputOf(row), batch: 1, dtype, inference: true })
       files.push(toOnnx(model))
       model.close()
     }
     const found = await checked(files)
     found.forEach((one, i) => {
-      const { name } = layerCases[i]
+      const { name } = rows[i]
       expect(typeof one, `${name}: ${one}`).toBe('object')
       const [[declared], [inferred = []]] = one
       expect(declared[0], name).toBe('N')
@@ -74,5 +77,19 @@ describe('the official checker', () => {
         if (typeof size === 'number' && size > 0) expect(size, name).toBe(declared[axis])
       }
     })
+  })
+
+  test.each(['float32', 'float64'] as const)('finds nothing in lengths and probabilities in %s', async (dtype) => {
+    const network = sequential(gru(3, { output: 'all', bidirectional: true }), lstm(4))
+    const model = await createModel(network, { input: [5, 2], dtype, loss: softmaxCrossEntropy() })
+    const options = { lengths: true, probabilities: true }
+    const found = await checked([toOnnx(model, options), toOnnx(model, { ...options, batch: 3 })])
+    expect(found.map((one) => one[0])).toEqual([[['N', 4]], [[3, 4]]])
+  })
+
+  test('finds what is wrong', async () => {
+    const model = await createModel(lstm(2), { input: [3, 2], inference: true })
+    const layers = { lstm: (layer: OnnxLayer, x: OnnxValue) => layer.node('Nonsense', [x], [2]) }
+    expect(await checked([toOnnx(model, { layers })])).toEqual([expect.stringContaining('Nonsense')])
   })
 })

@@ -63,10 +63,10 @@ const BATCH = 'N'
  *     import { saveFile } from 'v128/files'
  *     import { toOnnx } from 'v128/onnx'
  *
- *     const bytes = toOnnx(model, { dtype: 'float32', probabilities: true })
- *     await saveFile('digits.onnx', bytes)
+ *     const bytes = toOnnx(model, { dtype: 'float32' })
+ *     await saveFile('flowers.onnx', bytes)
  *     const session = await ort.InferenceSession.create(bytes)
- *     const input = new ort.Tensor('float32', pixels, [1, 1, 28, 28])
+ *     const input = new ort.Tensor('float32', Float32Array.from(x), [100, 4])
  *     const { output } = await session.run({ input })
  *
  * In float64 what onnxruntime has for float32 alone, such as Conv and LSTM, is written out by what it has for both: right

@@ -1,7 +1,5 @@
-// toOnnx: options of layers, and inputs, that the layer table leaves out.
-import { describe, expect, test } from 'vitest'
+// Options of layers, and inputs, that the layer table leaves out, for files of ONNX.
 import type { LayerCase } from '../../cases/layers'
-import { inputOf } from '../../cases/layers'
 import {
   attention,
   avgPool1d,
@@ -11,7 +9,6 @@ import {
   conv1d,
   conv2d,
   convTranspose2d,
-  createModel,
   dense,
   dropout,
   elu,
@@ -47,13 +44,11 @@ import {
   upsample2d,
   zeroPad2d,
 } from '../../src/entries/index'
-import { toOnnx } from '../../src/entries/onnx'
-import { TOLERANCE, difference, examplesOf, run, shake } from '../support/onnx'
 
-type Variant = Pick<LayerCase, 'name' | 'network' | 'input' | 'ids'> & { readonly far?: number }
-const ROWS = 3
+/** A network, and from what to what its inputs are: from -1 to 1 unless `far` says otherwise. */
+export type Variant = Pick<LayerCase, 'name' | 'network' | 'input' | 'ids'> & { readonly far?: number }
 
-const VARIANTS: readonly Variant[] = [
+export const VARIANTS: readonly Variant[] = [
   // ---- windows ----
   {
     name: 'conv2d, a stride beyond the image, with groups and dilation',
@@ -256,17 +251,3 @@ const VARIANTS: readonly Variant[] = [
     far: 3,
   },
 ]
-
-describe.each(['float32', 'float64'] as const)('in %s', (dtype) => {
-  test.each(VARIANTS)('$name', async (row) => {
-    const { network, far = 1 } = row
-    const model = await createModel(network(), { input: inputOf(row), batch: 2, dtype, inference: true })
-    shake(model)
-    const { input } = examplesOf(model, ROWS)
-    if (far !== 1) for (let i = 0; i < input.length; i++) input[i] *= far
-    const wanted = model.predict(input)
-    const { output } = await run(toOnnx(model), { input }, ROWS)
-    expect(output.dims).toEqual(wanted.shape)
-    expect(difference(output.data, wanted.data)).toBeLessThan(TOLERANCE[dtype])
-  })
-})
