@@ -5,3 +5,4 @@
  */
 
 export type { Imported } from '../model/imported'
+export { type FromOnnxOptions, fromOnnx } from '../onnx/from-onnx'
