@@ -167,6 +167,16 @@ export const VARIANTS: readonly Variant[] = [
     input: [4, 3, 5],
     far: 0.01,
   },
+  {
+    name: 'batch norm, concat and prelu along other axes than the first',
+    network: () =>
+      graph(['x'], ({ x }, use) => {
+        const a = use('a', batchNorm({ axis: -2 }), x)
+        const b = use('b', sequential(prelu({ axis: 2 }), batchNorm({ axis: 2, epsilon: 0.1 })), x)
+        return use('out', prelu({ axis: 1 }), use('both', concat({ axis: -1 }), a, b, x))
+      }),
+    input: [2, 3, 4],
+  },
   { name: 'normalize, one number for a sequence', network: () => normalize({ mean: 0.3, std: 2 }), input: [4, 3] },
   {
     name: 'weights used twice, on values of other shapes',

@@ -20,7 +20,7 @@ export function shake(model: AnyModel): void {
   let seed = 1
   for (const { data } of Object.values(tensors.parameters)) {
     const random = noise(data.length, seed++)
-    const size = Math.sqrt(data.reduce((sum: number, value: number) => sum + value * value, 0) / data.length)
+    const size = Math.sqrt(Float64Array.from(data).reduce((sum, value) => sum + value * value, 0) / data.length)
     for (let i = 0; i < data.length; i++) data[i] += 0.5 * (size || 0.4) * random[i]
   }
   for (const [name, { data }] of Object.entries(tensors.buffers)) {

@@ -28,7 +28,7 @@ import {
   TAIL_9,
   TAIL_CENTRE,
 } from '../../kernels/math'
-import type { OnnxEmitter, OnnxLayer } from './layer'
+import { type OnnxEmitter, type OnnxLayer, perChannel } from './layer'
 import type { OnnxAttributes, OnnxValue } from './writer'
 
 /** An operator of one value. */
@@ -180,7 +180,8 @@ function normalDistribution(layer: OnnxLayer, x: OnnxValue): OnnxValue {
 }
 
 export const prelu: OnnxEmitter = (layer, x) => {
-  const dims = layer.config.shared ? [1] : [x.shape[0], ...x.shape.slice(1).map(() => 1)]
+  const { shared, axis } = layer.config
+  const dims = shared ? [1] : perChannel(x, axis)
   return layer.node('PRelu', [x, layer.parameter('weight', dims)], x.shape)
 }
 

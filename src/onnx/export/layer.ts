@@ -136,3 +136,14 @@ export class OnnxLayer {
     return this.path ? `${this.path}.${name}` : name
   }
 }
+
+/** The place of an axis of examples: -1 is the last. */
+export function axisOf({ shape }: OnnxValue, axis: number): number {
+  return axis < 0 ? axis + shape.length : axis
+}
+
+/** Sizes with which one value for each channel reaches all of it; the channels are along the first axis unless given. */
+export function perChannel({ shape }: OnnxValue, axis = 0): number[] {
+  const at = axisOf({ name: '', shape }, axis)
+  return [shape[at], ...shape.slice(at + 1).map(() => 1)]
+}

@@ -2,11 +2,8 @@
 // they are written out.
 
 import { product } from '../../tensor'
-import type { OnnxEmitter, OnnxLayer } from './layer'
+import { type OnnxEmitter, type OnnxLayer, axisOf, perChannel } from './layer'
 import type { OnnxValue } from './writer'
-
-/** Sizes with which one value for each channel reaches all of it. */
-const perChannel = ({ shape }: OnnxValue) => [shape[0], ...shape.slice(1).map(() => 1)]
 
 /** x weight + bias, of one for each channel, or of other sizes. */
 function scaled(layer: OnnxLayer, x: OnnxValue, dims: readonly number[]): OnnxValue {
@@ -32,17 +29,26 @@ function normed(layer: OnnxLayer, x: OnnxValue, last: number): OnnxValue {
 }
 
 export const batchNorm: OnnxEmitter = (layer, x) => {
-  if (layer.dtype === 'float32') {
-    const inputs = ['weight', 'bias', 'running_mean', 'running_var'].map((name) => layer.parameter(name))
-    return layer.node('BatchNormalization', [x, ...inputs], x.shape, { epsilon: { float: layer.config.epsilon } })
-  }
-  const dims = perChannel(x)
+  const { axis = 0, epsilon } = layer.config
+  if (layer.dtype === 'float64') return batchNormByHand(layer, x, axis)
+  const inputs = ['weight', 'bias', 'running_mean', 'running_var'].map((name) => layer.parameter(name))
+  const normedFirst = (y: OnnxValue) =>
+    layer.node('BatchNormalization', [y, ...inputs], y.shape, { epsilon: { float: epsilon } })
+  const at = axisOf(x, axis)
+  if (at === 0) return normedFirst(x)
+  // ONNX's channels come first.
+  const others = Array.from(x.shape.keys()).filter((one) => one !== at)
+  const perm = [0, at + 1, ...others.map((one) => one + 1)]
+  const turned = layer.node('Transpose', [x], [x.shape[at], ...others.map((one) => x.shape[one])], { perm })
+  const back = perm.map((_, i) => perm.indexOf(i))
+  return layer.node('Transpose', [normedFirst(turned)], x.shape, { perm: back })
+}
+
+function batchNormByHand(layer: OnnxLayer, x: OnnxValue, axis: number): OnnxValue {
+  const dims = perChannel(x, axis)
   const apart = layer.node('Sub', [x, layer.parameter('running_mean', dims)], x.shape)
-  const factor = layer.node(
-    'Div',
-    [layer.parameter('weight', dims), deviation(layer, layer.parameter('running_var', dims))],
-    dims,
-  )
+  const root = deviation(layer, layer.parameter('running_var', dims))
+  const factor = layer.node('Div', [layer.parameter('weight', dims), root], dims)
   const product = layer.node('Mul', [apart, factor], x.shape)
   return layer.node('Add', [product, layer.parameter('bias', dims)], x.shape)
 }
@@ -70,7 +76,7 @@ export const groupNorm: OnnxEmitter = (layer, x) => {
 }
 
 export const normalize: OnnxEmitter = (layer, x) => {
-  const dims = perChannel(x)
+  const dims = perChannel(x, layer.config.axis)
   const apart = layer.node('Sub', [x, layer.parameter('mean', dims)], x.shape)
   return layer.node('Div', [apart, layer.parameter('std', dims)], x.shape)
 }

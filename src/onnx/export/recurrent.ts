@@ -24,10 +24,13 @@ function ofState(layer: OnnxLayer, h: OnnxValue, suffix: string): OnnxValue {
   return layer.node('Gemm', [h, weight, layer.parameter(`bias_hh${suffix}`)], [weight.shape[0]], { transB: 1 })
 }
 
+/** The shapes of so many values of `units`. */
+const sizesOf = (units: number, count: number) => Array.from({ length: count }, () => [units])
+
 function split(layer: OnnxLayer, x: OnnxValue, parts: number): OnnxValue[] {
   const units: number = layer.config.units
   const sizes = layer.integers('gates', Array<number>(parts).fill(units))
-  return layer.nodes('Split', [x, sizes], Array<number[]>(parts).fill([units]), { axis: 1 })
+  return layer.nodes('Split', [x, sizes], sizesOf(units, parts), { axis: 1 })
 }
 
 const of = (layer: OnnxLayer, opType: string, ...inputs: OnnxValue[]) => layer.node(opType, inputs, inputs[0].shape)
@@ -164,7 +167,7 @@ function byLoop(layer: OnnxLayer, x: OnnxValue, kind: Kind): OnnxValue {
       'Scan',
       [...Array<OnnxValue>(kind.states).fill(zero), ...scanned],
       // Of the states it gives, h is the first.
-      [...Array<number[]>(kind.states).fill([units]), ...(all ? [[time, units]] : [])],
+      [...sizesOf(units, kind.states), ...(all ? [[time, units]] : [])],
       {
         body,
         num_scan_inputs: scanned.length,

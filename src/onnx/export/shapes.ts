@@ -3,18 +3,13 @@
 import { sines } from '../../layers/positions'
 import { product } from '../../tensor'
 import { DataType } from '../schema'
-import type { OnnxEmitter, OnnxLayer } from './layer'
+import { type OnnxEmitter, type OnnxLayer, axisOf } from './layer'
 import type { OnnxAttributes, OnnxValue } from './writer'
 
 /** x as numbers of the file's dtype: of ids what a layer that only copies makes. */
 export function asNumbers(layer: OnnxLayer, x: OnnxValue): OnnxValue {
   if (!x.ids) return x
   return layer.node('Cast', [x], x.shape, { to: layer.dtype === 'float64' ? DataType.double : DataType.float })
-}
-
-/** The axis of an example that is meant: -1 is the last. */
-function axisOf(x: OnnxValue, axis: number): number {
-  return axis < 0 ? axis + x.shape.length : axis
 }
 
 const joined =
@@ -25,12 +20,12 @@ const joined =
 export const add = joined('Add')
 export const multiply = joined('Mul')
 
-export const concat: OnnxEmitter = (layer, ...values) => {
-  const parts = values.map((x) => asNumbers(layer, x))
+export const concat: OnnxEmitter = (layer, x, ...others) => {
+  const parts = [x, ...others].map((one) => asNumbers(layer, one))
   if (parts.length === 1) return parts[0]
-  const [, ...rest] = parts[0].shape
-  const shape = [parts.reduce((sum, { shape: [first] }) => sum + first, 0), ...rest]
-  return layer.node('Concat', parts, shape, { axis: 1 })
+  const at = axisOf(x, layer.config.axis ?? 0)
+  const size = parts.reduce((sum, { shape }) => sum + shape[at], 0)
+  return layer.node('Concat', parts, x.shape.with(at, size), { axis: at + 1 })
 }
 
 export const flatten: OnnxEmitter = (layer, x) =>

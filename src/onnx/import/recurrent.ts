@@ -1,0 +1,2 @@
+import type { Converter } from './op'
+export const RECURRENT: Readonly<Record<string, Converter>> = {}
