@@ -28,12 +28,12 @@ import {
   TAIL_9,
   TAIL_CENTRE,
 } from '../../kernels/math'
-import { type OnnxEmitter, type OnnxLayer, perChannel } from './layer'
+import { type Emitter, type LayerWriter, perChannel } from './layer'
 import type { OnnxAttributes, OnnxValue } from './writer'
 
 /** An operator of one value. */
 const plain =
-  (opType: string): OnnxEmitter =>
+  (opType: string): Emitter =>
   (layer, x) =>
     layer.node(opType, [x], x.shape)
 
@@ -41,35 +41,35 @@ export const sigmoid = plain('Sigmoid')
 export const tanh = plain('Tanh')
 
 /** Number by number, with one number, or a value of the same shape. */
-function by(layer: OnnxLayer, opType: string, x: OnnxValue, other: OnnxValue | number, name = 'factor'): OnnxValue {
+function by(layer: LayerWriter, opType: string, x: OnnxValue, other: OnnxValue | number, name = 'factor'): OnnxValue {
   return layer.node(opType, [x, typeof other === 'number' ? layer.scalar(name, other) : other], x.shape)
 }
 
 /** Held between two numbers. */
-function clipped(layer: OnnxLayer, x: OnnxValue, least: number, most: number): OnnxValue {
+function clipped(layer: LayerWriter, x: OnnxValue, least: number, most: number): OnnxValue {
   return layer.node('Clip', [x, layer.scalar('min', least), layer.scalar('max', most)], x.shape)
 }
 
 /** Where x is above 0, x times a number; else what `below` makes of the rest, which is 0 at 0. */
-function bent(layer: OnnxLayer, x: OnnxValue, above: number, below: (least: OnnxValue) => OnnxValue): OnnxValue {
+function bent(layer: LayerWriter, x: OnnxValue, above: number, below: (least: OnnxValue) => OnnxValue): OnnxValue {
   const upper = layer.node('Relu', [x], x.shape)
   const least = by(layer, 'Min', x, 0, 'zero')
   return by(layer, 'Add', above === 1 ? upper : by(layer, 'Mul', upper, above, 'above'), below(least))
 }
 
 /** factor (e^x - 1) */
-function exponential(layer: OnnxLayer, x: OnnxValue, factor: number): OnnxValue {
+function exponential(layer: LayerWriter, x: OnnxValue, factor: number): OnnxValue {
   const power = by(layer, 'Sub', layer.node('Exp', [x], x.shape), 1, 'one')
   return by(layer, 'Mul', power, factor, 'alpha')
 }
 
 /** An operator for float32, and what it is written as in float64. */
 const single =
-  (opType: string, attributes: (config: any) => OnnxAttributes, double: OnnxEmitter): OnnxEmitter =>
+  (opType: string, attributes: (config: any) => OnnxAttributes, double: Emitter): Emitter =>
   (layer, x) =>
     layer.dtype === 'float32' ? layer.node(opType, [x], x.shape, attributes(layer.config)) : double(layer, x)
 
-export const relu: OnnxEmitter = (layer, x) => {
+export const relu: Emitter = (layer, x) => {
   const { max } = layer.config
   return max === undefined ? layer.node('Relu', [x], x.shape) : clipped(layer, x, 0, max)
 }
@@ -103,7 +103,7 @@ export const softplus = single(
 )
 
 /** max(0, min(1, x / 6 + 1/2)) */
-function hardGate(layer: OnnxLayer, x: OnnxValue): OnnxValue {
+function hardGate(layer: LayerWriter, x: OnnxValue): OnnxValue {
   return clipped(layer, by(layer, 'Add', by(layer, 'Mul', x, SIXTH, 'sixth'), 0.5, 'half'), 0, 1)
 }
 
@@ -114,7 +114,7 @@ export const hardSwish = single(
   (layer, x) => by(layer, 'Mul', x, hardGate(layer, x)),
 )
 
-export const silu: OnnxEmitter = (layer, x) => {
+export const silu: Emitter = (layer, x) => {
   if (layer.dtype === 'float32') return by(layer, 'Mul', x, layer.node('Sigmoid', [x], x.shape))
   // ONNX Runtime makes x sigmoid(x) a QuickGelu of doubles, which it does not have.
   const power = layer.node('Exp', [layer.node('Neg', [x], x.shape)], x.shape)
@@ -122,7 +122,7 @@ export const silu: OnnxEmitter = (layer, x) => {
 }
 
 /** As other libraries write it, so that runtimes know it again and take their own. */
-export const gelu: OnnxEmitter = (layer, x) => {
+export const gelu: Emitter = (layer, x) => {
   if (layer.config.approximate === 'tanh') {
     const cube = by(layer, 'Pow', x, 3, 'three')
     const inner = by(layer, 'Add', x, by(layer, 'Mul', cube, 0.044715, 'cubic'))
@@ -162,7 +162,7 @@ const TAIL = [
 ]
 
 /** Φ(x) in float64, for which ONNX Runtime has no Erf, as our own kernel takes it. */
-function normalDistribution(layer: OnnxLayer, x: OnnxValue): OnnxValue {
+function normalDistribution(layer: LayerWriter, x: OnnxValue): OnnxValue {
   const size = layer.node('Abs', [x], x.shape)
   const sum = by(layer, 'Add', size, TAIL_CENTRE, 'centre')
   const s = by(layer, 'Div', by(layer, 'Sub', size, TAIL_CENTRE, 'centre'), sum)
@@ -179,16 +179,16 @@ function normalDistribution(layer: OnnxLayer, x: OnnxValue): OnnxValue {
   return layer.node('Where', [isBelow, below, above], x.shape)
 }
 
-export const prelu: OnnxEmitter = (layer, x) => {
+export const prelu: Emitter = (layer, x) => {
   const { shared, axis } = layer.config
   const dims = shared ? [1] : perChannel(x, axis)
   return layer.node('PRelu', [x, layer.parameter('weight', dims)], x.shape)
 }
 
-export const softmax: OnnxEmitter = (layer, x) =>
+export const softmax: Emitter = (layer, x) =>
   layer.node('Softmax', [x], x.shape, { axis: x.shape.length === 2 ? 2 : 1 })
 
-export const maxout: OnnxEmitter = (layer, x) => {
+export const maxout: Emitter = (layer, x) => {
   const { pieces } = layer.config
   const [channels, ...rest] = x.shape
   const runs = layer.reshaped(x, [channels / pieces, pieces, ...rest])
@@ -196,7 +196,7 @@ export const maxout: OnnxEmitter = (layer, x) => {
 }
 
 /** Nothing is dropped but in training; 'vanilla' scales what it then keeps. */
-export const dropout: OnnxEmitter = (layer, x) => {
+export const dropout: Emitter = (layer, x) => {
   const { keep, mode } = layer.config
   return mode === 'vanilla' ? by(layer, 'Mul', x, keep, 'keep') : x
 }

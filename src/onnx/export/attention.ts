@@ -1,11 +1,11 @@
 // Attention, written out.
 
-import type { OnnxEmitter, OnnxLayer } from './layer'
+import type { Emitter, LayerWriter } from './layer'
 import { linear } from './linear'
 import type { OnnxValue } from './writer'
 
 /** (T, D) to (heads, T, D / heads), or, as keys, (heads, D / heads, T). */
-function heads(layer: OnnxLayer, x: OnnxValue, perm: readonly number[]): OnnxValue {
+function heads(layer: LayerWriter, x: OnnxValue, perm: readonly number[]): OnnxValue {
   const { heads: count } = layer.config
   const [time, width] = x.shape
   const split = layer.reshaped(x, [time, count, width / count])
@@ -19,7 +19,7 @@ function heads(layer: OnnxLayer, x: OnnxValue, perm: readonly number[]): OnnxVal
 
 /** Parts of a value, or of a parameter, along an axis. */
 function parts(
-  layer: OnnxLayer,
+  layer: LayerWriter,
   x: OnnxValue,
   sizes: readonly number[],
   shape: (size: number) => number[],
@@ -28,7 +28,7 @@ function parts(
   return layer.nodes('Split', [x, layer.integers('parts', sizes)], sizes.map(shape), { axis })
 }
 
-export const attention: OnnxEmitter = (layer, x, memory) => {
+export const attention: Emitter = (layer, x, memory) => {
   const { heads: count, causal } = layer.config
   const [queries, width] = x.shape
   const keys = (memory ?? x).shape[0]

@@ -1,6 +1,6 @@
 // Convolutions.
 
-import type { OnnxLayer, OnnxEmitter } from './layer'
+import type { LayerWriter, Emitter } from './layer'
 import { borderOf } from '../../layers/pads'
 import { imagePad } from '../../layers/sequence'
 import { product } from '../../tensor'
@@ -16,7 +16,7 @@ interface Along {
   readonly end: readonly number[]
 }
 
-function convolution(layer: OnnxLayer, x: OnnxValue, along: Along): OnnxValue {
+function convolution(layer: LayerWriter, x: OnnxValue, along: Along): OnnxValue {
   const { filters, groups, bias } = layer.config
   const { kernel, stride, dilation, begin, end } = along
   const [channels, ...sizes] = x.shape
@@ -41,19 +41,19 @@ function convolution(layer: OnnxLayer, x: OnnxValue, along: Along): OnnxValue {
 }
 
 /** With the bias of each channel, if there is one. */
-function biased(layer: OnnxLayer, y: OnnxValue): OnnxValue {
+function biased(layer: LayerWriter, y: OnnxValue): OnnxValue {
   if (!layer.config.bias) return y
   const dims = [y.shape[0], ...y.shape.slice(1).map(() => 1)]
   return layer.node('Add', [y, layer.parameter('bias', dims)], y.shape)
 }
 
-export const conv2d: OnnxEmitter = (layer, x) => {
+export const conv2d: Emitter = (layer, x) => {
   const { kernel, stride, dilation, pad } = layer.config
   const [top, left, bottom, right] = borderOf(pad, x.shape.slice(1), { kernel, stride, dilation })
   return convolution(layer, x, { kernel, stride, dilation, begin: [top, left], end: [bottom, right] })
 }
 
-export const conv1d: OnnxEmitter = (layer, x) => {
+export const conv1d: Emitter = (layer, x) => {
   const { kernel, stride, dilation, pad } = layer.config
   const window = { kernel: [1, kernel], stride: [1, stride], dilation: [1, dilation] } as const
   const [, left, , right] = borderOf(imagePad(pad, kernel, dilation), [1, x.shape[1]], window)
@@ -66,7 +66,7 @@ export const conv1d: OnnxEmitter = (layer, x) => {
   })
 }
 
-export const convTranspose2d: OnnxEmitter = (layer, x) => {
+export const convTranspose2d: Emitter = (layer, x) => {
   const { filters, groups, bias, kernel, stride, pad, outputPad, dilation } = layer.config
   const [channels, ...sizes] = x.shape
   // Of what outputPad adds no window reaches more than a part of a stride; behind that there is nothing but bias.

@@ -3,8 +3,46 @@
 import { PlanError } from '../../errors'
 import type { Layer } from '../../plan/layer'
 import type { DType, Floats } from '../../tensor'
-import type { GraphProto } from '../schema'
-import type { OnnxAttributes, OnnxValue, Writer } from './writer'
+import type { NodeProto } from '../schema'
+import type { Attributes, OnnxAttributes, OnnxValue, Writer } from './writer'
+
+/** A layer that is written, at one of its uses. */
+export interface OnnxLayer {
+  /** Of the layer in the model, such as features.0; '' for the network itself. */
+  readonly path: string
+  /** What the layer was given, as JSON has it. */
+  readonly config: any
+  /** Of the file's numbers. */
+  readonly dtype: DType
+  /** A node with one output, of `shape`; its attributes by name, none unless given. */
+  node(
+    opType: string,
+    inputs: readonly (OnnxValue | undefined)[],
+    shape: readonly number[],
+    attributes?: OnnxAttributes,
+  ): OnnxValue
+  /** A node with several outputs; of one that nobody wants the shape is undefined. Attributes: none unless given. */
+  nodes(
+    opType: string,
+    inputs: readonly (OnnxValue | undefined)[],
+    shapes: readonly (readonly number[] | undefined)[],
+    attributes?: OnnxAttributes,
+  ): OnnxValue[]
+  /** A parameter or buffer of the layer; with `dims`, as one of those sizes. */
+  parameter(name: string, dims?: readonly number[]): OnnxValue
+  /** A constant of the file's dtype, of the sizes `dims`. */
+  constant(name: string, dims: readonly number[], values: ArrayLike<number>): OnnxValue
+  /** One number of the file's dtype. */
+  scalar(name: string, value: number): OnnxValue
+  /** A constant of whole numbers (int64), such as sizes and axes; a list of them unless `dims` are given. */
+  integers(name: string, values: readonly number[], dims?: readonly number[]): OnnxValue
+  /** x with its examples in another shape. */
+  reshaped(x: OnnxValue, shape: readonly number[]): OnnxValue
+  /** How many steps of each row count, int32 of [N]; undefined where the file has no such input, or x is no sequence. */
+  lengths(x: OnnxValue): OnnxValue | undefined
+  /** The output of a layer within this one, on values that it reads. */
+  child(name: string, layer: Layer, inputs: readonly OnnxValue[]): OnnxValue
+}
 
 /**
  * Writes the nodes of a layer, which reads x, and `others` where it takes several values; gives its output. Shapes are
@@ -14,20 +52,21 @@ import type { OnnxAttributes, OnnxValue, Writer } from './writer'
  */
 export type OnnxEmitter = (layer: OnnxLayer, x: OnnxValue, ...others: readonly OnnxValue[]) => OnnxValue
 
+/** The same, of a layer of this library. */
+export type Emitter = (layer: LayerWriter, x: OnnxValue, ...others: readonly OnnxValue[]) => OnnxValue
+
 /** Writes what is within a layer. */
 export type Child = (path: string, name: string, layer: Layer, inputs: readonly OnnxValue[]) => OnnxValue
 
-/** A layer that is written, at one of its uses. */
-export class OnnxLayer {
+/** See OnnxLayer; what is more is for our own layers. */
+export class LayerWriter implements OnnxLayer {
   readonly #writer: Writer
   readonly #lengths: (x: OnnxValue) => OnnxValue | undefined
   readonly #child: Child
 
   constructor(
     writer: Writer,
-    /** Of the layer in the model, such as features.0; '' for the network itself. */
     readonly path: string,
-    /** As it was described. */
     readonly layer: Layer,
     lengths: (x: OnnxValue) => OnnxValue | undefined,
     child: Child,
@@ -37,37 +76,32 @@ export class OnnxLayer {
     this.#child = child
   }
 
-  /** What the layer was given, as JSON has it. */
   get config(): any {
     return this.layer.config
   }
 
-  /** Of the file's numbers. */
   get dtype(): DType {
     return this.#writer.dtype
   }
 
-  /** A node with one output, of `shape`; its attributes by name, none unless given. */
   node(
     opType: string,
     inputs: readonly (OnnxValue | undefined)[],
     shape: readonly number[],
-    attributes: OnnxAttributes = {},
+    attributes: Attributes = {},
   ): OnnxValue {
     return this.nodes(opType, inputs, [shape], attributes)[0]
   }
 
-  /** A node with several outputs; of one that nobody wants the shape is undefined. Attributes: none unless given. */
   nodes(
     opType: string,
     inputs: readonly (OnnxValue | undefined)[],
     shapes: readonly (readonly number[] | undefined)[],
-    attributes: OnnxAttributes = {},
+    attributes: Attributes = {},
   ): OnnxValue[] {
     return this.#writer.node(this.path, opType, inputs, shapes, attributes)
   }
 
-  /** A parameter or buffer of the layer; with `dims`, as one of those sizes. */
   parameter(name: string, dims?: readonly number[]): OnnxValue {
     return this.#writer.weight(this.path, name, dims)
   }
@@ -77,17 +111,14 @@ export class OnnxLayer {
     return this.#writer.weights[this.#named(name)].data
   }
 
-  /** A constant of the file's dtype, of the sizes `dims`. */
   constant(name: string, dims: readonly number[], values: ArrayLike<number>): OnnxValue {
     return this.#writer.constant(this.#named(name), dims, values)
   }
 
-  /** One number of the file's dtype. */
   scalar(name: string, value: number): OnnxValue {
     return this.constant(name, [], [value])
   }
 
-  /** A constant of whole numbers (int64), such as sizes and axes; a list of them unless `dims` are given. */
   integers(name: string, values: readonly number[], dims?: readonly number[]): OnnxValue {
     return this.#writer.integers(this.#named(name), values, dims)
   }
@@ -102,18 +133,16 @@ export class OnnxLayer {
     return this.#writer.singles(this.#named(name), values)
   }
 
-  /** x with its examples in another shape. */
   reshaped(x: OnnxValue, shape: readonly number[]): OnnxValue {
     return this.node('Reshape', [x, this.integers('shape', [0, ...shape])], shape)
   }
 
-  /** How many steps of each row count, int32 of [N]; undefined where the file has no such input, or x is no sequence. */
   lengths(x: OnnxValue): OnnxValue | undefined {
     return this.#lengths(x)
   }
 
   /** What `write` writes as a graph of its own, for an attribute of a loop. */
-  within<T>(write: () => T): { readonly nodes: NonNullable<GraphProto['node']>; readonly result: T } {
+  within<T>(write: () => T): { readonly nodes: NodeProto[]; readonly result: T } {
     return this.#writer.within(write)
   }
 
@@ -122,7 +151,6 @@ export class OnnxLayer {
     return this.#writer.unique(this.path ? `${this.path}/${name}` : name)
   }
 
-  /** The output of a layer within this one, on values that it reads. */
   child(name: string, layer: Layer, inputs: readonly OnnxValue[]): OnnxValue {
     return this.#child(this.path, name, layer, inputs)
   }

@@ -2,23 +2,23 @@
 // they are written out.
 
 import { product } from '../../tensor'
-import { type OnnxEmitter, type OnnxLayer, axisOf, perChannel } from './layer'
+import { type Emitter, type LayerWriter, axisOf, perChannel } from './layer'
 import type { OnnxValue } from './writer'
 
 /** x weight + bias, of one for each channel, or of other sizes. */
-function scaled(layer: OnnxLayer, x: OnnxValue, dims: readonly number[]): OnnxValue {
+function scaled(layer: LayerWriter, x: OnnxValue, dims: readonly number[]): OnnxValue {
   const product = layer.node('Mul', [x, layer.parameter('weight', dims)], x.shape)
   return layer.node('Add', [product, layer.parameter('bias', dims)], x.shape)
 }
 
 /** 1 / √(variance + ε), the other way round: the root. */
-function deviation(layer: OnnxLayer, variance: OnnxValue): OnnxValue {
+function deviation(layer: LayerWriter, variance: OnnxValue): OnnxValue {
   const sum = layer.node('Add', [variance, layer.scalar('epsilon', layer.config.epsilon)], variance.shape)
   return layer.node('Sqrt', [sum], variance.shape)
 }
 
 /** (x - mean) / √(variance + ε) over some of the last axes of examples. */
-function normed(layer: OnnxLayer, x: OnnxValue, last: number): OnnxValue {
+function normed(layer: LayerWriter, x: OnnxValue, last: number): OnnxValue {
   const axes = Array.from({ length: last }, (_, i) => i - last)
   const shape = x.shape.map((size, i) => (i < x.shape.length - last ? size : 1))
   const means = layer.node('ReduceMean', [x], shape, { axes, keepdims: 1 })
@@ -28,7 +28,7 @@ function normed(layer: OnnxLayer, x: OnnxValue, last: number): OnnxValue {
   return layer.node('Div', [apart, deviation(layer, variance)], x.shape)
 }
 
-export const batchNorm: OnnxEmitter = (layer, x) => {
+export const batchNorm: Emitter = (layer, x) => {
   const { axis = 0, epsilon } = layer.config
   if (layer.dtype === 'float64') return batchNormByHand(layer, x, axis)
   const inputs = ['weight', 'bias', 'running_mean', 'running_var'].map((name) => layer.parameter(name))
@@ -44,7 +44,7 @@ export const batchNorm: OnnxEmitter = (layer, x) => {
   return layer.node('Transpose', [normedFirst(turned)], x.shape, { perm: back })
 }
 
-function batchNormByHand(layer: OnnxLayer, x: OnnxValue, axis: number): OnnxValue {
+function batchNormByHand(layer: LayerWriter, x: OnnxValue, axis: number): OnnxValue {
   const dims = perChannel(x, axis)
   const apart = layer.node('Sub', [x, layer.parameter('running_mean', dims)], x.shape)
   const root = deviation(layer, layer.parameter('running_var', dims))
@@ -53,7 +53,7 @@ function batchNormByHand(layer: OnnxLayer, x: OnnxValue, axis: number): OnnxValu
   return layer.node('Add', [product, layer.parameter('bias', dims)], x.shape)
 }
 
-export const layerNorm: OnnxEmitter = (layer, x) => {
+export const layerNorm: Emitter = (layer, x) => {
   const { length } = x.shape
   const { axes: last = length === 2 ? 1 : length, epsilon } = layer.config
   const dims = x.shape.slice(length - last)
@@ -62,7 +62,7 @@ export const layerNorm: OnnxEmitter = (layer, x) => {
   return layer.node('LayerNormalization', inputs, x.shape, { axis: -last, epsilon: { float: epsilon } })
 }
 
-export const groupNorm: OnnxEmitter = (layer, x) => {
+export const groupNorm: Emitter = (layer, x) => {
   const { groups, epsilon } = layer.config
   const rows = layer.reshaped(x, [groups, product(x.shape) / groups])
   const one = (name: string, value: number) => layer.constant(name, [groups], Array<number>(groups).fill(value))
@@ -75,7 +75,7 @@ export const groupNorm: OnnxEmitter = (layer, x) => {
   return scaled(layer, layer.reshaped(even, x.shape), perChannel(x))
 }
 
-export const normalize: OnnxEmitter = (layer, x) => {
+export const normalize: Emitter = (layer, x) => {
   const dims = perChannel(x, layer.config.axis)
   const apart = layer.node('Sub', [x, layer.parameter('mean', dims)], x.shape)
   return layer.node('Div', [apart, layer.parameter('std', dims)], x.shape)

@@ -3,7 +3,7 @@
 import { convOutput, poolOutput } from '../../kernels/conv-geometry'
 import { borderOf } from '../../layers/pads'
 import { imagePad } from '../../layers/sequence'
-import type { OnnxEmitter, OnnxLayer } from './layer'
+import type { Emitter, LayerWriter } from './layer'
 import { type Places, gathered, sliding } from './windows'
 import type { OnnxValue } from './writer'
 
@@ -22,7 +22,7 @@ interface Pooled {
 }
 
 /** The windows of a layer of images, or of sequences, whose config has plain numbers. */
-function pooledOf({ config }: OnnxLayer, [, ...sizes]: readonly number[]): Pooled {
+function pooledOf({ config }: LayerWriter, [, ...sizes]: readonly number[]): Pooled {
   const isFlat = sizes.length === 1
   const two = (value: any): readonly [number, number] => (isFlat ? [1, value] : value)
   const dilated = config.dilation ?? (isFlat ? 1 : [1, 1])
@@ -44,7 +44,7 @@ function pooledOf({ config }: OnnxLayer, [, ...sizes]: readonly number[]): Poole
   return { kernel, stride, dilation, begin, end, beyond, counts }
 }
 
-export const maxPool: OnnxEmitter = (layer, x) => {
+export const maxPool: Emitter = (layer, x) => {
   const { kernel, stride, dilation, begin, end, beyond, counts } = pooledOf(layer, x.shape)
   const last = end.map((size, i) => size + beyond[i])
   const shape = [x.shape[0], ...counts]
@@ -58,12 +58,12 @@ export const maxPool: OnnxEmitter = (layer, x) => {
   return layer.node('MaxPool', [layer.node('Pad', inputs, padded)], shape, attributes)
 }
 
-export const avgPool: OnnxEmitter = (layer, x) => {
+export const avgPool: Emitter = (layer, x) => {
   const pooled = pooledOf(layer, x.shape)
   return layer.dtype === 'float32' ? averaged(layer, x, pooled) : averagedByHand(layer, x, pooled)
 }
 
-function averaged(layer: OnnxLayer, x: OnnxValue, pooled: Pooled): OnnxValue {
+function averaged(layer: LayerWriter, x: OnnxValue, pooled: Pooled): OnnxValue {
   const { kernel, stride, begin, end, beyond, counts } = pooled
   const { countPad } = layer.config
   const shape = [x.shape[0], ...counts]
@@ -88,7 +88,7 @@ function averaged(layer: OnnxLayer, x: OnnxValue, pooled: Pooled): OnnxValue {
 }
 
 /** ONNX Runtime has no AveragePool of doubles. */
-function averagedByHand(layer: OnnxLayer, x: OnnxValue, pooled: Pooled): OnnxValue {
+function averagedByHand(layer: LayerWriter, x: OnnxValue, pooled: Pooled): OnnxValue {
   const { kernel, stride, begin, end, counts } = pooled
   const [channels, ...sizes] = x.shape
   const axes = counts.map((count, i): Places => sliding(count, kernel[i], stride[i], 1, begin[i]))
@@ -109,7 +109,7 @@ function averagedByHand(layer: OnnxLayer, x: OnnxValue, pooled: Pooled): OnnxVal
 
 /** The mean or the largest value of a whole channel. */
 const overAll =
-  (pool: string, reduce: string): OnnxEmitter =>
+  (pool: string, reduce: string): Emitter =>
   (layer, x) => {
     const [channels] = x.shape
     if (layer.dtype === 'float64') return layer.node(reduce, [x], [channels], { axes: [2, 3], keepdims: 0 })

@@ -2,7 +2,7 @@
 // in float64 a loop over the steps is written out.
 
 import { DataType, type GraphProto, type ValueInfoProto } from '../schema'
-import type { OnnxEmitter, OnnxLayer } from './layer'
+import type { Emitter, LayerWriter } from './layer'
 import type { OnnxValue } from './writer'
 
 /** What the three differ in. */
@@ -13,13 +13,13 @@ interface Kind {
   /** Values that go from step to step. */
   readonly states: number
   /** One step, from what the inputs give for all gates, b within, and the states before; gives the states after. */
-  readonly step: (layer: OnnxLayer, given: OnnxValue, states: readonly OnnxValue[], suffix: string) => OnnxValue[]
+  readonly step: (layer: LayerWriter, given: OnnxValue, states: readonly OnnxValue[], suffix: string) => OnnxValue[]
 }
 
 const SUFFIXES = ['_l0', '_l0_reverse'] as const
 
 /** V h + c of all gates. */
-function ofState(layer: OnnxLayer, h: OnnxValue, suffix: string): OnnxValue {
+function ofState(layer: LayerWriter, h: OnnxValue, suffix: string): OnnxValue {
   const weight = layer.parameter(`weight_hh${suffix}`)
   return layer.node('Gemm', [h, weight, layer.parameter(`bias_hh${suffix}`)], [weight.shape[0]], { transB: 1 })
 }
@@ -27,13 +27,13 @@ function ofState(layer: OnnxLayer, h: OnnxValue, suffix: string): OnnxValue {
 /** The shapes of so many values of `units`. */
 const sizesOf = (units: number, count: number) => Array.from({ length: count }, () => [units])
 
-function split(layer: OnnxLayer, x: OnnxValue, parts: number): OnnxValue[] {
+function split(layer: LayerWriter, x: OnnxValue, parts: number): OnnxValue[] {
   const units: number = layer.config.units
   const sizes = layer.integers('gates', Array<number>(parts).fill(units))
   return layer.nodes('Split', [x, sizes], sizesOf(units, parts), { axis: 1 })
 }
 
-const of = (layer: OnnxLayer, opType: string, ...inputs: OnnxValue[]) => layer.node(opType, inputs, inputs[0].shape)
+const of = (layer: LayerWriter, opType: string, ...inputs: OnnxValue[]) => layer.node(opType, inputs, inputs[0].shape)
 
 const RNN: Kind = {
   opType: 'RNN',
@@ -75,7 +75,7 @@ const GRU: Kind = {
 }
 
 const recurrent =
-  (kind: Kind): OnnxEmitter =>
+  (kind: Kind): Emitter =>
   (layer, x) => {
     if (layer.config.stateful) {
       throw layer.error(
@@ -91,7 +91,7 @@ export const lstm = recurrent(LSTM)
 export const gru = recurrent(GRU)
 
 /** Both directions of parameters, each with its gates in ONNX's order, one behind the other. */
-function reordered(layer: OnnxLayer, { order }: Kind, names: readonly string[]): Float32Array {
+function reordered(layer: LayerWriter, { order }: Kind, names: readonly string[]): Float32Array {
   const { bidirectional } = layer.config
   const all = SUFFIXES.slice(0, bidirectional ? 2 : 1).flatMap((suffix) =>
     names.map((name) => layer.valuesOf(name + suffix)),
@@ -108,7 +108,7 @@ function reordered(layer: OnnxLayer, { order }: Kind, names: readonly string[]):
   return values
 }
 
-function byOperator(layer: OnnxLayer, x: OnnxValue, kind: Kind): OnnxValue {
+function byOperator(layer: LayerWriter, x: OnnxValue, kind: Kind): OnnxValue {
   const { units, output, bidirectional, activation } = layer.config
   const [time, inputs] = x.shape
   const directions = bidirectional ? 2 : 1
@@ -144,7 +144,7 @@ function byOperator(layer: OnnxLayer, x: OnnxValue, kind: Kind): OnnxValue {
 
 const valueInfo = (name: string, elemType: number): ValueInfoProto => ({ name, type: { tensorType: { elemType } } })
 
-function byLoop(layer: OnnxLayer, x: OnnxValue, kind: Kind): OnnxValue {
+function byLoop(layer: LayerWriter, x: OnnxValue, kind: Kind): OnnxValue {
   const { units, output, bidirectional } = layer.config
   const [time] = x.shape
   const all = output === 'all'
@@ -184,7 +184,7 @@ function byLoop(layer: OnnxLayer, x: OnnxValue, kind: Kind): OnnxValue {
 }
 
 /** Whether a step of a row counts: (N, T, 1). */
-function countsOf(layer: OnnxLayer, lengths: OnnxValue, time: number): OnnxValue {
+function countsOf(layer: LayerWriter, lengths: OnnxValue, time: number): OnnxValue {
   const steps = layer.integers32('steps', Array.from(Array(time).keys()))
   const column = layer.node('Unsqueeze', [lengths, layer.integers('axes', [1])], [1])
   const counts = layer.node('Less', [steps, column], [time])
@@ -193,7 +193,7 @@ function countsOf(layer: OnnxLayer, lengths: OnnxValue, time: number): OnnxValue
 
 /** One step as a graph of its own. */
 function bodyOf(
-  layer: OnnxLayer,
+  layer: LayerWriter,
   kind: Kind,
   suffix: string,
   gates: number,

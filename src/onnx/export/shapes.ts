@@ -3,24 +3,24 @@
 import { sines } from '../../layers/positions'
 import { product } from '../../tensor'
 import { DataType } from '../schema'
-import { type OnnxEmitter, type OnnxLayer, axisOf } from './layer'
+import { type Emitter, type LayerWriter, axisOf } from './layer'
 import type { OnnxAttributes, OnnxValue } from './writer'
 
 /** x as numbers of the file's dtype: of ids what a layer that only copies makes. */
-export function asNumbers(layer: OnnxLayer, x: OnnxValue): OnnxValue {
+export function asNumbers(layer: LayerWriter, x: OnnxValue): OnnxValue {
   if (!x.ids) return x
   return layer.node('Cast', [x], x.shape, { to: layer.dtype === 'float64' ? DataType.double : DataType.float })
 }
 
 const joined =
-  (opType: string): OnnxEmitter =>
+  (opType: string): Emitter =>
   (layer, x, ...others) =>
     others.reduce((a, b) => layer.node(opType, [a, b], x.shape), x)
 
 export const add = joined('Add')
 export const multiply = joined('Mul')
 
-export const concat: OnnxEmitter = (layer, x, ...others) => {
+export const concat: Emitter = (layer, x, ...others) => {
   const parts = [x, ...others].map((one) => asNumbers(layer, one))
   if (parts.length === 1) return parts[0]
   const at = axisOf(x, layer.config.axis ?? 0)
@@ -28,24 +28,24 @@ export const concat: OnnxEmitter = (layer, x, ...others) => {
   return layer.node('Concat', parts, x.shape.with(at, size), { axis: at + 1 })
 }
 
-export const flatten: OnnxEmitter = (layer, x) =>
+export const flatten: Emitter = (layer, x) =>
   x.shape.length === 1 ? x : { ...layer.node('Flatten', [x], [product(x.shape)], { axis: 1 }), ids: x.ids }
 
-export const reshape: OnnxEmitter = (layer, x) => {
+export const reshape: Emitter = (layer, x) => {
   const { shape } = layer.config as { shape: readonly number[] }
   const known = product(shape.filter((size) => size !== -1))
   const full = shape.map((size) => (size === -1 ? product(x.shape) / known : size))
   return { ...layer.reshaped(x, full), ids: x.ids }
 }
 
-export const permute: OnnxEmitter = (layer, x) => {
+export const permute: Emitter = (layer, x) => {
   const { order } = layer.config as { order: readonly number[] }
   const perm = [0, ...order.map((axis) => axis + 1)]
   const shape = order.map((axis) => x.shape[axis])
   return { ...layer.node('Transpose', [x], shape, { perm }), ids: x.ids }
 }
 
-export const take: OnnxEmitter = (layer, x) => {
+export const take: Emitter = (layer, x) => {
   const { axis, from, to } = layer.config
   const at = axisOf(x, axis)
   const size = x.shape[at]
@@ -55,7 +55,7 @@ export const take: OnnxEmitter = (layer, x) => {
   return { ...layer.node('Slice', inputs, x.shape.with(at, end - first)), ids: x.ids }
 }
 
-export const repeat: OnnxEmitter = (layer, x) => {
+export const repeat: Emitter = (layer, x) => {
   const { times } = layer.config
   const one = layer.node('Unsqueeze', [x, layer.integers('axes', [1])], [1, ...x.shape])
   if (times === 1) return { ...one, ids: x.ids }
@@ -63,7 +63,7 @@ export const repeat: OnnxEmitter = (layer, x) => {
   return layer.node('Expand', [one, sizes], [times, ...x.shape])
 }
 
-export const mean: OnnxEmitter = (layer, x) => {
+export const mean: Emitter = (layer, x) => {
   const at = axisOf(x, layer.config.axis)
   const isLast = x.shape.length === 1
   const shape = isLast ? [1] : x.shape.toSpliced(at, 1)
@@ -71,24 +71,24 @@ export const mean: OnnxEmitter = (layer, x) => {
 }
 
 /** x with zeros before and behind each axis of an example. */
-function zeros(layer: OnnxLayer, x: OnnxValue, before: readonly number[], behind: readonly number[]): OnnxValue {
+function zeros(layer: LayerWriter, x: OnnxValue, before: readonly number[], behind: readonly number[]): OnnxValue {
   if (![...before, ...behind].some(Boolean)) return x
   const shape = x.shape.map((size, i) => before[i] + size + behind[i])
   return layer.node('Pad', [x, layer.integers('pads', [0, ...before, 0, ...behind])], shape)
 }
 
-export const padChannels: OnnxEmitter = (layer, x) => {
+export const padChannels: Emitter = (layer, x) => {
   const { before, after } = layer.config
   const rest = x.shape.slice(1).map(() => 0)
   return zeros(layer, asNumbers(layer, x), [before, ...rest], [after, ...rest])
 }
 
-export const zeroPad2d: OnnxEmitter = (layer, x) => {
+export const zeroPad2d: Emitter = (layer, x) => {
   const { pad = [0, 0], top = pad[0], left = pad[1], bottom = pad[0], right = pad[1] } = layer.config
   return zeros(layer, x, [0, top, left], [0, bottom, right])
 }
 
-export const upsample2d: OnnxEmitter = (layer, x) => {
+export const upsample2d: Emitter = (layer, x) => {
   const { scale, mode } = layer.config
   const [sh, sw] = scale as readonly number[]
   if (sh * sw === 1) return x
@@ -127,7 +127,7 @@ function between(size: number, times: number): number[] {
   return matrix
 }
 
-export const positions: OnnxEmitter = (layer, x) => {
+export const positions: Emitter = (layer, x) => {
   const [length, size] = x.shape
   const table =
     layer.config.kind === 'sines' ? layer.constant('sines', x.shape, sines(length, size)) : layer.parameter('weight')

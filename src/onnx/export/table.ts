@@ -4,7 +4,7 @@ import type { LayerKind } from '../../model/registry'
 import * as activations from './activations'
 import { attention } from './attention'
 import { conv1d, conv2d, convTranspose2d } from './convolutions'
-import type { OnnxEmitter } from './layer'
+import type { Emitter } from './layer'
 import { dense, embedding } from './linear'
 import { batchNorm, groupNorm, layerNorm, normalize } from './norms'
 import { avgPool, globalAvgPool2d, globalMaxPool2d, maxPool } from './pools'
@@ -15,7 +15,7 @@ import * as shapes from './shapes'
 export const WITHIN = 'within'
 
 /** All layers of this library: a kind that is missing here does not compile. */
-export const EMITTERS: Readonly<Record<LayerKind, OnnxEmitter | typeof WITHIN>> = {
+export const EMITTERS: Readonly<Record<LayerKind, Emitter | typeof WITHIN>> = {
   add: shapes.add,
   attention,
   avgPool1d: avgPool,

@@ -2,7 +2,7 @@
 
 import { PlanError, hasMembers, quote, show } from '../../errors'
 import type { Layer, Network, Wiring } from '../../plan/layer'
-import { type OnnxEmitter, OnnxLayer } from './layer'
+import { LayerWriter, type OnnxEmitter } from './layer'
 import { EMITTERS, WITHIN } from './table'
 import type { OnnxValue, Writer } from './writer'
 
@@ -39,7 +39,7 @@ const childrenOf =
 function writeLayer(walk: Walk, path: string, layer: Layer, inputs: readonly OnnxValue[]): OnnxValue {
   const { kind, children, wiring } = layer
   const of = (x: OnnxValue) => (x.sequence === undefined ? undefined : walk.lengths(x.sequence))
-  const at = new OnnxLayer(walk.writer, path, layer, of, childrenOf(walk))
+  const at = new LayerWriter(walk.writer, path, layer, of, childrenOf(walk))
   const own = Object.hasOwn(walk.emitters, kind) ? walk.emitters[kind] : undefined
   const known = Object.hasOwn(EMITTERS, kind) ? EMITTERS[kind as keyof typeof EMITTERS] : undefined
   const emitter = own ?? (children && known ? WITHIN : known)
@@ -65,7 +65,7 @@ function within(
   children: NonNullable<Layer['children']>,
   wiring: Wiring | undefined,
   inputs: readonly OnnxValue[],
-  layer: OnnxLayer,
+  layer: LayerWriter,
 ): OnnxValue {
   const write: Write = (name, child, of) => layer.child(name, child, of)
   if (wiring) return writeWired(children, wiring, inputs, write)[0]

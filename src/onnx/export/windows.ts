@@ -1,7 +1,7 @@
 // Windows of images and sequences by operators that every runtime has for float64 too: ONNX Runtime has no Conv, no
 // ConvTranspose and no AveragePool of doubles.
 
-import type { OnnxLayer } from './layer'
+import type { LayerWriter } from './layer'
 import type { OnnxValue } from './writer'
 
 /** Along one axis: for each value of a window, and each window, where it lies; beyond the axis: what is filled in. */
@@ -28,7 +28,7 @@ export function spreading(outputs: number, kernel: number, stride: number, dilat
  * (C, S1, S2, ...) to (C, K1, O1, K2, O2, ...), one after the other for each of the axes behind the first. What lies
  * beyond an axis is 0.
  */
-export function gathered(layer: OnnxLayer, x: OnnxValue, axes: readonly Places[]): OnnxValue {
+export function gathered(layer: LayerWriter, x: OnnxValue, axes: readonly Places[]): OnnxValue {
   const [channels, ...sizes] = x.shape
   const isWithin = (place: number, i: number) => place >= 0 && place < sizes[i]
   const isPadded = axes.map((places, i) => places.some((row) => row.some((place) => !isWithin(place, i))))
@@ -54,7 +54,7 @@ export function gathered(layer: OnnxLayer, x: OnnxValue, axes: readonly Places[]
  * (F, O1, O2, ...).
  */
 export function multiplied(
-  layer: OnnxLayer,
+  layer: LayerWriter,
   x: OnnxValue,
   axes: readonly Places[],
   weight: OnnxValue,

@@ -23,16 +23,23 @@ export interface OnnxValue {
   readonly sequence?: number | undefined
 }
 
-/**
- * Attributes of a node by name: a number is a whole one, `{ float }` any; a text; lists of whole numbers or of texts; a
- * constant; a graph.
- */
-export type OnnxAttributes = Readonly<
-  Record<
-    string,
-    number | { readonly float: number } | string | readonly number[] | readonly string[] | Floats | GraphProto
-  >
->
+/** One attribute of a node: a number is a whole one; a text; lists of whole numbers or of texts; numbers as a constant. */
+export type OnnxAttribute =
+  | number
+  | {
+      /** Any number. */
+      readonly float: number
+    }
+  | string
+  | readonly number[]
+  | readonly string[]
+  | Floats
+
+/** Attributes of a node by name. */
+export type OnnxAttributes = Readonly<Record<string, OnnxAttribute>>
+
+/** The same, graphs among them. */
+export type Attributes = Readonly<Record<string, OnnxAttribute | GraphProto>>
 
 /** Whole numbers as ONNX has most: of 64 bits. */
 type Typed = Floats | Int32Array | BigInt64Array
@@ -66,7 +73,7 @@ export class Writer {
     opType: string,
     inputs: readonly (OnnxValue | undefined)[],
     shapes: readonly (readonly number[] | undefined)[],
-    attributes: OnnxAttributes,
+    attributes: Attributes,
   ): OnnxValue[] {
     const name = this.unique(path ? `${path}/${opType}` : opType)
     const output = shapes.map((shape, i) => (shape ? (i ? this.unique(`${name}.${i}`) : name) : ''))
@@ -149,7 +156,7 @@ export class Writer {
     return value
   }
 
-  #attribute(name: string, value: OnnxAttributes[string]): AttributeProto {
+  #attribute(name: string, value: Attributes[string]): AttributeProto {
     const { int, float, string, tensor, graph, ints, strings } = AttributeType
     if (typeof value === 'number') return { name, type: int, i: value }
     if (typeof value === 'string') return { name, type: string, s: value }
