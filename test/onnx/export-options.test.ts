@@ -27,6 +27,7 @@ import {
 } from '../../src/entries/index'
 import { toOnnx } from '../../src/entries/onnx'
 import type { AnyModel } from '../../src/model/core-of'
+import { checkSize } from '../../src/onnx/export/to-onnx'
 import { DataType, decodeModel } from '../../src/onnx/schema'
 import { TOLERANCE, difference, examplesOf, noise, run, shake } from '../support/onnx'
 
@@ -93,6 +94,13 @@ describe('the file', () => {
     const single = await createModel(dense(3), { ...still, input: [2], dtype: 'float32' })
     const double = await run(toOnnx(single, { dtype: 'float64' }), { input: x }, 3)
     expect(difference(double.output.data, single.predict(x).data)).toBeLessThan(TOLERANCE.float32)
+  })
+
+  test('is of a model on several threads', async () => {
+    const options = { ...still, input: [2] } as const
+    const [one, two] = [await createModel(dense(3), options), await createModel(dense(3), { ...options, threads: 2 })]
+    expect(toOnnx(two)).toEqual(toOnnx(one))
+    two.close()
   })
 
   test('is of a model in a worker, once that is read back', async () => {
@@ -283,11 +291,45 @@ describe('what is refused', () => {
   test('a stateful layer', () =>
     refused(sequential(gru(2, { stateful: true })), [3, 2], 'toOnnx: 0 gru: is stateful, but a file of ONNX'))
 
+  test('but not the same weights in one that is not', async () => {
+    const options = { ...still, input: [3, 2] } as const
+    const stateful = await createModel(gru(2, { stateful: true }), options)
+    const model = await createModel(gru(2), options)
+    model.load(stateful.save())
+    const x = noise(6)
+    const { output } = await run(toOnnx(model), { input: x }, 1)
+    expect(difference(output.data, stateful.predict(x).data)).toBeLessThan(TOLERANCE.float64)
+  })
+
   test('weights that are no numbers', async () => {
     const model = await small()
     model.parameters['0.bias'].data[1] = NaN
     expect(() => toOnnx(model)).toThrow("the parameter '0.bias'")
     expect(() => toOnnx(model, { allowNonFinite: true })).not.toThrow()
+  })
+
+  test('weights that float32 cannot hold', async () => {
+    const model = await small()
+    model.parameters['2.weight'].data[3] = 1e300
+    expect(() => toOnnx(model)).not.toThrow()
+    expect(() => toOnnx(model, { dtype: 'float32' })).toThrow(
+      "toOnnx: '2.weight' has 1e+300, at 3, which float32 cannot hold; take dtype: 'float64'",
+    )
+  })
+
+  test('weights of 2 GiB', () => {
+    expect(() => checkSize(2 ** 29 - 2 ** 23, 'float32')).not.toThrow()
+    expect(() => checkSize(2 ** 29, 'float32')).toThrow(
+      /^toOnnx: the weights take 2147483648 bytes, but a file of ONNX holds less than 2 GiB$/,
+    )
+    expect(() => checkSize(2 ** 28, 'float64')).toThrow("less than 2 GiB; take dtype: 'float32'")
+  })
+
+  test('a parameter that an emitter asks for, and nobody has', async () => {
+    const model = await createModel(sequential(dense(2)), { ...still, input: [2] })
+    expect(() => toOnnx(model, { layers: { dense: (layer) => layer.parameter('weights') } })).toThrow(
+      "toOnnx: the model has no '0.weights'; it has 0.weight, 0.bias",
+    )
   })
 
   test('options that are none', async () => {

@@ -17,7 +17,8 @@ import {
 import { version } from '#host'
 import { ownMetadata } from '../../model/architecture'
 import { type AnyModel, coreOf } from '../../model/core-of'
-import type { DType } from '../../tensor'
+import { countOf } from '../../plan/layout'
+import type { DType, Tensor } from '../../tensor'
 import type { Core, Head } from '../../training/core'
 import { firstNotFinite } from '../../training/divergence'
 import { weightsOf } from '../../training/state'
@@ -51,6 +52,8 @@ const OPTIONS = ['batch', 'dtype', 'probabilities', 'lengths', 'allowNonFinite',
 /** What onnxruntime 1.12 and all after it read. */
 const [IR_VERSION, OPSET] = [8, 17]
 const BATCH = 'N'
+/** What nodes and names take is left out: a few MB. */
+const MOST_BYTES = 2 ** 31 - 2 ** 24
 
 /**
  * The model as a file of ONNX (opset 17), which gives what `predict` gives: for onnxruntime and whatever else runs such
@@ -85,17 +88,41 @@ export function toOnnx(model: AnyModel, options: OnnxOptions = {}): Uint8Array<A
       `toOnnx: ${spoilt}, as it diverged; toOnnx(model, { allowNonFinite: true }) writes it all the same`,
     )
   }
+  const weights = weightsOf(core)
+  if (told.dtype !== core.dtype) checkRange(weights, told.dtype)
+  checkSize(countOf([...core.parameters, ...core.buffers]), told.dtype)
   return encodeModel({
     irVersion: IR_VERSION,
     producerName: 'v128',
     producerVersion: version,
     opsetImport: [{ domain: '', version: OPSET }],
-    graph: graphOf(core, told),
+    graph: graphOf(core, weights, told),
     metadataProps: Object.entries(JSON.parse(ownMetadata('toOnnx', core.metadata)) as object).map(([key, value]) => ({
       key,
       value: typeof value === 'string' ? value : JSON.stringify(value),
     })),
   })
+}
+
+type Weights = Readonly<Record<string, Tensor>>
+
+/** Throws a PlanError where a weight is a number that the dtype does not have. */
+function checkRange(weights: Weights, dtype: DType): void {
+  if (dtype === 'float64') return
+  for (const [name, { data }] of Object.entries(weights)) {
+    const at = data.findIndex((value: number) => Number.isFinite(value) && !Number.isFinite(Math.fround(value)))
+    if (at < 0) continue
+    const value = `${quote(name)} has ${data[at]}, at ${at}`
+    throw new PlanError(`toOnnx: ${value}, which float32 cannot hold; take dtype: 'float64'`)
+  }
+}
+
+/** Throws a PlanError where so many weights are more than a file can hold: protobuf counts its bytes with 31 bits. */
+export function checkSize(count: number, dtype: DType): void {
+  const bytes = count * (dtype === 'float64' ? 8 : 4)
+  if (bytes < MOST_BYTES) return
+  const cure = dtype === 'float64' && bytes / 2 < MOST_BYTES ? "; take dtype: 'float32'" : ''
+  throw new PlanError(`toOnnx: the weights take ${bytes} bytes, but a file of ONNX holds less than 2 GiB${cure}`)
 }
 
 type Told = Required<Omit<OnnxOptions, 'batch'>> & { readonly batch: number | undefined }
@@ -123,9 +150,9 @@ function checked(core: Core, options: OnnxOptions): Told {
   return told
 }
 
-function graphOf(core: Core, told: Told): GraphProto {
+function graphOf(core: Core, weights: Weights, told: Told): GraphProto {
   const { batch, dtype } = told
-  const writer = new Writer(dtype, weightsOf(core))
+  const writer = new Writer(dtype, weights)
   const numbers = dtype === 'float64' ? DataType.double : DataType.float
   const outputNames = core.heads.map(({ name }) => name || 'output')
   const inputs = core.inputs.map(({ name, value }, i): OnnxValue => {

@@ -1,6 +1,6 @@
 // A graph of ONNX while it is written: its nodes, the constants that they read, and the names of all, each there once.
 
-import { PlanError, quote } from '../../errors'
+import { PlanError, few, quote } from '../../errors'
 import { type DType, type Floats, type Tensor, product } from '../../tensor'
 import {
   type AttributeProto,
@@ -105,9 +105,8 @@ export class Writer {
   weight(path: string, name: string, dims?: readonly number[]): OnnxValue {
     const full = path ? `${path}.${name}` : name
     if (!Object.hasOwn(this.weights, full)) {
-      throw new PlanError(
-        `toOnnx: ${path || 'the network'} has no ${quote(name)}; the model has ${quote(full)} nowhere`,
-      )
+      const found = Object.keys(this.weights)
+      throw new PlanError(`toOnnx: the model has no ${quote(full)}; it has ${found.length ? few(found) : 'no weights'}`)
     }
     const { shape, data } = this.weights[full]
     const [known] = this.#constants.get(full) ?? []
