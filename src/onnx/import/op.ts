@@ -19,6 +19,8 @@ export interface Surroundings {
   readonly batch: number
   /** Values that several nodes read: nothing can be folded into what gives them. */
   readonly shared: Set<number>
+  /** Whether anybody reads a value. */
+  readonly isRead: (name: string) => boolean
 }
 
 /** What an error calls a node. */
@@ -108,6 +110,12 @@ export class Op {
 
   nameOf(input: number): string {
     return this.node.input?.[input] ?? ''
+  }
+
+  /** Whether anybody reads an output. */
+  isRead(output: number): boolean {
+    const name = this.node.output?.[output]
+    return name ? this.around.isRead(name) : false
   }
 
   get(input: number): Known {
