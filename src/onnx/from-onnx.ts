@@ -89,7 +89,8 @@ export function fromOnnx<In extends string = never, Out extends string = never>(
   const wanted = wantedOf(file, until)
   const begun = inputsOf(file, input)
   const builder = new Builder(WHERE, new Budget(WHERE, view.length))
-  const around = { where: WHERE, builder, opset, batch: begun.batch, shared: new Set<number>() }
+  const isRead = (name: string) => file.readers(name) > 0 || wanted.includes(name)
+  const around = { where: WHERE, builder, opset, batch: begun.batch, shared: new Set<number>(), isRead }
   const known = walk(file, around, begun.values, wanted)
   const outputs = wanted.map((name): Active => {
     const value = known.get(name)!

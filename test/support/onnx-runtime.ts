@@ -2,6 +2,7 @@
 import * as ort from 'onnxruntime-web'
 import { createModel } from '../../src/entries/index'
 import { type FromOnnxOptions, fromOnnx } from '../../src/entries/onnx'
+import type { Layer } from '../../src/plan/layer'
 import { createRandom } from '../../src/random'
 
 ort.env.wasm.numThreads = 1
@@ -60,4 +61,9 @@ export async function modelOf(bytes: Uint8Array, options: FromOnnxOptions & { ba
   const model = await createModel(read.network, { input: read.input!, batch, dtype: 'float32' })
   read.load(model)
   return { ...read, model }
+}
+
+/** The kinds of a network's layers, one after the other, reshapes left out. */
+export function kindsOf({ children = [] }: Pick<Layer, 'children'>): string[] {
+  return children.map(([, { kind }]) => kind).filter((kind) => kind !== 'reshape')
 }

@@ -18,6 +18,7 @@ import { tanh } from '../../layers/tanh'
 import type { Layer } from '../../plan/layer'
 import { product } from '../../tensor'
 import { affine, factorOf, scalar, tensorOf } from './arithmetic'
+import { where } from './attention'
 import { type Active, exampleOf } from './builder'
 import type { Converter, Op } from './op'
 
@@ -73,7 +74,10 @@ export function softmaxOver(op: Op, x: Active, axis: number, axes = 1): Active {
   const outer = product(example.slice(0, axis))
   const inner = product(example.slice(axis + axes))
   const { builder } = op
-  if (inner === 1) return op.same(builder.as(x, outer === 1 ? [size] : [outer, size]), softmax)
+  if (inner === 1) {
+    const from = builder.as(x, outer === 1 ? [size] : [outer, size])
+    return op.same(from, softmax, { role: { kind: 'shares' } })
+  }
   if (outer === 1) return op.same(builder.as(x, [size, 1, inner]), softmax)
   const swap = (of: Active, stored: readonly number[]) =>
     builder.add({ hint: 'permute', make: () => permute([0, 2, 1]), of: [of], weights: {} }, stored)
@@ -119,6 +123,7 @@ export const ACTIVATIONS: Readonly<Record<string, Converter>> = {
   HardSwish: plain(hardSwish),
   PRelu: parametric,
   Softmax: soft,
+  Where: where,
   Gelu: smooth,
   Dropout: drop,
 }

@@ -9,7 +9,7 @@ import { permute } from '../../layers/permute'
 import { positions } from '../../layers/positions'
 import { relu } from '../../layers/relu'
 import { type Tensor, product } from '../../tensor'
-import { type Active, type Known, exampleOf } from './builder'
+import { type Active, type Known, exampleOf, fileShape } from './builder'
 import { type Constant, uniformOf } from './constants'
 import { broadcast, expanded } from './fold'
 import type { Converter, Op } from './op'
@@ -28,8 +28,10 @@ const ZERO: readonly number[] = [0]
 
 /** What a constant is for examples of a value, whose axes are as many as its own or more. */
 export function factorOf(op: Op, value: Active, constant: Constant): Factor {
-  const rank = value.shape.length
-  const dims = [...Array<number>(Math.max(0, rank - constant.dims.length)).fill(1), ...constant.dims]
+  const rank = fileShape(value).length
+  const full = [...Array<number>(Math.max(0, rank - constant.dims.length)).fill(1), ...constant.dims]
+  const [begin, behind] = value.merged ?? [0, 1]
+  const dims = full.toSpliced(begin, 1, ...Array<number>(behind - begin).fill(full[begin]))
   if (dims[value.batch] !== 1) {
     throw op.fail(`its constant of shape (${few(constant.dims)}) differs from example to example of a batch`)
   }
@@ -41,12 +43,12 @@ export function factorOf(op: Op, value: Active, constant: Constant): Factor {
   const first = own.findIndex((size) => size > 1)
   const last = own.findLastIndex((size) => size > 1)
   const isWhole = own.every((size, axis) => axis < first || axis > last || size === example[axis])
-  const [begin, end] = isWhole ? [first, last + 1] : [0, own.length]
+  const [from, end] = isWhole ? [first, last + 1] : [0, own.length]
   const data = (isWhole ? constant : expanded(op, { ...constant, dims: own }, example)).read()
   return {
     values: Array.from(data),
-    outer: product(example.slice(0, begin)),
-    size: product(example.slice(begin, end)),
+    outer: product(example.slice(0, from)),
+    size: product(example.slice(from, end)),
     inner: product(example.slice(end)),
     double,
   }
@@ -136,7 +138,8 @@ function normalized(op: Op, value: Active, a: readonly number[], b: readonly num
     return true
   }
   const fold = { axis: 'first', size: channels, apply } as const
-  return op.same(value, make, { hint: NORMALIZE, weights, fold })
+  const factor = () => (scale.length === 1 && shift.length === 1 && shift[0] === 0 ? scale[0] : undefined)
+  return op.same(value, make, { hint: NORMALIZE, weights, fold, factor })
 }
 
 /** A table that is added to all examples. */
@@ -215,6 +218,7 @@ function join(op: Op, values: readonly Active[], make: typeof add): Active {
 
 /** A value as large as the constant that it is joined with. */
 function asLarge(op: Op, value: Active, constant: Constant): Active {
+  if (value.merged) return value
   const { length } = constant.dims
   const ones = Array<number>(Math.max(0, length - value.shape.length)).fill(1)
   const whole = { ...value, shape: [...ones, ...value.shape], batch: value.batch + ones.length }

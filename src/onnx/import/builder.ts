@@ -24,6 +24,8 @@ export interface Active {
   readonly batch: number
   /** Whether it is of whole numbers. */
   readonly whole?: boolean
+  /** Neighbouring axes of `shape`, the batch among them, which the file has as one: from the first to before the last. */
+  readonly merged?: readonly [first: number, end: number]
 }
 
 /** What a name in the file stands for. */
@@ -48,11 +50,30 @@ export interface Step {
   readonly fold?: Foldable
   /** Whether it only gives examples another shape. */
   readonly reshapes?: boolean
+  /** What it does if it only moves numbers: the order of axes, or a part along one. */
+  readonly moves?: { readonly order: readonly number[] } | { readonly axis: number; readonly from: number; readonly to: number }
+  /** What it does if it only scales all numbers alike. */
+  readonly factor?: () => number | undefined
+  /** What it is of the parts of attention, which are no layers by themselves. */
+  readonly role?: Role
 }
+
+/** The scores of attention, their softmax, or what it sees then: products that no layer of its own takes. */
+export type Role =
+  | { readonly kind: 'scores'; readonly a: Active; readonly b: Active; scale: number; mask?: readonly number[] }
+  | { readonly kind: 'shares' }
+  | { readonly kind: 'seen'; readonly scores: Extract<Role, { kind: 'scores' }>; readonly values: Active }
 
 /** The shape of an example. */
 export function exampleOf({ shape, batch }: Active): readonly number[] {
   return shape.toSpliced(batch, 1)
+}
+
+/** The shape of a value as the file has it. */
+export function fileShape({ shape, merged }: Active): readonly number[] {
+  if (!merged) return shape
+  const [first, end] = merged
+  return [...shape.slice(0, first), product(shape.slice(first, end)), ...shape.slice(end)]
 }
 
 /** Puts steps together. */

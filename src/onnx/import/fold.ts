@@ -173,6 +173,7 @@ function slice(op: Op): Known {
     begin += from * steps[axis]
     steps[axis] *= step
   }
+  if (of.fill !== undefined) return filled(dims, of.type, of.fill, op.builder.budget)
   const data = room(op, dims, of.type)
   const values = of.read()
   walk(dims, [steps], (i, [at]) => (data[i] = values[begin + at]))
@@ -186,6 +187,7 @@ function gather(op: Op): Known {
   const size = of.dims[axis]
   const [outer, inner] = [product(of.dims.slice(0, axis)), product(of.dims.slice(axis + 1))]
   const dims = [...of.dims.slice(0, axis), ...at.dims, ...of.dims.slice(axis + 1)]
+  if (of.fill !== undefined) return filled(dims, of.type, of.fill, op.builder.budget)
   const data = room(op, dims, of.type)
   const values = of.read()
   const indices = at.read()
@@ -231,6 +233,7 @@ export function transposed(op: Op, of: Constant, order: readonly number[]): Cons
   }
   const steps = stepsOf(of.dims)
   const dims = order.map((axis) => of.dims[axis])
+  if (of.fill !== undefined) return filled(dims, of.type, of.fill, op.builder.budget)
   const data = room(op, dims, of.type)
   const values = of.read()
   walk(dims, [order.map((axis) => steps[axis])], (i, [at]) => (data[i] = values[at]))

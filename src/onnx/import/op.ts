@@ -3,7 +3,7 @@
 import { FileError, PlanError, brief, few, quote } from '../../errors'
 import type { Layer } from '../../plan/layer'
 import type { AttributeProto, NodeProto } from '../schema'
-import { type Active, type Builder, type Known, type Step, exampleOf } from './builder'
+import { type Active, type Builder, type Known, type Step, exampleOf, fileShape } from './builder'
 import { type Constant, uniformOf } from './constants'
 
 /** What makes layers, or a constant, of a node: its outputs in order. */
@@ -19,6 +19,8 @@ export interface Surroundings {
   readonly batch: number
   /** Values that several nodes read: nothing can be folded into what gives them. */
   readonly shared: Set<number>
+  /** Whether anybody reads a value. */
+  readonly isRead: (name: string) => boolean
 }
 
 /** What an error calls a node. */
@@ -34,6 +36,9 @@ export function nodeError(where: string, node: NodeProto, message: string, from 
   const lies = `from ${named(node.input)} to ${named(node.output)}`
   return new FileError(`${where}: the node ${nameOf(node)} ${lies}: ${message}${cure}`)
 }
+
+/** Operators that may meet values whose batch is taken together with other axes, as attention is often written. */
+const MERGING = new Set('Reshape Transpose MatMul Gemm Softmax Mul Div Add Identity Cast Shape Where Dropout'.split(' '))
 
 export class Op {
   readonly #attributes: ReadonlyMap<string, AttributeProto>
@@ -110,6 +115,12 @@ export class Op {
     return this.node.input?.[input] ?? ''
   }
 
+  /** Whether anybody reads an output. */
+  isRead(output: number): boolean {
+    const name = this.node.output?.[output]
+    return name ? this.around.isRead(name) : false
+  }
+
   get(input: number): Known {
     const known = this.inputs[input]
     if (known) return known
@@ -118,7 +129,10 @@ export class Op {
 
   active(input: number): Active {
     const known = this.get(input)
-    if (known.kind === 'active') return known
+    if (known.kind === 'active') {
+      if (!known.merged || MERGING.has(this.node.opType ?? '')) return known
+      throw this.fail(`it gets (${few(fileShape(known))}), in which the examples of a batch are no axis of their own`)
+    }
     throw this.fail(`${quote(this.nameOf(input))} is a constant, where only what the network computes can stand`)
   }
 
@@ -160,8 +174,10 @@ export class Op {
 
   /** An axis of a value's shape as an axis of its examples; the batch is no such axis. */
   exampleAxis(value: Active, axis: number): number {
-    const at = this.axis(axis, value.shape.length)
-    if (at === value.batch) throw this.fail(`it works across the examples of a batch, along axis ${axis}`)
+    const place = this.axis(axis, fileShape(value).length)
+    const [first, end] = value.merged ?? [0, 1]
+    const at = place > first ? place + end - first - 1 : place
+    if (at === value.batch || (value.merged && place === first)) throw this.fail(`it works across the examples of a batch, along axis ${axis}`)
     return at < value.batch ? at : at - 1
   }
 

@@ -8,7 +8,8 @@ import { layerNorm } from '../../layers/layer-norm'
 import { permute } from '../../layers/permute'
 import { type Tensor, product } from '../../tensor'
 import { scaleWeights, tensorOf } from './arithmetic'
-import { type Active, exampleOf } from './builder'
+import { attend, multiply } from './attention'
+import { type Active, exampleOf, fileShape } from './builder'
 import { type Constant, type Numbers, uniformOf } from './constants'
 import { transposed } from './fold'
 import type { Converter, Op } from './op'
@@ -20,6 +21,8 @@ export function linear(op: Op, x: Active, weight: Constant, hint: string, bias?:
   if (x.batch === x.shape.length - 1 || example.at(-1) !== inputs) {
     throw op.fail(`weights of (${few(weight.dims)}) do not fit values of (${few(x.shape)})`)
   }
+  const seen = attend(op, x, weight, hint, bias, scale)
+  if (seen) return seen
   const outer = example.slice(0, -1)
   const isVector = product(outer) === 1
   const values = weight.read()
@@ -36,13 +39,14 @@ export function linear(op: Op, x: Active, weight: Constant, hint: string, bias?:
   const kept = x.stored.length === 2 && x.stored[1] === inputs ? x.stored : isVector ? [inputs] : [rows, inputs]
   const from = op.builder.as(x, kept)
   const stored = [...kept.slice(0, -1), units]
-  return op.gives(from, stored, () => dense(units, { bias: weights.bias !== undefined }), {
+  const made = op.gives(from, stored, () => dense(units, { bias: weights.bias !== undefined }), {
     hint,
     weights,
     fold: { axis: 'last', size: units, apply },
     batch: x.batch,
     example: [...outer, units],
   })
+  return { ...made, merged: x.merged }
 }
 
 /** A bias of so many numbers, of a constant that may be one. */
@@ -59,7 +63,7 @@ const gemm: Converter = (op) => {
   const given = op.active(0)
   // The same memory, whose batch is the other axis.
   const x = op.int('transA', 0) ? { ...given, shape: given.shape.toReversed(), batch: 1 - given.batch } : given
-  if (x.shape.length !== 2 || x.batch !== 0) throw op.fail(`it wants (N, in), and gets (${few(given.shape)})`)
+  if (fileShape(x).length !== 2 || (!x.merged && x.batch !== 0)) throw op.fail(`it wants (N, in), and gets (${few(given.shape)})`)
   const b = op.constant(1, 'the weights')
   if (b.dims.length !== 2) throw op.fail(`weights of (${few(b.dims)})`)
   const weight = op.int('transB', 0) ? b : transposed(op, b, [1, 0])
@@ -84,9 +88,7 @@ const matMul: Converter = (op) => {
     if (b.batch >= rank - 2) throw op.fail('it works across the examples of a batch')
     return turned(op, linear(op, turned(op, b), a, op.hint(0)))
   }
-  throw op.fail(
-    'no layer multiplies what the network computes by what it computes, but attention as PyTorch and v128 write it out',
-  )
+  return multiply(op, op.active(0), op.active(1))
 }
 
 /** The last two axes the other way round. */

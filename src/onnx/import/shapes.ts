@@ -12,20 +12,34 @@ import { take } from '../../layers/take'
 import { zeroPad2d } from '../../layers/zero-pad2d'
 import { product } from '../../tensor'
 import { affine, scalar } from './arithmetic'
-import { type Active, type Known, exampleOf } from './builder'
+import { type Active, type Known, exampleOf, fileShape } from './builder'
 import { constantOf, isWhole } from './constants'
 import { broadcast, cutsOf, reshapedTo, shapeOf, squeezedTo, unsqueezeAxes } from './fold'
 import type { Converter, Op } from './op'
 
-/** The same numbers under another shape, in which the batch is still an axis of its own. */
+/** The same numbers under another shape, in which the batch is an axis, or lies within one. */
 function viewed(op: Op, x: Active, shape: readonly number[]): Active {
+  const size = x.shape[x.batch]
   const before = product(x.shape.slice(0, x.batch))
-  const fits = (axis: number) => shape[axis] === x.shape[x.batch] && product(shape.slice(0, axis)) === before
+  const lead = (axis: number) => product(shape.slice(0, axis))
+  const fits = (axis: number) => shape[axis] === size && lead(axis) === before
   const batch = fits(x.batch) ? x.batch : shape.findIndex((_, axis) => fits(axis))
-  if (batch >= 0) return { ...x, shape, batch }
-  const text = (list: readonly number[]) => few(list.map((size) => (size === op.around.batch ? 'N' : size)))
+  if (batch >= 0) return { ...x, shape, batch, merged: undefined }
+  const within = shape.findIndex((all, axis) => before % lead(axis) === 0 && all % ((before / lead(axis)) * size) === 0)
+  const first = before / lead(within)
+  const last = shape[within] / (first * size)
+  if (within >= 0 && Number.isInteger(first) && product(shape.slice(within + 1)) * last * before === product(x.stored)) {
+    const parts = [...(first > 1 ? [first] : []), size, ...(last > 1 ? [last] : [])]
+    return {
+      ...x,
+      shape: [...shape.slice(0, within), ...parts, ...shape.slice(within + 1)],
+      batch: within + Number(first > 1),
+      merged: [within, within + parts.length],
+    }
+  }
+  const text = (list: readonly number[]) => few(list.map((one) => (one === op.around.batch ? 'N' : one)))
   throw op.fail(
-    `of (${text(x.shape)}) it makes (${text(shape)}), in which the examples of a batch are no axis of their own`,
+    `of (${text(fileShape(x))}) it makes (${text(shape)}), in which the examples of a batch are no axis of their own`,
   )
 }
 
@@ -33,7 +47,7 @@ const reshaped: Converter = (op) => {
   const x = op.active(0)
   const list = op.list('shape', 1)
   if (!list) throw op.fail('it lacks its shape')
-  return viewed(op, x, reshapedTo(op, x.shape, list))
+  return viewed(op, x, reshapedTo(op, fileShape(x), list))
 }
 
 const flattened: Converter = (op) => {
@@ -69,26 +83,43 @@ export function ordered(op: Op, x: Active, order: readonly number[]): Active {
   const target = order.map((axis) => example[axis])
   const moving = order.filter((axis) => example[axis] !== 1)
   if (moving.every((axis, i) => !i || axis > moving[i - 1])) return { ...x, shape: target.toSpliced(x.batch, 0, x.shape[x.batch]) }
-  return op.gives(op.builder.as(x, example), target, () => permute(order), { batch: x.batch, hint: 'permute' })
+  return op.gives(op.builder.as(x, example), target, () => permute(order), {
+    batch: x.batch,
+    hint: 'permute',
+    moves: { order },
+  })
 }
 
 const turned: Converter = (op) => {
   const x = op.active(0)
-  const rank = x.shape.length
+  const [first, end] = x.merged ?? [0, 1]
+  const extra = end - first - 1
+  const rank = x.shape.length - extra
   const perm = op.ints('perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i)
   if (perm.length !== rank || perm.toSorted((a, b) => a - b).some((axis, i) => axis !== i)) {
     throw op.fail(`[${few(perm)}] is no order of ${rank} axes`)
   }
-  const order = perm.filter((axis) => axis !== x.batch).map((axis) => (axis < x.batch ? axis : axis - 1))
+  // Axes that the file has as one stay together.
+  const all = perm.flatMap((axis) =>
+    axis === first ? Array.from({ length: extra + 1 }, (_, i) => first + i) : [axis > first ? axis + extra : axis],
+  )
+  const order = all.filter((axis) => axis !== x.batch).map((axis) => (axis < x.batch ? axis : axis - 1))
   const made = ordered(op, x, order)
-  const batch = perm.indexOf(x.batch)
-  return { ...made, shape: exampleOf(made).toSpliced(batch, 0, x.shape[x.batch]), batch }
+  const batch = all.indexOf(x.batch)
+  const at = all.indexOf(first)
+  return {
+    ...made,
+    shape: all.map((axis) => x.shape[axis]),
+    batch,
+    merged: x.merged && [at, at + extra + 1],
+  }
 }
 
 /** Two neighbouring groups of axes change places, of [outer, size, inner]. */
 function swapped(op: Op, x: Active, [outer, size, inner]: readonly [number, number, number]): Active {
   return op.gives(op.builder.as(x, [outer, size, inner]), [size, outer, inner], () => permute([1, 0, 2]), {
     hint: 'permute',
+    moves: { order: [1, 0, 2] },
   })
 }
 
@@ -130,7 +161,11 @@ export function part(op: Op, x: Active, axis: number, from: number, to: number):
   if (from === 0 && to === example[axis]) return x
   if (!(from < to)) throw op.fail(`nothing is left of (${few(x.shape)})`)
   const stored = example.with(axis, to - from)
-  const made = op.gives(op.builder.as(x, example), stored, () => take({ axis, from, to }), { batch: x.batch, hint: 'take' })
+  const made = op.gives(op.builder.as(x, example), stored, () => take({ axis, from, to }), {
+    batch: x.batch,
+    hint: 'take',
+    moves: { axis, from, to },
+  })
   return { ...made, whole: x.whole }
 }
 
@@ -332,6 +367,6 @@ export const SHAPES: Readonly<Record<string, Converter>> = {
   ReduceSum: (op) => reduced(op, false, (size) => size),
   ReduceMax: (op) => reduced(op, true, () => 1),
   DepthToSpace: depthToSpace,
-  Shape: (op) => shapeOf(op, op.active(0).shape),
+  Shape: (op) => shapeOf(op, fileShape(op.active(0))),
   Size: (op) => constantOf([], 7, Float64Array.of(product(op.active(0).shape))),
 }

@@ -2,12 +2,14 @@
 
 import { few } from '../../errors'
 import { ceilDivide } from '../../kernels/blocking'
+import { avgPool1d } from '../../layers/avg-pool1d'
 import { avgPool2d } from '../../layers/avg-pool2d'
 import { conv1d } from '../../layers/conv1d'
 import { conv2d } from '../../layers/conv2d'
 import { convTranspose2d } from '../../layers/conv-transpose2d'
 import { globalAvgPool2d } from '../../layers/global-avg-pool2d'
 import { globalMaxPool2d } from '../../layers/global-max-pool2d'
+import { maxPool1d } from '../../layers/max-pool1d'
 import { maxPool2d } from '../../layers/max-pool2d'
 import type { Pad2d } from '../../layers/pads'
 import { take } from '../../layers/take'
@@ -246,6 +248,14 @@ const pool =
         from = op.gives(from, paddedShape(image, pads), () => zeroPad2d(sidesOf(pads)), { hint: 'pad' })
         options = {}
       } else options = { pad: sidesOf([pads[0], pads[1], behind[0], behind[1]]) }
+    }
+    if (isSequence && isSmall) {
+      const along = { stride: stride[1], pad: pads[1], ceil }
+      const make = () =>
+        isMax
+          ? maxPool1d(kernel[1], { ...along, dilation: dilation[1] })
+          : avgPool1d(kernel[1], { ...along, countPad: counts })
+      return op.gives(op.builder.as(x, [image[0], image[2]]), [image[0], ow], make)
     }
     const shared = { stride: both(stride), ...options }
     const make = () =>
