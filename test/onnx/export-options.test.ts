@@ -8,6 +8,7 @@ import {
   attention,
   binaryCrossEntropy,
   concat,
+  conv2d,
   createModel,
   dense,
   embedding,
@@ -175,6 +176,7 @@ describe('probabilities', () => {
     ['of a label', dense(4), [3], softmaxCrossEntropy()],
     ['of a label at each position', dense(4), [5, 3], softmaxCrossEntropy()],
     ['of yes and no', dense(4), [3], binaryCrossEntropy()],
+    ['of a label among all values of an image', conv2d(2, { kernel: 1 }), [1, 2, 3], softmaxCrossEntropy()],
   ] as const)('%s', async (_, network, input, loss) => {
     const model = await createModel(network, { input, loss })
     shake(model)

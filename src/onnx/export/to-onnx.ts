@@ -58,9 +58,9 @@ const MOST_BYTES = 2 ** 31 - 2 ** 24
 /**
  * The model as a file of ONNX (opset 17), which gives what `predict` gives: for onnxruntime and whatever else runs such
  * files. Dropout is gone, norms use their running statistics. One input is called `input`, one output `output`; those of a
- * graph have its names. Ids are int32. Parameters keep their names, but for those of recurrent layers in float32, which
- * ONNX has in another order: `W`, `R` and `B` behind the name of the layer. `metadata` of the model goes into the file's,
- * text as it is, all else as JSON.
+ * graph have its names, with _1 behind that of an output which an input has too. Ids are int32. Parameters keep their
+ * names, but for those of recurrent layers in float32, which ONNX has in another order: `W`, `R` and `B` behind the name of
+ * the layer. `metadata` of the model goes into the file's, text as it is, all else as JSON.
  *
  *     import * as ort from 'onnxruntime-web'
  *     import { saveFile } from 'v128/files'
