@@ -17,15 +17,21 @@ function heads(layer: LayerWriter, x: OnnxValue, perm: readonly number[]): OnnxV
   )
 }
 
-/** Parts of a value, or of a parameter, along an axis. */
-function parts(
-  layer: LayerWriter,
-  x: OnnxValue,
-  sizes: readonly number[],
-  shape: (size: number) => number[],
-  axis: number,
-) {
-  return layer.nodes('Split', [x, layer.integers('parts', sizes)], sizes.map(shape), { axis })
+/** The last axis of a sequence in parts of a width. */
+function parts(layer: LayerWriter, y: OnnxValue, width: number): OnnxValue[] {
+  const [time, all] = y.shape
+  const shapes = Array.from({ length: all / width }, () => [time, width])
+  const sizes = layer.integers(
+    'parts',
+    shapes.map(() => width),
+  )
+  return layer.nodes('Split', [y, sizes], shapes, { axis: 2 })
+}
+
+/** Rows of a parameter. */
+function slice(layer: LayerWriter, of: OnnxValue, from: number, to: number): OnnxValue {
+  const inputs = [of, layer.integers('from', [from]), layer.integers('to', [to]), layer.integers('rows', [0])]
+  return layer.node('Slice', inputs, [to - from, ...of.shape.slice(1)])
 }
 
 export const attention: Emitter = (layer, x, memory) => {
@@ -35,15 +41,14 @@ export const attention: Emitter = (layer, x, memory) => {
   const size = width / count
   const weight = layer.parameter('in_proj_weight')
   const bias = layer.parameter('in_proj_bias')
-  const inThree = (of: OnnxValue) => parts(layer, of, [width, width, width], (one) => [of.shape[0], one], 2)
   let [q, k, v]: OnnxValue[] = []
   if (memory) {
-    const [wq, wkv] = parts(layer, weight, [width, 2 * width], (one) => [one, width], 0)
-    const [bq, bkv] = parts(layer, bias, [width, 2 * width], (one) => [one], 0)
+    const [wq, bq] = [slice(layer, weight, 0, width), slice(layer, bias, 0, width)]
+    const [wkv, bkv] = [slice(layer, weight, width, 3 * width), slice(layer, bias, width, 3 * width)]
     q = linear(layer, x, wq, bq)
     const both = linear(layer, memory, wkv, bkv)
-    ;[k, v] = parts(layer, both, [width, width], (one) => [keys, one], 2)
-  } else [q, k, v] = inThree(linear(layer, x, weight, bias))
+    ;[k, v] = parts(layer, both, width)
+  } else [q, k, v] = parts(layer, linear(layer, x, weight, bias), width)
   // Here, and not behind the product, where ONNX Runtime makes it an attribute of that, which is float32.
   const scaled = layer.node('Mul', [q, layer.scalar('scale', 1 / Math.sqrt(size))], q.shape)
   const sides = [heads(layer, scaled, [0, 2, 1, 3]), heads(layer, k, [0, 2, 3, 1])]
