@@ -144,26 +144,31 @@ function wantedOf(file: File, until: string | undefined): string[] {
   if (until === undefined) {
     const outputs = (graph.output ?? []).map(({ name = '' }) => name)
     if (!outputs.length) throw new FileError(`${WHERE}: the graph has no output`)
-    if (new Set(outputs).size < outputs.length) throw new FileError(`${WHERE}: two outputs have one name: ${few(outputs)}`)
+    if (new Set(outputs).size < outputs.length)
+      throw new FileError(`${WHERE}: two outputs have one name: ${few(outputs)}`)
     return outputs
   }
   if (givers.has(until)) return [until]
   const found = graph.node?.find(({ name }) => name === until)?.output?.[0]
   if (found) return [found]
   const last = [...givers.keys()].slice(-5)
-  throw new FileError(`${WHERE}: until: nothing in the file is called ${quote(until)}; its last values are ${few(last)}`)
+  throw new FileError(
+    `${WHERE}: until: nothing in the file is called ${quote(until)}; its last values are ${few(last)}`,
+  )
 }
 
 /** The inputs of the graph: their names, the shapes of examples, and what stands for them. */
 function inputsOf(file: File, given: FromOnnxOptions['input']) {
   const { inputs } = file
   const names = inputs.map(({ name = '' }) => name)
-  const byName = given !== undefined && isPlain(given) ? (given as Readonly<Record<string, readonly number[]>>) : undefined
+  const byName =
+    given !== undefined && isPlain(given) ? (given as Readonly<Record<string, readonly number[]>>) : undefined
   if (given !== undefined && !byName && inputs.length !== 1) {
     throw new PlanError(`${WHERE}: the file has the inputs ${few(names)}; give input by name: { ${names[0]}: [...] }`)
   }
   for (const name of Object.keys(byName ?? {})) {
-    if (!names.includes(name)) throw new PlanError(`${WHERE}: input: the file has no ${quote(name)}; it has ${few(names)}`)
+    if (!names.includes(name))
+      throw new PlanError(`${WHERE}: input: the file has no ${quote(name)}; it has ${few(names)}`)
   }
   const told = (name: string) => (byName ? byName[name] : (given as readonly number[] | undefined))
   const found = inputs.map((info) => inputOf(info, told(info.name ?? '')))
@@ -256,7 +261,12 @@ function walk(
         if (output && outputs[i]) keep(output, outputs[i])
       })
       if (!known.has(name)) {
-        throw nodeError(WHERE, node, `its output ${quote(name)} is in no layer`, file.inputs.length ? node.input?.[0] : '')
+        throw nodeError(
+          WHERE,
+          node,
+          `its output ${quote(name)} is in no layer`,
+          file.inputs.length ? node.input?.[0] : '',
+        )
       }
       stack.pop()
       continue
@@ -298,7 +308,9 @@ function taskOf(file: File, around: Surroundings, node: NodeProto, name: string)
   const converter = Object.hasOwn(CONVERTERS, opType) ? CONVERTERS[opType] : undefined
   const folded = Object.hasOwn(FOLDED, opType) ? FOLDED[opType] : undefined
   if (!converter && !folded) {
-    const why = /^(If|Loop|Scan)$/.test(opType) ? 'graphs within graphs are not read' : 'no layer does what this operator does'
+    const why = /^(If|Loop|Scan)$/.test(opType)
+      ? 'graphs within graphs are not read'
+      : 'no layer does what this operator does'
     throw place(why)
   }
   return {
@@ -308,7 +320,8 @@ function taskOf(file: File, around: Surroundings, node: NodeProto, name: string)
       const op = new Op(node, inputs, around)
       const isFixed = inputs.every((one) => one?.kind !== 'active')
       const use = isFixed ? folded : converter
-      if (!use) throw op.fail(isFixed ? 'it computes with constants alone, which it is not read for' : 'no layer does it')
+      if (!use)
+        throw op.fail(isFixed ? 'it computes with constants alone, which it is not read for' : 'no layer does it')
       const given = op.run(() => use(op))
       return 'kind' in given ? [given] : given
     },

@@ -1,7 +1,7 @@
 // Files that packages ship: what they give is what ONNX Runtime gives.
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { product } from "../../src/tensor"
+import { product } from '../../src/tensor'
 import { modelOf, numbers, relativeError, runOnnx } from '../support/onnx-runtime'
 
 const root = new URL('../../node_modules/', import.meta.url)

@@ -38,7 +38,9 @@ export function nodeError(where: string, node: NodeProto, message: string, from 
 }
 
 /** Operators that may meet values whose batch is taken together with other axes, as attention is often written. */
-const MERGING = new Set('Reshape Transpose MatMul Gemm Softmax Mul Div Add Identity Cast Shape Where Dropout'.split(' '))
+const MERGING = new Set(
+  'Reshape Transpose MatMul Gemm Softmax Mul Div Add Identity Cast Shape Where Dropout'.split(' '),
+)
 
 export class Op {
   readonly #attributes: ReadonlyMap<string, AttributeProto>
@@ -177,7 +179,8 @@ export class Op {
     const place = this.axis(axis, fileShape(value).length)
     const [first, end] = value.merged ?? [0, 1]
     const at = place > first ? place + end - first - 1 : place
-    if (at === value.batch || (value.merged && place === first)) throw this.fail(`it works across the examples of a batch, along axis ${axis}`)
+    if (at === value.batch || (value.merged && place === first))
+      throw this.fail(`it works across the examples of a batch, along axis ${axis}`)
     return at < value.batch ? at : at - 1
   }
 

@@ -109,7 +109,9 @@ class Finder {
       const limit = (name: string, input: number) =>
         clip.attribute?.find((one) => one.name === name)?.f ?? this.number(clip.input?.[input]) ?? 0
       const sum = this.withNumber(this.giver(clip.input?.[0] ?? '', 'Add'))
-      return sum?.value === x && sum.number === 3 && limit('min', 1) === 0 && limit('max', 2) === 6 ? hardSwish : undefined
+      return sum?.value === x && sum.number === 3 && limit('min', 1) === 0 && limit('max', 2) === 6
+        ? hardSwish
+        : undefined
     }
     const one = this.withNumber(this.giver(gate, 'Add'))
     if (!isAbout(scale, 0.5) || one?.number !== 1) return undefined

@@ -243,7 +243,8 @@ const pool =
         const end = ([oh, ow][axis] - 1) * stride[axis] + reach(axis) - pads[axis] - image[axis + 1]
         return Math.max(ceil ? end : pads[axis + 2], 0)
       })
-      if (ceil && counts && !isMax) throw op.fail('no layer takes the mean of such windows, with zeros that count on some')
+      if (ceil && counts && !isMax)
+        throw op.fail('no layer takes the mean of such windows, with zeros that count on some')
       if (counts && !isMax) {
         from = op.gives(from, paddedShape(image, pads), () => zeroPad2d(sidesOf(pads)), { hint: 'pad' })
         options = {}
