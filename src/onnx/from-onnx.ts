@@ -320,6 +320,7 @@ function taskOf(file: File, around: Surroundings, node: NodeProto, name: string)
       const op = new Op(node, inputs, around)
       const isFixed = inputs.every((one) => one?.kind !== 'active')
       const use = isFixed ? folded : converter
+      if (isFixed && use && opType !== 'Constant') op.get(0)
       if (!use)
         throw op.fail(isFixed ? 'it computes with constants alone, which it is not read for' : 'no layer does it')
       const given = op.run(() => use(op))

@@ -88,7 +88,7 @@ describe('damaged files are read or refused', () => {
     const before = process.memoryUsage().arrayBuffers
     for (let i = 0; i < COUNT / 5; i++) {
       const bytes = change(files[i % files.length], random)
-      const start = performance.now()
+      const start = process.cpuUsage().user
       try {
         fromOnnx(bytes)
         good++
@@ -96,13 +96,13 @@ describe('damaged files are read or refused', () => {
         if (!(error instanceof FileError)) throw error
         expect(error.message).toMatch(/^fromOnnx: /)
       }
-      slowest = Math.max(slowest, performance.now() - start)
+      slowest = Math.max(slowest, (process.cpuUsage().user - start) / 1000)
     }
     if (process.env.HOSTILE) {
       console.log(name, { good, slowest, grown: process.memoryUsage().arrayBuffers - before })
     }
-    // Nothing that is made of a file of 16 kB takes so long; machines may pause.
-    expect(slowest).toBeLessThan(process.env.HOSTILE ? 100 : 1000)
+    // Of the processor's time, which other work on the machine does not take.
+    expect(slowest).toBeLessThan(100)
   })
 })
 

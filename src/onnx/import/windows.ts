@@ -292,7 +292,8 @@ const resize: Converter = (op) => {
     return list?.length ? list : undefined
   }
   const sizes = second > 0 ? given(second, 'sizes') : undefined
-  const scales = given(first, 'scales') ?? op.floats('scales') ?? sizes?.map((size, axis) => size / x.shape[axis])
+  const scales =
+    given(first, 'scales') ?? op.floats('scales') ?? sizes?.map((size, axis) => (axis ? size / x.shape[axis] : 1))
   if (scales?.length !== x.shape.length) throw op.fail('it lacks its scales')
   const [, channels, ...along] = scales
   if (scales[0] !== 1 || channels !== 1 || along.some((scale) => !Number.isInteger(scale) || scale < 1)) {
