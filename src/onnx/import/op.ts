@@ -189,7 +189,8 @@ export class Op {
   /** What a step is called: after its weights, as exporters name them after their modules, or after the node. */
   hint(weight = -1): string {
     const from = weight < 0 ? '' : this.nameOf(weight)
-    const [, stem] = /^(.+?)[._/](?:weight|kernel|w|W|weight_v|ReadVariableOp.*)(?:_quant)?$/.exec(from) ?? []
+    const [, stem] =
+      /^(.+?)[._/](?:weight|kernel|w|W|w_\d+|Conv2D\/ReadVariableOp.*|MatMul\/ReadVariableOp.*)$/.exec(from) ?? []
     return stem ?? (this.node.name || (this.node.opType ?? 'layer').toLowerCase())
   }
 

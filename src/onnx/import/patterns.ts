@@ -98,7 +98,10 @@ class Finder {
   /** The layer that scale x gate is, where the gate is made of x. */
   #gate(x: string, gate: string, scale: number): (() => Layer) | undefined {
     const sigmoid = this.giver(gate, 'Sigmoid')
-    if (scale === 1 && sigmoid && this.plain(sigmoid.input?.[0] ?? '') === x) return silu
+    if (scale === 1 && sigmoid) {
+      const inner = this.factors(sigmoid.input?.[0] ?? '')
+      return inner.scale === 1 && inner.values.join() === x ? silu : undefined
+    }
     const hard = this.giver(gate, 'HardSigmoid')
     if (scale === 1 && hard && this.plain(hard.input?.[0] ?? '') === x) {
       const attribute = (name: string) => hard.attribute?.find((one) => one.name === name)?.f ?? 0
