@@ -91,7 +91,7 @@ export function fromOnnx<In extends string = never, Out extends string = never>(
   const builder = new Builder(WHERE, new Budget(WHERE, view.length))
   const isRead = (name: string) => file.readers(name) > 0 || wanted.includes(name)
   const around = { where: WHERE, builder, opset, batch: begun.batch, shared: new Set<number>(), isRead }
-  const known = walk(file, around, begun.values, wanted)
+  const known = walk(file, around, begun, wanted)
   const outputs = wanted.map((name): Active => {
     const value = known.get(name)!
     if (value.kind === 'constant') throw new FileError(`${WHERE}: the output ${quote(name)} is a constant`)
@@ -144,38 +144,58 @@ function wantedOf(file: File, until: string | undefined): string[] {
   if (until === undefined) {
     const outputs = (graph.output ?? []).map(({ name = '' }) => name)
     if (!outputs.length) throw new FileError(`${WHERE}: the graph has no output`)
-    if (new Set(outputs).size < outputs.length) throw new FileError(`${WHERE}: two outputs have one name: ${few(outputs)}`)
+    if (new Set(outputs).size < outputs.length)
+      throw new FileError(`${WHERE}: two outputs have one name: ${few(outputs)}`)
     return outputs
   }
   if (givers.has(until)) return [until]
   const found = graph.node?.find(({ name }) => name === until)?.output?.[0]
   if (found) return [found]
   const last = [...givers.keys()].slice(-5)
-  throw new FileError(`${WHERE}: until: nothing in the file is called ${quote(until)}; its last values are ${few(last)}`)
+  throw new FileError(
+    `${WHERE}: until: nothing in the file is called ${quote(until)}; its last values are ${few(last)}`,
+  )
 }
 
 /** The inputs of the graph: their names, the shapes of examples, and what stands for them. */
 function inputsOf(file: File, given: FromOnnxOptions['input']) {
   const { inputs } = file
   const names = inputs.map(({ name = '' }) => name)
-  const byName = given !== undefined && isPlain(given) ? (given as Readonly<Record<string, readonly number[]>>) : undefined
+  const byName =
+    given !== undefined && isPlain(given) ? (given as Readonly<Record<string, readonly number[]>>) : undefined
   if (given !== undefined && !byName && inputs.length !== 1) {
     throw new PlanError(`${WHERE}: the file has the inputs ${few(names)}; give input by name: { ${names[0]}: [...] }`)
   }
   for (const name of Object.keys(byName ?? {})) {
-    if (!names.includes(name)) throw new PlanError(`${WHERE}: input: the file has no ${quote(name)}; it has ${few(names)}`)
+    if (!names.includes(name))
+      throw new PlanError(`${WHERE}: input: the file has no ${quote(name)}; it has ${few(names)}`)
   }
   const told = (name: string) => (byName ? byName[name] : (given as readonly number[] | undefined))
-  const found = inputs.map((info) => inputOf(info, told(info.name ?? '')))
-  const sizes = new Set(found.flatMap(({ batch }) => (batch === undefined ? [] : [batch])))
+  const faults = new Map<string, FileError>()
+  const found = inputs.map((info) => {
+    try {
+      return inputOf(info, told(info.name ?? ''))
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error
+      // It matters only where somebody reads it.
+      faults.set(info.name ?? '', error)
+      return undefined
+    }
+  })
+  const sizes = new Set(found.flatMap((one) => one?.batch ?? []))
   const [batch = OPEN] = sizes
   if (sizes.size > 1) throw new FileError(`${WHERE}: inputs of batches of different sizes: ${few([...sizes])}`)
   const values = new Map<string, Active>()
-  found.forEach(({ shape, whole }, i) => {
+  found.forEach((one, i) => {
+    if (!one) return
+    const { shape, whole } = one
     values.set(names[i], { kind: 'active', from: -1 - i, stored: shape, shape: [batch, ...shape], batch: 0, whole })
   })
-  const shapes = found.map(({ shape, whole }): InputShape => (whole ? { shape, dtype: 'int32' } : shape))
-  return { names, values, shapes, batch }
+  const shapes = found.map((one): InputShape => {
+    const { shape = [], whole = false } = one ?? {}
+    return whole ? { shape, dtype: 'int32' } : shape
+  })
+  return { names, values, faults, shapes, batch }
 }
 
 /** An input: the shape of an example, the size of a batch if the file fixes it, and whether it is of whole numbers. */
@@ -189,7 +209,9 @@ function inputOf({ name = '', type }: ValueInfoProto, given: readonly number[] |
   if (!isWhole && ![float, double, float16, uint8].some((one) => one === elemType)) {
     throw new FileError(`${place} is of the type ${elemType}, where numbers are wanted`)
   }
-  const dims = tensor.shape?.dim?.map(({ dimValue, dimParam }) => (dimParam || !dimValue ? undefined : dimValue))
+  const dims =
+    tensor.shape &&
+    (tensor.shape.dim ?? []).map(({ dimValue, dimParam }) => (dimParam || !dimValue ? undefined : dimValue))
   const list: unknown = given
   if (list !== undefined && !(Array.isArray(list) && list.every((size) => Number.isSafeInteger(size) && size > 0))) {
     throw new PlanError(`${WHERE}: input must be the shape of one example, such as [3, 224, 224], got ${show(given)}`)
@@ -231,10 +253,10 @@ interface Task {
 function walk(
   file: File,
   around: Surroundings,
-  inputs: ReadonlyMap<string, Active>,
+  { values: inputs, faults }: ReturnType<typeof inputsOf>,
   wanted: readonly string[],
 ): Map<string, Known> {
-  const known = new Map<string, Known>(inputs)
+  const known = new Map<string, Known>()
   const keep = (name: string, value: Known) => {
     known.set(name, value)
     if (value.kind === 'active' && file.readers(name) !== 1) around.shared.add(value.from)
@@ -256,7 +278,12 @@ function walk(
         if (output && outputs[i]) keep(output, outputs[i])
       })
       if (!known.has(name)) {
-        throw nodeError(WHERE, node, `its output ${quote(name)} is in no layer`, file.inputs.length ? node.input?.[0] : '')
+        throw nodeError(
+          WHERE,
+          node,
+          `its output ${quote(name)} is in no layer`,
+          file.inputs.length ? node.input?.[0] : '',
+        )
       }
       stack.pop()
       continue
@@ -267,6 +294,8 @@ function walk(
       continue
     }
     const node = file.givers.get(name)
+    const fault = faults.get(name)
+    if (fault) throw fault
     if (!node) throw new FileError(`${WHERE}: nothing in the file gives ${quote(name)}, which is read`)
     if (begun.has(name)) throw nodeError(WHERE, node, `${quote(name)} rests on itself: the graph has a cycle`)
     begun.add(name)
@@ -298,7 +327,9 @@ function taskOf(file: File, around: Surroundings, node: NodeProto, name: string)
   const converter = Object.hasOwn(CONVERTERS, opType) ? CONVERTERS[opType] : undefined
   const folded = Object.hasOwn(FOLDED, opType) ? FOLDED[opType] : undefined
   if (!converter && !folded) {
-    const why = /^(If|Loop|Scan)$/.test(opType) ? 'graphs within graphs are not read' : 'no layer does what this operator does'
+    const why = /^(If|Loop|Scan)$/.test(opType)
+      ? 'graphs within graphs are not read'
+      : 'no layer does what this operator does'
     throw place(why)
   }
   return {
@@ -308,7 +339,9 @@ function taskOf(file: File, around: Surroundings, node: NodeProto, name: string)
       const op = new Op(node, inputs, around)
       const isFixed = inputs.every((one) => one?.kind !== 'active')
       const use = isFixed ? folded : converter
-      if (!use) throw op.fail(isFixed ? 'it computes with constants alone, which it is not read for' : 'no layer does it')
+      if (isFixed && use && opType !== 'Constant') op.get(0)
+      if (!use)
+        throw op.fail(isFixed ? 'it computes with constants alone, which it is not read for' : 'no layer does it')
       const given = op.run(() => use(op))
       return 'kind' in given ? [given] : given
     },

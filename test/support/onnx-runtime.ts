@@ -37,6 +37,15 @@ export async function runOnnx(bytes: Uint8Array, feeds: Readonly<Record<string, 
   )
 }
 
+/** What a file of one input gives first. */
+export async function resultOf(bytes: Uint8Array, data: ArrayLike<number>, dims: readonly number[]) {
+  const session = await ort.InferenceSession.create(bytes)
+  const results = await session.run({ [session.inputNames[0]]: make({ dims, data }) })
+  const first = results[session.outputNames[0]]
+  await session.release()
+  return { dims: first.dims, data: Float64Array.from(first.data as Float32Array) }
+}
+
 /** Numbers from -1 to 1. */
 export function numbers(count: number, seed = 1): Float32Array {
   const random = createRandom(seed)

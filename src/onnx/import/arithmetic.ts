@@ -173,7 +173,9 @@ function perChannel(
   const swap = (of: Active, stored: readonly number[]) =>
     op.builder.add({ hint: 'permute', make: () => permute([1, 0, 2]), of: [of], weights: {} }, stored)
   const before =
-    outer === 1 ? builder.as(value, [size, 1, inner]) : swap(builder.as(value, [outer, size, inner]), [size, outer, inner])
+    outer === 1
+      ? builder.as(value, [size, 1, inner])
+      : swap(builder.as(value, [outer, size, inner]), [size, outer, inner])
   const made = op.same(before, () => conv2d(size, { kernel: 1, groups: size }), {
     hint: op.hint(1),
     weights,
@@ -246,7 +248,13 @@ const difference: Converter = (op) => {
   const both = sides(op)
   if (!both) return join(op, [op.active(0), affine(op, op.active(1), scalar(-1), undefined)], add)
   const factor = factorOf(op, both.value, both.constant)
-  if (!both.isFirst) return affine(op, both.value, undefined, mapped(factor, (value) => -value))
+  if (!both.isFirst)
+    return affine(
+      op,
+      both.value,
+      undefined,
+      mapped(factor, (value) => -value),
+    )
   return affine(op, affine(op, both.value, scalar(-1), undefined), undefined, factor)
 }
 
@@ -260,7 +268,12 @@ const quotient: Converter = (op) => {
   const both = sides(op)
   if (!both || both.isFirst) throw op.fail('no layer divides by what the network computes')
   const factor = factorOf(op, both.value, both.constant)
-  return affine(op, both.value, mapped(factor, (value) => 1 / value), undefined)
+  return affine(
+    op,
+    both.value,
+    mapped(factor, (value) => 1 / value),
+    undefined,
+  )
 }
 
 const power: Converter = (op) => {
@@ -305,7 +318,14 @@ export const ARITHMETIC: Readonly<Record<string, Converter>> = {
   Div: quotient,
   Pow: power,
   Neg: (op) => affine(op, op.active(0), scalar(-1), undefined),
-  Sum: (op): Known => (op.inputs.length === 1 ? op.active(0) : join(op, op.inputs.map((_, i) => op.active(i)), add)),
+  Sum: (op): Known =>
+    op.inputs.length === 1
+      ? op.active(0)
+      : join(
+          op,
+          op.inputs.map((_, i) => op.active(i)),
+          add,
+        ),
   Max: extreme(true),
   Min: extreme(false),
   Clip: (op) => clip(op, op.active(0), op.number('min', 1, -Infinity), op.number('max', 2, Infinity)),

@@ -66,7 +66,8 @@ const HOW = 'no layer multiplies what the network computes by what it computes, 
 /** The product of two values, which is a part of attention. */
 export function multiply(op: Op, a: Active, b: Active): Active {
   const [left, right] = [exampleOf(a), exampleOf(b)]
-  const isPlain = left.length === right.length && left.length >= 2 && a.batch === b.batch && a.batch < a.shape.length - 2
+  const isPlain =
+    left.length === right.length && left.length >= 2 && a.batch === b.batch && a.batch < a.shape.length - 2
   const outer = left.slice(0, -2)
   const [rows, inner] = left.slice(-2)
   const columns = right.at(-1)!
@@ -119,7 +120,12 @@ function isCausal(mask: readonly number[], size: number): boolean {
 const HIDDEN = 1e4
 
 /** For each number of a projection's output that a head has, the row of the weights that makes it. */
-function rowsOf(op: Op, { places, stored }: Origin, at: (head: number, time: number, i: number) => number, sizes: Sizes) {
+function rowsOf(
+  op: Op,
+  { places, stored }: Origin,
+  at: (head: number, time: number, i: number) => number,
+  sizes: Sizes,
+) {
   const { heads, time, size } = sizes
   const units = stored.at(-1)!
   const rows: number[] = []
@@ -128,7 +134,8 @@ function rowsOf(op: Op, { places, stored }: Origin, at: (head: number, time: num
       const row = places[at(head, 0, i)]
       rows.push(row)
       for (let t = 0; t < time; t++) {
-        if (row >= units || places[at(head, t, i)] !== t * units + row) throw op.fail(`${HOW}, and these heads are none`)
+        if (row >= units || places[at(head, t, i)] !== t * units + row)
+          throw op.fail(`${HOW}, and these heads are none`)
       }
     }
   }
@@ -156,7 +163,9 @@ export function attend(op: Op, x: Active, weight: Constant, hint: string, bias?:
   const keys = exampleOf(scores.b).at(-1)!
   const width = heads * size
   if (exampleOf(values).at(-1) !== size || weight.dims.join() !== [width, width].join()) {
-    throw fault(`its widths differ: ${heads} heads of ${size} and ${few(exampleOf(values))}, projected by (${few(weight.dims)})`)
+    throw fault(
+      `its widths differ: ${heads} heads of ${size} and ${few(exampleOf(values))}, projected by (${few(weight.dims)})`,
+    )
   }
   const seen = originOf(op, x)
   const inOrder = seen.places.every((place, i) => {

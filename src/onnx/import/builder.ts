@@ -51,7 +51,8 @@ export interface Step {
   /** Whether it only gives examples another shape. */
   readonly reshapes?: boolean
   /** What it does if it only moves numbers: the order of axes, or a part along one. */
-  readonly moves?: { readonly order: readonly number[] } | { readonly axis: number; readonly from: number; readonly to: number }
+  readonly moves?:
+    { readonly order: readonly number[] } | { readonly axis: number; readonly from: number; readonly to: number }
   /** What it does if it only scales all numbers alike. */
   readonly factor?: () => number | undefined
   /** What it is of the parts of attention, which are no layers by themselves. */

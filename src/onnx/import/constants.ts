@@ -117,7 +117,9 @@ export function constantOfTensor(where: string, tensor: TensorProto): Constant {
   const list = listOf(tensor, dataType)
   const got = rawData ? rawData.length / bytes : list.length
   if (got !== size) {
-    throw new FileError(`${place} is damaged: of its shape (${few(dims)}) there are ${size} values, the file has ${got}`)
+    throw new FileError(
+      `${place} is damaged: of its shape (${few(dims)}) there are ${size} values, the file has ${got}`,
+    )
   }
   let data: Numbers | undefined
   return {

@@ -54,7 +54,10 @@ export class File {
     let known = this.#constants.get(name)
     if (!known) {
       const giver = this.givers.get(name)
-      const value = giver?.opType === 'Constant' && !giver.domain ? giver.attribute?.find((one) => one.name === 'value')?.t : undefined
+      const value =
+        giver?.opType === 'Constant' && !giver.domain
+          ? giver.attribute?.find((one) => one.name === 'value')?.t
+          : undefined
       const tensor = this.#initializers.get(name) ?? value
       if (tensor) this.#constants.set(name, (known = constantOfTensor(this.where, tensor)))
     }

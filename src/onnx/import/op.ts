@@ -38,7 +38,9 @@ export function nodeError(where: string, node: NodeProto, message: string, from 
 }
 
 /** Operators that may meet values whose batch is taken together with other axes, as attention is often written. */
-const MERGING = new Set('Reshape Transpose MatMul Gemm Softmax Mul Div Add Identity Cast Shape Where Dropout'.split(' '))
+const MERGING = new Set(
+  'Reshape Transpose MatMul Gemm Softmax Mul Div Add Identity Cast Shape Where Dropout'.split(' '),
+)
 
 export class Op {
   readonly #attributes: ReadonlyMap<string, AttributeProto>
@@ -177,7 +179,8 @@ export class Op {
     const place = this.axis(axis, fileShape(value).length)
     const [first, end] = value.merged ?? [0, 1]
     const at = place > first ? place + end - first - 1 : place
-    if (at === value.batch || (value.merged && place === first)) throw this.fail(`it works across the examples of a batch, along axis ${axis}`)
+    if (at === value.batch || (value.merged && place === first))
+      throw this.fail(`it works across the examples of a batch, along axis ${axis}`)
     return at < value.batch ? at : at - 1
   }
 
@@ -186,7 +189,8 @@ export class Op {
   /** What a step is called: after its weights, as exporters name them after their modules, or after the node. */
   hint(weight = -1): string {
     const from = weight < 0 ? '' : this.nameOf(weight)
-    const [, stem] = /^(.+?)[._/](?:weight|kernel|w|W|weight_v|ReadVariableOp.*)(?:_quant)?$/.exec(from) ?? []
+    const [, stem] =
+      /^(.+?)[._/](?:weight|kernel|w|W|w_\d+|Conv2D\/ReadVariableOp.*|MatMul\/ReadVariableOp.*)$/.exec(from) ?? []
     return stem ?? (this.node.name || (this.node.opType ?? 'layer').toLowerCase())
   }
 

@@ -98,7 +98,10 @@ class Finder {
   /** The layer that scale x gate is, where the gate is made of x. */
   #gate(x: string, gate: string, scale: number): (() => Layer) | undefined {
     const sigmoid = this.giver(gate, 'Sigmoid')
-    if (scale === 1 && sigmoid && this.plain(sigmoid.input?.[0] ?? '') === x) return silu
+    if (scale === 1 && sigmoid) {
+      const inner = this.factors(sigmoid.input?.[0] ?? '')
+      return inner.scale === 1 && inner.values.join() === x ? silu : undefined
+    }
     const hard = this.giver(gate, 'HardSigmoid')
     if (scale === 1 && hard && this.plain(hard.input?.[0] ?? '') === x) {
       const attribute = (name: string) => hard.attribute?.find((one) => one.name === name)?.f ?? 0
@@ -109,7 +112,9 @@ class Finder {
       const limit = (name: string, input: number) =>
         clip.attribute?.find((one) => one.name === name)?.f ?? this.number(clip.input?.[input]) ?? 0
       const sum = this.withNumber(this.giver(clip.input?.[0] ?? '', 'Add'))
-      return sum?.value === x && sum.number === 3 && limit('min', 1) === 0 && limit('max', 2) === 6 ? hardSwish : undefined
+      return sum?.value === x && sum.number === 3 && limit('min', 1) === 0 && limit('max', 2) === 6
+        ? hardSwish
+        : undefined
     }
     const one = this.withNumber(this.giver(gate, 'Add'))
     if (!isAbout(scale, 0.5) || one?.number !== 1) return undefined

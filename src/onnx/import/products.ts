@@ -63,7 +63,8 @@ const gemm: Converter = (op) => {
   const given = op.active(0)
   // The same memory, whose batch is the other axis.
   const x = op.int('transA', 0) ? { ...given, shape: given.shape.toReversed(), batch: 1 - given.batch } : given
-  if (fileShape(x).length !== 2 || (!x.merged && x.batch !== 0)) throw op.fail(`it wants (N, in), and gets (${few(given.shape)})`)
+  if (fileShape(x).length !== 2 || (!x.merged && x.batch !== 0))
+    throw op.fail(`it wants (N, in), and gets (${few(given.shape)})`)
   const b = op.constant(1, 'the weights')
   if (b.dims.length !== 2) throw op.fail(`weights of (${few(b.dims)})`)
   const weight = op.int('transB', 0) ? b : transposed(op, b, [1, 0])

@@ -124,7 +124,9 @@ const recurrent: Converter = (op) => {
     batch: isBatchFirst ? 0 : all ? 2 : 1,
   })
   if (!all) return [undefined, made]
-  return [made, last ? lastOf(op, made, time, directions, units, isBatchFirst) : undefined] satisfies (Known | undefined)[]
+  return [made, last ? lastOf(op, made, time, directions, units, isBatchFirst) : undefined] satisfies (
+    Known | undefined
+  )[]
 }
 
 /** Of the states after each step those after the last of each direction. */

@@ -28,7 +28,11 @@ function viewed(op: Op, x: Active, shape: readonly number[]): Active {
   const within = shape.findIndex((all, axis) => before % lead(axis) === 0 && all % ((before / lead(axis)) * size) === 0)
   const first = before / lead(within)
   const last = shape[within] / (first * size)
-  if (within >= 0 && Number.isInteger(first) && product(shape.slice(within + 1)) * last * before === product(x.stored)) {
+  if (
+    within >= 0 &&
+    Number.isInteger(first) &&
+    product(shape.slice(within + 1)) * last * before === product(x.stored)
+  ) {
     const parts = [...(first > 1 ? [first] : []), size, ...(last > 1 ? [last] : [])]
     return {
       ...x,
@@ -82,7 +86,8 @@ export function ordered(op: Op, x: Active, order: readonly number[]): Active {
   const example = exampleOf(x)
   const target = order.map((axis) => example[axis])
   const moving = order.filter((axis) => example[axis] !== 1)
-  if (moving.every((axis, i) => !i || axis > moving[i - 1])) return { ...x, shape: target.toSpliced(x.batch, 0, x.shape[x.batch]) }
+  if (moving.every((axis, i) => !i || axis > moving[i - 1]))
+    return { ...x, shape: target.toSpliced(x.batch, 0, x.shape[x.batch]) }
   return op.gives(op.builder.as(x, example), target, () => permute(order), {
     batch: x.batch,
     hint: 'permute',
@@ -132,7 +137,9 @@ const joined: Converter = (op) => {
   const [example] = examples
   const isApart = examples.some((one) => one.toSpliced(axis, 1).join() !== example.toSpliced(axis, 1).join())
   if (isApart || parts.some(({ batch }) => batch !== first.batch)) {
-    throw op.fail(`it joins ${examples.map((one) => `(${few(one)})`).join(' and ')}, which differ in more than one axis`)
+    throw op.fail(
+      `it joins ${examples.map((one) => `(${few(one)})`).join(' and ')}, which differ in more than one axis`,
+    )
   }
   const size = examples.reduce((sum, one) => sum + one[axis], 0)
   const outer = product(example.slice(0, axis))
@@ -187,7 +194,8 @@ const split: Converter = (op) => {
   const parts = op.node.output?.length ?? 0
   const each = Math.ceil(size / op.int('num_outputs', parts))
   const sizes = op.list('split', 1) ?? Array.from({ length: parts }, (_, i) => Math.min(each, size - i * each))
-  if (sizes.reduce((sum, one) => sum + one, 0) !== size) throw op.fail(`its parts (${few(sizes)}) do not make up ${size}`)
+  if (sizes.reduce((sum, one) => sum + one, 0) !== size)
+    throw op.fail(`its parts (${few(sizes)}) do not make up ${size}`)
   let from = 0
   return sizes.map((one) => part(op, x, axis, from, (from += one)))
 }

@@ -243,7 +243,8 @@ const pool =
         const end = ([oh, ow][axis] - 1) * stride[axis] + reach(axis) - pads[axis] - image[axis + 1]
         return Math.max(ceil ? end : pads[axis + 2], 0)
       })
-      if (ceil && counts && !isMax) throw op.fail('no layer takes the mean of such windows, with zeros that count on some')
+      if (ceil && counts && !isMax)
+        throw op.fail('no layer takes the mean of such windows, with zeros that count on some')
       if (counts && !isMax) {
         from = op.gives(from, paddedShape(image, pads), () => zeroPad2d(sidesOf(pads)), { hint: 'pad' })
         options = {}
@@ -291,7 +292,8 @@ const resize: Converter = (op) => {
     return list?.length ? list : undefined
   }
   const sizes = second > 0 ? given(second, 'sizes') : undefined
-  const scales = given(first, 'scales') ?? op.floats('scales') ?? sizes?.map((size, axis) => size / x.shape[axis])
+  const scales =
+    given(first, 'scales') ?? op.floats('scales') ?? sizes?.map((size, axis) => (axis ? size / x.shape[axis] : 1))
   if (scales?.length !== x.shape.length) throw op.fail('it lacks its scales')
   const [, channels, ...along] = scales
   if (scales[0] !== 1 || channels !== 1 || along.some((scale) => !Number.isInteger(scale) || scale < 1)) {
