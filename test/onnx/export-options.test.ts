@@ -19,6 +19,7 @@ import {
   gru,
   loadModel,
   lstm,
+  mean,
   meanSquaredError,
   multiply,
   residual,
@@ -205,6 +206,7 @@ describe('lengths of rows', () => {
     ['gru, every step', () => sequential(gru(3, { output: 'all' }), residual(dense(3)), flatten())],
     ['gru, the last step', () => gru(3, { bidirectional: true })],
     ['attention', () => sequential(dense(4), residual(attention({ heads: 2 })), flatten(), dense(3))],
+    ['the mean over the steps', () => sequential(gru(3, { output: 'all' }), mean(), dense(2))],
     ['attention that is causal', () => sequential(attention({ causal: true }), flatten(), dense(3))],
   ]
   const lengths = Int32Array.of(6, 1, 3, 5)

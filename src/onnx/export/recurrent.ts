@@ -184,7 +184,7 @@ function byLoop(layer: LayerWriter, x: OnnxValue, kind: Kind): OnnxValue {
 }
 
 /** Whether a step of a row counts: (N, T, 1). */
-function countsOf(layer: LayerWriter, lengths: OnnxValue, time: number): OnnxValue {
+export function countsOf(layer: LayerWriter, lengths: OnnxValue, time: number): OnnxValue {
   const steps = layer.integers32('steps', Array.from(Array(time).keys()))
   const column = layer.node('Unsqueeze', [lengths, layer.integers('axes', [1])], [1])
   const counts = layer.node('Less', [steps, column], [time])

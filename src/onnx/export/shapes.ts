@@ -3,6 +3,7 @@
 import { sines } from '../../layers/positions'
 import { product } from '../../tensor'
 import { DataType } from '../schema'
+import { countsOf } from './recurrent'
 import { type Emitter, type LayerWriter, axisOf } from './layer'
 import type { OnnxAttributes, OnnxValue } from './writer'
 
@@ -67,6 +68,14 @@ export const mean: Emitter = (layer, x) => {
   const at = axisOf(x, layer.config.axis)
   const isLast = x.shape.length === 1
   const shape = isLast ? [1] : x.shape.toSpliced(at, 1)
+  const lengths = at === 0 && x.shape.length === 2 ? layer.lengths(x) : undefined
+  if (lengths) {
+    const counts = countsOf(layer, lengths, x.shape[0])
+    const counted = layer.node('Where', [counts, x, layer.scalar('none', 0)], x.shape)
+    const sums = layer.node('ReduceSum', [counted, layer.integers('axes', [1])], shape, { keepdims: 0 })
+    const column = layer.node('Unsqueeze', [lengths, layer.integers('axes', [1])], [1])
+    return layer.node('Div', [sums, asNumbers(layer, { ...column, ids: true })], shape)
+  }
   return layer.node('ReduceMean', [x], shape, { axes: [at + 1], keepdims: Number(isLast) })
 }
 

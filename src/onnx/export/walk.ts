@@ -56,8 +56,10 @@ function writeLayer(walk: Walk, path: string, layer: Layer, inputs: readonly Onn
   if (own && !(hasMembers(y) && typeof y.name === 'string' && Array.isArray(y.shape))) {
     throw new PlanError(`toOnnx: what layers.${kind} gives must be a value, as layer.node gives one, got ${show(y)}`)
   }
-  // Lengths are those of what it reads, as long as its first axis is.
-  const from = inputs.find(({ sequence, shape }) => sequence !== undefined && shape[0] === y.shape[0])
+  // Lengths are those of what it reads, where it keeps the steps: see Plan.
+  const keeps = ({ sequence, shape }: OnnxValue) =>
+    sequence !== undefined && shape[0] === y.shape[0] && shape.length <= y.shape.length
+  const from = children?.length || layer.movesSteps ? undefined : inputs.find(keeps)
   return from && y.sequence === undefined ? { ...y, sequence: from.sequence } : y
 }
 
