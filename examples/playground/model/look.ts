@@ -5,6 +5,7 @@ import { calm } from '../draw/theme'
 import { row, sizeOf } from '../data/dataset'
 import { type Run, type Weights, nextFrame } from './run'
 import { current, tab } from './store'
+import { complain } from './watching'
 
 export interface Picture {
   readonly raw: ArrayLike<number>
@@ -76,7 +77,7 @@ export function keepLooking(): () => void {
       const isNew = seen?.run !== run || seen?.version !== version || seen?.picture !== now
       if (run?.status.value !== 'failed' && run?.model && now && watched && isNew) {
         seen = { run, version, picture: now }
-        await lookOnce(run, now).catch(() => {})
+        await lookOnce(run, now).catch((error: unknown) => complain(run, error))
       }
       await nextFrame()
       await new Promise((resolve) => setTimeout(resolve, seen?.picture === picture.value ? PAUSE : 0))
