@@ -57,6 +57,10 @@ export async function until(page: Page, id: string, isRight: (value: number) => 
 
 export const steps = (page: Page, least: number) => until(page, 'step', (step) => step >= least)
 
+/** When it took its first step, in milliseconds since 1970. */
+export const firstStep = (page: Page) =>
+  page.evaluate(() => performance.timeOrigin + performance.getEntriesByName('first step')[0].startTime)
+
 export async function pause(page: Page): Promise<number> {
   await page.getByRole('button', { name: 'Pause' }).click()
   await page.getByRole('button', { name: 'Train', exact: true }).waitFor()

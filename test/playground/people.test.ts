@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Page } from 'playwright'
 import { describe, expect, inject, test } from 'vitest'
-import { leave, openTab, steps, visit } from './browsers'
+import { NAMES, leave, openTab, steps, visit } from './browsers'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const TABS = [
@@ -17,6 +17,12 @@ const TABS = [
   'Optimizers',
   'Take along',
 ]
+
+/** Opens it, and waits until it shows what it is for, which is what comes of `aria-labelledby`, not the tab before it. */
+async function see(page: Page, name: string): Promise<void> {
+  await openTab(page, name)
+  await page.getByRole('tabpanel', { name }).locator('.card').first().waitFor()
+}
 
 /** A task of a thread, as traces have it; times are in microseconds, tdur that of the processor. */
 interface Task {
@@ -44,12 +50,10 @@ describe.each([
     await page.evaluate(axe)
     await steps(page, 30)
     for (const name of TABS) {
-      await openTab(page, name)
-      await page.locator('#panel .card').first().waitFor()
+      await see(page, name)
       await page.locator('details.group').evaluateAll((all) => {
         for (const one of all) (one as HTMLDetailsElement).open = true
       })
-      await page.waitForTimeout(300)
       expect(await faults(page), name).toEqual([])
       const [wide, whole] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
       expect(wide, name).toBeLessThanOrEqual(whole)
@@ -80,10 +84,21 @@ test('without a network it opens once more', async () => {
   await page.context().setOffline(true)
   await page.reload()
   await steps(page, 5)
-  for (const name of TABS) {
-    await openTab(page, name)
-    await page.locator('#panel .card').first().waitFor()
-  }
+  for (const name of TABS) await see(page, name)
+  await leave(page)
+})
+
+test.each(NAMES)('in %s a part of the page that does not load can be asked for again', async (name) => {
+  const page = await visit(name, { serviceWorkers: 'block' })
+  await steps(page, 5)
+  await page.route('**/assets/rewind*', (route) => route.abort())
+  await openTab(page, 'Rewind, compare')
+  await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/could not be loaded/)
+  await page.unroute('**/assets/rewind*')
+  await page.getByRole('button', { name: 'Ask again' }).click()
+  await page.getByRole('region', { name: 'Time line' }).waitFor()
+  // It says so to the console, too.
+  page.errors.length = 0
   await leave(page)
 })
 

@@ -261,6 +261,8 @@ export class Run {
   }
 
   #record(step: number, loss: number): void {
+    // For who measures how soon it learns.
+    if (step === 0) performance.mark('first step')
     if (!Number.isFinite(loss)) {
       if (this.status.value === 'diverged') return
       this.status.value = 'diverged'

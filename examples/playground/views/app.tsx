@@ -13,14 +13,70 @@ import { Watch } from './watch'
 /** Loaded when they are opened first, so that the page opens quickly. */
 const TABS: { id: Tab; title: string; View: ComponentType }[] = [
   { id: 'watch', title: 'Watch', View: Watch },
-  { id: 'inside', title: 'Look inside', View: lazy(async () => (await import('./inside')).Inside) },
-  { id: 'mistakes', title: 'Mistakes', View: lazy(async () => (await import('./mistakes')).Mistakes) },
-  { id: 'change', title: 'Change it', View: lazy(async () => (await import('./change')).Change) },
-  { id: 'rewind', title: 'Rewind, compare', View: lazy(async () => (await import('./rewind')).Rewind) },
-  { id: 'repair', title: 'Repair', View: lazy(async () => (await import('./repair')).Repair) },
-  { id: 'data', title: 'Other data', View: lazy(async () => (await import('./data')).Data) },
-  { id: 'race', title: 'Optimizers', View: lazy(async () => (await import('./race')).Race) },
-  { id: 'take', title: 'Take along', View: lazy(async () => (await import('./take-along')).TakeAlong) },
+  {
+    id: 'inside',
+    title: 'Look inside',
+    View: lazy(
+      () => import('./inside'),
+      ({ Inside }) => Inside,
+    ),
+  },
+  {
+    id: 'mistakes',
+    title: 'Mistakes',
+    View: lazy(
+      () => import('./mistakes'),
+      ({ Mistakes }) => Mistakes,
+    ),
+  },
+  {
+    id: 'change',
+    title: 'Change it',
+    View: lazy(
+      () => import('./change'),
+      ({ Change }) => Change,
+    ),
+  },
+  {
+    id: 'rewind',
+    title: 'Rewind, compare',
+    View: lazy(
+      () => import('./rewind'),
+      ({ Rewind }) => Rewind,
+    ),
+  },
+  {
+    id: 'repair',
+    title: 'Repair',
+    View: lazy(
+      () => import('./repair'),
+      ({ Repair }) => Repair,
+    ),
+  },
+  {
+    id: 'data',
+    title: 'Other data',
+    View: lazy(
+      () => import('./data'),
+      ({ Data }) => Data,
+    ),
+  },
+  {
+    id: 'race',
+    title: 'Optimizers',
+    View: lazy(
+      () => import('./race'),
+      ({ Race }) => Race,
+    ),
+  },
+  {
+    id: 'take',
+    title: 'Take along',
+    View: lazy(
+      () => import('./take-along'),
+      ({ TakeAlong }) => TakeAlong,
+    ),
+  },
 ]
 
 export function App() {

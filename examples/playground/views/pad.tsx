@@ -10,7 +10,10 @@ import { FileButton } from './file-button'
 import { Icon } from './icons'
 import { lazy } from './lazy'
 
-const Camera = lazy(async () => (await import('./camera')).Camera)
+const Camera = lazy(
+  () => import('./camera'),
+  ({ Camera }) => Camera,
+)
 
 const SIDE = 280
 const WIDTH = 24

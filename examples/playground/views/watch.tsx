@@ -9,9 +9,18 @@ import { lazy } from './lazy'
 import { Pad } from './pad'
 
 type InputView = (props: { run: Run }) => preact.JSX.Element
-const PhotoPad = lazy(async (): Promise<InputView> => (await import('./photo')).PhotoPad)
-const PlaneView = lazy(async (): Promise<InputView> => (await import('./plane')).PlaneView)
-const RowPad = lazy(async (): Promise<InputView> => (await import('./row-pad')).RowPad)
+const PhotoPad = lazy(
+  () => import('./photo'),
+  ({ PhotoPad }): InputView => PhotoPad,
+)
+const PlaneView = lazy(
+  () => import('./plane'),
+  ({ PlaneView }): InputView => PlaneView,
+)
+const RowPad = lazy(
+  () => import('./row-pad'),
+  ({ RowPad }): InputView => RowPad,
+)
 
 export function Watch() {
   const run = current.value!
