@@ -64,19 +64,8 @@ export const firstStep = (page: Page) =>
 export async function pause(page: Page): Promise<number> {
   await page.getByRole('button', { name: 'Pause' }).click()
   await page.getByRole('button', { name: 'Train', exact: true }).waitFor()
-  let last = NaN
-  await expect
-    .poll(
-      async () => {
-        const step = await number(page, 'step')
-        const isStill = step === last
-        last = step
-        return isStill
-      },
-      { interval: 250 },
-    )
-    .toBe(true)
-  return last
+  await page.locator('.numbers[data-still=true]').waitFor()
+  return number(page, 'step')
 }
 
 export const openTab = (page: Page, name: string) => page.getByRole('tab', { name }).click()

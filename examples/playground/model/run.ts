@@ -78,6 +78,7 @@ export class Run {
   wantsWeighing = false
 
   #playing = false
+  #isStill = true
   #loop: Promise<void> = Promise.resolve()
   #every = 20
   #closed = false
@@ -123,6 +124,11 @@ export class Run {
 
   get playing(): boolean {
     return this.#playing
+  }
+
+  /** Whether no step is on its way, so that it is where it says. */
+  get isStill(): boolean {
+    return this.#isStill
   }
 
   /** The model, once it has computed something. */
@@ -216,6 +222,7 @@ export class Run {
   }
 
   async #run(steps: number): Promise<void> {
+    this.#isStill = false
     await this.ready
     const flying: Promise<unknown>[] = []
     const last = this.step + steps
@@ -239,6 +246,8 @@ export class Run {
       this.#fail(error)
     }
     this.#playing = false
+    this.#isStill = true
+    this.draw()
   }
 
   /** Everything that a step asks of the worker, in the order in which it is done there. */

@@ -77,7 +77,7 @@ function Controls({ run }: { run: Run }) {
 function Numbers({ run }: { run: Run }) {
   const { step, epoch, batches } = run
   return (
-    <dl class="numbers" data-version={run.version.value}>
+    <dl class="numbers" data-still={run.isStill} data-version={run.version.value}>
       <div class="large">
         <dt>Right, unseen</dt>
         <dd data-testid="accuracy">{percent(run.testAccuracy.last)}</dd>
