@@ -122,7 +122,7 @@ export function Pad({ run }: { run: Run }) {
         <FileButton
           accept="image/*"
           title="A picture from a file; you may drop it here as well"
-          onFile={(file) => void open(file)}
+          onFiles={([file]) => void open(file)}
         >
           <span class="hidden">A picture from a file</span>
         </FileButton>

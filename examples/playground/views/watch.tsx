@@ -1,6 +1,7 @@
 // A picture on its way through the network, layer by layer, while the network learns.
 
 import { look, picture } from '../model/look'
+import { isPlane } from '../data/dataset'
 import type { Run } from '../model/run'
 import { current } from '../model/store'
 import { Bars } from './bars'
@@ -25,10 +26,9 @@ const RowPad = lazy(
 export function Watch() {
   const run = current.value!
   const seen = look.value?.run === run ? look.value : undefined
-  const isPlane = run.data.input.join() === '2'
   return (
     <div class="watch">
-      <div class={isPlane ? 'pair wide-first' : 'pair'}>
+      <div class={isPlane(run.data) ? 'pair wide-first' : 'pair'}>
         <Input run={run} />
         <section class="card" aria-label="What the network answers">
           <h2>It says</h2>
@@ -43,6 +43,6 @@ export function Watch() {
 /** What goes in, by the kind of the data. */
 function Input({ run }: { run: Run }) {
   const [channels, height] = run.data.input
-  if (height === undefined) return channels === 2 ? <PlaneView run={run} /> : <RowPad run={run} />
+  if (height === undefined) return isPlane(run.data) ? <PlaneView run={run} /> : <RowPad run={run} />
   return channels === 1 ? <Pad run={run} /> : <PhotoPad run={run} />
 }
