@@ -43,8 +43,8 @@ const AHEAD = 2
 /** Of networks whose steps take no time, so that there is something to watch. */
 const MOST_PER_FRAME = 6
 const MOST_CHECKPOINTS = 24
-/** Milliseconds for threads to begin. */
-const PATIENCE = 4000
+/** Milliseconds for threads to begin, the first time and the second. */
+const PATIENCE = [4000, 8000]
 
 let count = 0
 
@@ -132,9 +132,13 @@ export class Run {
   }
 
   /** The model, once it has computed something. */
-  async #make(threads: number | 'auto'): Promise<Remote> {
+  async #make(threads: number | 'auto', tell?: (worker: Worker) => void): Promise<Remote> {
     const { setting, data, options } = this
-    const worker = () => new Worker(new URL('worker.js', document.baseURI), { type: 'module' })
+    const worker = () => {
+      const made = new Worker(new URL('worker.js', document.baseURI), { type: 'module' })
+      tell?.(made)
+      return made
+    }
     const backend = options.backend && { backend: options.backend }
     const all = { ...optionsOf(setting, data.input), threads, worker, ...backend }
     const model = (await createWorkerModel(networkOf(setting), all)) as unknown as Remote
@@ -142,17 +146,27 @@ export class Run {
     return model
   }
 
+  /**
+   * In one of some fifty workers Firefox never comes back from `new Worker`, which threads need: another worker takes its
+   * place then, and at last one thread, which gives the same bits.
+   */
+  async #makeInTime(): Promise<Remote> {
+    const { threads } = this.options
+    for (const patience of threads === 1 ? [] : PATIENCE) {
+      let worker: Worker | undefined
+      const several = this.#make(threads, (made) => (worker = made))
+      const model = await Promise.race([several, later(patience)])
+      if (model) return model
+      several.catch(() => {})
+      worker?.terminate()
+    }
+    return this.#make(1)
+  }
+
   async #start(): Promise<void> {
     const { options } = this
     await this.batches.load()
-    const several = this.#make(options.threads)
-    const late = new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE))
-    let model = options.threads === 1 ? await several : await Promise.race([several, late])
-    if (!model) {
-      // Firefox now and then does not start what it was asked for. One thread gives the same bits.
-      void several.then((one) => one.close()).catch(() => {})
-      model = await this.#make(1)
-    }
+    const model = await this.#makeInTime()
     if (this.#closed) return model.close()
     this.model = model
     if (options.origin) await this.#begin(options.origin)
@@ -400,3 +414,5 @@ export function nextFrame(): Promise<void> {
     })
   })
 }
+
+const later = (milliseconds: number) => new Promise<undefined>((resolve) => setTimeout(resolve, milliseconds))
