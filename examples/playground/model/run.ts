@@ -3,13 +3,13 @@
 
 import { type Signal, signal } from '@preact/signals'
 import type { Ability } from 'v128'
-import { type WorkerModel, createWorkerModel } from 'v128/worker'
+import type { WorkerModel } from 'v128/worker'
 import { type Dataset, first, sizeOf } from '../data/dataset'
 import { Batches } from './batches'
-import { networkOf, optionsOf } from './build'
 import { hashOf } from './hash'
 import { Series } from './series'
 import type { Setting } from './setting'
+import { startModel } from './start'
 
 export type Status = 'starting' | 'ready' | 'diverged' | 'failed'
 
@@ -43,8 +43,6 @@ const AHEAD = 2
 /** Of networks whose steps take no time, so that there is something to watch. */
 const MOST_PER_FRAME = 6
 const MOST_CHECKPOINTS = 24
-/** Milliseconds for threads to begin, the first time and the second. */
-const PATIENCE = [4000, 8000]
 
 let count = 0
 
@@ -131,42 +129,11 @@ export class Run {
     return this.#isStill
   }
 
-  /** The model, once it has computed something. */
-  async #make(threads: number | 'auto', tell?: (worker: Worker) => void): Promise<Remote> {
-    const { setting, data, options } = this
-    const worker = () => {
-      const made = new Worker(new URL('worker.js', document.baseURI), { type: 'module' })
-      tell?.(made)
-      return made
-    }
-    const backend = options.backend && { backend: options.backend }
-    const all = { ...optionsOf(setting, data.input), threads, worker, ...backend }
-    const model = (await createWorkerModel(networkOf(setting), all)) as unknown as Remote
-    await model.evaluate(this.#watched)
-    return model
-  }
-
-  /**
-   * In one of some fifty workers Firefox never comes back from `new Worker`, which threads need: another worker takes its
-   * place then, and at last one thread, which gives the same bits.
-   */
-  async #makeInTime(): Promise<Remote> {
-    const { threads } = this.options
-    for (const patience of threads === 1 ? [] : PATIENCE) {
-      let worker: Worker | undefined
-      const several = this.#make(threads, (made) => (worker = made))
-      const model = await Promise.race([several, later(patience)])
-      if (model) return model
-      several.catch(() => {})
-      worker?.terminate()
-    }
-    return this.#make(1)
-  }
-
   async #start(): Promise<void> {
     const { options } = this
     await this.batches.load()
-    const model = await this.#makeInTime()
+    const { setting, data } = this
+    const model = await startModel(setting, { ...options, input: data.input, watched: this.#watched })
     if (this.#closed) return model.close()
     this.model = model
     if (options.origin) await this.#begin(options.origin)
@@ -414,5 +381,3 @@ export function nextFrame(): Promise<void> {
     })
   })
 }
-
-const later = (milliseconds: number) => new Promise<undefined>((resolve) => setTimeout(resolve, milliseconds))
