@@ -33,6 +33,7 @@ export async function visit(
 ): Promise<Page & { errors: string[] }> {
   const context = await (await browser(name)).newContext({ viewport: { width: 1280, height: 900 }, ...options })
   const page = Object.assign(await context.newPage(), { errors: [] as string[] })
+  page.setDefaultTimeout(60_000)
   page.on('pageerror', (error) => page.errors.push(String(error)))
   page.on('console', (message) => {
     if (message.type() === 'error') page.errors.push(message.text())
@@ -51,7 +52,7 @@ export const number = async (page: Page, id: string) =>
   Number.parseFloat(((await page.getByTestId(id).textContent()) ?? '').replaceAll(',', ''))
 
 /** Waits until a number is as it should be. */
-export async function until(page: Page, id: string, isRight: (value: number) => boolean, within = 30_000) {
+export async function until(page: Page, id: string, isRight: (value: number) => boolean, within = 90_000) {
   await expect.poll(async () => isRight(await number(page, id)), { timeout: within, interval: 100 }).toBe(true)
 }
 

@@ -43,7 +43,7 @@ describe.each(NAMES)('in %s', (name) => {
     await page.mouse.move(...at(0.7, 0.22), { steps: 8 })
     await page.mouse.move(...at(0.45, 0.8), { steps: 12 })
     await page.mouse.up()
-    await expect.poll(() => page.getByTestId('answer').textContent(), { timeout: 20_000 }).toBe('7')
+    await expect.poll(() => page.getByTestId('answer').textContent()).toBe('7')
     await leave(page)
   })
 
@@ -88,7 +88,7 @@ describe.each(NAMES)('in %s', (name) => {
     await page.getByRole('button', { name: 'Go back to it' }).click()
     await until(page, 'step', (step) => step === place)
     await page.getByRole('button', { name: 'Train', exact: true }).click()
-    await expect.poll(() => page.getByTestId('met').textContent(), { timeout: 20_000 }).toMatch(/the same bits/)
+    await expect.poll(() => page.getByTestId('met').textContent()).toMatch(/the same bits/)
     await page.getByRole('button', { name: 'Fork from it' }).click()
     await page.getByRole('combobox', { name: 'with' }).selectOption('sgd')
     await page.getByRole('button', { name: 'Fork', exact: true }).click()

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Page } from 'playwright'
 import { describe, expect, inject, test } from 'vitest'
-import { NAMES, leave, openTab, steps, visit } from './browsers'
+import { NAMES, leave, openTab, pause, steps, visit } from './browsers'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const TABS = [
@@ -65,6 +65,20 @@ describe.each([
   })
 })
 
+test('many steps of a long training fit on a narrow page', async () => {
+  const page = await visit('chromium', { viewport: { width: 360, height: 800 } })
+  await steps(page, 5)
+  await pause(page)
+  const wide = await page.evaluate(() => {
+    const write = (field: Element, text: string) => (field.textContent = text)
+    const fields = [...document.querySelectorAll('.numbers dd')]
+    ;['100.0 %', '0.00123', '123,456', '1928 + 99 %'].forEach((text, i) => write(fields[i], text))
+    return document.documentElement.scrollWidth
+  })
+  expect(wide).toBeLessThanOrEqual(360)
+  await leave(page)
+})
+
 test('the keyboard alone: tabs, controls, sliders', async () => {
   const page = await visit('chromium')
   await steps(page, 5)
@@ -105,6 +119,17 @@ test.each(NAMES)('in %s a part of the page that does not load can be asked for a
   await leave(page)
 })
 
+test('a worker that never says anything, as Firefox has some, is replaced', async () => {
+  const page = await visit('chromium', { address: 'about:blank', serviceWorkers: 'block' })
+  let workers = 0
+  const headers = { 'content-type': 'text/javascript', 'cross-origin-embedder-policy': 'require-corp' }
+  await page.route('**/worker.js', (route) => (workers++ ? route.continue() : route.fulfill({ headers, body: '' })))
+  await page.goto(inject('isolated'))
+  await steps(page, 1)
+  expect(workers).toBe(2)
+  await leave(page)
+})
+
 test('without WebAssembly it says that it is slower, and works', async () => {
   const page = await visit('chromium', { address: `${inject('plain')}?backend=js` })
   await steps(page, 2)
@@ -122,7 +147,7 @@ test('without a camera, and with a file that is no picture, it says what to do',
   })
   await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/notes.txt is no picture/)
   await page.getByRole('button', { name: 'Camera' }).click()
-  await expect.poll(() => page.getByRole('alert').textContent(), { timeout: 15_000 }).toMatch(/camera/)
+  await expect.poll(() => page.getByRole('alert').textContent()).toMatch(/camera/)
   await leave(page)
 })
 
