@@ -30,7 +30,7 @@ export interface Inside<D extends DType = DType> {
 
 /** What lookInside is asked for. */
 export interface InsideOptions {
-  /** Paths of the layers that are wanted, such as ['0', '3']; all unless given. None of [], for gradients of parameters alone. */
+  /** Paths of the layers that are wanted, such as ['0', '3']; all unless given. [] leaves gradients of parameters alone. */
   layers?: readonly string[]
 }
 
