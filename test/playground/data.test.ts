@@ -44,6 +44,11 @@ describe.each(NAMES)('in %s', (name) => {
     await pause(page)
     await page.locator('.plane canvas').click({ position: { x: 20, y: 20 } })
     await page.getByText(/% sure/).waitFor()
+    // Of other data it is no example.
+    await openTab(page, 'Other data')
+    await page.locator('[data-set=moons]').click()
+    await page.getByRole('heading', { name: 'Moons' }).waitFor()
+    await page.getByText(/^(right|wrong: it is .*)$/).waitFor()
     await leave(page)
   })
 
