@@ -4,5 +4,6 @@
  * @module v128/onnx
  */
 
+export type { AnyModel } from '../model/core-of'
 export type { Imported } from '../model/imported'
 export { type FromOnnxOptions, fromOnnx } from '../onnx/from-onnx'
