@@ -46,6 +46,7 @@ const x = Float64Array.from({ length: 16 }, (_, i) => Math.sin(i))
 const y = [0, 1, 2, 1]
 const settings = { input: [4], batch: 4, loss: softmaxCrossEntropy(), optimizer: adam({ learningRate: 0.01 }) }
 const classifier = () => createModel(sequential(dense(4), relu(), dense(3)), settings)
+const transferring = { ...settings, body: sequential(dense(4), relu()), head: dense(3) }
 const tensor = { shape: [2], data: new Float64Array(2) }
 const images = { shape: [1, 2, 2] }
 
@@ -82,6 +83,10 @@ const coreRows: Rows = {
   encodeSafetensors: () => ({ args: [{ tensor }, {}], options: 1 }),
   readMetadata: () => ({ args: [core.encodeSafetensors({ tensor })] }),
   loadModel: async () => ({ args: [(await classifier()).save(), {}], options: 1 }),
+  readModel: async () => ({ args: [(await classifier()).save(), {}], options: 1 }),
+  headless: () => ({ args: [sequential(dense(4), relu(), dense(3)), {}], options: 1 }),
+  features: async () => ({ args: [await core.transfer(transferring), { x, y }] }),
+  transfer: only(transferring),
   avgPool1d: () => ({ args: [2, {}], options: 1 }),
   convTranspose2d: () => ({ args: [4, { kernel: 3 }], options: 1 }),
   conv1d: () => ({ args: [4, { kernel: 3 }], options: 1 }),
@@ -174,7 +179,11 @@ const coreRows: Rows = {
   warmup: () => ({ args: [2, 1] }),
 }
 
-const architectureRows: Rows = Object.fromEntries(Object.keys(architectures).map((name) => [name, only()]))
+const architectureRows: Rows = {
+  ...Object.fromEntries(Object.keys(architectures).map((name) => [name, only()])),
+  scaling: () => ({ args: ['imagenet', {}], options: 1 }),
+  timmNames: () => ({ args: ['mobileNetV1'] }),
+}
 
 const dataRows: Rows = {
   augment: () => ({ args: [[data.horizontalFlip()], {}], options: 1 }),

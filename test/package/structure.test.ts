@@ -40,7 +40,7 @@ const RANKS = [
 
 /** What package.json maps, and who may import it. */
 const MAPPED: Record<string, RegExp> = {
-  '#host': /^(engine\/(wasm|js)|model\/threads|search\/identity|cli\/cli)$/,
+  '#host': /^(engine\/(wasm|js)|model\/threads|search\/identity|onnx\/export\/to-onnx|cli\/cli)$/,
   '#files': /^io\/files$/,
   '#worker': /^worker\/create$/,
   '#kernels': /^kernels\/index$/,
