@@ -49,7 +49,7 @@ const OLDEST = 7
  * so that it can be trained further, with the weights of the file under our names.
  *
  *     const { network, input, load } = fromOnnx(readFileSync('model.onnx'))
- *     const model = await createModel(network, { input, dtype: 'float32' })
+ *     const model = await createModel(network, { input: input!, dtype: 'float32' })
  *     load(model)
  *
  * The first axis of each input is the batch. Where the file leaves other sizes open, `input` gives them; `until` takes the
@@ -57,7 +57,7 @@ const OLDEST = 7
  *
  *     const body = fromOnnx(readFileSync('model.onnx'), { input: [3, 48, 192], until: 'features' })
  *     const model = await createModel(sequential({ body: freeze(body.network), head: dense(5) }), {
- *       input: body.input,
+ *       input: body.input!,
  *       loss: softmaxCrossEntropy(),
  *       optimizer: adam({ learningRate: 1e-3 }),
  *     })
