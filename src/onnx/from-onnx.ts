@@ -21,11 +21,10 @@ import { DataType, type ModelProto, type NodeProto, type ValueInfoProto, decodeM
 /** How to read an ONNX file. */
 export interface FromOnnxOptions {
   /**
-   * The shape of one example, such as [3, 224, 224], where the file leaves it open; of several inputs by name. What the
-   * file says unless given.
+   * The shape of one example, such as [3, 224, 224], wanted where the file leaves it open; of several inputs by name.
    */
   input?: readonly number[] | Readonly<Record<string, readonly number[]>>
-  /** The name of a value, or of the node that gives it: the network ends there. The outputs of the file unless given. */
+  /** The name of a value, or of the node that gives it: the network ends there, and not at the outputs of the file. */
   until?: string
 }
 
@@ -49,16 +48,16 @@ const OLDEST = 7
  * A network of ours out of an ONNX file, such as PyTorch, Keras (by tf2onnx) or PaddlePaddle write: made of our layers,
  * so that it can be trained further, with the weights of the file under our names.
  *
- *     const { network, input, load } = fromOnnx(await loadFile('model.onnx'))
- *     const model = await createModel(network, { input, dtype: 'float32' })
+ *     const { network, input, load } = fromOnnx(readFileSync('model.onnx'))
+ *     const model = await createModel(network, { input: input!, dtype: 'float32' })
  *     load(model)
  *
  * The first axis of each input is the batch. Where the file leaves other sizes open, `input` gives them; `until` takes the
  * part of the network that ends at a value or a node, such as the body before a head:
  *
- *     const body = fromOnnx(await loadFile('model.onnx'), { input: [3, 48, 192], until: 'features' })
+ *     const body = fromOnnx(readFileSync('model.onnx'), { input: [3, 48, 192], until: 'features' })
  *     const model = await createModel(sequential({ body: freeze(body.network), head: dense(5) }), {
- *       input: body.input,
+ *       input: body.input!,
  *       loss: softmaxCrossEntropy(),
  *       optimizer: adam({ learningRate: 1e-3 }),
  *     })

@@ -115,7 +115,11 @@ export function reshapedTo(op: Op, from: readonly number[], to: readonly number[
 }
 
 /** The shape without the axes of size 1 that Squeeze takes away. */
-export function squeezedTo(op: Op, from: readonly number[], isBatch = (_: number) => false): number[] {
+export function squeezedTo(
+  op: Op,
+  from: readonly number[],
+  isBatch: (axis: number) => boolean = () => false,
+): number[] {
   const axes = op.list('axes', 1)?.map((axis) => op.axis(axis, from.length))
   const gone = axes ?? from.flatMap((size, axis) => (size === 1 && !isBatch(axis) ? [axis] : []))
   const wrong = gone.find((axis) => from[axis] !== 1 || isBatch(axis))

@@ -304,7 +304,7 @@ const resize: Converter = (op) => {
   const mode = op.text('mode', 'nearest')
   const coordinates = op.text('coordinate_transformation_mode', op.opset < 11 ? 'asymmetric' : 'half_pixel')
   if (mode === 'nearest') checkNearest(op, scale, coordinates)
-  else if (mode !== 'linear' || !/half_pixel$/.test(coordinates)) {
+  else if (mode !== 'linear' || !coordinates.endsWith('half_pixel')) {
     throw op.fail(`no layer resizes by ${mode} with ${coordinates}; nearest, and linear with half_pixel, there are`)
   }
   const [c, h, w] = isSequence ? [example[0], 1, example[1]] : example
