@@ -7,3 +7,4 @@
 export { type FromTfjsOptions, fromTfjs } from '../tfjs/read/read'
 export type { TfjsWeights } from '../tfjs/read/file'
 export type { Imported } from '../model/imported'
+export { type TfjsModel, type ToTfjsOptions, toTfjs } from '../tfjs/write/write'

@@ -3,6 +3,7 @@
 import { type FileError, few, quote } from '../../errors'
 import type { Layer } from '../../plan/layer'
 import { product } from '../../tensor'
+import { transpose } from '../transpose'
 import type { Config } from './config'
 import type { Stored } from './file'
 import { type Builder, type Shape, type Value, textOf } from './values'
@@ -84,32 +85,6 @@ export function checkChannelsLast(at: At): void {
   const format = at.config.text('data_format', 'channels_last')
   if (format === 'channels_last') return
   throw at.fail(`has a data_format of ${quote(format)}; only channels_last is read`)
-}
-
-/** The numbers with their axes in another order, as `permute` of layers has it. */
-export function transpose(
-  data: Float32Array<ArrayBuffer>,
-  shape: readonly number[],
-  order: readonly number[],
-): Float32Array<ArrayBuffer> {
-  const to = new Float32Array(data.length)
-  const steps = shape.map((_, i) => product(shape.slice(i + 1)))
-  const sizes = order.map((axis) => shape[axis])
-  const strides = order.map((axis) => steps[axis])
-  const place = sizes.map(() => 0)
-  const last = sizes.length - 1
-  const [run, stride] = [sizes[last], strides[last]]
-  let from = 0
-  for (let i = 0; i < to.length; i += run) {
-    for (let k = 0; k < run; k++) to[i + k] = data[from + k * stride]
-    for (let axis = last - 1; axis >= 0; axis--) {
-      from += strides[axis]
-      if (++place[axis] < sizes[axis]) break
-      from -= strides[axis] * sizes[axis]
-      place[axis] = 0
-    }
-  }
-  return to
 }
 
 /** Rows, one for each number of a vector, from the order of channels last to that of channels first. */

@@ -112,9 +112,10 @@ export function fromTfjs<In extends string = never, Out extends string = never>(
   const input = isOpen ? undefined : shapes.length === 1 ? shapes[0][1] : Object.fromEntries(shapes)
   const used = usedBy(network)
   const kept = [...builder.weights].filter(([name]) => used.has(name.slice(0, name.indexOf('.'))))
+  // Names of inputs and outputs are the file's: only who calls knows them.
   return imported<In, Out>(WHERE, {
-    network,
-    input: input as InputShape | undefined,
+    network: network as unknown as Imported<In, Out>['network'],
+    input: input as Imported<In, Out>['input'],
     weights: Object.fromEntries(kept),
   })
 }

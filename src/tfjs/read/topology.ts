@@ -82,7 +82,8 @@ function modelIn(model: unknown, depth: number, budget: { layers: number }): Top
   for (const [name, node] of nodes) {
     // A model was called once, on its own inputs, when it was made: mostly that counts as call 0.
     const { calls } = node
-    if (node.inner && calls.length && most.get(name) === calls.length) nodes.set(name, { ...node, calls: [calls[0], ...calls] })
+    if (node.inner && calls.length && most.get(name) === calls.length)
+      nodes.set(name, { ...node, calls: [calls[0], ...calls] })
   }
   return { nodes, inputs: refs('input_layers', 'inputLayers'), outputs }
 }

@@ -23,10 +23,10 @@ import {
   main,
   put,
   rowsFirst,
-  transpose,
   turned,
   weightOf,
 } from '../at'
+import { transpose } from '../../transpose'
 import { type Shape, type Value, isInput, textOf } from '../values'
 import { activate } from './activations'
 

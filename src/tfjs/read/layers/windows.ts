@@ -24,10 +24,10 @@ import {
   checkChannelsLast,
   main,
   put,
-  transpose,
   turned,
   weightOf,
 } from '../at'
+import { transpose } from '../../transpose'
 import type { Shape, Value } from '../values'
 import { activate } from './activations'
 
