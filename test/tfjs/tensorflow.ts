@@ -75,7 +75,12 @@ export async function compare(
   read: Imported,
   { batch = 3, dtype = 'float32', ids = 0 }: { batch?: number; dtype?: DType; ids?: number } = {},
 ): Promise<number> {
-  const ours = await createModel(read.network as never, { input: read.input as never, batch, dtype })
+  const ours = await createModel(read.network as never, {
+    input: read.input as never,
+    batch,
+    dtype,
+    algorithm: 'direct',
+  })
   read.load(ours)
   const inputs = model.inputs.map(({ shape }, i) => {
     const full = [batch, ...(shape.slice(1) as number[])]

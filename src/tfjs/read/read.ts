@@ -14,7 +14,7 @@ import { SCALES } from './layers/scale'
 import { WINDOWS } from './layers/windows'
 import { type Finder, createFinder } from './stored'
 import { type Node, type Ref, type Topology, readTopology, stepsOf } from './topology'
-import { type Builder, type Shape, type Value, createBuilder, isInput, textOf } from './values'
+import { type Builder, type Shape, type Value, createBuilder, isInput, textOf, uniqueNames } from './values'
 
 const PLAIN: Readonly<Record<string, Handler>> = {
   ...CORE,
@@ -49,9 +49,9 @@ export interface FromTfjsOptions {
  * them, or by their paths in an object or a Map. What an IO handler of TensorFlow.js gives (`{ modelTopology, weightSpecs,
  * weightData }`) is read as it is, without `weights`. Quantised weights are read as well.
  *
- *     const { network, input, load } = fromTfjs(modelJson, weights, { scores: true })
- *     const model = await createModel(network, { input, loss: softmaxCrossEntropy(), optimizer })
- *     load(model)
+ *     const read = fromTfjs(modelJson, weights, { scores: true })
+ *     const model = await createModel(read.network, { input: read.input!, loss: softmaxCrossEntropy(), optimizer })
+ *     read.load(model)
  *
  * Images go in, and come out, with their channels first: [224, 224, 3] is [3, 224, 224] here, which channelsFirst of
  * v128/data makes of pixels. Sequences stay (steps, features). An input that an embedding reads is of whole numbers. Names
@@ -87,9 +87,9 @@ export function fromTfjs<In extends string = never, Out extends string = never>(
   const values = walkModel(topology, given, walk, [], end)
   const refs = end ? [{ layer: end.at(-1)!.name }] : topology.outputs
   const outputs = new Map<string, Value>()
+  const outputName = uniqueNames([])
   refs.forEach(({ layer }, i) => {
-    let [name, times] = [clean(layer), 1]
-    while (outputs.has(name)) name = `${clean(layer)}_${++times}`
+    const name = outputName(clean(layer))
     const value = scores ? withoutEnd(values[i], name) : values[i]
     outputs.set(name, builder.turned(value, value.shape.length === 3, name))
   })
@@ -151,15 +151,11 @@ function namesOf(topology: Topology): Map<Node, string> {
   visit(topology, '')
   const times = new Map<string, number>()
   for (const { node } of found) times.set(clean(node.name), (times.get(clean(node.name)) ?? 0) + 1)
-  const taken = new Set<string>()
+  const unique = uniqueNames([])
   return new Map(
     found.map(({ node, path }) => {
       const own = clean(node.name)
-      const long = times.get(own) === 1 ? own : clean(path)
-      let [name, i] = [long, 1]
-      while (taken.has(name)) name = `${long}_${++i}`
-      taken.add(name)
-      return [node, name]
+      return [node, unique(times.get(own) === 1 ? own : clean(path))]
     }),
   )
 }

@@ -65,21 +65,28 @@ export function isInput(from: Use | Input): from is Input {
   return !('layer' in from)
 }
 
+/** Makes names that are not taken; many of one beginning take no longer than others. */
+export function uniqueNames(taken: Iterable<string>): (name: string) => string {
+  const names = new Set(taken)
+  const times = new Map<string, number>()
+  return (name) => {
+    let [free, i] = [name, times.get(name) ?? 1]
+    while (names.has(free)) free = `${name}_${++i}`
+    times.set(name, i)
+    names.add(free)
+    return free
+  }
+}
+
 /** Uses of a network, at most: of a file of few bytes models within models may make very many. */
 const MOST_USES = 20_000
 
 /** `taken` are the names of layers. */
 export function createBuilder(taken: Iterable<string>): Builder {
-  const names = new Set(taken)
+  const unique = uniqueNames(taken)
   const layers = new Map<string, Layer>()
   const turnedOf = new Map<Use | Input, Value[]>()
   let uses = 0
-  const unique = (name: string) => {
-    let [free, i] = [name, 1]
-    while (names.has(free)) free = `${name}_${++i}`
-    names.add(free)
-    return free
-  }
   const use: Builder['use'] = (name, make, of, as = {}) => {
     if (++uses > MOST_USES) throw fail(`the models within it make more than ${MOST_USES} layers`)
     const layer = layers.get(name) ?? make()

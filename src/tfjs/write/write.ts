@@ -95,8 +95,8 @@ export function toTfjs(model: AnyModel, options: ToTfjsOptions = {}): TfjsModel 
   const inputs = (names.length ? names : ['input']).map((name) => {
     const given = (names.length ? (plain.input as Record<string, unknown>)[name] : plain.input) as
       { shape?: number[] } | number[]
-    const [shape, dtype] = Array.isArray(given) ? [given, 'float32'] : [given.shape!, 'int32']
-    return inputOf(draft, name, shape, dtype, isMovedBy(network, name))
+    const shape = Array.isArray(given) ? given : given.shape!
+    return inputOf(draft, name, shape, isMovedBy(network, name))
   })
   const walk: Walk = { core, draft, weights: weightsOf(core) }
   const outs = walkLayer(walk, '', network, inputs, false)
@@ -121,13 +121,14 @@ function isMovedBy(network: Layer | Network<string, string>, id: string): boolea
   return children.length > 0 && isMovedBy(children[0][1], id)
 }
 
-function inputOf(draft: Draft, name: string, shape: readonly number[], dtype: string, sliding: boolean): Out {
+function inputOf(draft: Draft, name: string, shape: readonly number[], sliding: boolean): Out {
   const plain = name.replace(/[^\w-]/g, '_')
   const own = /^[A-Za-z]/.test(plain) ? plain : `input_${plain}`
   draft.names.add(own)
   const isMoved = shape.length === 3 || (shape.length === 2 && sliding)
   const batch_input_shape = [null, ...(isMoved ? last(shape) : shape)]
-  const config = { name: own, trainable: true, batch_input_shape, dtype, sparse: false }
+  // Of ids as well: the first layer of a Sequential has weights of this type.
+  const config = { name: own, trainable: true, batch_input_shape, dtype: 'float32', sparse: false }
   const from: KerasLayer = { className: 'InputLayer', config, calls: [], weights: [] }
   draft.layers.push(from)
   return { from, call: 0, shape, moved: isMoved }
@@ -203,7 +204,8 @@ function ending({ core, draft }: Walk, out: Out, name: string | undefined, proba
     y = emit({ ...of, path: 'probabilities' }, 'Activation', { activation }, y)
   }
   // Keras calls an output by its layer.
-  return name === undefined && y.from.calls.length ? y : emit(of, 'Activation', { activation: 'linear' }, y)
+  const isNamed = name === undefined ? y.from.calls.length > 0 : y.from.config.name === name && y.call === 0
+  return isNamed ? y : emit(of, 'Activation', { activation: 'linear' }, y)
 }
 
 /** As Keras and TensorFlow.js write them. */

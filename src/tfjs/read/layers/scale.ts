@@ -12,7 +12,7 @@ import { type At, type Handler, axisOf, channelsOf, main, put, rowsFirst, turned
 import type { Shape, Value } from '../values'
 
 /** Sizes of an input that nobody has checked against weights. */
-const MOST_CHANNELS = 2 ** 16
+const MOST_CHANNELS = 2 ** 12
 
 /** x scale + offset, of every number alike; `what` names it. */
 export function scaled(at: At, x: Value, scale: number, offset: number, what: string): Value {

@@ -276,7 +276,8 @@ export const PLAIN: Readonly<Record<string, Writer>> = {
   selu: activation('selu'),
   gelu: (at, x) => {
     const { approximate } = at.config as { approximate: string }
-    return emit(at, 'Activation', { activation: approximate === 'tanh' ? 'gelu_new' : 'gelu' }, x)
+    if (approximate === 'tanh') throw at.fail("is of 'tanh', which TensorFlow.js has, but cannot load; take gelu()")
+    return emit(at, 'Activation', { activation: 'gelu' }, x)
   },
   silu: activation('swish'),
   softplus: activation('softplus', true),

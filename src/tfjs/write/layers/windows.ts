@@ -84,6 +84,9 @@ const conv =
       throw at.fail('has a stride and a dilation, of which TensorFlow.js computes one or the other')
     }
     const depthwise = groups > 1
+    if (depthwise && Math.max(...dilation) > 1) {
+      throw at.fail('is depthwise and has a dilation, of which TensorFlow.js takes the output for larger than it is')
+    }
     const size: Pair = axes === 1 ? [1, x.shape[1]] : [x.shape[1], x.shape[2]]
     const border = borderOf(pad, size, windows)
     const padding = paddingOf(border, size, windows)
