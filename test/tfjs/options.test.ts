@@ -1,7 +1,7 @@
 // What fromTfjs is given, its options, and what it says of layers that are not there.
 import { describe, expect, test } from 'vitest'
 import { FileError, PlanError, adam, createModel, softmaxCrossEntropy } from '../../src/entries/index'
-import { fromTfjs } from '../../src/entries/tfjs'
+import { type Imported, fromTfjs } from '../../src/entries/tfjs'
 import { type Saved, channelsFirst, difference, jsonOf, layers, numbers, save, tf } from './tensorflow'
 
 const L = layers.layers
@@ -25,7 +25,7 @@ const x = numbers(2 * 72)
 const given = channelsFirst(x, [2, 6, 6, 2])
 const input = tf.tensor(x, [2, 6, 6, 2])
 
-async function apart(read: ReturnType<typeof fromTfjs>, wanted: tf.Tensor) {
+async function apart(read: Imported, wanted: tf.Tensor) {
   const model = await createModel(read.network, { input: read.input!, batch: 2, dtype: 'float32' })
   read.load(model)
   return difference(model.predict(given).data, wanted.dataSync())

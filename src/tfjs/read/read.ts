@@ -1,6 +1,6 @@
 // From a TensorFlow.js layers model to a network of our layers.
 
-import { FileError, PlanError, checkArguments, checkOptions, count, few, flag, quote, show } from '../../errors'
+import { FileError, PlanError, brief, checkArguments, checkOptions, count, few, flag, quote, show } from '../../errors'
 import { type Imported, imported } from '../../model/imported'
 import type { InputShape } from '../../model/options'
 import type { At, Handler } from './at'
@@ -200,7 +200,7 @@ function shapeIn(node: Node, depth = 0): Shape {
     if (first) return shapeIn(first, depth + 1)
   }
   throw fail(
-    `the layer ${quote(node.name)} (${node.className}), an input, must have a batch_input_shape, got ${show(shape)}`,
+    `the layer ${quote(node.name)} (${brief(node.className)}), an input, must have a batch_input_shape, got ${show(shape)}`,
   )
 }
 
@@ -272,7 +272,7 @@ function readLayer(node: Node, inputs: readonly Value[], walk: Walk, above: read
   const { className, config, name } = node
   const failed = (problem: string, cause?: unknown) => {
     const where = above.length ? ` within ${quote(above.map((one) => one.name).join('/'))}` : ''
-    return fail(`the layer ${quote(name)} (${className})${where}: ${problem}`, cause)
+    return fail(`the layer ${quote(name)} (${brief(className)})${where}: ${problem}`, cause)
   }
   const handler = Object.hasOwn(HANDLERS, className) ? HANDLERS[className] : undefined
   if (!handler) {
