@@ -5,7 +5,20 @@ import { initial, labels, product, values } from './peers/values.mjs'
 
 /** @typedef {Record<string, any>} Library */
 
-/** @type {Record<string, { layers: (v128: Library) => any, input: number[], batch: number, classes: number }>} */
+/**
+ * `ids`: the input is whole numbers below that, such as words of a vocabulary. `each`: each step of the output has a label.
+ *
+ * @typedef {{
+ *   layers: (v128: Library) => any
+ *   input: number[]
+ *   batch: number
+ *   classes: number
+ *   ids?: number
+ *   each?: boolean
+ * }} Network
+ */
+
+/** @type {Record<string, Network>} */
 export const networks = {
   'MNIST CNN': {
     layers: ({ sequential, conv2d, batchNorm, relu, maxPool2d, flatten, dense }) => {
@@ -52,6 +65,45 @@ export const networks = {
     batch: 64,
     classes: 10,
   },
+  'transformer, 4 blocks, 64x128': {
+    layers: ({ sequential, embedding, positions, residual, layerNorm, attention, dense, gelu }) => {
+      const block = () => [
+        residual(sequential(layerNorm(), attention({ heads: 4, causal: true }))),
+        residual(sequential(layerNorm(), dense(512), gelu(), dense(128))),
+      ]
+      return sequential(
+        embedding(96, 128),
+        positions(),
+        ...block(),
+        ...block(),
+        ...block(),
+        ...block(),
+        layerNorm(),
+        dense(96),
+      )
+    },
+    input: [64],
+    ids: 96,
+    batch: 16,
+    classes: 96,
+    each: true,
+  },
+  'three 1-D convolutions, dense, 3x128': {
+    layers: ({ sequential, conv1d, relu, maxPool1d, flatten, dense }) => {
+      const block = (/** @type {number} */ filters) => [conv1d(filters, { kernel: 5, pad: 2 }), relu(), maxPool1d(2)]
+      return sequential(...block(32), ...block(64), ...block(128), flatten(), dense(10))
+    },
+    input: [3, 128],
+    batch: 64,
+    classes: 10,
+  },
+  'embedding 20,000x64, mean, dense': {
+    layers: ({ sequential, embedding, mean, dense }) => sequential(embedding(20_000, 64), mean(), dense(2)),
+    input: [40],
+    ids: 20_000,
+    batch: 64,
+    classes: 2,
+  },
   'four 3x3 convolutions, two dense, 3x32x32': {
     layers: ({ sequential, conv2d, relu, maxPool2d, flatten, dense }) => {
       const conv = (/** @type {number} */ filters) => [conv2d(filters, { kernel: 3, pad: 1 }), relu()]
@@ -73,16 +125,14 @@ export const titleOf = (network) => `${network}, batch ${networks[network].batch
  * @param {Library} v128
  */
 export const trainingTasks = (v128) =>
-  Object.entries(networks).map(([network, { layers, input, batch, classes }]) => ({
+  Object.entries(networks).map(([network, { layers, ...sizes }]) => ({
     id: `Training step: ${titleOf(network)}`,
     // Peers that cannot read a description have this network written by hand.
-    kind: network === 'MNIST CNN' ? 'mnist' : 'training',
+    kind: network === 'MNIST CNN' ? 'mnist' : network.startsWith('LSTM') ? 'lstm' : 'training',
     network,
     // A layer says of itself its kind and its config.
     description: JSON.parse(JSON.stringify(layers(v128))),
-    input,
-    batch,
-    classes,
+    ...sizes,
   }))
 
 /**
@@ -94,9 +144,9 @@ export const trainingTasks = (v128) =>
  * @param {{ dtype: 'float64' | 'float32', backend?: 'wasm' | 'js', threads?: number }} options
  */
 export async function trainingStep(v128, network, { dtype, backend = 'wasm', threads = 1 }) {
-  const { layers, input, batch, classes } = networks[network]
+  const { layers, input, batch, classes, ids, each } = networks[network]
   const model = await v128.createModel(layers(v128), {
-    input,
+    input: ids ? { shape: input, dtype: 'int32' } : input,
     batch,
     dtype,
     backend,
@@ -108,8 +158,9 @@ export async function trainingStep(v128, network, { dtype, backend = 'wasm', thr
   if (threads > 1 && model.threads !== threads) throw new Error(`got ${model.threads} threads, not ${threads}`)
   const Type = dtype === 'float64' ? Float64Array : Float32Array
   for (const [name, { shape, data }] of Object.entries(model.parameters)) data.set(initial(name, shape, Type))
-  const x = values(batch * product(input), Type)
-  const y = Int32Array.from(labels(batch, classes))
+  const count = batch * product(input)
+  const x = ids ? Int32Array.from(labels(count, ids)) : values(count, Type)
+  const y = Int32Array.from(labels(each ? count : batch, classes))
   const losses = [model.trainStep(x, y), model.trainStep(x, y)]
   // So low that the network stays what it is: no unit dies, whose moments would become denormal numbers, which are slow.
   model.learningRate = 1e-6

@@ -146,6 +146,49 @@ export const layerCases: readonly LayerCase[] = [
     names: ['0.weight', '0.bias', '1.weight', '1.bias', '3.weight', '3.bias', '1.running_mean', '1.running_var'],
   },
   {
+    name: 'norms and prelu of sequences, channels first',
+    network: () =>
+      sequential(
+        normalize({ mean: [0.5, -1], std: [2, 3], axis: 0 }),
+        conv1d(4, { kernel: 3 }),
+        batchNorm({ axis: 0 }),
+        groupNorm(2, { axis: 0 }),
+        prelu({ axis: 0 }),
+        ...head(),
+      ),
+    input: [2, 7],
+    names: ['1', '2', '3']
+      .flatMap((at) => [`${at}.weight`, `${at}.bias`])
+      .concat('4.weight', '6.weight', '6.bias', '0.mean', '0.std', '2.running_mean', '2.running_var'),
+  },
+  {
+    name: 'norms, prelu and concat of sequences, features last',
+    network: () =>
+      graph(['x'], ({ x }, use) => {
+        const a = use('a', sequential(dense(3), batchNorm({ axis: 1 })), x)
+        const b = use('b', sequential(normalize({ mean: [1, 2], std: 2, axis: -1 }), prelu({ axis: 1 })), x)
+        const wide = use('wide', sequential(dense(5), tanh()), use('features', concat({ axis: 1 }), a, b))
+        const long = use('long', concat({ axis: 0 }), wide, wide)
+        return use('head', sequential(...head()), long)
+      }),
+    input: [4, 2],
+    names: [
+      'a.0.weight',
+      'a.0.bias',
+      'a.1.weight',
+      'a.1.bias',
+      'b.1.weight',
+      'wide.0.weight',
+      'wide.0.bias',
+      'head.1.weight',
+      'head.1.bias',
+      'a.1.running_mean',
+      'a.1.running_var',
+      'b.0.mean',
+      'b.0.std',
+    ],
+  },
+  {
     name: 'batchNorm of images, first',
     network: () => sequential(batchNorm(), conv2d(2, { kernel: 2 }), ...head()),
     input: [3, 4, 5],

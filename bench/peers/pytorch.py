@@ -139,18 +139,43 @@ class Lambda(nn.Module):
         self.forward = forward
 
 
-class Recurrent(nn.Module):
-    """The output of a recurrent layer after its last step, or after each."""
+class Lazy(nn.Module):
+    """A module whose sizes the first batch tells."""
 
-    def __init__(self, make, c):
+    def __init__(self, make, run):
         super().__init__()
-        self.make, self.c, self.cell = make, c, None
+        self.make, self.run, self.inner = make, run, None
 
     def forward(self, x):
-        if self.cell is None:
-            self.cell = self.make(x.shape[-1], self.c["units"], batch_first=True, dtype=dtype)
-        y, _ = self.cell(x)
-        return y if self.c["output"] == "all" else y[:, -1]
+        if self.inner is None:
+            self.inner = self.make(x)
+        return self.run(self.inner, x)
+
+
+class Positions(nn.Module):
+    def __init__(self, x):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(x.shape[1:], dtype=dtype))
+
+    def forward(self, x):
+        return x + self.weight
+
+
+def recurrent(make, c):
+    def run(cell, x):
+        y, _ = cell(x)
+        return y if c["output"] == "all" else y[:, -1]
+
+    return Lazy(lambda x: make(x.shape[-1], c["units"], batch_first=True, dtype=dtype), run)
+
+
+def attention(c):
+    def run(inner, x):
+        t = x.shape[1]
+        mask = torch.ones(t, t, dtype=torch.bool).triu(1) if c["causal"] else None
+        return inner(x, x, x, attn_mask=mask, need_weights=False)[0]
+
+    return Lazy(lambda x: nn.MultiheadAttention(x.shape[-1], c["heads"], batch_first=True, dtype=dtype), run)
 
 
 def module(layer):
@@ -180,7 +205,24 @@ def module(layer):
     if kind == "flatten":
         return nn.Flatten()
     if kind in ("lstm", "gru") and not c["bidirectional"]:
-        return Recurrent({"lstm": nn.LSTM, "gru": nn.GRU}[kind], c)
+        return recurrent({"lstm": nn.LSTM, "gru": nn.GRU}[kind], c)
+    if kind == "conv1d":
+        sizes = [c[name] for name in ("filters", "kernel", "stride", "pad", "dilation", "groups")]
+        return nn.LazyConv1d(*sizes, bias=c["bias"], dtype=dtype)
+    if kind == "maxPool1d":
+        return nn.MaxPool1d(c["kernel"], c["stride"], c["pad"], ceil_mode=c["ceil"])
+    if kind == "embedding":
+        return nn.Embedding(c["vocabulary"], c["size"], dtype=dtype)
+    if kind == "positions" and c["kind"] == "learned":
+        return Lazy(Positions, lambda inner, x: inner(x))
+    if kind == "layerNorm":
+        return Lazy(lambda x: nn.LayerNorm(x.shape[-1], c["epsilon"], dtype=dtype), lambda inner, x: inner(x))
+    if kind == "attention":
+        return attention(c)
+    if kind == "gelu" and c["approximate"] == "none":
+        return nn.GELU()
+    if kind == "mean":
+        return Lambda(lambda x: x.mean(1 + c["axis"]))
     if kind == "dense":
         return nn.LazyLinear(c["units"], bias=c["bias"], dtype=dtype)
     if kind == "dropout":
@@ -191,8 +233,14 @@ def module(layer):
 def training(t):
     """What trainingStep of networks.mjs is."""
     net = module(t["description"])
-    x = values((t["batch"], *t["input"]))
-    labels = torch.tensor([i * 7 % t["classes"] for i in range(t["batch"])])
+    shape = (t["batch"], *t["input"])
+    count = torch.Size(shape).numel()
+
+    def numbered(many, limit):
+        return torch.tensor([i * 7 % limit for i in range(many)])
+
+    x = numbered(count, t["ids"]).reshape(shape) if "ids" in t else values(shape)
+    labels = numbered(count if t.get("each") else t["batch"], t["classes"])
     net(x)
     with torch.no_grad():
         for name, tensor in net.named_parameters():
@@ -204,7 +252,8 @@ def training(t):
 
     def run():
         optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(net(x), labels)
+        scores = net(x)
+        loss = F.cross_entropy(scores.reshape(-1, scores.shape[-1]), labels)
         loss.backward()
         optimizer.step()
         return loss.item()
@@ -215,7 +264,7 @@ def training(t):
 
 
 kinds = {
-    "gemm": gemm, "adam": adam, "softmax": softmax, "mnist": training, "training": training,
+    "gemm": gemm, "adam": adam, "softmax": softmax, "mnist": training, "lstm": training, "training": training,
     "conv-forward": conv, "conv-dx": conv, "conv-dw": conv,
     "batch-norm-forward": batch_norm, "batch-norm-backward": batch_norm,
     "max-pool-forward": max_pool, "max-pool-backward": max_pool,

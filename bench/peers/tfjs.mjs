@@ -5,15 +5,15 @@ import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { keepLosses, mnistParameters, serve } from './child.mjs'
 import { isPlain } from './tasks.mjs'
-import { labels, product, values } from './values.mjs'
+import { initial, labels, product, values } from './values.mjs'
 
 // Its ES modules do not load in Node; its CommonJS builds do.
 const require = createRequire(import.meta.url)
 
 serve(async ({ backend, filterGradient }) => {
   const tf = require('@tensorflow/tfjs-core')
-  // Only for the gradients, which it registers with the core.
-  require('@tensorflow/tfjs-layers')
+  // Registers the gradients with the core as well.
+  const layers = require('@tensorflow/tfjs-layers')
   if (backend === 'cpu') require('@tensorflow/tfjs-backend-cpu')
   else {
     const { setWasmPaths } = require('@tensorflow/tfjs-backend-wasm')
@@ -80,6 +80,25 @@ serve(async ({ backend, filterGradient }) => {
     return keepLosses(() => tf.tidy(() => optimizer.minimize(loss, true).dataSync()[0]))
   }
 
+  function lstm({ batch, input, classes }) {
+    const [units, features] = [128, input[1]]
+    const net = layers.sequential()
+    net.add(layers.layers.lstm({ units, inputShape: input, recurrentActivation: 'sigmoid' }))
+    net.add(layers.layers.dense({ units: classes }))
+    const weight = (of) => tf.transpose(tf.tensor(initial('weight', of), of))
+    net.setWeights([
+      ...[features, units].map((size) => weight([4 * units, size])),
+      tf.zeros([4 * units]),
+      weight([classes, units]),
+      tf.zeros([classes]),
+    ])
+    const x = tensor([batch, ...input])
+    const y = tf.oneHot(tf.tensor1d(labels(batch, classes), 'int32'), classes)
+    const optimizer = tf.train.adam(1e-3, 0.9, 0.999, 1e-8)
+    const loss = () => tf.losses.softmaxCrossEntropy(y, net.apply(x, { training: true }))
+    return keepLosses(() => tf.tidy(() => optimizer.minimize(loss, true).dataSync()[0]))
+  }
+
   const tasks = {
     gemm: ({ size }) => {
       const [a, b] = [tensor([size, size]), tensor([size, size])]
@@ -132,6 +151,7 @@ serve(async ({ backend, filterGradient }) => {
       return timed(() => run(x))
     },
     mnist,
+    lstm,
   }
   return {
     version: tf.version_core,

@@ -96,5 +96,6 @@ serve(async (options: Options) => ({
     ),
     mnist: train(options),
     training: train(options),
+    lstm: train(options),
   },
 }))

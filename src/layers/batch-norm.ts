@@ -1,34 +1,38 @@
 import { checkArguments, checkOptions, epsilonOf, finite, oneOf } from '../errors'
 import { constant, zeros } from '../initializers'
 import { NORM_SCRATCH } from '../kernels/blocking'
-import { N } from '../plan/calls'
+import { times } from '../plan/calls'
 import type { Layer } from '../plan/layer'
-import { channelsOf } from './shapes'
+import { axisOf, channelsAlong } from './shapes'
 
 /**
  * Batch normalisation (Ioffe & Szegedy, 2015): (N, D) or (N, C, H, W) to the same shape, each feature or channel over
  * the batch. weight γ (C) from 1, bias β (C) from 0; buffers running_mean, running_var (C). In training the batch's own
  * statistics normalise, else the running ones: running = momentum * running + (1 - momentum) * batch, with `momentum`,
  * 0.9 unless given. `runningVar`, 'biased' unless given, takes the batch variance divided by N, or, as PyTorch has it,
- * 'unbiased', by N - 1. `epsilon`, 1e-5 unless given, is added to the variance that normalises.
+ * 'unbiased', by N - 1. `epsilon`, 1e-5 unless given, is added to the variance that normalises. `axis` says which axis of
+ * an example has the channels: the first unless given, and it must be given for sequences, 0 for (N, C, T) as PyTorch's
+ * BatchNorm1d, 1 for (N, T, D); each is then normed over the batch and all steps.
+ *
+ *     sequential(conv1d(16, { kernel: 5 }), batchNorm({ axis: 0 }), relu())
  */
 export function batchNorm(
-  options: { momentum?: number; epsilon?: number; runningVar?: 'biased' | 'unbiased' } = {},
+  options: { momentum?: number; epsilon?: number; runningVar?: 'biased' | 'unbiased'; axis?: number } = {},
 ): Layer {
   checkArguments('batchNorm', arguments, 1)
-  options = checkOptions('batchNorm', options, ['momentum', 'epsilon', 'runningVar'])
+  options = checkOptions('batchNorm', options, ['momentum', 'epsilon', 'runningVar', 'axis'])
   const momentum = finite('batchNorm', 'momentum', options.momentum ?? 0.9, 0, 1)
   const epsilon = epsilonOf('batchNorm', options.epsilon ?? 1e-5)
   const runningVar = oneOf('batchNorm', 'runningVar', options.runningVar ?? 'biased', ['biased', 'unbiased'])
+  const { axis } = axisOf('batchNorm', options.axis)
   return {
     kind: 'batchNorm',
     initBefore: 'next',
-    config: { momentum, epsilon, runningVar },
+    config: { momentum, epsilon, runningVar, ...axisOf('batchNorm', axis) },
     plan(x, plan) {
-      const c = channelsOf(x, plan)
-      const hw = x.size / c
+      const { rows, c, hw } = channelsAlong(x, plan, axis)
       // All channels of as many. Features have kernels of their own, which need no hw.
-      const sizes = hw === 1 ? [N, c, c] : [N, c, c, hw]
+      const sizes = hw === 1 ? [times(rows), c, c] : [times(rows), c, c, hw]
       const kernel = hw === 1 ? 'batchNormFeatures' : 'batchNorm'
       const unbiased = runningVar === 'unbiased' ? 1 : 0
       const gamma = plan.parameter('weight', [c], { init: constant(1), fanIn: 1, fanOut: 1, decay: false })

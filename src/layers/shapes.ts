@@ -4,6 +4,7 @@
 import { few, note } from '../errors'
 import type { Plan } from '../plan/plan'
 import type { Value } from '../plan/value'
+import { along, checkAxis } from './axes'
 import { type Border, textOf } from './pads'
 
 /** [C, H, W], or a PlanError where the input is no image. */
@@ -24,13 +25,29 @@ export function imageShape(x: Value, plan: Plan): readonly number[] {
 }
 
 /** The channels or features of an input, which come first; a PlanError where nobody can tell which dimension they are. */
-export function channelsOf({ shape }: Value, plan: Plan): number {
+export function channelsOf({ shape }: Value, plan: Plan, cure = ''): number {
   if (shape.length !== 2) return shape[0]
   const [a, b] = shape
   throw plan.error(
-    `got an input of shape (${a}, ${b}), of which either may be channels; give it as [C, 1, L], so [${a}, 1, ${b}] or, ` +
-      `turned round, [${b}, 1, ${a}], or put flatten() before it to make it features`,
+    `got an input of shape (${a}, ${b}), of which either may be channels; ${cure}give it as [C, 1, L], so ` +
+      `[${a}, 1, ${b}] or, turned round, [${b}, 1, ${a}], or put flatten() before it to make it features`,
   )
+}
+
+/** The channels along the axis that a layer was told, or else first; and how many numbers lie before and behind them. */
+export function channelsAlong(x: Value, plan: Plan, axis: number | undefined) {
+  if (axis !== undefined) {
+    const { outer, size, inner } = along(x, plan, axis)
+    return { rows: outer, c: size, hw: inner }
+  }
+  const cure = 'say which, { axis: 0 } for (C, T), as conv1d has it, or { axis: 1 } for (T, D); or '
+  const c = channelsOf(x, plan, cure)
+  return { rows: 1, c, hw: x.size / c }
+}
+
+/** As it is written down: only where it was given. */
+export function axisOf(where: string, axis: unknown): { axis?: number } {
+  return axis === undefined ? {} : { axis: checkAxis(where, axis) }
 }
 
 /** For an error about an image: if the channels of the input seem to come last, or if it seems to have one dimension. */

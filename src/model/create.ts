@@ -5,7 +5,7 @@ import { createEngine } from '../engine/create'
 import type { Engine } from '../engine/engine'
 import { PlanError, checkArguments, checkNoPromise, note, quote, show } from '../errors'
 import type { Optimizer } from '../optimizers/optimizer'
-import { TRAINING, titleOf } from '../plan/calls'
+import { type Count, TRAINING, titleOf } from '../plan/calls'
 import { type ByName, byName } from '../data/named'
 import { type Pointers, countOf, trainedOf } from '../plan/layout'
 import type { Layer, Loss, Network } from '../plan/layer'
@@ -249,7 +249,8 @@ function stretchesOf(
 
 function lonelyNormOf({ program }: Blueprint): string | undefined {
   const norm = program.forward.find(
-    ({ kernel, sizes }) => kernel === 'batchNormFeaturesForward' && sizes.includes(TRAINING),
+    ({ kernel, sizes }) =>
+      kernel === 'batchNormFeaturesForward' && (sizes[0] as Count).perExample === 1 && sizes.includes(TRAINING),
   )
   return norm && titleOf(norm.layer)
 }

@@ -157,8 +157,12 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
     batchNorm: (config) => batchNorm(config),
     conv1d: ({ filters, ...options }) => conv1d(filters, withInit(options) as Parameters<typeof conv1d>[1]),
     add: () => add(),
-    concat: ({ branches }, build) =>
-      branches === undefined ? concat() : (concat as (...args: unknown[]) => Layer)(...children(branches, build)),
+    concat: ({ branches, axis }, build) =>
+      axis !== undefined
+        ? concat({ axis: axis as number })
+        : branches === undefined
+          ? concat()
+          : (concat as (...args: unknown[]) => Layer)(...children(branches, build)),
     conv2d: ({ filters, ...options }) => conv2d(filters, withInit(options) as Parameters<typeof conv2d>[1]),
     convTranspose2d: ({ filters, ...options }) =>
       convTranspose2d(filters, withInit(options) as Parameters<typeof convTranspose2d>[1]),

@@ -274,6 +274,7 @@ describe('the other examples', () => {
     'search',
     'initialisation',
     'gestures',
+    'names',
     'forecast',
     'spam',
   ])('%s prints what its first lines say', async (name) => {

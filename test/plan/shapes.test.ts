@@ -9,6 +9,7 @@ import {
   concat,
   conv2d,
   createModel,
+  createRandom,
   dense,
   describe,
   flatten,
@@ -20,8 +21,10 @@ import {
   maxout,
   normalize,
   padChannels,
+  permute,
   prelu,
   relu,
+  reshape,
   sequential,
   softmax,
   zeros,
@@ -135,6 +138,34 @@ group('two dimensions, of which either may be the channels', () => {
     const cured = name === 'normalize' ? [2, 1, 10] : [4, 1, 10]
     expect(messageOf(layer(), cured)).toBe('')
     if (name !== 'normalize') expect(messageOf(sequential(flatten(), layer()), [10, 4])).toBe('')
+  })
+
+  test.each<[name: string, layer: (options?: object) => Layer]>([
+    ['batchNorm', (options) => batchNorm(options)],
+    ['prelu', (options) => prelu(options)],
+    ['normalize', (options) => normalize({ mean: [1, 2, 3], std: 2, ...options })],
+    ['groupNorm', (options) => groupNorm(3, options)],
+  ])('%s, told which: as in an image of height 1', async (name, layer) => {
+    const n = 5
+    const random = createRandom(1)
+    const draw = () => Float64Array.from({ length: n * 12 }, () => random.normal())
+    const [x, dy] = [draw(), draw()]
+    const run = async (network: Layer) => {
+      const model = await createModel(sequential({ only: network, flat: flatten() }), { input: [3, 4], batch: n })
+      const y = model.forward(x, { training: true }).data.slice()
+      model.backward(dy)
+      const values = [...Object.values(model.gradients), ...Object.values(model.buffers)]
+      return [y, ...values.map(({ data }) => data.slice())]
+    }
+    const expected = await run(sequential(reshape([3, 1, 4]), layer()))
+    expect(await run(layer({ axis: 0 }))).toEqual(expected)
+    if (name === 'groupNorm')
+      return expect(() => layer({ axis: 1 })).toThrow(/^groupNorm: axis must be 0, .* got 1; permute/)
+    expect(messageOf(layer({ axis: 2 }), [3, 4])).toMatch(/no axis 2 in examples of shape \(3, 4\)/)
+    // Features last, put first again: values as before, in sums of another order.
+    const turned = await run(sequential(permute([1, 0]), layer({ axis: 1 }), permute([1, 0])))
+    expect(turned.length).toBe(expected.length)
+    turned.forEach((values, i) => values.forEach((v, k) => expect(v).toBeCloseTo(expected[i][k], 12)))
   })
 
   test('are a sequence for layers that take the last axis, as PyTorch', () => {
