@@ -31,7 +31,7 @@ const RANKS = [
   ['training/'],
   ['model/'],
   ['study/'],
-  ['search/', 'architectures/', 'worker/'],
+  ['search/', 'architectures/', 'tfjs/', 'worker/'],
   ['stores/'],
   ['entries/'],
   // The command uses the package as its users do.

@@ -100,7 +100,7 @@ const FROM_NODE: Record<string, string> = {
 
 /** The import of each name that the library exports. */
 const exported = new Map<string, string>()
-const order = ['index', 'data', 'architectures', 'preprocessing', 'files', 'worker', 'node']
+const order = ['index', 'data', 'architectures', 'tfjs', 'preprocessing', 'files', 'worker', 'node']
 for (const entry of entries.toSorted((p, q) => order.indexOf(basename(p, '.ts')) - order.indexOf(basename(q, '.ts')))) {
   const checker = program.getTypeChecker()
   const name = basename(entry, '.ts')

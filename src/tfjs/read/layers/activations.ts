@@ -17,7 +17,7 @@ import { tanh } from '../../../layers/tanh'
 import type { Layer } from '../../../plan/layer'
 import { type At, type Handler, axisOf, beside, main, put, rowsFirst, turned, weightOf } from '../at'
 import type { Shape, Value } from '../values'
-import { scaled } from './scale'
+import { axisHere, scaled } from './scale'
 
 /** Of any shape, number by number. */
 const PLAIN = new Map<string, () => Layer>([
@@ -108,14 +108,14 @@ const preluLayer: Handler = (at, x) => {
     return main(at, () => prelu({ shared: true }), x)
   }
   const perChannel = !isShared(axes - 1) && shape.slice(0, -1).every((size) => size === 1)
-  if (!perChannel || axes === 2) {
+  if (!perChannel) {
     throw at.fail(
       'learns an alpha for each place, where prelu here has one for each channel or one for all; share its axes',
     )
   }
-  const y = axes === 1 ? x : turned(at, x, true)
+  const y = axes === 3 ? turned(at, x, true) : x
   put(at, 'weight', [alpha.length], rowsFirst(alpha, y.flat))
-  return main(at, () => prelu(), y)
+  return main(at, () => prelu(axisHere(y)), y)
 }
 
 export const ACTIVATIONS: Readonly<Record<string, Handler>> = {

@@ -3,7 +3,6 @@
 import { concat } from '../../../layers/concat'
 import { add, multiply } from '../../../layers/joins'
 import { maxout } from '../../../layers/maxout'
-import { permute } from '../../../layers/permute'
 import { reshape } from '../../../layers/reshape'
 import { upsample2d } from '../../../layers/upsample2d'
 import type { Layer } from '../../../plan/layer'
@@ -88,37 +87,14 @@ const concatenate: Handler = (at, ...values) => {
   const sizes = values.map((one) => one.shape[axis])
   const sum = sizes.every((size) => size !== null) ? sizes.reduce((a, b) => a! + b!, 0) : null
   const to = shape.with(axis, sum)
-  if (axes === 1)
-    return beside(
-      at,
-      'concat',
-      concat(),
-      values.map((one) => turned(at, one, false)),
-      { shape: to },
-    )
-  const isLast = axis === axes - 1
-  const along = values.map((one) => turned(at, one, isLast))
-  if (isLast && axes !== 2) return beside(at, 'concat', concat(), along, { shape: to })
-  // What is joined comes first.
-  const order = [axis, ...shape.map((_, i) => i).filter((i) => i !== axis)]
-  const moved = isLast || axis === 0 ? along : along.map((one) => beside(at, 'order', permute(order), one))
-  // Which of the two axes are channels nobody can tell, so sequences are images of width 1.
-  const wide = axes === 2 ? moved.map((one) => beside(at, 'image', widened(at, one, isLast), one)) : moved
-  let y = beside(at, 'concat', concat(), wide, { shape: to, first: isLast })
-  if (axes === 2) {
-    const [a, b] = isLast ? [to[1], to[0]] : [to[0], to[1]]
-    if (a === null && b === null) throw at.fail('joins sequences of which both sizes are open')
-    y = beside(at, 'back', reshape([a ?? -1, b ?? -1]), y)
+  if (axes === 1) {
+    const vectors = values.map((one) => turned(at, one, false))
+    return beside(at, 'concat', concat(), vectors, { shape: to, flat: undefined })
   }
-  if (isLast || axis === 0) return y
-  return beside(at, 'back', permute(order.map((_, i) => order.indexOf(i))), y)
-}
-
-/** [a, b] as [a, 1, b]. */
-function widened(at: At, { shape }: Value, first: boolean): Layer {
-  const [a, b] = first ? [shape[1], shape[0]] : [shape[0], shape[1]]
-  if (a === null && b === null) throw at.fail('joins sequences of which both sizes are open')
-  return reshape([a ?? -1, 1, b ?? -1])
+  const together = alike(at, values)
+  const { first } = together[0]
+  const here = first ? (axis + 1) % axes : axis
+  return beside(at, 'concat', here === 0 && axes === 3 ? concat() : concat({ axis: here }), together, { shape: to })
 }
 
 export const MERGES: Readonly<Record<string, Handler>> = {

@@ -4,8 +4,6 @@ import { batchNorm } from '../../../layers/batch-norm'
 import { groupNorm } from '../../../layers/group-norm'
 import { layerNorm } from '../../../layers/layer-norm'
 import { normalize } from '../../../layers/normalize'
-import { reshape } from '../../../layers/reshape'
-import { sequential } from '../../../layers/sequential'
 import type { Layer } from '../../../plan/layer'
 import { product } from '../../../tensor'
 import { type At, type Handler, axisOf, channelsOf, main, put, rowsFirst, turned, weightOf } from '../at'
@@ -19,27 +17,25 @@ export function scaled(at: At, x: Value, scale: number, offset: number, what: st
   if (scale === 1 && offset === 0) return x
   const std = 1 / scale
   if (!(std > 0 && std < Infinity)) throw at.fail(`multiplies by ${scale}, which must be above 0 here`)
-  // normalize keeps its numbers for each channel, whichever axis that is here.
-  const axes = x.shape.length
-  const y = axes === 2 ? turned(at, x, true) : x
-  const count = axes === 1 || y.first ? channelsOf(at, y) : y.shape[0]
-  if (count === null || count > MOST_CHANNELS) throw at.fail(`cannot be read on ${count ?? 'any number of'} channels`)
+  const count = channelsOf(at, x)
+  if (count > MOST_CHANNELS) throw at.fail(`cannot be read on ${count} channels`)
   const name = at.builder.unique(`${at.name}_${what}`)
   const mean = -offset / scale
   for (const [parameter, value] of Object.entries({ mean, std })) {
     at.builder.weights.set(`${name}.${parameter}`, { shape: [count], data: new Float32Array(count).fill(value) })
   }
-  return at.builder.use(name, () => normalize({ mean, std }), [y])
+  return at.builder.use(name, () => normalize({ mean, std, ...axisHere(x) }), [x])
 }
 
-/** A layer of channels on sequences, which such layers here take for images of height 1. */
-export function onChannels(at: At, make: () => Layer, x: Value): Value {
-  if (x.shape.length === 1) return main(at, make, x)
-  const y = turned(at, x, true)
-  if (x.shape.length === 3) return main(at, make, y)
-  if (x.shape.length !== 2) throw at.fail('is read on vectors, sequences and images alone')
-  const channels = channelsOf(at, x)
-  return main(at, () => sequential({ image: reshape([channels, 1, -1]), '': make(), back: reshape([channels, -1]) }), y)
+/** Where the channels are here: the first axis unless that must be said. */
+export function axisHere({ shape, first }: Value): { axis?: number } {
+  return shape.length === 1 || (first && shape.length === 3) ? {} : { axis: first ? 0 : shape.length - 1 }
+}
+
+/** A layer of channels, which is told where they are. */
+function onChannels(at: At, make: (axis: { axis?: number }) => Layer, x: Value): Value {
+  const y = x.shape.length === 3 ? turned(at, x, true) : x
+  return main(at, () => make(axisHere(y)), y)
 }
 
 /** The axes of a norm, of an example. */
@@ -71,7 +67,10 @@ const batch: Handler = (at, x) => {
   keep('bias', center ? take('beta', Number(scale)) : new Float32Array(mean.length))
   keep('running_mean', mean)
   keep('running_var', take('moving_variance', moving + 1))
-  return onChannels(at, () => batchNorm({ epsilon, momentum }), { ...x, shape: [...x.shape.slice(0, -1), mean.length] })
+  return onChannels(at, (axis) => batchNorm({ epsilon, momentum, ...axis }), {
+    ...x,
+    shape: [...x.shape.slice(0, -1), mean.length],
+  })
 }
 
 const layer: Handler = (at, x) => {
@@ -103,7 +102,10 @@ const group: Handler = (at, x) => {
   put(at, 'weight', [channels], weightOf(at, 'gamma', 0, [channels]))
   put(at, 'bias', [channels], weightOf(at, 'beta', 1, [channels]))
   const groups = at.config.whole('groups', 32)
-  return onChannels(at, () => groupNorm(groups, { epsilon: at.config.number('epsilon', 1e-3) }), y)
+  const epsilon = at.config.number('epsilon', 1e-3)
+  if (x.shape.length > 3) throw at.fail('is read on vectors, sequences and images alone')
+  const first = turned(at, y, x.shape.length > 1)
+  return main(at, () => groupNorm(groups, { epsilon, ...(x.shape.length === 2 && { axis: 0 }) }), first)
 }
 
 const rescaling: Handler = (at, x) => scaled(at, x, at.config.number('scale'), at.config.number('offset', 0), 'scale')
@@ -121,7 +123,7 @@ const normalization: Handler = (at, x) => {
   const std = variance.map((one) => Math.max(Math.sqrt(one), 1e-7))
   put(at, 'mean', [mean.length], mean)
   put(at, 'std', [std.length], std)
-  return onChannels(at, () => normalize({ mean: [...mean], std: [...std] }), x)
+  return onChannels(at, (axis) => normalize({ mean: [...mean], std: [...std], ...axis }), x)
 }
 
 export const SCALES: Readonly<Record<string, Handler>> = {

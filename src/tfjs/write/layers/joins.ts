@@ -13,15 +13,25 @@ const joining =
   (at, ...values) =>
     emit(at, className, {}, alike(at, values), { flat: undefined, positive: values.every(({ positive }) => positive) })
 
-/** Along the channels, which are the first axis here. */
+/** Along an axis of ours, the first unless it says another. */
 const concat: Writer = (at, ...values) => {
-  const channels = values.reduce((sum, { shape }) => sum + shape[0], 0)
-  const shape = values[0].shape.with(0, channels)
+  const [{ shape: of }] = values
+  const { axis: told = 0 } = at.config as { axis?: number }
+  const own = told < 0 ? told + of.length : told
   const together = alike(at, values)
   if (together.length === 1) return together[0]
+  const shape = of.with(
+    own,
+    values.reduce((sum, one) => sum + one.shape[own], 0),
+  )
   const positive = values.every((one) => one.positive)
-  const axis = together[0].moved || shape.length === 1 ? -1 : 1
-  return emit(at, 'Concatenate', { axis }, together, { shape, flat: undefined, positive })
+  // The batch is axis 0 there.
+  const axis = !together[0].moved ? own + 1 : own === 0 ? -1 : own
+  return emit(at, 'Concatenate', { axis: own === of.length - 1 && !together[0].moved ? -1 : axis }, together, {
+    shape,
+    flat: undefined,
+    positive,
+  })
 }
 
 export const JOINS: Readonly<Record<string, Writer>> = { add: joining('Add'), multiply: joining('Multiply'), concat }

@@ -53,32 +53,53 @@ const softmax: Writer = (at, x) => {
   return emit(at, 'Activation', { activation: 'softmax' }, x.shape.length === 1 && !x.flat ? x : y, { positive: true })
 }
 
-const prelu: Writer = (at, x) => {
-  const weight = at.weight('weight')
+/** What `make` does to the tensor with that axis of ours last, as layers of channels there want it. */
+function onLast(at: At, x: Out, axis: number | undefined, make: (y: Out) => Out): Out {
   const { length } = x.shape
+  const own = axis === undefined ? 0 : axis < 0 ? axis + length : axis
+  if (length === 1) return make(x)
+  if (own === 0) return make(moved(at, x))
+  if (own === length - 1) return make(same(at, x))
+  const order = [...x.shape.map((_, i) => i).filter((i) => i !== own), own]
+  return permuted(
+    at,
+    make(permuted(at, x, order)),
+    order.map((_, i) => order.indexOf(i)),
+  )
+}
+
+/** A weight for each channel. */
+const perChannel = (name: string, y: Out, data: ArrayLike<number>) => {
+  const values = inOrder(data, y)
+  return { name, shape: [values.length], data: values }
+}
+
+const prelu: Writer = (at, x) => {
+  const { shared, axis } = at.config as { shared: boolean; axis?: number }
   const axes = x.shape.map((_, i) => i + 1)
   const ones = x.shape.map(() => 1)
-  const perChannel = weight.shape[0] > 1 || x.shape[0] === 1
-  const y = length > 1 && perChannel ? moved(at, x) : x
-  const shared_axes = perChannel ? axes.slice(0, -1) : axes
-  const shape = perChannel ? ones.with(-1, weight.shape[0]) : ones
-  return emit(at, 'PReLU', { shared_axes }, y, {}, (name) => {
-    const data = perChannel && length === 1 ? inOrder(weight.data, y) : Float32Array.from(weight.data)
-    return [{ name: `${name}/alpha`, shape, data }]
-  })
+  if (shared) {
+    return emit(at, 'PReLU', { shared_axes: axes }, x, {}, (name) => [
+      { name: `${name}/alpha`, shape: ones, data: Float32Array.from(at.weight('weight').data) },
+    ])
+  }
+  return onLast(at, x, axis, (y) =>
+    emit(at, 'PReLU', { shared_axes: axes.slice(0, -1) }, y, {}, (name) => {
+      const alpha = perChannel(`${name}/alpha`, y, at.weight('weight').data)
+      return [{ ...alpha, shape: ones.with(-1, alpha.data.length) }]
+    }),
+  )
 }
 
 const batchNorm: Writer = (at, x) => {
-  const { epsilon, momentum } = at.config as { epsilon: number; momentum: number }
-  const y = moved(at, x)
+  const { epsilon, momentum, axis } = at.config as { epsilon: number; momentum: number; axis?: number }
   const settings = { axis: -1, epsilon, momentum, center: true, scale: true }
-  return emit(at, 'BatchNormalization', settings, y, {}, (name) => {
-    const names = { gamma: 'weight', beta: 'bias', moving_mean: 'running_mean', moving_variance: 'running_var' }
-    return Object.entries(names).map(([theirs, ours]) => {
-      const data = inOrder(at.weight(ours).data, y)
-      return { name: `${name}/${theirs}`, shape: [data.length], data }
-    })
-  })
+  const names = { gamma: 'weight', beta: 'bias', moving_mean: 'running_mean', moving_variance: 'running_var' }
+  return onLast(at, x, axis, (y) =>
+    emit(at, 'BatchNormalization', settings, y, {}, (name) =>
+      Object.entries(names).map(([theirs, ours]) => perChannel(`${name}/${theirs}`, y, at.weight(ours).data)),
+    ),
+  )
 }
 
 const layerNorm: Writer = (at, x) => {
@@ -121,17 +142,22 @@ function perNumber(at: At, x: Out, scale: ArrayLike<number>, offset: ArrayLike<n
 }
 
 const normalize: Writer = (at, x) => {
-  const { mean, std } = at.config as { mean: number[]; std: number[] }
+  const { mean, std, axis } = at.config as { mean: number[]; std: number[]; axis?: number }
   if (mean.length === 1 && std.length === 1) return rescaled(at, x, 1 / std[0], -mean[0] / std[0])
   const of = (values: number[], i: number) => values[values.length === 1 ? 0 : i]
-  const scale = Array.from({ length: x.shape[0] }, (_, i) => 1 / of(std, i))
-  const offset = scale.map((one, i) => -of(mean, i) * one)
-  if (x.shape.length === 3) return perNumber(at, moved(at, x), scale, offset)
-  const image = emit(at, 'Reshape', { target_shape: [1, 1, x.shape[0]] }, same(at, x), {
-    shape: [x.shape[0], 1, 1],
-    moved: true,
+  return onLast(at, x.flat ? same(at, x) : x, axis, (y) => {
+    const channels = Math.max(mean.length, std.length)
+    const scale = Array.from({ length: channels }, (_, i) => 1 / of(std, i))
+    const offset = scale.map((one, i) => -of(mean, i) * one)
+    const places = product(y.shape) / channels
+    const as = { shape: [channels, 1, places], moved: true }
+    const image = emit(at, 'Reshape', { target_shape: [1, places, channels] }, y, as)
+    const target_shape = y.moved ? last(y.shape) : y.shape
+    return emit(at, 'Reshape', { target_shape }, perNumber(at, image, scale, offset), {
+      shape: y.shape,
+      moved: y.moved,
+    })
   })
-  return flattened(at, perNumber(at, image, scale, offset))
 }
 
 /** x + table, of sequences. */
