@@ -74,6 +74,8 @@ const GIVEN: Record<string, string> = {
   prices: 'new Float64Array(2)',
   size: '4',
   bytes: 'new Uint8Array(8)',
+  modelJson: '{} as object',
+  weights: 'new Uint8Array(8)',
   a: 'model',
   b: 'model',
   c: 'model',
