@@ -13,7 +13,6 @@ import { fromTfjs } from '../dist/tfjs.js'
 const require = createRequire(import.meta.url)
 const tf = require('@tensorflow/tfjs-core')
 require('@tensorflow/tfjs-backend-cpu')
-require('@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops')
 const { layers: L, sequential } = require('@tensorflow/tfjs-layers')
 await tf.setBackend('cpu')
 

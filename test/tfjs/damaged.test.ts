@@ -85,6 +85,12 @@ const text = JSON.stringify(file)
 const count = weights.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0)
 const bytes = new Uint8Array(numbers(count).buffer as ArrayBuffer)
 
+/** What the processor has spent on this process, in milliseconds: others on the machine do not count. */
+function spent(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
 /** What stands where something else should. */
 const ODD: unknown[] = [
   null,
@@ -124,7 +130,7 @@ const ODD: unknown[] = [
   ['conv', 1e9, 0],
   [[['shape', 0, 0, {}]]],
   'x'.repeat(1e4),
-  Array(2000).fill(['sum', 0, 0]),
+  Array.from({ length: 2000 }, () => ['sum', 0, 0]),
   { class_name: '__keras_tensor__', config: { keras_history: ['sum', 0, 0] } },
 ]
 
@@ -186,7 +192,7 @@ test(
     for (let i = 0; i < COUNT; i++) {
       const [json, weights] = mutate(random)
       const attempt = () => {
-        const [start, before] = [performance.now(), process.memoryUsage().arrayBuffers]
+        const [start, before] = [spent(), process.memoryUsage().arrayBuffers]
         try {
           const read = fromTfjs(json, weights)
           const sizes = Object.values(read.weights).reduce((sum, { data }) => sum + data.byteLength, 0)
@@ -212,10 +218,10 @@ test(
           refused++
         }
         most = Math.max(most, process.memoryUsage().arrayBuffers - before)
-        return performance.now() - start
+        return spent() - start
       }
       let time = attempt()
-      // Another process may have had the processor.
+      // What compiles or collects garbage counts as well, and that not each time.
       for (let again = 0; time > 100 && again < 3; again++) time = attempt()
       slowest = Math.max(slowest, time)
     }
@@ -268,10 +274,10 @@ test('ten thousand layers in a row, models within models, and a circle', () => {
       config: { ...json([calls], one.name).modelTopology.config, name: `m${i}`, output_layers: [[one.name, 1, 0]] },
     }
   }
-  const start = performance.now()
+  const start = spent()
   const bomb = json([{ ...deep, inbound_nodes: [[ref('in')]] }], 'm39')
   expect(() => fromTfjs(bomb, new Uint8Array())).toThrow(FileError)
-  expect(performance.now() - start).toBeLessThan(1000)
+  expect(spent() - start).toBeLessThan(1000)
   const turning: Record<string, unknown> = {
     class_name: 'Model',
     name: 'turning',

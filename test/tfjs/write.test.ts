@@ -30,6 +30,7 @@ import {
   maxPool1d,
   maxPool2d,
   meanSquaredError,
+  normalize,
   prelu,
   relu,
   reshape,
@@ -68,6 +69,7 @@ const REFUSED: Record<string, RegExp> = {
   'attention that is causal and drops, of more queries than a block': /'1' \(attention\)/,
   'attention of one sequence to another': /'cross' \(attention\)/,
   'embedding that is the head as well': /\(attention\)/,
+  'norms and prelu of sequences, channels first': /'3' \(groupNorm\)/,
 }
 
 const head = () => [flatten(), dense(3)]
@@ -163,6 +165,21 @@ const MORE: readonly LayerCase[] = [
         lstm(3),
       ),
     input: [2, 4, 5],
+    names: [],
+  },
+  {
+    name: 'norms and prelu of sequences, and a norm of the middle axis',
+    network: () =>
+      sequential(
+        normalize({ mean: [0.5, -1], std: [2, 3], axis: 0 }),
+        conv1d(4, { kernel: 3 }),
+        batchNorm({ axis: 0 }),
+        prelu({ axis: 0 }),
+        reshape([2, 5, 2]),
+        batchNorm({ axis: 1 }),
+        ...head(),
+      ),
+    input: [2, 7],
     names: [],
   },
   { name: 'no layer at all', network: () => sequential(), input: [4], names: [] },

@@ -86,7 +86,7 @@ const prelu: Writer = (at, x) => {
   return onLast(at, x, axis, (y) =>
     emit(at, 'PReLU', { shared_axes: axes.slice(0, -1) }, y, {}, (name) => {
       const alpha = perChannel(`${name}/alpha`, y, at.weight('weight').data)
-      return [{ ...alpha, shape: ones.with(-1, alpha.data.length) }]
+      return [{ ...alpha, shape: [...ones.slice(1), alpha.data.length] }]
     }),
   )
 }
