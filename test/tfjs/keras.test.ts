@@ -1,4 +1,5 @@
-// Models as Keras writes them, versions 2 and 3, which tensorflowjs_converter hands on. What TensorFlow.js cannot compute is compared with numbers that were worked out here.
+// Models as Keras writes them, versions 2 and 3, which tensorflowjs_converter hands on. What TensorFlow.js cannot compute
+// is compared with numbers that were worked out here.
 import { describe, expect, test } from 'vitest'
 import { adam, batchNorm, createModel, dense, sequential, softmaxCrossEntropy } from '../../src/entries/index'
 import { type Imported, fromTfjs } from '../../src/entries/tfjs'

@@ -51,14 +51,28 @@ export interface ToTfjsOptions {
 export interface TfjsModel {
   /** What is in model.json, as JSON.stringify writes it. */
   readonly modelJson: {
+    /** Of layers, not of operators. */
     readonly format: 'layers-model'
+    /** This library. */
     readonly generatedBy: string
+    /** Nobody. */
     readonly convertedBy: null
+    /** The layers: { class_name, config }. */
     readonly modelTopology: object
+    /** The weights in the order of the file. */
     readonly weightsManifest: readonly [
       {
+        /** The name of the file. */
         readonly paths: readonly [string]
-        readonly weights: { name: string; shape: number[]; dtype: 'float32' }[]
+        /** What is in it. */
+        readonly weights: {
+          /** Such as conv1/kernel. */
+          name: string
+          /** Channels last. */
+          shape: number[]
+          /** All are. */
+          dtype: 'float32'
+        }[]
       },
     ]
   }
