@@ -176,7 +176,7 @@ function mutate(random: ReturnType<typeof createRandom>): [unknown, Uint8Array] 
         configurable: true,
         writable: true,
       })
-    else at[key] = ODD[below(ODD.length)]
+    else at[key] = structuredClone(ODD[below(ODD.length)])
     if (kind === 4) break
   }
   return [kind === 4 ? json : JSON.stringify(json), bytes]
