@@ -1,11 +1,23 @@
 // From a TensorFlow.js layers model to a network of our layers.
 
-import { FileError, PlanError, brief, checkArguments, checkOptions, count, few, flag, quote, show } from '../../errors'
+import {
+  FileError,
+  PlanError,
+  brief,
+  checkArguments,
+  checkOptions,
+  count,
+  few,
+  flag,
+  quote,
+  readSafely,
+  show,
+} from '../../errors'
 import { type Imported, imported } from '../../model/imported'
 import type { InputShape } from '../../model/options'
 import type { At, Handler } from './at'
 import { configOf } from './config'
-import { type TfjsWeights, WHERE, fail, member, readJson, readWeights, topologyOf } from './file'
+import { type Json, type TfjsWeights, WHERE, fail, member, readJson, readWeights, topologyOf } from './file'
 import { ACTIVATIONS } from './layers/activations'
 import { CORE } from './layers/core'
 import { MERGES } from './layers/merge'
@@ -73,6 +85,16 @@ export function fromTfjs<In extends string = never, Out extends string = never>(
     throw new PlanError(`${WHERE}: until must be the name of a layer, got ${show(until)}`)
   flag(WHERE, 'scores', scores)
   const json = readJson(modelJson)
+  // An object that no JSON is, such as a list with a constructor of its own, may fail anywhere.
+  return readSafely(WHERE, 'the model', () => networkOf<In, Out>(json, weights, until, scores), FileError)
+}
+
+function networkOf<In extends string, Out extends string>(
+  json: Json,
+  weights: TfjsWeights | undefined,
+  until: string | undefined,
+  scores: boolean,
+): Imported<In, Out> {
   const { model, writer, keras } = topologyOf(json)
   const topology = readTopology(model)
   const find = createFinder(readWeights(json, weights))
