@@ -14,6 +14,7 @@ import * as pgBoss from '../../src/entries/pg-boss'
 import * as postgres from '../../src/entries/postgres'
 import * as preprocessing from '../../src/entries/preprocessing'
 import * as redis from '../../src/entries/redis'
+import * as tfjs from '../../src/entries/tfjs'
 import * as worker from '../../src/entries/worker'
 import { errorOf, isOurs } from '../support/mistakes'
 import { hasPostgres, hasRedis, startPostgres, startRedis } from '../support/servers.js'
@@ -179,6 +180,13 @@ const coreRows: Rows = {
   warmup: () => ({ args: [2, 1] }),
 }
 
+const tfjsRows: Rows = {
+  fromTfjs: async () => {
+    const { modelJson, weights } = tfjs.toTfjs(await classifier())
+    return { args: [modelJson, weights, {}], options: 2 }
+  },
+  toTfjs: async () => ({ args: [await classifier(), {}], options: 1 }),
+}
 const architectureRows: Rows = {
   ...Object.fromEntries(Object.keys(architectures).map((name) => [name, only()])),
   scaling: () => ({ args: ['imagenet', {}], options: 1 }),
@@ -307,6 +315,7 @@ const TOO_LENIENT = wordsOf('')
 const entries: [name: string, exports: object, rows: Rows][] = [
   ['v128', core, coreRows],
   ['v128/architectures', architectures, architectureRows],
+  ['v128/tfjs', tfjs, tfjsRows],
   ['v128/data', data, dataRows],
   ['v128/preprocessing', preprocessing, preprocessingRows],
   ['v128/files', files, filesRows],

@@ -31,7 +31,7 @@ const RANKS = [
   ['training/'],
   ['model/'],
   ['study/'],
-  ['search/', 'architectures/', 'worker/', 'onnx/'],
+  ['search/', 'architectures/', 'worker/', 'onnx/', 'tfjs/'],
   ['stores/'],
   ['entries/'],
   // The command uses the package as its users do.
