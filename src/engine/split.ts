@@ -204,6 +204,50 @@ const convolutionWeight: Rule = (a, s) => {
   s.cost = a[0] * allF * outputs * cg * kh * kw * PRODUCT
 }
 
+/** The same of winograd1d.ts. */
+function line(outputs: number, backward: boolean): Rule {
+  return (a, s) => {
+    const c = a[1]
+    const w = a[backward ? 3 : 2]
+    const f = a[backward ? 4 : 3]
+    const taps = a[5]
+    const ow = w + 2 * a[6] - taps + 1
+    const to = backward ? c : f
+    const toWidth = backward ? w : ow
+    if (to > FEW_IMAGES && (a[0] < FEW_IMAGES || TILES_OF_WEIGHTS * s.bytes * to > a[0] * Math.ceil(toWidth / 4))) {
+      along(s, to, 4, backward ? 1 : 3)
+      move(s, 8, backward ? taps : c * taps)
+      if (!backward) move(s, 9, 1)
+      move(s, outputs, toWidth)
+    } else {
+      along(s, a[0], 1, 0)
+      move(s, 7, backward ? f * ow : c * w)
+      move(s, outputs, to * toWidth)
+    }
+    s.scratch = outputs - 1
+    s.cost = a[0] * f * ow * c * (taps + 3) * 0.25 * PRODUCT
+  }
+}
+
+const lineWeight: Rule = (a, s) => {
+  const allC = a[2]
+  const w = a[3]
+  const allF = a[5]
+  const taps = a[6]
+  const ow = w + 2 * a[7] - taps + 1
+  if (2 * allC >= allF) {
+    along(s, allC, 8, 1)
+    move(s, 8, w)
+    move(s, 11, taps)
+  } else {
+    along(s, allF, 8, 4)
+    move(s, 9, ow)
+    move(s, 11, allC * taps)
+  }
+  s.scratch = 10
+  s.cost = a[0] * allF * ow * allC * (taps + 3) * 0.25 * PRODUCT
+}
+
 /** Batch norm by channels: `image` pointers move by hw values, `features` by one. */
 function channels(hw: number, image: readonly number[], features: readonly number[], scratch: number): Rule {
   return (a, s) => {
@@ -541,6 +585,9 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   conv2dForward: convolution(15, 19, 16, 18, false),
   conv2dBackwardInput: convolution(15, 18, 16, 17, true),
   conv2dBackwardWeight: convolutionWeight,
+  winograd1dForward: line(11, false),
+  winograd1dBackwardInput: line(10, true),
+  winograd1dBackwardWeight: lineWeight,
 }
 
 export function createSplit(bytes: number): Split {

@@ -273,3 +273,52 @@ function winogradWeightScratch(size: i32, c: i32, f: i32, oh: i32, ow: i32, byte
   const values: i32 = places * (rows * columns + (rows + columns) * chunk) + planes
   return WINOGRAD_TMP + WINOGRAD_TABLE + 2 * PLACES_SLACK + MR * chunk * 16 + values * bytes
 }
+
+/** Tiles of a chunk of winograd1d.ts at most, times the bytes of a value, and bytes of the table of them. */
+const LINE_CHUNK: i32 = 1024
+export const LINE_TABLE: i32 = 16 * 256
+
+/** Whether the convolution of sequences goes by winograd1d.ts. */
+export function usesLine(c: i32, f: i32, ow: i32, k: i32, stride: i32, pad: i32, dilation: i32, groups: i32): bool {
+  if ((k != 3 && k != 5) || stride * dilation * groups != 1 || pad >= k) return false
+  return c >= 3 && f >= 3 && c <= 4096 && f <= 4096 && ow >= 1
+}
+
+/** Tiles of a chunk where a sequence has so many: those of some whole sequences, or an even part of a longer one. */
+export function lineChunk(tiles: i32, bytes: i32): i32 {
+  const most: i32 = floorDivide(LINE_CHUNK, bytes)
+  if (tiles <= most) return most
+  const columns: i32 = floorDivide(32, bytes)
+  return columns * ceilDivide(ceilDivide(tiles, ceilDivide(tiles, most)), columns)
+}
+
+/** Values of a padded sequence: those that the tiles of its outputs read. */
+export function lineWidth(size: i32, ow: i32): i32 {
+  return 4 * ceilDivide(ow, 4) + size - 4
+}
+
+/** Bytes of scratch that the three passes of winograd1d.ts need. */
+export function lineScratch(c: i32, w: i32, f: i32, taps: i32, pad: i32, bytes: i32): i32 {
+  const size: i32 = taps + 3
+  const ow: i32 = w + 2 * pad - taps + 1
+  const forward: i32 = lineProductScratch(size, c, f, ow, bytes)
+  const backward: i32 = lineProductScratch(size, f, c, w, bytes)
+  const tiles: i32 = ceilDivide(ow, 4)
+  const chunk: i32 = lineChunk(tiles, bytes)
+  const nr: i32 = floorDivide(32, bytes)
+  const rows: i32 = MR * ceilDivide(c < f ? c : f, MR)
+  const columns: i32 = nr * ceilDivide(c < f ? f : c, nr)
+  const sequences: i32 = winogradImages(tiles, chunk) * (c * lineWidth(size, ow) + f * 4 * tiles)
+  const values: i32 = size * (rows * columns + (rows + columns) * chunk) + sequences
+  const weight: i32 = WINOGRAD_TMP + LINE_TABLE + 2 * PLACES_SLACK + MR * chunk * 16 + values * bytes
+  const products: i32 = forward > backward ? forward : backward
+  return products > weight ? products : weight
+}
+
+function lineProductScratch(size: i32, c: i32, f: i32, ow: i32, bytes: i32): i32 {
+  const tiles: i32 = ceilDivide(ow, 4)
+  const chunk: i32 = lineChunk(tiles, bytes)
+  const weights: i32 = size * MR * ceilDivide(f, MR) * c
+  const values: i32 = weights + size * (c + MR) * chunk + winogradImages(tiles, chunk) * c * lineWidth(size, ow)
+  return WINOGRAD_TMP + LINE_TABLE + 2 * PLACES_SLACK + MR * c * 16 + values * bytes
+}
