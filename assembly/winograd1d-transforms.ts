@@ -1,15 +1,20 @@
 // The transforms of winograd1d.ts, LANES tiles (or channels) at a time: the rows of winograd-transforms.ts, for tiles of
 // 6 and 8 inputs.
 
-import { LANES } from './float'
-import { high, low, storeTransposed, zipHigh, zipLow } from './lanes'
+import { LINE_PLACE } from '../src/kernels/conv-geometry'
+import { LANES, SIZE } from './float'
+import { high, low, zipHigh, zipLow } from './lanes'
+import { ENTRY, scatter } from './winograd'
 import {
-  BLOCKS, FOUR, HALF, QUARTER, add, blockRow, mul, sizeOf, storeGradientRow, storeInputRow6, storeInputRow8, sub,
+  BLOCKS, FOUR, HALF, QUARTER, add, mul, sizeOf, storeGradientRow, storeInputRow6, storeInputRow8, sub,
 } from './winograd-transforms'
 
 export {
   Eight, LINE, Six, ZEROS, fillConstants, gradientLine, storeSplats, weightLine,
 } from './winograd-transforms'
+
+/** Bytes of the block of outputs of a lane, as scatter reads it. */
+const BLOCK: usize = 16 * SIZE
 
 @inline
 /** B' d of the inputs at p0, p1, ... (p2 and p3 for float32 only). Place e of the result goes to `to` + e * stride. */
@@ -82,30 +87,30 @@ export function gradientTile<T>(p0: usize, p1: usize, p2: usize, p3: usize, tmp:
 }
 
 @inline
-/** A' m + bias of LANES tiles, place e at m + e * stride, to a block of outputs for each lane at `tmp` + BLOCKS. */
-export function outputTile<T>(m: usize, stride: usize, bias: Float, tmp: usize): void {
+/**
+ * A' m + bias of LANES tiles, place e at m + e * LINE_PLACE, to where the entries of the table say; `count` of them exist.
+ */
+export function outputTile<T>(m: usize, bias: Float, tmp: usize, count: i32, entry: usize, base: usize): void {
   const size = sizeOf<T>()
   const four = v128.load(tmp, FOUR)
   const b = v128.splat<Float>(bias)
-  const m0 = v128.load(m)
-  const m1 = v128.load(m + stride)
-  const m2 = v128.load(m + 2 * stride)
-  const m3 = v128.load(m + 3 * stride)
-  const m4 = v128.load(m + 4 * stride)
-  const m5 = v128.load(m + 5 * stride)
+  const m1 = v128.load(m, LINE_PLACE)
+  const m2 = v128.load(m, 2 * LINE_PLACE)
+  const m3 = v128.load(m, 3 * LINE_PLACE)
+  const m4 = v128.load(m, 4 * LINE_PLACE)
   const p = add(m1, m2)
   const q = sub(m1, m2)
   const r = add(m3, m4)
   const s = sub(m3, m4)
   const d = add(s, s)
-  let y0 = add(add(m0, p), r)
+  let y0 = add(add(v128.load(m), p), r)
   let y1 = add(d, q)
   let y2 = add(mul(four, r), p)
   let y3 = add(mul(four, d), q)
   if (size == 8) {
     const quarter = v128.load(tmp, QUARTER)
-    const m6 = v128.load(m + 6 * stride)
-    const m7 = v128.load(m + 7 * stride)
+    const m6 = v128.load(m, 6 * LINE_PLACE)
+    const m7 = v128.load(m, 7 * LINE_PLACE)
     const t = add(m6, m7)
     const u = mul(v128.load(tmp, HALF), sub(m6, m7))
     y0 = add(y0, t)
@@ -116,15 +121,44 @@ export function outputTile<T>(m: usize, stride: usize, bias: Float, tmp: usize):
   y0 = add(y0, b)
   y1 = add(y1, b)
   y2 = add(y2, b)
-  y3 = add(add(y3, m5), b)
-  const blocks = tmp + BLOCKS
-  const lane = 4 * blockRow(4)
+  y3 = add(add(y3, v128.load(m, 5 * LINE_PLACE)), b)
+  // The outputs of a lane, one after the other.
+  let a0: v128, a1: v128, a2: v128, a3: v128
   if (LANES == 2) {
-    v128.store(blocks, low(y0, y1))
-    v128.store(blocks, low(y2, y3), 16)
-    v128.store(blocks + lane, high(y0, y1))
-    v128.store(blocks + lane, high(y2, y3), 16)
+    a0 = low(y0, y1)
+    a1 = low(y2, y3)
+    a2 = high(y0, y1)
+    a3 = high(y2, y3)
   } else {
-    storeTransposed(y0, y1, y2, y3, blocks, lane)
+    const first = zipLow(y0, y1)
+    const second = zipLow(y2, y3)
+    const third = zipHigh(y0, y1)
+    const fourth = zipHigh(y2, y3)
+    a0 = low(first, second)
+    a1 = high(first, second)
+    a2 = low(third, fourth)
+    a3 = high(third, fourth)
+  }
+  let columns = load<i32>(entry, 12) + load<i32>(entry, ENTRY + 12)
+  if (LANES == 4) columns += load<i32>(entry, 2 * ENTRY + 12) + load<i32>(entry, 3 * ENTRY + 12)
+  const p0 = base + load<i32>(entry, 4)
+  const p1 = base + load<i32>(entry, ENTRY + 4)
+  if (columns < 4 * LANES || count < LANES) {
+    const blocks = tmp + BLOCKS
+    v128.store(blocks, a0)
+    v128.store(blocks + (LANES == 2 ? 16 : BLOCK), a1)
+    v128.store(blocks + (LANES == 2 ? BLOCK : 2 * BLOCK), a2)
+    v128.store(blocks + (LANES == 2 ? BLOCK + 16 : 3 * BLOCK), a3)
+    scatter(4, count, tmp, entry, 0, base)
+  } else if (LANES == 2) {
+    v128.store(p0, a0)
+    v128.store(p0, a1, 16)
+    v128.store(p1, a2)
+    v128.store(p1, a3, 16)
+  } else {
+    v128.store(p0, a0)
+    v128.store(p1, a1)
+    v128.store(base + load<i32>(entry, 2 * ENTRY + 4), a2)
+    v128.store(base + load<i32>(entry, 3 * ENTRY + 4), a3)
   }
 }

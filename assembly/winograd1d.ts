@@ -11,11 +11,11 @@
 
 import { KC, MR, ceilDivide } from '../src/kernels/blocking'
 import {
-  LINE_TABLE, MOST_BLOCKS, PLACES_SLACK, WINOGRAD_TMP, lineChunk, lineWidth, winogradImages,
+  LINE_CHUNK, LINE_PLACE, LINE_TABLE, MOST_BLOCKS, PLACES_SLACK, WINOGRAD_TMP, lineChunk, lineWidth, winogradImages,
 } from '../src/kernels/conv-geometry'
 import { LANES, NR, SIZE, SLIVER_ROW } from './float'
 import { packPanel, tile } from './gemm'
-import { ENTRY, copyPlanes, fillTable, placeStride, scatter } from './winograd'
+import { ENTRY, copyPlanes, fillTable, placeStride } from './winograd'
 import {
   Eight, LINE, Six, ZEROS, fillConstants, gradientLine, gradientTile, inputTile, outputTile, storeSplats, weightLine,
 } from './winograd1d-transforms'
@@ -73,7 +73,7 @@ function product(
   const splats = u + <usize>(size * MR * ceilDivide(f, MR) * c) * SIZE
   const v = splats + <usize>(MR * c) * 16
   const m = v + <usize>(size * c * chunk) * SIZE + PLACES_SLACK
-  const source = m + <usize>(size * MR * chunk) * SIZE + PLACES_SLACK
+  const source = m + <usize>size * LINE_PLACE
   const block = min(c, KC)
   fillConstants(size, scratch)
   memory.fill(source, 0, <usize>(images * c * width) * SIZE)
@@ -108,19 +108,18 @@ function product(
       }
 
       // MR filters at a time, so that their products are still in the cache when they become outputs.
-      const mPlace = placeStride(MR * columns * <i32>SIZE)
       let panel = u
       for (let begin = 0; begin < f; begin += MR) {
         for (let e = 0; e < size; ++e) {
           storeSplats((c * MR) / LANES, panel, splats)
           panel += <usize>(c * MR) * SIZE
-          let to = m + <usize>e * mPlace
+          let to = m + <usize>e * LINE_PLACE
           let sliver = v + <usize>e * vPlace
           for (let j = 0; j < columns; j += NR) {
-            tile(block, 1, splats, sliver, scratch + ZEROS, to, <usize>columns * SIZE)
+            tile(block, 1, splats, sliver, scratch + ZEROS, to, LINE_CHUNK)
             for (let p = KC; p < c; p += KC) {
               const from = splats + <usize>(p * MR) * 16
-              tile(min(KC, c - p), 0, from, sliver + <usize>p * SLIVER_ROW, scratch + ZEROS, to, <usize>columns * SIZE)
+              tile(min(KC, c - p), 0, from, sliver + <usize>p * SLIVER_ROW, scratch + ZEROS, to, LINE_CHUNK)
             }
             sliver += <usize>c * SLIVER_ROW
             to += SLIVER_ROW
@@ -130,10 +129,10 @@ function product(
           const b: Float = bias ? load<Float>(bias + <usize>filter * SIZE) : 0
           const base = yImage + <usize>(filter * ow) * SIZE
           for (let s = 0; s < used; s += LANES) {
-            const from = m + <usize>((filter - begin) * columns + s) * SIZE
-            if (size == 6) outputTile<Six>(from, mPlace, b, scratch)
-            else outputTile<Eight>(from, mPlace, b, scratch)
-            scatter(4, used - s, scratch, table + <usize>s * ENTRY, ow, base)
+            const from = m + <usize>(filter - begin) * LINE_CHUNK + <usize>s * SIZE
+            const entry = table + <usize>s * ENTRY
+            if (size == 6) outputTile<Six>(from, b, scratch, used - s, entry, base)
+            else outputTile<Eight>(from, b, scratch, used - s, entry, base)
           }
         }
       }

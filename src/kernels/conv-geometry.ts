@@ -275,8 +275,10 @@ function winogradWeightScratch(size: i32, c: i32, f: i32, oh: i32, ow: i32, byte
 }
 
 /** Tiles of a chunk of winograd1d.ts at most, times the bytes of a value, and bytes of the table of them. */
-const LINE_CHUNK: i32 = 1024
-export const LINE_TABLE: i32 = 16 * 256
+export const LINE_CHUNK: i32 = 1024
+export const LINE_TABLE: i32 = 4 * LINE_CHUNK
+/** Bytes between the products of neighbouring places, of MR filters: an odd number of cache lines. */
+export const LINE_PLACE: i32 = MR * LINE_CHUNK + 64
 
 /** Whether the convolution of sequences goes by winograd1d.ts. */
 export function usesLine(c: i32, f: i32, ow: i32, k: i32, stride: i32, pad: i32, dilation: i32, groups: i32): bool {
@@ -319,6 +321,6 @@ function lineProductScratch(size: i32, c: i32, f: i32, ow: i32, bytes: i32): i32
   const tiles: i32 = ceilDivide(ow, 4)
   const chunk: i32 = lineChunk(tiles, bytes)
   const weights: i32 = size * MR * ceilDivide(f, MR) * c
-  const values: i32 = weights + size * (c + MR) * chunk + winogradImages(tiles, chunk) * c * lineWidth(size, ow)
-  return WINOGRAD_TMP + LINE_TABLE + 2 * PLACES_SLACK + MR * c * 16 + values * bytes
+  const values: i32 = weights + size * c * chunk + winogradImages(tiles, chunk) * c * lineWidth(size, ow)
+  return WINOGRAD_TMP + LINE_TABLE + PLACES_SLACK + MR * c * 16 + size * LINE_PLACE + values * bytes
 }
