@@ -280,10 +280,29 @@ export const LINE_TABLE: i32 = 4 * LINE_CHUNK
 /** Bytes between the products of neighbouring places, of MR filters: an odd number of cache lines. */
 export const LINE_PLACE: i32 = MR * LINE_CHUNK + 64
 
-/** Whether the convolution of sequences goes by winograd1d.ts. */
-export function usesLine(c: i32, f: i32, ow: i32, k: i32, stride: i32, pad: i32, dilation: i32, groups: i32): bool {
-  if ((k != 3 && k != 5) || stride * dilation * groups != 1 || pad >= k) return false
-  return c >= 3 && f >= 3 && c <= 4096 && f <= 4096 && ow >= 1
+/**
+ * Whether a convolution of sequences goes by winograd1d.ts: as usesWinograd, but the planner asks, since the kernels are
+ * of the second group. Half to two fifths of the multiplications; so few channels that the transforms cost more are left
+ * direct. Milliseconds, direct / Winograd (Zen 4, one thread):
+ *
+ *                           float64                               float32
+ *                           forward      dx           dw          forward      dx           dw
+ *   5   64x64x32 to 128     9.6 / 3.4    11 / 3.5     9.6 / 3.5   4.9 / 1.9    5.0 / 1.9    4.7 / 1.9
+ *       64x32x64 to 64      4.2 / 2.0    5.0 / 2.0    4.5 / 2.0   2.2 / 1.1    2.3 / 1.0    2.2 / 1.1
+ *       64x8x128 to 8       .34 / .27    .34 / .27    .33 / .26   .18 / .15    .18 / .15    .18 / .17
+ *       64x3x128 to 32      .50 / .55    .61 / .50    .52 / .47   .25 / .29    .31 / .28    .30 / .27
+ *       64x4x128 to 4       .12 / .11    .11 / .11    .11 / .11   .06 / .07    .06 / .07    .07 / .09   (left direct)
+ *   3   64x32x64 to 64      2.6 / 1.7    2.7 / 1.7    2.9 / 1.9   1.3 / .82    1.4 / .80    1.3 / .90
+ *       64x16x64 to 16      .38 / .28    .37 / .28    .38 / .27   .20 / .15    .20 / .15    .21 / .17
+ *       64x32x2 to 32       .18 / .07    .18 / .07    .15 / .07   .19 / .04    .19 / .04    .10 / .05
+ *       64x8x128 to 8       .23 / .21    .22 / .21    .21 / .21   .12 / .12    .12 / .12    .12 / .15   (left direct)
+ *       64x3x128 to 32      .33 / .44    .41 / .37    .41 / .34   .17 / .23    .21 / .21    .29 / .23   (left direct)
+ *
+ * More than 4096 channels or filters are left direct as well, for the memory that their transformed weights take.
+ */
+export function usesLine(c: i32, f: i32, k: i32, stride: i32, pad: i32, dilation: i32, groups: i32): bool {
+  if ((k != 3 && k != 5) || stride * dilation * groups != 1 || pad >= k || c > 4096 || f > 4096) return false
+  return k == 5 ? c >= 3 && f >= 3 && c * f >= 64 : c >= 4 && f >= 4 && c * f >= 128
 }
 
 /** Tiles of a chunk where a sequence has so many: those of some whole sequences, or an even part of a longer one. */

@@ -123,36 +123,57 @@ export function convolve(x: Value, plan: Plan, of: Filters, windows: Windows, ta
   const { image, back } = padded(x, plan, [top - ph, left - pw, bottom - ph, right - pw])
   const y = plan.value([filters, oh, ow])
   const parts = partsOf(of, plan)
-  const window = [kh, kw, sh, sw, ph, pw, dh, dw, parts]
   const flops = 2 * fanIn * y.size
+  if (h === 1 && kh === 1 && ph === 0 && usesLine(c, filters, kw, sw, pw, dw, parts)) {
+    const scratch = lineScratch(c, w, filters, kw, pw, plan.bytes)
+    plan.forward('winograd1dForward', {
+      sizes: [N, c, w, filters, filters, kw, pw],
+      reads: [image, weight, bias],
+      scratch,
+      writes: [y],
+      flops,
+    })
+    plan.backward('winograd1dBackwardWeight', {
+      sizes: [N, c, c, w, filters, filters, kw, pw],
+      reads: [image, y.gradient],
+      scratch,
+      writes: [weight.gradient],
+    })
+    if (bias) plan.backward('addChannelSums', biasGradient(y, bias, ow))
+    plan.backward('winograd1dBackwardInput', {
+      sizes: [N, c, c, w, filters, kw, pw],
+      reads: [y.gradient, weight],
+      scratch,
+      writes: [image.gradient],
+    })
+    back()
+    return y
+  }
+  const window = [kh, kw, sh, sw, ph, pw, dh, dw, parts]
+  const scratch = convScratch(c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts, plan.bytes)
   const winograd = usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, parts)
   // See assembly/part.ts: the size of the tiles, or 0 for a single channel. The output is as large as the input.
   const isSmall = w > 3 && Math.max(c, filters) <= KC && winogradSplats(c, filters, 0)
   const ordinary = isSmall && kh * kw === 9 && kh === 3 && ph * pw * sh * sw * dh * dw * groups === 1
   const variant = !ordinary ? undefined : winograd ? winogradSize(3, h, w) : sumsTaps(c, filters, 9) ? 0 : undefined
-  const isLine = h === 1 && kh === 1 && ph === 0 && usesLine(c, filters, ow, kw, sw, pw, dw, parts)
-  const scratch = isLine
-    ? lineScratch(c, w, filters, kw, pw, plan.bytes)
-    : convScratch(c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts, plan.bytes)
-  const line = [kw, pw]
-  plan.forward(isLine ? 'winograd1dForward' : 'conv2dForward', {
-    sizes: isLine ? [N, c, w, filters, filters, ...line] : [N, c, h, w, filters, filters, ...window],
+  plan.forward('conv2dForward', {
+    sizes: [N, c, h, w, filters, filters, ...window],
     reads: [image, weight, bias],
     scratch,
     writes: [y],
     flops,
     variant,
   })
-  plan.backward(isLine ? 'winograd1dBackwardWeight' : 'conv2dBackwardWeight', {
-    sizes: isLine ? [N, c, c, w, filters, filters, ...line] : [N, c, c, h, w, filters, filters, ...window],
+  plan.backward('conv2dBackwardWeight', {
+    sizes: [N, c, c, h, w, filters, filters, ...window],
     variant,
     reads: [image, y.gradient],
     scratch,
     writes: [weight.gradient],
   })
   if (bias) plan.backward('addChannelSums', biasGradient(y, bias, oh * ow))
-  plan.backward(isLine ? 'winograd1dBackwardInput' : 'conv2dBackwardInput', {
-    sizes: isLine ? [N, c, c, w, filters, ...line] : [N, c, c, h, w, filters, ...window],
+  plan.backward('conv2dBackwardInput', {
+    sizes: [N, c, c, h, w, filters, ...window],
     variant,
     reads: [y.gradient, weight],
     scratch,
