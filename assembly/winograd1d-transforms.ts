@@ -1,5 +1,5 @@
-// The transforms of winograd1d.ts, LANES tiles (or channels) at a time: the rows of winograd-transforms.ts, for tiles of
-// 6 and 8 inputs.
+// The transforms of winograd1d.ts, LANES tiles (or channels) at a time: the rows of winograd-transforms.ts, for tiles
+// of 6 and 8 inputs.
 
 import { LINE_PLACE } from '../src/kernels/conv-geometry'
 import { LANES, SIZE } from './float'
@@ -88,7 +88,8 @@ export function gradientTile<T>(p0: usize, p1: usize, p2: usize, p3: usize, tmp:
 
 @inline
 /**
- * A' m + bias of LANES tiles, place e at m + e * LINE_PLACE, to where the entries of the table say; `count` of them exist.
+ * A' m + bias of LANES tiles, place e at m + e * LINE_PLACE, to where the entries of the table say; `count` of them
+ * exist.
  */
 export function outputTile<T>(m: usize, bias: Float, tmp: usize, count: i32, entry: usize, base: usize): void {
   const size = sizeOf<T>()

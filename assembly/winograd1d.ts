@@ -1,7 +1,7 @@
 // Winograd's convolution along one dimension, F(4, 3) and F(4, 5), for sequences (n x c x time) and kernels of 3 and 5
 // taps with stride 1: tiles of 4 outputs from 6 or 8 inputs, with 6 or 8 multiplications for each pair of channels
-// instead of 12 or 20. Transforms and algorithm are those of winograd.ts along one axis, B' x instead of B' x B and so on;
-// src/kernels/conv-geometry.ts says for which shapes, and how many tiles a chunk has.
+// instead of 12 or 20. Transforms and algorithm are those of winograd.ts along one axis, B' x instead of B' x B and so
+// on; src/kernels/conv-geometry.ts says for which shapes, and how many tiles a chunk has.
 //
 //   forward, dx   | tmp | tiles | U: weights, panels | a panel | V: inputs, slivers | M: products | padded sequences |
 //   dw            | tmp | tiles | a panel | dU | rows, columns: inputs and gradients | padded sequences of both |
@@ -140,7 +140,7 @@ function product(
   }
 }
 
-/** y (n x allF x ow), f filters of it = bias + convolution of x (n x c x w) with weight (f x c x taps); bias may be 0. */
+/** y (n x allF x ow), f filters of it = bias + convolution of x (n x c x w), weight (f x c x taps); bias may be 0. */
 export function winograd1dForward(
   n: i32, c: i32, w: i32, f: i32, allF: i32, taps: i32, pad: i32,
   x: usize, weight: usize, bias: usize, scratch: usize, y: usize,
@@ -156,12 +156,10 @@ export function winograd1dBackwardInput(
   product(taps, n, f, w + 2 * pad - taps + 1, c, allC, w, taps - 1 - pad, 1, dy, weight, 0, scratch, dx)
 }
 
-/**
- * dw += G' t of the t of `rows` x `columns` pairs, t[place][row][column]; see addWeightGradients, which has a second
- * dimension.
- */
+/** dw += G' t of the t of `rows` x `columns` pairs, t[place][row][column]: addWeightGradients along one axis. */
 function addGradients(
-  size: i32, rows: i32, columns: i32, swapped: bool, channels: i32, t: usize, row: usize, place: usize, tmp: usize, dw: usize,
+  size: i32, rows: i32, columns: i32, swapped: bool, channels: i32, t: usize, row: usize, place: usize, tmp: usize,
+  dw: usize,
 ): void {
   const taps = size - 3
   for (let i = 0; i < rows; ++i) {

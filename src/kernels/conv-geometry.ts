@@ -282,8 +282,8 @@ export const LINE_PLACE: i32 = MR * LINE_CHUNK + 64
 
 /**
  * Whether a convolution of sequences goes by winograd1d.ts: as usesWinograd, but the planner asks, since the kernels are
- * of the second group. Half to two fifths of the multiplications; so few channels that the transforms cost more are left
- * direct. Milliseconds, direct / Winograd (Zen 4, one thread):
+ * of the second group. Half to two fifths of the multiplications; so few channels that the transforms cost more are
+ * left direct. Milliseconds, direct / Winograd (Zen 4, one thread):
  *
  *                           float64                               float32
  *                           forward      dx           dw          forward      dx           dw

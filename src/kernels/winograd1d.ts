@@ -64,7 +64,8 @@ export const winograd1dKernels = (heap: Heap) => {
           for (let e = 0; e < size; e++) {
             gemm(
               rows, used, c, c, 1, used, 1, used, 0,
-              (u + (e * filters + begin) * c) << SHIFT, (v + e * place) << SHIFT, scratch, (m + e * rows * used) << SHIFT,
+              (u + (e * filters + begin) * c) << SHIFT, (v + e * place) << SHIFT, scratch,
+              (m + e * rows * used) << SHIFT,
             )
           }
           for (let t = 0; t < used; t++) {

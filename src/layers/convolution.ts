@@ -124,6 +124,7 @@ export function convolve(x: Value, plan: Plan, of: Filters, windows: Windows, ta
   const y = plan.value([filters, oh, ow])
   const parts = partsOf(of, plan)
   const flops = 2 * fanIn * y.size
+  // Sequences: the direct kernels, as images of one row, would multiply twice as often.
   if (h === 1 && kh === 1 && ph === 0 && usesLine(c, filters, kw, sw, pw, dw, parts)) {
     const scratch = lineScratch(c, w, filters, kw, pw, plan.bytes)
     plan.forward('winograd1dForward', {
