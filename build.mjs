@@ -280,10 +280,9 @@ for (const short of Object.values(precisions)) {
 const STORES = ['redis', 'postgres', 'bullmq', 'pg-boss']
 /** What `package.json` exports; each loads only what it needs, and what several need is loaded once. */
 const entryPoints = Object.fromEntries(
-  ['index', 'architectures', 'data', 'preprocessing', 'files', 'worker', 'node', ...STORES].map((name) => [
-    name,
-    `src/entries/${name}.ts`,
-  ]),
+  ['index', 'architectures', 'data', 'preprocessing', 'onnx', 'tfjs', 'files', 'worker', 'node', ...STORES].map(
+    (name) => [name, `src/entries/${name}.ts`],
+  ),
 )
 const entries = {
   ...common,

@@ -2,7 +2,7 @@
 // that call some of them instantiate it beside the first, over the same memory. See index.ts.
 
 export { attentionBackward, attentionForward } from './attention'
-export { spreadAxis, sumAxis, transposeAxes } from './axes'
+export { meanOfFirst, spreadAxis, spreadToFirst, sumAxis, transposeAxes } from './axes'
 export { curveForward } from './curves'
 export { addTable, embeddingBackward, embeddingForward } from './embedding'
 export {

@@ -210,6 +210,18 @@ export function axisCases(outer: number, count: number, inner: number): KernelCa
   return [
     { kernel: 'sumAxis', name, traffic: all, args: (a) => [...sizes, a.values(all), a.values(summed)] },
     { kernel: 'spreadAxis', name, traffic: all, args: (a) => [...sizes, a.values(summed), a.values(all)] },
+    {
+      kernel: 'meanOfFirst',
+      name,
+      traffic: all,
+      args: (a) => [outer, count, inner, a.values(all), a.integers(outer, count + 1), a.values(summed)],
+    },
+    {
+      kernel: 'spreadToFirst',
+      name,
+      traffic: all,
+      args: (a) => [outer, count, inner, a.values(summed), a.integers(outer, count + 1), a.values(all)],
+    },
   ]
 }
 

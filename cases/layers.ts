@@ -403,6 +403,17 @@ export const layerCases: readonly LayerCase[] = [
     names: ['1.weight', '1.bias', '5.weight', '5.bias'],
   },
   {
+    name: 'convTranspose2d, with more at the end than the stride, of which the pad cut off a part',
+    network: () =>
+      sequential(
+        convTranspose2d(3, { kernel: 2, pad: 1, dilation: 2, outputPad: 1 }),
+        convTranspose2d(2, { kernel: [2, 3], stride: [1, 2], pad: [1, 2], outputPad: [2, 3], dilation: [3, 4] }),
+        ...head(),
+      ),
+    input: [2, 3, 4],
+    names: ['0.weight', '0.bias', '1.weight', '1.bias', '3.weight', '3.bias'],
+  },
+  {
     name: 'convTranspose2d, on the input, of groups, with more at the end than a window reaches',
     network: () =>
       sequential(

@@ -192,9 +192,11 @@ export function customLoss(loss: LossFunction<any>, options: CustomLossOptions =
             n * sizeOfTarget,
           ),
           gradients: gradients.subarray(0, n * x.size),
-          weights: weighs?.subarray(0, n) ?? gradients.slice(0, n).fill(1),
+          weights: weighs?.subarray(0, n) ?? gradients.slice(0, n),
         })
         own.gradients.fill(0)
+        // Those that are not the model's may have been written to.
+        if (!weighs) own.weights.fill(1)
         const value: unknown = loss(own.outputs, own.targets, own.gradients, n, own.weights)
         if (typeof value !== 'number') return value as number
         if (weight === 1) return value

@@ -1,6 +1,6 @@
 // Measures of what a model predicts: of yes or no, and of values.
 
-import { DataError, checkArguments, checkOptions, count, finite } from './errors'
+import { DataError, checkArguments, checkOptions, count, finite, note } from './errors'
 import { type Numbers, type TypedNumbers, readRows, reading } from './data/batches'
 import type { Tensor } from './tensor'
 
@@ -54,6 +54,11 @@ export function binaryReport(
   const { threshold = 0 } = checkOptions(where, options, ['threshold'])
   finite(where, 'threshold', threshold)
   const [given, wanted] = readBoth(where, 'scores', scores, targets)
+  if (!('threshold' in options) && given.every((score) => score >= 0 && score <= 1)) {
+    note(
+      `${where}: all scores lie from 0 to 1, as probabilities do, and above 0 is a yes: for those give { threshold: 0.5 }`,
+    )
+  }
   const confusion: [[number, number], [number, number]] = [
     [0, 0],
     [0, 0],

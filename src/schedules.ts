@@ -1,4 +1,15 @@
-import { PlanError, callable, checkArguments, checkOptions, finite, integer, oneOf, readSafely, show } from './errors'
+import {
+  PlanError,
+  callable,
+  checkArguments,
+  checkOptions,
+  finite,
+  integer,
+  note,
+  oneOf,
+  readSafely,
+  show,
+} from './errors'
 import { cos, exp, integerPower, log } from './kernels/math'
 
 /** What tells how good an epoch was. */
@@ -300,7 +311,11 @@ export function oneCycle(options: OneCycleOptions): Schedule {
   const last = first / finalDivFactor
   const config = { max, per, start, divFactor, finalDivFactor, ...totalOf(options) }
   return untilEnd(where, config, last, (t, end) => {
-    const top = Math.max(start * end - 1, 0)
+    const top = start * end - 1
+    if (end < 3 && per === 'epoch')
+      note(
+        `oneCycle: ${end} epochs make no cycle: the last is at max / ${divFactor * finalDivFactor}; take per: 'step'`,
+      )
     if (t < top) return cosineBetween(first, max, t, top)
     return t < end - 1 ? cosineBetween(max, last, t - top, end - 1 - top) : last
   })

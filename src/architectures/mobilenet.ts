@@ -1,4 +1,4 @@
-import { checkArguments } from '../errors'
+import { PlanError, callable, checkArguments, show } from '../errors'
 import { batchNorm } from '../layers/batch-norm'
 import { conv2d } from '../layers/conv2d'
 import { dense } from '../layers/dense'
@@ -8,22 +8,38 @@ import { relu } from '../layers/relu'
 import { residual } from '../layers/residual'
 import { sequential } from '../layers/sequential'
 import type { Layer } from '../plan/layer'
-import { type KeepOptions, type WidthOptions, optionsOf, widen } from './options'
+import { type KeepOptions, type MobileNetOptions, optionsOf, widen } from './options'
 
-/** The convolution and its batch norm; depthwise with as many groups as filters. */
-const conv = (filters: number, kernel: number, stride = 1, groups = 1) => [
-  conv2d(filters, { kernel, stride, pad: (kernel - 1) / 2, groups, bias: false }),
-  batchNorm(),
-]
+/** Of mobileNetV1. */
+export interface MobileNetV1Options extends MobileNetOptions {
+  /** Makes the layer after each batch norm; relu unless given. timm's and Keras' cut it off at 6: `relu({ max: 6 })`. */
+  activation?: () => Layer
+}
+
+/** What makes a convolution and its batch norm; depthwise with as many groups as filters. */
+function convOf(where: string, { batchNorm: norm, pad = 1 }: MobileNetOptions) {
+  if (pad !== 1 && pad !== 'same') throw new PlanError(`${where}: pad must be 1 or 'same', got ${show(pad)}`)
+  return (filters: number, kernel: number, stride = 1, groups = 1) => [
+    conv2d(filters, { kernel, stride, pad: kernel === 1 ? 0 : pad, groups, bias: false }),
+    batchNorm(norm),
+  ]
+}
 
 /**
  * MobileNet V1 (Howard et al., 2017) for images (3, 224, 224), or any of 32 x 32 and more: a depthwise 3 x 3 and a
- * 1 x 1 convolution instead of a full one. 4,231,976 parameters; `width` is the paper's α.
+ * 1 x 1 convolution instead of a full one. 4,231,976 parameters; `width` is the paper's α. torchvision has none; timm's
+ * takes images from -1 to 1, `scaling('inception')`, and its file has other names:
+ *
+ *     const network = mobileNetV1({ activation: () => relu({ max: 6 }) })
+ *     model.load(bytes, { rename: timmNames('mobileNetV1') })
  */
-export function mobileNetV1(options: WidthOptions = {}): Layer {
+export function mobileNetV1(options: MobileNetV1Options = {}): Layer {
   checkArguments('mobileNetV1', arguments, 1)
-  const checked = optionsOf('mobileNetV1', options, 1000, ['width'])
+  const checked = optionsOf('mobileNetV1', options, 1000, ['width', 'batchNorm', 'pad', 'activation'])
   const wide = widen('mobileNetV1', checked)
+  const conv = convOf('mobileNetV1', checked)
+  const activation = checked.activation ?? relu
+  callable('mobileNetV1', 'activation', activation, 'a function that makes a layer, such as relu')
   const blocks = [
     [64, 1],
     [128, 2],
@@ -36,9 +52,10 @@ export function mobileNetV1(options: WidthOptions = {}): Layer {
     [1024, 1],
   ]
   let channels = wide(32)
-  const features = [sequential(...conv(channels, 3, 2), relu())]
+  const features = [sequential(...conv(channels, 3, 2), activation())]
   for (const [filters, stride] of blocks) {
-    features.push(sequential(...conv(channels, 3, stride, channels), relu(), ...conv(wide(filters), 1), relu()))
+    const [depthwise, pointwise] = [conv(channels, 3, stride, channels), conv(wide(filters), 1)]
+    features.push(sequential(...depthwise, activation(), ...pointwise, activation()))
     channels = wide(filters)
   }
   return sequential({
@@ -50,13 +67,16 @@ export function mobileNetV1(options: WidthOptions = {}): Layer {
 
 /**
  * MobileNet V2 (Sandler et al., 2018) for images (3, 224, 224), or any of 32 x 32 and more: inverted residuals, whose
- * bottlenecks are linear. 3,504,872 parameters, with the names of torchvision.
+ * bottlenecks are linear. 3,504,872 parameters, with the names of torchvision. timm's is the same under other names:
+ *
+ *     model.load(bytes, { rename: timmNames('mobileNetV2') })
  */
-export function mobileNetV2(options: WidthOptions & KeepOptions = {}): Layer {
+export function mobileNetV2(options: MobileNetOptions & KeepOptions = {}): Layer {
   checkArguments('mobileNetV2', arguments, 1)
-  const checked = optionsOf('mobileNetV2', options, 1000, ['width', 'keep'])
+  const checked = optionsOf('mobileNetV2', options, 1000, ['width', 'keep', 'batchNorm', 'pad'])
   const keep = checked.keep ?? 0.8
   const wide = widen('mobileNetV2', checked)
+  const conv = convOf('mobileNetV2', checked)
   const relu6 = () => relu({ max: 6 })
   /** Expansion, channels, blocks, stride of the first. */
   const stages = [

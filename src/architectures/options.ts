@@ -1,6 +1,7 @@
 // What the options of architectures share.
 
 import { MAX_SIZE, checkOptions, finite, integer } from '../errors'
+import type { BatchNormOptions } from '../layers/batch-norm'
 
 /** Of all architectures. */
 export interface ClassesOptions {
@@ -21,6 +22,26 @@ export interface KeepOptions extends ClassesOptions {
 export interface WidthOptions extends ClassesOptions {
   /** A factor on the channels of every layer; 1 unless given. */
   width?: number
+}
+
+/** Of those with batch norm. */
+export interface NormOptions extends ClassesOptions {
+  /**
+   * Options of each batch norm, for weights that others trained: `{ epsilon: 1e-3 }` for those of Keras, and
+   * `{ runningVar: 'unbiased' }` to train on as PyTorch does. Those of batchNorm unless given; googLeNet's epsilon is then
+   * 0.001, as that of torchvision.
+   */
+  batchNorm?: BatchNormOptions
+}
+
+/** Of mobileNetV1 and mobileNetV2. */
+export interface MobileNetOptions extends WidthOptions, NormOptions {
+  /**
+   * Zeros around the 3 x 3 convolutions: 1 on each side, as PyTorch's have, or 'same', as TensorFlow's and
+   * Keras' have, which differs where the stride is 2.
+   * 1 unless given.
+   */
+  pad?: 1 | 'same'
 }
 
 /** The options, with the classes. Throws a PlanError on an option that is not in `allowed`. */

@@ -1,5 +1,5 @@
-import { checkArguments, flag } from '../errors'
-import { batchNorm } from '../layers/batch-norm'
+import { checkArguments, flag, isPlain } from '../errors'
+import { type BatchNormOptions, batchNorm } from '../layers/batch-norm'
 import { conv2d } from '../layers/conv2d'
 import { dense } from '../layers/dense'
 import { dropout } from '../layers/dropout'
@@ -12,19 +12,20 @@ import { type KeepOptions, optionsOf } from './options'
 
 /** Of vgg11 and vgg16. */
 export interface VggOptions extends KeepOptions {
-  /** Batch norm after each convolution (torchvision's vgg11_bn, vgg16_bn); false unless given. */
-  batchNorm?: boolean
+  /** Batch norm after each convolution (torchvision's vgg11_bn, vgg16_bn), or its options; false unless given. */
+  batchNorm?: boolean | BatchNormOptions
 }
 
 /** `depths`: how many convolutions before each of the five pools. */
 function vgg(where: string, options: VggOptions, depths: readonly number[]): Layer {
   const { classes, ...checked } = optionsOf(where, options, 1000, ['batchNorm', 'keep'])
   const keep = checked.keep ?? 0.5
-  const norm = flag(where, 'batchNorm', checked.batchNorm ?? false)
+  const given = checked.batchNorm ?? false
+  const norm = isPlain(given) ? given : flag(where, 'batchNorm', given) && {}
   const features = depths.flatMap((depth, i) => [
     ...Array.from({ length: depth }, () => [
       conv2d(Math.min(512, 64 * 2 ** i), { kernel: 3, pad: 1 }),
-      ...(norm ? [batchNorm()] : []),
+      ...(norm ? [batchNorm(norm)] : []),
       relu(),
     ]).flat(),
     maxPool2d(2),

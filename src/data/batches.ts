@@ -39,7 +39,7 @@ export type TypedNumbers =
   | Uint32Array
 
 /** What data may have beside x and y: what the readers of v128/data say of it. */
-const DESCRIPTIONS = ['shape', 'columns', 'classes', 'coarse']
+const DESCRIPTIONS = ['shape', 'columns', 'classes', 'categories', 'coarse']
 
 /** Whether x is a typed array of numbers; one of another realm is. */
 export function isTyped(x: unknown): x is TypedNumbers {
@@ -163,7 +163,11 @@ export function readLabels(
     const { length } = labels
     const all = rows * positions
     if (length !== all) {
-      const each = positions > 1 ? `; each row has ${positions}, one for each position` : ''
+      const each =
+        positions > 1
+          ? `; each row has ${positions}, one for each position; where there is one a row, end in one score: ` +
+            "output: 'last', mean() or flatten()"
+          : ''
       const cure =
         length === all * classes
           ? `; labels are class numbers, one a ${positions > 1 ? 'position' : 'row'}, not one-hot`
@@ -359,7 +363,12 @@ export function checkLabel(
   const label = typeof given === 'bigint' ? Number(given) : given
   if (Number.isInteger(label) && label >= 0 && label < classes) return label
   const where = `row ${Math.floor(at / positions)}${positions > 1 ? `, position ${at % positions}` : ''}`
-  const ignored = ignoreIndex === undefined ? '' : `, or ${ignoreIndex}, which is ignored`
+  const unsigned =
+    ignoreIndex !== undefined &&
+    ignoreIndex < 0 &&
+    String((labels as TypedNumbers)[Symbol.toStringTag]).startsWith('Ui')
+  const kind = unsigned ? `; a ${(labels as TypedNumbers)[Symbol.toStringTag]} holds no ${ignoreIndex}` : ''
+  const ignored = ignoreIndex === undefined ? '' : `, or ${ignoreIndex}, which is ignored${kind}`
   throw new DataError(
     `${name}: the label of ${where} is ${show(given)}; want an integer from 0 to ${classes - 1}, a class of the ` +
       `${count(classes, 'score')}${ignored}`,

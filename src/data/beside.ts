@@ -26,8 +26,8 @@ export interface Beside<In extends string = never, Out extends string = never> {
 
 /** A weight, read once. Throws a DataError unless it is a finite number of at least 0. */
 export function checkWeight(weights: ArrayLike<number>, row: number, name: string): number {
-  const weight = weights[row]
-  if (weight >= 0 && weight < Infinity) return weight
+  const weight: unknown = weights[row]
+  if (typeof weight === 'number' && weight >= 0 && weight < Infinity) return weight
   throw new DataError(`${name}: row ${row} weighs ${show(weight)}; want a finite number of at least 0`)
 }
 

@@ -30,6 +30,11 @@ export interface CsvOptions {
    * their order, such as the `categories` of the training set.
    */
   categories?: readonly Column[] | Readonly<Record<string, readonly string[]>>
+  /**
+   * What becomes of a word that is not among the categories given, as a test set may have one: an error, 'refuse', or NaN,
+   * 'keep', which oneHot takes with its `unknown: 'none'`. 'refuse' unless given.
+   */
+  unknown?: 'refuse' | 'keep'
 }
 
 /** What a CSV file holds, ready for fit. */
@@ -78,6 +83,7 @@ export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData
     'delimiter',
     'missing',
     'categories',
+    'unknown',
   ])
   const header = flag('readCsv', 'header', given.header ?? true)
   const delimiter = given.delimiter ?? ','
@@ -92,11 +98,12 @@ export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData
   }
   const known = given.classes === undefined ? undefined : checkClasses('classes', given.classes)
   const keeps = oneOf('readCsv', 'missing', given.missing ?? 'refuse', ['refuse', 'keep']) === 'keep'
+  const keepsUnknown = oneOf('readCsv', 'unknown', given.unknown ?? 'refuse', ['refuse', 'keep']) === 'keep'
 
   const records = split(decode(file), delimiter)
   const first = records.next()
   if (first.done) throw new FileError('readCsv: the file is empty')
-  const names = header ? first.value.fields : first.value.fields.map((_, i) => String(i))
+  const names = header ? first.value.fields.map((name) => name.trim()) : first.value.fields.map((_, i) => String(i))
   const width = names.length
   // Names may be numbers, such as years, where the user says so.
   if (given.header === undefined && names.every((name) => NUMBER.test(name.trim()))) {
@@ -133,8 +140,9 @@ export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData
       }
       const kept = keeps && roles[i] === 'x' && MISSING.test(text)
       const list = words.get(i)
-      if (list && !MISSING.test(text)) {
-        x.push(placeIn(list, text, () => `line ${line}, ${column(i)}`))
+      // A word that is listed is one, also where others mean by it that there is none.
+      if (list && (!MISSING.test(text) || (!list.open && list.places.has(text)))) {
+        x.push(placeIn(list, text, keepsUnknown, () => `line ${line}, ${column(i)}`))
         continue
       }
       if (kept) {
@@ -147,8 +155,8 @@ export function readCsv(file: Bytes | string, options: CsvOptions = {}): CsvData
         throw new FileError(
           `readCsv: line ${line}, ${column(i)}: ` +
             (MISSING.test(text)
-              ? `the value is missing${text && ` (${show(text)})`}; fill it in, remove the row or the column (ignore), or take missing: 'keep'`
-              : `want a number, got ${show(text)}`),
+              ? `the value is missing${text && ` (${show(text)})`}; fill it in, remove the row or the column (ignore)${roles[i] === 'x' ? ", or take missing: 'keep'" : ''}`
+              : `want a number, got ${show(text)}; columns of words go into categories, or ignore`),
         )
       }
       if (roles[i] === 'target') y.push(value)
@@ -209,10 +217,15 @@ function wordsOf(
   return words
 }
 
-function placeIn({ all, places, open }: Words, word: string, where: () => string): number {
+function placeIn({ all, places, open }: Words, word: string, keeps: boolean, where: () => string): number {
   const place = places.get(word)
   if (place !== undefined) return place
-  if (!open) throw new FileError(`readCsv: ${where()}: ${show(word)} is not among ${show(all)}, the categories given`)
+  if (!open && keeps) return NaN
+  if (!open) {
+    throw new FileError(
+      `readCsv: ${where()}: ${show(word)} is not among ${show(all)}, the categories given; unknown: 'keep' makes it NaN`,
+    )
+  }
   places.set(word, all.length)
   return all.push(word) - 1
 }

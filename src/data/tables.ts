@@ -256,6 +256,8 @@ function createEncoding(
         let place = 0
         if (at >= 0 && kind === 'oneHot') {
           for (let j = 1; j < own; j++) if (values[from + j] > values[from + place]) place = j
+          // Of what was unknown there is nothing.
+          if (unknown === 'none' && values[from + place] === 0) place = -1
         } else place = Math.round(values[from])
         x[i] = at < 0 ? values[from] : (categories[at][place] ?? NaN)
         if (at >= 0 && !(place >= 0 && place < categories[at].length) && unknown === 'refuse') {

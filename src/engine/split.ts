@@ -106,11 +106,12 @@ function upsampling(small: number, large: number, weight: number, scratch = -1):
 }
 
 /** Arrays of [outer, count, inner], and of those without the axis: pointers to both. */
-function axis(all: number, summed: number): Rule {
+function axis(all: number, summed: number, lengths = -1): Rule {
   return (a, s) => {
     along(s, a[0], 1, 0)
     move(s, all, a[1] * a[2])
     move(s, summed, a[2])
+    if (lengths >= 0) movePlaces(s, lengths, 1)
     s.cost = a[0] * (a[1] + 1) * a[2] * VALUE
   }
 }
@@ -479,6 +480,8 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
   },
   sumAxis: axis(4, 5),
   spreadAxis: axis(5, 4),
+  meanOfFirst: axis(3, 5, 4),
+  spreadToFirst: axis(5, 3, 4),
 
   // Sequences.
   attentionForward: attention([15], [16, 17], 20, 21, 19, 2),

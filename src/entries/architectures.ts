@@ -7,8 +7,16 @@
 export { alexNet } from '../architectures/alexnet'
 export { googLeNet } from '../architectures/googlenet'
 export { type LeNetOptions, lenet5 } from '../architectures/lenet'
-export { mobileNetV1, mobileNetV2 } from '../architectures/mobilenet'
-export { type ClassesOptions, type KeepOptions, type WidthOptions } from '../architectures/options'
+export { type MobileNetV1Options, mobileNetV1, mobileNetV2 } from '../architectures/mobilenet'
+export {
+  type ClassesOptions,
+  type KeepOptions,
+  type MobileNetOptions,
+  type NormOptions,
+  type WidthOptions,
+} from '../architectures/options'
+export { type Scaling, scaling } from '../architectures/scaling'
+export { timmNames } from '../architectures/timm'
 export {
   type CifarResNetOptions,
   cifarResNet110,

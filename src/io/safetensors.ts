@@ -47,7 +47,7 @@ const HEAD = 64
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
 /** Numbers of 16 bits: a sign, an exponent with its bias, and a fraction of so many bits. */
-function halves(buffer: ArrayBuffer, fractionBits: number, bias: number): Float32Array {
+export function halves(buffer: ArrayBuffer, fractionBits: number, bias: number): Float32Array {
   return Float32Array.from(new Uint16Array(buffer), (bits) => {
     const one = 2 ** fractionBits
     const fraction = bits % one

@@ -5,20 +5,28 @@ import { times } from '../plan/calls'
 import type { Layer } from '../plan/layer'
 import { axisOf, channelsAlong } from './shapes'
 
+/** Of batchNorm. */
+export interface BatchNormOptions {
+  /** Of the running statistics: the share of the old ones that stays; PyTorch's is what goes. 0.9 unless given. */
+  momentum?: number
+  /** Added to the variance that normalises. 1e-5 unless given. */
+  epsilon?: number
+  /** Which variance of the batch they take: divided by N or, as PyTorch has it, by N - 1. 'biased' unless given. */
+  runningVar?: 'biased' | 'unbiased'
+  /** Which axis of an example has the channels: the first unless given. */
+  axis?: number
+}
+
 /**
  * Batch normalisation (Ioffe & Szegedy, 2015): (N, D) or (N, C, H, W) to the same shape, each feature or channel over
  * the batch. weight γ (C) from 1, bias β (C) from 0; buffers running_mean, running_var (C). In training the batch's own
- * statistics normalise, else the running ones: running = momentum * running + (1 - momentum) * batch, with `momentum`,
- * 0.9 unless given. `runningVar`, 'biased' unless given, takes the batch variance divided by N, or, as PyTorch has it,
- * 'unbiased', by N - 1. `epsilon`, 1e-5 unless given, is added to the variance that normalises. `axis` says which axis of
- * an example has the channels: the first unless given, and it must be given for sequences, 0 for (N, C, T) as PyTorch's
- * BatchNorm1d, 1 for (N, T, D); each is then normed over the batch and all steps.
+ * statistics normalise, else the running ones: running = momentum * running + (1 - momentum) * batch. Sequences want
+ * `axis`: 0 for (N, C, T) as PyTorch's BatchNorm1d, 1 for (N, T, D); each channel is then normed over the batch and all
+ * steps.
  *
  *     sequential(conv1d(16, { kernel: 5 }), batchNorm({ axis: 0 }), relu())
  */
-export function batchNorm(
-  options: { momentum?: number; epsilon?: number; runningVar?: 'biased' | 'unbiased'; axis?: number } = {},
-): Layer {
+export function batchNorm(options: BatchNormOptions = {}): Layer {
   checkArguments('batchNorm', arguments, 1)
   options = checkOptions('batchNorm', options, ['momentum', 'epsilon', 'runningVar', 'axis'])
   const momentum = finite('batchNorm', 'momentum', options.momentum ?? 0.9, 0, 1)

@@ -39,6 +39,7 @@ function isOptions(args: readonly unknown[]): args is [{ axis: number }] {
 function joining(least: number, told: { axis?: number } = {}): Layer {
   return {
     kind: 'concat',
+    movesSteps: (told.axis ?? 0) === 0 || told.axis! < -1,
     config: told,
     initBefore: 'next',
     inputs: [least, Infinity],

@@ -3,7 +3,7 @@ import { convScratch } from '../kernels/conv-geometry'
 import { N } from '../plan/calls'
 import type { Layer } from '../plan/layer'
 import { FILTER_OPTIONS, type FilterOptions, checkFilters, checkGroups, configOf, partsOf } from './convolution'
-import { padded } from './pads'
+import { cropped, padded } from './pads'
 import { imageShape } from './shapes'
 import { biasGradient, defaultInitializer, planBias } from './weights'
 
@@ -46,23 +46,26 @@ export function convTranspose2d(filters: number, options: ConvTranspose2dOptions
   }
   return {
     kind,
+    movesSteps: true,
     config: configOf(of, { kernel, stride, pad, outputPad, dilation }),
     plan(x, plan) {
       const [c, h, w] = imageShape(x, plan)
       const { groups } = of
       checkGroups(x, plan, groups, filters)
       const [kh, kw] = kernel
-      // Beyond what a window can reach there are rows of nothing but bias.
+      // What outputPad has beyond the stride are rows that the pad would cut off, then rows of nothing but bias.
       const reach = (axis: 0 | 1) => outputPad[axis] % stride[axis]
+      const uncut = ([0, 1] as const).map((axis) => Math.min(pad[axis], outputPad[axis] - reach(axis)))
+      const cut = [pad[0] - uncut[0], pad[1] - uncut[1]] as const
       const sizeOf = (size: number, axis: 0 | 1) =>
-        (size - 1) * stride[axis] - 2 * pad[axis] + dilation[axis] * (kernel[axis] - 1) + reach(axis) + 1
+        (size - 1) * stride[axis] - 2 * cut[axis] + dilation[axis] * (kernel[axis] - 1) + reach(axis) + 1
       const [oh, ow] = [sizeOf(h, 0), sizeOf(w, 1)]
       if (oh < 1 || ow < 1) {
         throw plan.error(`the output would be ${oh}x${ow}: a pad of ${pad.join('x')} cuts off all of it; lower it`)
       }
       // In the terms of the convolution whose gradient this is: images of y, and x for its output.
       const parts = partsOf(of, plan)
-      const window = [kh, kw, ...stride, ...pad, ...dilation, parts] as const
+      const window = [kh, kw, ...stride, ...cut, ...dilation, parts] as const
       const scratch = convScratch(filters, oh, ow, c, ...window, plan.bytes)
       const weight = plan.parameter('weight', [c, filters / groups, kh, kw], {
         init: of.init ?? defaultInitializer(plan.ahead),
@@ -81,8 +84,9 @@ export function convTranspose2d(filters: number, options: ConvTranspose2dOptions
         writes: [inner],
         flops,
       })
-      const [bottom, right] = [outputPad[0] - reach(0), outputPad[1] - reach(1)]
-      const { image, back } = padded(inner, plan, [0, 0, bottom, right])
+      const [bottom, right] = ([0, 1] as const).map((axis) => outputPad[axis] - reach(axis) - uncut[axis])
+      const whole = cropped(inner, plan, uncut)
+      const { image, back } = padded(whole.image, plan, [0, 0, bottom, right])
       const y = bias ? plan.value(image.shape) : image
       if (bias) {
         const [, height, width] = y.shape
@@ -92,6 +96,7 @@ export function convTranspose2d(filters: number, options: ConvTranspose2dOptions
         plan.backward('addChannelSums', biasGradient(y, bias, height * width))
       }
       back()
+      whole.back()
       plan.backward('conv2dBackwardWeight', {
         sizes: [N, filters, filters, oh, ow, c, c, ...window],
         reads: [inner.gradient, x],

@@ -45,6 +45,7 @@ export function conv1d(filters: number, options: Conv1dOptions): Layer {
   } as const
   return {
     kind: 'conv1d',
+    movesSteps: true,
     config: configOf(of, { kernel, stride, pad, dilation }),
     plan: (x, plan) => asSequences(convolve(asImages(x, plan), plan, of, windows, [kernel]), plan),
   }

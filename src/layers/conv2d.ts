@@ -41,6 +41,7 @@ export function conv2d(filters: number, options: Conv2dOptions): Layer {
   const windows = { kernel, stride, pad, dilation }
   return {
     kind: 'conv2d',
+    movesSteps: true,
     config: configOf(of, windows),
     plan: (x, plan) => convolve(x, plan, of, windows, kernel),
   }

@@ -54,7 +54,9 @@ export function embedding(
       if (!x.ids && !plan.again) {
         throw plan.error(
           `wants whole numbers, ids below ${vocabulary}, got an input of shape (${few(x.shape)}) of the model's dtype; ` +
-            `give the input as { shape: [${few(x.shape)}], dtype: 'int32' }`,
+            (plan.inputs.includes(x)
+              ? `give the input as { shape: [${few(x.shape)}], dtype: 'int32' }`
+              : 'ids come from an input of the model; on what layers computed it is a tied head, used under the same name'),
         )
       }
       if (plan.dtype === 'float32' && vocabulary > MOST_SINGLE) {

@@ -13,6 +13,7 @@ export function maxout(options: { pieces: number }): Layer {
   const pieces = integer('maxout', 'pieces', options.pieces, 2, MAX_SIZE)
   return {
     kind: 'maxout',
+    movesSteps: true,
     initBefore: 'he',
     config: { pieces },
     plan(x, plan) {

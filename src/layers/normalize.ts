@@ -3,16 +3,22 @@ import { times } from '../plan/calls'
 import type { Layer } from '../plan/layer'
 import { axisOf, channelsAlong, windowHint } from './shapes'
 
+/** Of normalize. */
+export interface NormalizeOptions {
+  /** What is taken away. */
+  mean: number | readonly number[]
+  /** What that is divided by. */
+  std: number | readonly number[]
+  /** Which axis of an example has the channels: the first unless given. */
+  axis?: number
+}
+
 /**
  * y = (x - mean) / std per channel, not trained: (N, C) or (N, C, H, W) to the same shape. A first layer that scales
- * raw pixels, so that the scaling travels with the saved model. One number, or one for each channel. `axis` says which axis
- * of an example has the channels: the first unless given; sequences want it, 0 for (N, C, T), 1 for (N, T, D).
+ * raw pixels, so that the scaling travels with the saved model. One number, or one for each channel. Sequences want
+ * `axis`: 0 for (N, C, T), 1 for (N, T, D).
  */
-export function normalize(options: {
-  mean: number | readonly number[]
-  std: number | readonly number[]
-  axis?: number
-}): Layer {
+export function normalize(options: NormalizeOptions): Layer {
   checkArguments('normalize', arguments, 1)
   options = checkOptions('normalize', options, ['mean', 'std', 'axis'])
   const mean = perChannel('mean', options.mean)

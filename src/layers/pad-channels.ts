@@ -15,6 +15,7 @@ export function padChannels(options: { before?: number; after?: number }): Layer
   const after = integer('padChannels', 'after', options.after ?? 0, 0, MAX_SIZE)
   return {
     kind: 'padChannels',
+    movesSteps: true,
     config: { before, after },
     plan(x, plan) {
       const c = channelsOf(x, plan)

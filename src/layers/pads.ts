@@ -77,6 +77,23 @@ export function textOf([top, left, bottom, right]: Border): string {
   return top === left ? String(top) : `${top}x${left}`
 }
 
+/** Images without their first rows and columns, as many as `border` says; see padded, of which this is the other way. */
+export function cropped(
+  x: Value,
+  plan: Plan,
+  [top, left]: readonly number[],
+): { readonly image: Value; readonly back: () => void } {
+  if (!top && !left) return { image: x, back: () => {} }
+  const [c, h, w] = x.shape
+  const image = plan.value([c, h - top, w - left])
+  const sizes = [times(c), h - top, w - left, top, left, 0, 0]
+  plan.forward('cropPlanes', { sizes, reads: [x], writes: [image] })
+  return {
+    image,
+    back: () => plan.backward('padPlanes', { sizes, reads: [image.gradient], writes: [x.gradient] }),
+  }
+}
+
 /**
  * Images (C, H, W) with zeros around them; the same where there are none. `back` records the calls that give the gradient
  * of x, and is to be called when those that give the gradient of the image have been recorded.

@@ -19,6 +19,7 @@ export function permute(order: readonly number[]): Layer {
   }
   return {
     kind: 'permute',
+    movesSteps: true,
     initBefore: 'next',
     config: { order: axes },
     plan(x, plan) {

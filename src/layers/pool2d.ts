@@ -67,6 +67,7 @@ export function pool2d(
   checkPool(kind, pad, ceil, rows, columns)
   return {
     kind,
+    movesSteps: true,
     initBefore: 'next',
     config: { kernel: [kh, kw], stride, pad, ceil, ...config },
     plan(x, p) {

@@ -42,7 +42,8 @@ export function positions(options: { kind?: 'learned' | 'sines'; init?: Initiali
   }
 }
 
-function sines(length: number, size: number): number[] {
+/** The table of 'sines', (length, size). */
+export function sines(length: number, size: number): number[] {
   return Array.from({ length: length * size }, (_, at) => {
     const column = at % size
     const angle = Math.floor(at / size) * exp((-2 * Math.floor(column / 2) * log(10000)) / size)

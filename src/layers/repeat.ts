@@ -8,6 +8,7 @@ export function repeat(times: number): Layer {
   integer('repeat', 'times', times, 1, MAX_SIZE)
   return {
     kind: 'repeat',
+    movesSteps: true,
     initBefore: 'next',
     config: { times },
     plan(x, plan) {

@@ -22,6 +22,7 @@ export function take(options: { axis?: number; from?: number; to?: number }): La
   }
   return {
     kind: 'take',
+    movesSteps: axis === 0 || axis < -1,
     config: { axis, from, ...(to !== undefined && { to }) },
     plan(x, plan) {
       const { at, outer, size, inner } = along(x, plan, axis)

@@ -17,6 +17,7 @@ export function upsample2d(
   const mode = oneOf('upsample2d', 'mode', options.mode ?? 'nearest', ['nearest', 'bilinear'])
   return {
     kind: 'upsample2d',
+    movesSteps: true,
     initBefore: 'next',
     config: { scale: [sh, sw], mode },
     plan(x, plan) {

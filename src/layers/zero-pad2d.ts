@@ -16,6 +16,7 @@ export function zeroPad2d(pad: number | readonly [number, number] | Sides): Laye
   const config = Array.isArray(checked) ? { pad: checked } : checked
   return {
     kind: 'zeroPad2d',
+    movesSteps: true,
     config,
     plan(x, plan) {
       imageShape(x, plan)

@@ -113,7 +113,14 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
   const inputs = blueprint.inputs.map((value, i): Entry<D> => {
     const at = blueprint.lengths[i]?.pointer
     const lengths = at === undefined ? new Int32Array(0) : new Int32Array(buffer, at, batch)
-    return { name: names.inputs[i] ?? '', value, tensor: batchOf(value), gradientRows: [], lengths }
+    return {
+      name: names.inputs[i] ?? '',
+      value,
+      tensor: batchOf(value),
+      gradientRows: [],
+      lengths,
+      mixer: blueprint.mixers[i],
+    }
   })
   const heads = blueprint.heads.map((value, i): Head<D> => {
     const { size, gradient } = value
@@ -151,6 +158,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
   const core: Core<D> = {
     ...blueprint,
     engine,
+    first: 0,
     run: prepare(blueprint.program, kernels, scratch, (place) => view(place.pointer, place.bytes / bytes)),
     tensors: {
       parameters: tensorsOf(parameters),

@@ -19,7 +19,7 @@ export function readGroups(where: string, groups: unknown, optimizer: Optimizer 
     const { learningRate, weightDecay } = group
     if (learningRate !== undefined) finite(name, 'learningRate, a factor,', learningRate, 0)
     if (weightDecay !== undefined) finite(name, 'weightDecay', weightDecay, 0)
-    const frozen = flag(name, 'frozen', group.frozen ?? false)
+    const frozen = group.frozen === undefined ? undefined : flag(name, 'frozen', group.frozen)
     if (frozen && (learningRate !== undefined || weightDecay !== undefined)) {
       throw new PlanError(`${name}: what is frozen has neither a learning rate nor a weight decay`)
     }
@@ -33,9 +33,16 @@ export function readGroups(where: string, groups: unknown, optimizer: Optimizer 
   })
 }
 
-/** Of a parameter: what the last group says that it is of. */
+/** Of a parameter, or a layer: what the last groups say that it is of, each of what it speaks of. */
 export function ruleOf(groups: readonly Rule[], name: string): Group {
-  return groups.findLast(({ frozen, matches }) => !frozen && matches(name)) ?? {}
+  const rule: Group = {}
+  for (const { learningRate, weightDecay, frozen, matches } of groups) {
+    if (!matches(name)) continue
+    if (learningRate !== undefined) rule.learningRate = learningRate
+    if (weightDecay !== undefined) rule.weightDecay = weightDecay
+    if (frozen !== undefined) rule.frozen = frozen
+  }
+  return rule
 }
 
 /** Throws a PlanError where a group is of nothing, or would freeze what is no layer. */
@@ -52,8 +59,16 @@ export function checkGroups(
         `${where}: groups: no parameter is called ${quote(pattern)}, nor lies in such a layer; there are ${shown()}`,
       )
     }
-    const other = frozen && own.find((parameter) => !parameter.frozen)
-    if (!other) continue
+    const other = own.find(
+      (parameter) => parameter.frozen !== frozen && ruleOf(groups, parameter.name).frozen === frozen,
+    )
+    if (frozen === undefined || !other) continue
+    if (!frozen) {
+      throw new PlanError(
+        `${where}: groups: ${quote(pattern)} is not frozen, but ${quote(other.name)} lies in a layer that is: say it of ` +
+          'the whole layer, and take its name out of frozen',
+      )
+    }
     throw new PlanError(
       `${where}: groups: ${quote(pattern)} is frozen, which is for whole layers, but ${quote(other.name)} is a parameter; ` +
         'with learningRate: 0 it stays as it is',

@@ -19,8 +19,8 @@ export interface Imported<In extends string = never, Out extends string = never>
   /** By the names of the network's parameters and buffers; encodeSafetensors makes a file of them, as a worker model loads. */
   readonly weights: Readonly<Record<string, Tensor>>
   /**
-   * Puts the weights into a model of this network; with `at`, the name of this network within a larger one (such as 'body'
-   * in `sequential({ body: network, head })`; '' unless given), into that part, and leaves the rest. Throws a FileError, and
+   * Puts the weights into a model of this network. `at`, '' unless given, is the name of this network within a larger one,
+   * such as 'body' in `sequential({ body: network, head })`: then into that part, leaving the rest. Throws a FileError, and
    * changes nothing, where the model has not all of them, or another shape.
    */
   load(model: AnyModel, options?: { at?: string }): void

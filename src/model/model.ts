@@ -26,7 +26,7 @@ import { checkpointOf, readCheckpoint, takeCheckpoint } from './checkpoint'
 import { keepCore, open } from './core-of'
 import type { Blueprint } from './options'
 import { summarise } from './describe'
-import { type LoadResult, loadWeights, saveWeights } from './weights'
+import { type LoadOptions, type LoadResult, loadWeights, saveWeights } from './weights'
 
 /**
  * A network with its memory; made by createModel. Everything but fit is synchronous. `Model` alone can do all; a function
@@ -308,11 +308,11 @@ export class Model<
 
   /**
    * Loads what save() or checkpoint() wrote, or any safetensors file of F64, F32, F16 or BF16 with the same names and
-   * shapes. Throws a FileError, and changes nothing, unless all of it fits. With `strict`, true unless given, set to false
-   * it loads what fits and returns what did not, as for a new head on a body trained before; then it throws only if nothing
-   * fits. Numbers that are not finite are refused unless `allowNonFinite` (false unless given) is true.
+   * shapes, or names that `rename` makes the same. Throws a FileError, and changes nothing, unless all of it fits. With
+   * `strict: false` it loads what fits and returns what did not, as for a new head on a body trained before; then it throws
+   * only if nothing fits.
    */
-  load(bytes: Uint8Array | ArrayBuffer, options: { strict?: boolean; allowNonFinite?: boolean } = {}): LoadResult {
+  load(bytes: Uint8Array | ArrayBuffer, options: LoadOptions = {}): LoadResult {
     const core = this.#enter('load', arguments, 2)
     settle('load', core)
     return loadWeights(core, bytes, options)

@@ -26,7 +26,7 @@ import type { InputPlan, Recorded } from '../plan/recorded'
 import { type DType, product } from '../tensor'
 import type { Core, Settings } from '../training/core'
 import type { Group } from '../training/parts'
-import { checkGroups, readGroups } from './groups'
+import { checkGroups, readGroups, ruleOf } from './groups'
 import { checkNetwork } from './network-checks'
 import { checkThreads } from './threads'
 
@@ -106,7 +106,8 @@ export interface ModelOptions<
   decay?: 'weights' | 'all'
   /**
    * Parts of the network that are trained in ways of their own, by the names of their parameters: that of a layer stands
-   * for all in it, and * for any letters. Of several that fit, the last counts.
+   * for all in it, and * for any letters. Of several that fit, the last counts that says something of it, for each of the
+   * three. So all but the last block can be frozen: `{ features: { frozen: true }, 'features.17': { frozen: false } }`.
    *
    *     const groups = { features: { learningRate: 0.1 }, '*.bias': { weightDecay: 0 }, 'features.0': { frozen: true } }
    */
@@ -224,8 +225,7 @@ export function planModel<D extends DType>(
   }
 
   const decay = oneOf(where, 'decay', options.decay ?? 'weights', ['weights', 'all'])
-  const isFrozen = (path: string) =>
-    frozen.includes(path) || settings.groups.some((group) => group.frozen && group.matches(path))
+  const isFrozen = (path: string) => frozen.includes(path) || ruleOf(settings.groups, path).frozen
   const plan = new Plan({ inputs, batch, dtype, inference, seed: settings.seed, isFrozen, algorithm, decay })
   const heads = plan.network(network)
   const lossPlans = losses.map((loss, i) => plan.planLoss(loss, heads[i], names.outputs[i]))
@@ -282,6 +282,11 @@ function namesOf(network: Layer | Network<string, string>): Core['names'] {
 
 function checkLosses(where: string, loss: Settings['loss'], names: readonly string[]): readonly Loss[] {
   if (loss === undefined) return []
+  if (names.length && typeof (loss as Partial<Loss> | null)?.plan === 'function') {
+    throw new PlanError(
+      `${where}: loss is one loss, but the network has the outputs ${few(names)}; give { ${names[0]}: ... }`,
+    )
+  }
   return membersOf(where, 'loss', names, loss, PlanError).map((one: unknown, i) => {
     const name = memberName('loss', names[i] ?? '')
     checkNoPromise(where, name, one)

@@ -124,7 +124,7 @@ const INITIALIZERS: Readonly<Record<string, (config: any) => Initializer>> = {
 }
 
 /** What makes layers, each with its config and what makes those within it. */
-function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
+function layersFor(reader: Reader) {
   const { where, Fault } = reader
   const problem = (what: string) => new Fault(`${where}: ${what}`)
   /** Children named by place, or by their keys. */
@@ -208,8 +208,11 @@ function layersFor(reader: Reader): Readonly<Record<string, LayerFactory>> {
     tanh: () => tanh(),
     upsample2d: (config) => upsample2d(config),
     zeroPad2d: ({ pad, ...sides }) => zeroPad2d(pad ?? sides),
-  }
+  } satisfies Readonly<Record<string, LayerFactory>>
 }
+
+/** The names of the functions that make the layers of this library. */
+export type LayerKind = keyof ReturnType<typeof layersFor>
 
 const LOSSES: Readonly<Record<string, (config: any) => Loss>> = {
   binaryCrossEntropy,
@@ -278,7 +281,7 @@ function partsOf(
 /** The layer that a description is of. */
 export function layerOf(reader: Reader, description: unknown): Layer {
   const { where, Fault, layers: own } = reader
-  const registry = layersFor(reader)
+  const registry: Readonly<Record<string, LayerFactory>> = layersFor(reader)
   let layers = 0
   const factoryFor = (kind: string) => factoryOf(reader, Object.hasOwn(own, kind) ? own : registry, 'layer', kind)
   const build = (described: unknown, depth: number): Layer => {

@@ -1,12 +1,25 @@
 // Weights to files and back.
 
-import { FileError, PlanError, checkOptions, few, flag, quote } from '../errors'
+import { FileError, PlanError, callable, checkOptions, few, flag, quote, readSafely, show } from '../errors'
 import { type StoredTensor, encodeTensors, readFile } from '../io/safetensors'
 import type { Core } from '../training/core'
 import { firstNotFinite } from '../training/divergence'
 import { weightsOf } from '../training/state'
 import { architectureOf } from './architecture'
 import { weightsIn } from './checkpoint'
+
+/** What Model.load is asked for. */
+export interface LoadOptions {
+  /** Whether all must fit, or nothing changes; false loads what fits, and says what did not. True unless given. */
+  strict?: boolean
+  /** Whether numbers that are not finite are taken. False unless given. */
+  allowNonFinite?: boolean
+  /**
+   * What a tensor of the file is called here, such as `name.replace('module.', '')`; undefined for one that is left out.
+   * Names are the same unless given.
+   */
+  rename?: (name: string) => string | undefined
+}
 
 /** What Model.load left out; all empty unless `strict` is false. */
 export interface LoadResult {
@@ -33,17 +46,40 @@ export function saveWeights(
 }
 
 /** See Model.load. */
-export function loadWeights(
-  core: Core,
-  bytes: Uint8Array | ArrayBuffer,
-  options: { strict?: boolean; allowNonFinite?: boolean },
-): LoadResult {
-  options = checkOptions('load', options, ['strict', 'allowNonFinite'])
+export function loadWeights(core: Core, bytes: Uint8Array | ArrayBuffer, options: LoadOptions): LoadResult {
+  options = checkOptions('load', options, ['strict', 'allowNonFinite', 'rename'])
   const allowNonFinite = flag('load', 'allowNonFinite', options.allowNonFinite ?? false)
   const strict = flag('load', 'strict', options.strict ?? true)
   const own = weightsOf(core)
   const weights = weightsIn(readFile(bytes), (name) => Object.hasOwn(own, name))
-  return loadTensors(core, weights, strict, allowNonFinite)
+  return loadTensors(core, renamed('load', weights, options.rename), strict, allowNonFinite)
+}
+
+/** The tensors of a file under the names that they have here. */
+export function renamed(
+  where: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  rename: LoadOptions['rename'],
+): ReadonlyMap<string, StoredTensor> {
+  if (rename === undefined) return tensors
+  callable(where, 'rename', rename, 'a function from the name in the file to the name here')
+  const from = new Map<string, string>()
+  const all = new Map<string, StoredTensor>()
+  for (const [name, tensor] of tensors) {
+    const own: unknown = readSafely(where, `rename(${quote(name)})`, () => rename(name))
+    if (own === undefined) continue
+    if (typeof own !== 'string') {
+      throw new PlanError(
+        `${where}: rename(${quote(name)}) must be a name, or undefined to leave it out, got ${show(own)}`,
+      )
+    }
+    if (all.has(own)) {
+      throw new PlanError(`${where}: rename gives ${quote(from.get(own)!)} and ${quote(name)} one name, ${quote(own)}`)
+    }
+    from.set(own, name)
+    all.set(own, tensor)
+  }
+  return all
 }
 
 /** Loads what fits, or, if it is strict, all or nothing. */
@@ -68,7 +104,9 @@ export function loadTensors(
   const found = tensors.size ? few([...tensors.keys()]) : 'none'
   if (strict) {
     for (const name of missing)
-      throw new FileError(`weights: the file has no ${quote(name)}; it is of another model: it has ${found}`)
+      throw new FileError(
+        `weights: the file has no ${quote(name)}; it is of another model: it has ${found}; load's rename changes names`,
+      )
     for (const name of mismatched) {
       // A type that cannot be decoded is said by decode().
       tensors.get(name)!.decode()

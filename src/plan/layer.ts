@@ -21,6 +21,11 @@ export interface Layer {
   readonly children?: readonly (readonly [name: string, layer: Layer])[]
   /** How they are connected; one after the other unless given. */
   readonly wiring?: Wiring
+  /**
+   * Whether what stands at step t of its output comes from other steps of its input than t: then the lengths of sequences
+   * say nothing of what it gives. False unless given.
+   */
+  readonly movesSteps?: boolean
   /** How many inputs it takes, at least and at most, for layers that join values of a graph; 1 unless given. */
   readonly inputs?: readonly [least: number, most: number]
   /**

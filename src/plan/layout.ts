@@ -54,6 +54,7 @@ export interface Contents {
   readonly pinned: readonly Block[]
   /** Of the rows of each input, where some layer or loss has asked for them. */
   readonly lengths: readonly (Block | undefined)[]
+  readonly mixers: readonly (string | undefined)[]
   /** What the network gets, and what it gives. */
   readonly inputs: readonly Value[]
   readonly heads: readonly Value[]

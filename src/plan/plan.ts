@@ -71,6 +71,8 @@ export class Plan {
   #reads: readonly Value[] = []
   /** Of a value whose first axis is that of an input which is a sequence, the number of that input. */
   readonly #sequences = new Map<Value, number>()
+  /** How often layers have asked for lengths. */
+  #asked = 0
 
   constructor(options: PlanOptions) {
     this.#options = options
@@ -94,6 +96,7 @@ export class Plan {
       pinned: [],
       constants: [],
       lengths: options.inputs.map(() => undefined),
+      mixers: options.inputs.map(() => undefined),
     }
     // An image has three axes.
     this.#recorded.inputs.forEach((x, i) => x.shape.length < 3 && this.#sequences.set(x, i))
@@ -175,6 +178,7 @@ export class Plan {
   /** The same of one of several values that a layer reads. */
   lengthsOf(x: Value): Place | undefined {
     const input = this.#sequences.get(x)
+    this.#asked++
     return input === undefined ? undefined : (this.#recorded.lengths[input] ??= this.#pinned(4 * this.batch))
   }
 
@@ -332,11 +336,12 @@ export class Plan {
     this.ahead = ahead
     this.sources = sources
     this.#reads = inputs
-    this.#frozen ||= path !== '' && this.#options.isFrozen(path)
+    if (path !== '') this.#frozen = this.#options.isFrozen(path) ?? this.#frozen
     this.#again ||= name !== '' && this.#planned.get(layer) === path
     this.#planned.set(layer, path)
     const [row, parameter, call] = [rows.length, parameters.length, forward.length]
     this.#own = call
+    const asked = this.#asked
     const group = this.#group()
     const planned = this.#ask<Value | readonly Value[]>(layer, inputs)
     const values = 'names' in layer && Array.isArray(planned) ? (planned as readonly Value[]) : [planned as Value]
@@ -345,9 +350,16 @@ export class Plan {
       const fault = faultOf(y, [...inputs, ...this.inputs], forward, backward.slice(group))
       if (fault) throw this.error(fault)
       if (rows.length === row) this.addRow(kind, y.shape, parameter)
-      for (const x of inputs) this.#follow(x, y)
+      // What layers within have kept is known already.
+      if (!layer.children?.length && !layer.movesSteps) for (const x of inputs) this.#follow(x, y)
       if (!inputs.includes(y) && (forward.length > this.#own || !composite)) {
         outputs.push({ layer: this.#layer, value: y, after: forward.findLast((call) => doesWrite(call, y.data)) })
+      }
+    }
+    if (!layer.children?.length && asked === this.#asked && !values.some((y) => this.#sequences.has(y))) {
+      for (const x of inputs) {
+        const input = this.#sequences.get(x)
+        if (input !== undefined) this.#recorded.mixers[input] ??= this.#where
       }
     }
     this.#depth--
@@ -439,10 +451,11 @@ export class Plan {
     return block
   }
 
-  /** Takes note that y is the sequence that x is, if its first axis is as long. */
+  /** Takes note that y is the sequence that x is, if its first axis is as long, and none is lost. */
   #follow(x: Value, y: Value): void {
     const input = this.#sequences.get(x)
-    if (input === undefined || this.#sequences.has(y) || y.shape[0] !== x.shape[0]) return
+    if (input === undefined || this.#sequences.has(y)) return
+    if (y.shape[0] !== x.shape[0] || y.shape.length < x.shape.length) return
     this.#sequences.set(y, input)
   }
 

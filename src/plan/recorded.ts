@@ -26,7 +26,7 @@ export interface PlanOptions {
   /** Of what is random in training. */
   readonly seed: number
   /** Whether the layer of that name is not to be trained. */
-  isFrozen(path: string): boolean
+  isFrozen(path: string): boolean | undefined
   /** Of convolutions that do not say it themselves: 'direct', or whichever is faster. */
   readonly algorithm: 'auto' | 'direct'
   /** What decays: what a layer says that it does, or all parameters. 'weights' unless given. */
@@ -44,6 +44,8 @@ export interface Recorded extends Omit<Recording, 'inputGradient'> {
   readonly constants: readonly { readonly place: Place; readonly values: readonly number[] }[]
   /** Where the lengths of the rows of each input lie; nothing for one of which no layer and no loss has asked. */
   readonly lengths: readonly (Block | undefined)[]
+  /** Of each input that is a sequence: the first layer that reads its steps, but not the lengths, and gives no sequence. */
+  readonly mixers: readonly (string | undefined)[]
 }
 
 /** The same while it is recorded, and before the outputs of the network are known. */

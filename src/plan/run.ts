@@ -236,9 +236,9 @@ export function runCall(e: Executable, prepared: Prepared): void {
   apply(e, prepared)
 }
 
-/** Runs calls, one after the other. */
-export function runAll(e: Executable, calls: readonly Prepared[]): void {
-  for (let i = 0; i < calls.length; i++) runCall(e, calls[i])
+/** Runs calls, one after the other, from that on. */
+export function runAll(e: Executable, calls: readonly Prepared[], from = 0): void {
+  for (let i = from; i < calls.length; i++) runCall(e, calls[i])
 }
 
 /** Runs one call; a function of TypeScript so that whoever asks can see that it runs. */

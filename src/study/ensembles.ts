@@ -26,7 +26,7 @@ export interface Predictor {
   /** [rows, ...] scores, or values, for any number of rows. */
   predict(x: Numbers): Tensor
   /** Says how scores become probabilities; a model has it. They are for softmaxCrossEntropy unless given. */
-  readonly loss?: Loss
+  readonly loss?: Loss | undefined
 }
 
 export interface Ensemble extends Predictor {

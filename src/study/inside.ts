@@ -30,7 +30,7 @@ export interface Inside<D extends DType = DType> {
 
 /** What lookInside is asked for. */
 export interface InsideOptions {
-  /** Paths of the layers that are wanted, such as ['0', '3']; all unless given. */
+  /** Paths of the layers that are wanted, such as ['0', '3']; all unless given. [] leaves gradients of parameters alone. */
   layers?: readonly string[]
 }
 
@@ -105,7 +105,7 @@ export function lookInside<D extends DType>(
 
 function checkPaths(where: string, paths: unknown): ReadonlySet<string> | undefined {
   if (paths === undefined) return undefined
-  const list = readSafely(where, 'layers', () => (Array.isArray(paths) ? Array.from(paths as readonly unknown[]) : []))
-  if (list.length && list.every((path) => typeof path === 'string')) return new Set(list)
+  const list = readSafely(where, 'layers', () => Array.isArray(paths) && Array.from(paths as readonly unknown[]))
+  if (list && list.every((path) => typeof path === 'string')) return new Set(list)
   throw new PlanError(`${where}: layers must be an array of paths of layers, such as ['0'], got ${show(paths)}`)
 }

@@ -55,6 +55,8 @@ export interface Pass {
   /** Rows that it is over; 0 once it is done. */
   rows: number
   trains: boolean
+  /** Calls that are left out: those before the place where its rows entered. */
+  first: number
   /** Calls of its list that are done; the step of the optimizer comes behind them. */
   at: number
   rate: number
@@ -89,6 +91,7 @@ export function createPass(heads: number): Pass {
   return {
     rows: 0,
     trains: false,
+    first: 0,
     at: 0,
     rate: 0,
     loss: NaN,
@@ -110,6 +113,8 @@ export interface Entry<D extends DType = DType> {
   readonly gradientRows: Tensor<D>[]
   /** How many of its steps count in each example of the loaded batch; empty where nobody asks. */
   readonly lengths: Int32Array
+  /** The layer from which on the lengths say nothing more, if there is one: see Recorded.mixers. */
+  readonly mixer: string | undefined
 }
 
 /** An output of the network, and what it is compared with. */
@@ -165,6 +170,8 @@ export interface Core<D extends DType = DType> {
   readonly engine: Engine
   readonly program: Program
   readonly run: Executable
+  /** The first call of a pass over rows that this core loads; 0 but for data that enter in the middle (door.ts). */
+  readonly first: number
   readonly memory: Readonly<Regions>
   readonly pointers: Pointers
 

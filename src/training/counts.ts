@@ -3,7 +3,7 @@
 import { type TypedNumbers, reading } from '../data/batches'
 import { checkLength, checkWeight, readEach, someOf } from '../data/beside'
 import { memberName } from '../data/named'
-import { DataError } from '../errors'
+import { DataError, note } from '../errors'
 import { type PreparedLoss, runLoss, setPiece, weigh } from '../plan/run'
 import type { Core, Head } from './core'
 
@@ -38,17 +38,33 @@ export function readWeights(core: Core, name: string, weight: unknown, rows: num
 }
 
 /** Reads and checks how many steps of each row count. */
-export function readLengths({ inputs, names }: Core, name: string, lengths: unknown, rows: number): Besides['lengths'] {
+export function readLengths(core: Core, name: string, lengths: unknown, rows: number): Besides['lengths'] {
   if (lengths === undefined) return undefined
+  const { inputs, names } = core
   const what = `${name}lengths`
   return someOf(what, names.inputs, lengths).map((values, i) => {
     if (values === undefined) return undefined
-    const { value, name: input, lengths: to } = inputs[i]
+    const { value, name: input, lengths: to, mixer } = inputs[i]
     const own = memberName(what, input)
-    if (to.length) return readEach(own, values, rows, (list, row) => checkLength(list, row, value.shape[0], own))
+    if (to.length) {
+      const read = readEach(own, values, rows, (list, row) => checkLength(list, row, value.shape[0], own))
+      if (read.some((length) => length < value.shape[0])) notePadding(core, own, mixer)
+      return read
+    }
     throw new DataError(
       `${own}: nothing in this network reads the lengths of its rows, as recurrent layers do; leave them out`,
     )
+  })
+}
+
+/** Tells the user, once, of what counts although it stands behind the end of a row. */
+function notePadding({ heads, run }: Core, own: string, mixer: string | undefined): void {
+  if (mixer) {
+    note(`${own}: ${mixer} reads no lengths, so from there on what stands behind the end of a row counts as well`)
+  }
+  heads.forEach(({ loss, value }, i) => {
+    if (value.shape.length < 2 || typeof run.losses[i]?.loss.call.kernel !== 'function') return
+    note(`${own}: ${loss!.kind} gets the steps behind the end of a row as well, and knows of no lengths`)
   })
 }
 

@@ -78,12 +78,12 @@ export function firstNotFinite(core: Core): string | undefined {
 }
 
 /** Runs the loaded rows forward once more, and looks at what each call writes. */
-function outputNotFinite(core: Core, { trains }: Pass, n: number): string | undefined {
+function outputNotFinite(core: Core, { trains, first }: Pass, n: number): string | undefined {
   const { run, undo, counters, engine, dtype } = core
   undo.buffers.set(undo.liveBuffers)
   beginPass(run, n, trains, core.regularises, counters.passes + Number(trains))
   try {
-    for (const prepared of run.forward) {
+    for (const prepared of run.forward.slice(first)) {
       runCall(run, prepared)
       const { writes, layer } = prepared.call
       for (const write of writes) {

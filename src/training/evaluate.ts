@@ -7,6 +7,7 @@ import { PlanError, checkOptions, flag, integer } from '../errors'
 import type { Tensor } from '../tensor'
 import { type Core, needOpen } from './core'
 import { noteBadScores } from './divergence'
+import { needExamples } from './door'
 import { feedOf, transformBatch } from './feed'
 import { checkTransform } from './options'
 import { putCarriedAside } from './state'
@@ -55,15 +56,21 @@ export function evaluate(
     throw new PlanError('evaluate: topK and confusion are for labels, but the loss of this model compares values')
   }
   const feed = feedOf('evaluate', core, data)
+  needExamples('evaluate', feed, transform)
   const tally = createTally(heads.length)
   const confusions = heads.map(({ classes }) =>
     wantsConfusion && classes ? Array.from({ length: classes }, () => Array<number>(classes).fill(0)) : undefined,
   )
-  const goBack = putCarriedAside(core)
+  const putBack = putCarriedAside(core)
+  const goBack = () => {
+    // What forward left for backward is written over.
+    core.rows = 0
+    putBack()
+  }
   const pass = () => {
     const n = feed.load()
     transformBatch('evaluate', core, transform, n)
-    addPass(tally, n, runPass(core, n, false))
+    addPass(tally, n, runPass(core, n, false, undefined, feed.first))
     noteBadScores('evaluate', core, n)
     addScores(tally, core, n, topK, confusions)
   }

@@ -26,10 +26,13 @@ import type { Value } from '../plan/value'
 import type { Floats } from '../tensor'
 import { type Core, type Entry, within } from './core'
 import { type Besides, loadLengths, loadWeights, readLengths, readWeights, settleCounts } from './counts'
+import { seenBy } from './door'
 import { settle } from './step'
 
 /** Where batches come from, in the order in which they are taken. */
 export interface Feed {
+  /** The first call of a pass over one of them. */
+  readonly first: number
   /** In an epoch; NaN where that is not known ahead. */
   readonly rows: number
   readonly batches: number
@@ -319,6 +322,7 @@ export function arrayFeed(core: Core, data: Checked, batch: number, order?: Arra
   let plainViews: Views | undefined
   let first = 0
   return {
+    first: core.first,
     rows,
     batches: Math.ceil(rows / batch),
     start(_, shuffled = order) {
@@ -370,6 +374,7 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
     return true
   }
   return {
+    first: 0,
     rows: NaN,
     batches: NaN,
     start(number) {
@@ -402,7 +407,8 @@ export function streamFeed(where: string, core: Core, source: Batches | AsyncBat
 /** Data that is checked now, or batches that are checked as they come. */
 export function feedOf(where: string, core: Core, data: Data | Batches | AsyncBatches, name = ''): Feed {
   if (isStream(data)) return streamFeed(where, core, data, name)
-  return arrayFeed(core, checkData(where, core, data, name && `${name}.`), core.batch)
+  const seen = seenBy(where, core, data)
+  return arrayFeed(seen, checkData(where, seen, data, name && `${name}.`), core.batch)
 }
 
 /** Those that are there. */

@@ -4,11 +4,12 @@
 import type { Data } from '../data/batches'
 import { splitRows } from '../data/split'
 import { type AsyncBatches, type Batches, isStream } from '../data/stream'
-import { PlanError } from '../errors'
+import { PlanError, note } from '../errors'
 import { createPauses } from '../pause'
 import { createRandom } from '../random'
 import { type Core, type Fingerprint, createPass, needAll, needOpen } from './core'
 import { explain, firstNotFinite } from './divergence'
+import { needExamples, seenBy } from './door'
 import {
   type Feed,
   arrayFeed,
@@ -51,7 +52,7 @@ function feedsOf(
   options: FitOptions<any, any>,
   settings: FitSettings,
 ): Feeds {
-  const { validation, batch, shuffle, dropLast } = settings
+  const { validation, batch, shuffle, dropLast, transform } = settings
   const isShare = typeof validation === 'number'
   const validating = () =>
     validation === undefined || isShare ? undefined : feedOf('fit', core, validation, 'validation')
@@ -68,18 +69,20 @@ function feedsOf(
     const training = streamFeed('fit', core, data)
     return { training, validating: validating(), shuffled: undefined, fingerprint: () => ({ kind: 'an iterable' }) }
   }
-  const checked = checkData('fit', core, data)
+  const seen = seenBy('fit', core, data)
+  needExamples('fit', seen, transform)
+  const checked = checkData('fit', seen, data)
   const { rows, x, y, weight, lengths } = checked
   // Each run of this model has the same rows for validation.
   const split = isShare ? splitRows('fit', rows, validation, createRandom(core.settings.seed, SPLIT)) : undefined
   const order = split?.training ?? (shuffle ? Uint32Array.from({ length: rows }, (_, i) => i) : undefined)
-  const training = arrayFeed(core, checked, batch, order, dropLast)
+  const training = arrayFeed(seen, checked, batch, order, dropLast)
   if (!training.batches) {
     throw new PlanError(`fit: dropLast leaves nothing of ${order?.length ?? rows} rows in batches of ${batch}`)
   }
   return {
     training,
-    validating: split ? arrayFeed(core, checked, core.batch, split.validation) : validating(),
+    validating: split ? arrayFeed(seen, checked, core.batch, split.validation) : validating(),
     shuffled: shuffle ? order : undefined,
     fingerprint: () => ({
       kind: 'arrays',
@@ -216,12 +219,15 @@ async function train(
   // Only who writes checkpoints, or reads one, has to know.
   const sums = settings.checkpoint || saved
 
-  const runPass = async (n: number, trains: boolean) => {
-    begin(core, pass, n, trains)
+  const runPass = async (n: number, trains: boolean, { first }: Feed) => {
+    begin(core, pass, n, trains, undefined, first)
     while (pass.rows && advance(core)) if (pauses.due()) await pauses.take()
     if (pass.error) throw pass.error.thrown
   }
-  const die = (diverged: Divergence) => Object.assign(history, { stopped: 'diverged', diverged })
+  const die = (diverged: Divergence) => {
+    note(`fit: ${diverged.text}`)
+    Object.assign(history, { stopped: 'diverged', diverged })
+  }
 
   /** Runs the batches of an epoch, until one gives false. */
   const runEpoch = async (feed: Feed, runBatch: (n: number) => Promise<boolean>) => {
@@ -244,7 +250,7 @@ async function train(
     watch.beforeStep()
     working.rows = n
     working.seen = sums ? training.sumWith(run.seen) : ''
-    await runPass(n, true)
+    await runPass(n, true, training)
     if (pass.diverged) {
       working.rows = 0
       die(explain(core, pass, n, epoch, history.steps))
@@ -261,7 +267,7 @@ async function train(
     feed.start(run.epoch)
     const goBack = putCarriedAside(core)
     await runEpoch(feed, async (n) => {
-      await runPass(n, false)
+      await runPass(n, false, feed)
       addPass(tally, n, pass)
       if (Number.isFinite(pass.loss)) return true
       die(explain(core, pass, n, run.epoch, history.steps))

@@ -83,7 +83,11 @@ function readGradients(core: Core, dy: unknown, to: TypedNumbers[]): number {
 export function backPropagate<D extends DType>(core: Core<D>, dy: unknown): Given<D> {
   settle('backward', core)
   const { inputs, heads, names, program } = core
-  if (!core.rows) throw new DataError('backward: there was no forward pass; call forward first')
+  if (!core.rows) {
+    throw new DataError(
+      'backward: there was no forward pass; call forward first, after what runs the network in between, such as predict',
+    )
+  }
   const gradients: TypedNumbers[] = []
   const rows = readGradients(core, dy, gradients)
   if (rows !== core.rows) throw new DataError(`dy: ${count(rows, 'row')}, but the last forward pass had ${core.rows}`)
@@ -145,6 +149,8 @@ export function predict<D extends DType>(core: Core<D>, x: unknown, options: Pre
       })
     }
   } finally {
+    // What forward left for backward is written over.
+    core.rows = 0
     goBack()
   }
   heads.forEach(({ size, loss }, i) => {

@@ -15,10 +15,10 @@ import { carryOn, restoreState, takeState } from './state'
 // ---- a pass, call by call ----
 
 /**
- * Begins a pass over the n loaded rows: a training step, or the loss alone. `advance` runs it call by call, so that there
- * may be pauses within; whatever needs the model meanwhile settles it first.
+ * Begins a pass over the n loaded rows: a training step, or the loss alone, from call `first` on, 0 unless given. `advance`
+ * runs it call by call, so that there may be pauses within; whatever needs the model meanwhile settles it first.
  */
-export function begin(core: Core, pass: Pass, n: number, trains: boolean, rate?: number): void {
+export function begin(core: Core, pass: Pass, n: number, trains: boolean, rate?: number, first = 0): void {
   const { counters, run, settings, undo, lonelyNorm } = core
   // The rate comes before anything changes, for a schedule may throw.
   if (trains) pass.rate = rate ?? rateOf(core)
@@ -39,7 +39,8 @@ export function begin(core: Core, pass: Pass, n: number, trains: boolean, rate?:
   pass.diverged = false
   pass.trouble = undefined
   pass.error = undefined
-  pass.at = 0
+  pass.first = first
+  pass.at = first
   pass.rows = n
   core.pass = pass
   try {
@@ -75,9 +76,9 @@ export function settle(where: string, core: Core): void {
   }
 }
 
-/** A whole pass over the n loaded rows. */
-export function runPass(core: Core, n: number, trains: boolean, rate?: number): Pass {
-  begin(core, core.ownPass, n, trains, rate)
+/** A whole pass over the n loaded rows, from call `first` on, 0 unless given. */
+export function runPass(core: Core, n: number, trains: boolean, rate?: number, first = 0): Pass {
+  begin(core, core.ownPass, n, trains, rate, first)
   while (advance(core));
   return core.ownPass
 }
@@ -167,13 +168,13 @@ export function beginForward(core: Core, n: number, training: boolean): void {
   beginPass(core.run, n, training, core.regularises, core.counters.passes)
 }
 
-/** Runs the n loaded rows forward. */
-export function runForward(core: Core, n: number, training: boolean): void {
+/** Runs the n loaded rows forward, from call `from` on, 0 unless given. */
+export function runForward(core: Core, n: number, training: boolean, from = 0): void {
   core.engine.check()
   if (training) core.counters.passes++
   beginForward(core, n, training)
   const { run } = core
-  runAll(run, run.forward)
+  runAll(run, run.forward, from)
 }
 
 /** Back-propagates the gradient of the output; with `toInput` as far as the input. Adds to the gradients of parameters. */
@@ -189,10 +190,10 @@ export function runBackward(core: Core, toInput: boolean): void {
 
 /**
  * The training loss of the loaded batch, put down in `pass` if given; with `gradient`, adds its gradient, but for l2 and
- * l1, to the gradients.
+ * l1, to the gradients. From call `from` on, 0 unless given.
  */
-export function lossOfLoaded(core: Core, n: number, gradient: boolean, toInput = false, pass?: Pass): number {
-  runForward(core, n, true)
+export function lossOfLoaded(core: Core, n: number, gradient: boolean, toInput = false, pass?: Pass, from = 0): number {
+  runForward(core, n, true, from)
   const { run } = core
   wantInput(run, toInput)
   try {
@@ -243,7 +244,7 @@ function clipAndCheck(core: Core, optimizer: Optimizer): string | undefined {
 function createObjective(core: Core): Objective {
   const ofLoaded = (): number => {
     const first = !objective.evaluations && core.heads.length > 1
-    return lossOfLoaded(core, core.rows, true, false, first ? core.pass : undefined)
+    return lossOfLoaded(core, core.rows, true, false, first ? core.pass : undefined, core.pass.first)
   }
   const objective: Objective = {
     loss: ofLoaded,

@@ -15,6 +15,7 @@ export function trainStep(core: Core, x: unknown, y: unknown, beside?: Beside): 
   checkBatch('trainStep', core, data.rows)
   loadBatch(core, data, data.rows)
   const { loss, trouble } = runPass(core, data.rows, true)
-  if (trouble) note(`trainStep: ${trouble}; no step was taken`)
+  const found = trouble ?? (Number.isFinite(loss) ? undefined : `the loss is ${loss}`)
+  if (found) note(`trainStep: ${found}; no step was taken`)
   return loss
 }

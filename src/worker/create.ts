@@ -47,7 +47,9 @@ export interface InWorker {
  * `worker: { format: 'es' }` and `optimizeDeps: { exclude: ['v128'] }`. esbuild leaves the file out: there it is an entry
  * point beside that of the page, `v128-worker=v128/worker/script`, or `v128-worker.node` in a bundle for Node. A content
  * security policy must allow workers from 'self'. Where there is one, `threads` need blob: in worker-src as well: without
- * it the model computes on one, to the same bits, and the console says so.
+ * it the model computes on one, to the same bits, and the console says so. In Firefox one of some hundred workers never
+ * comes back from `new Worker`, which threads need (seen in ESR 153, without this library too): a page that may not wait
+ * keeps the worker that it hands in, terminates it after some seconds, and tries once more.
  *
  * Throws a PlanError as createModel does, where the worker cannot be started, and where a layer, an initializer, a loss, an
  * optimizer or a schedule is not one of this library: the network is sent as data, and has no code. What counts is its

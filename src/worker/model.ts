@@ -7,7 +7,7 @@ import type { AsyncBatches, Batches } from '../data/stream'
 import { PlanError, checkArguments, flag, hasMembers, integer } from '../errors'
 import type { Ability } from '../model/abilities'
 import { ownMetadata, toJson } from '../model/architecture'
-import type { LoadResult } from '../model/weights'
+import type { LoadOptions, LoadResult } from '../model/weights'
 import { rateOf } from '../optimizers/optimizer'
 import type { Regions } from '../plan/layout'
 import { type Schedule, describeRate } from '../schedules'
@@ -282,11 +282,8 @@ export class WorkerModel<
     return this.#call('restore', [bytes])
   }
 
-  /** Loads what save() or checkpoint() wrote: see Model.load. */
-  async load(
-    bytes: Uint8Array | ArrayBuffer,
-    options: { strict?: boolean; allowNonFinite?: boolean } = {},
-  ): Promise<LoadResult> {
+  /** Loads what save() or checkpoint() wrote: see Model.load; a function `rename` cannot be sent to a worker. */
+  async load(bytes: Uint8Array | ArrayBuffer, options: Omit<LoadOptions, 'rename'> = {}): Promise<LoadResult> {
     checkArguments('load', arguments, 2)
     return this.#call('load', [bytes, options])
   }

@@ -1,6 +1,16 @@
 // Tables as people have them: gaps, words, categories; and reports of what is predicted.
-import { describe, expect, test } from 'vitest'
-import { DataError, FileError, PlanError, binaryReport, regressionReport } from '../../src/entries/index'
+import { describe, expect, test, vi } from 'vitest'
+import {
+  DataError,
+  FileError,
+  PlanError,
+  binaryReport,
+  createModel,
+  dense,
+  meanSquaredError,
+  regressionReport,
+  sgd,
+} from '../../src/entries/index'
 import { impute, loadTransform, oneHot, ordinal, readCsv } from '../../src/entries/data'
 
 describe('readCsv', () => {
@@ -135,4 +145,44 @@ describe('reports', () => {
     expect(regressionReport([1, 2], [3, 3]).r2).toBeNaN()
     expect(() => regressionReport([1], [1, 2])).toThrow(DataError)
   })
+})
+
+test('what was unknown is still unknown after invert', () => {
+  const encoding = oneHot([0, 1, 2], { shape: [1], unknown: 'none' })
+  expect([...encoding.invert(encoding.apply([7, NaN, 1]))]).toEqual([NaN, NaN, 1])
+})
+
+test('words of a table: listed ones that look like gaps, ones that are new, columns with spaces', () => {
+  const listed = { missing: 'keep', target: 'price', categories: { alley: ['None', 'Grvl'] } } as const
+  expect([...readCsv('alley,price\nNone,1\nGrvl,2\nNA,3', listed).x]).toEqual([0, 1, NaN])
+  const known = { target: 'y', categories: { city: ['Bern'] } }
+  expect(() => readCsv('city,y\nLugano,1', known)).toThrow(/"Lugano" is not among .*; unknown: 'keep' makes it NaN$/)
+  expect([...readCsv('city,y\nLugano,1\nBern,2', { ...known, unknown: 'keep' }).x]).toEqual([NaN, 0])
+  const spaced = readCsv('size, colour, y\n1, red, 2\n3, blue, 4', { target: 'y', categories: ['colour'] })
+  expect(spaced.categories).toEqual({ colour: ['blue', 'red'] })
+  const again = readCsv('size, colour, y\n5, red, 6', { target: 'y', categories: spaced.categories })
+  expect([...again.x]).toEqual([5, 1])
+  expect(() => readCsv('city,y\nBern,1', { target: 'y' })).toThrow(
+    /want a number, got "Bern"; columns of words go into/,
+  )
+  expect(() => readCsv('a,y\n1,', { target: 'y', missing: 'keep' })).toThrow(/remove the row or the column \(ignore\)$/)
+})
+
+test('a table with words goes into fit as it is', async () => {
+  const table = readCsv('a,b,y\n1,x,3\n2,z,4', { target: 'y', categories: ['b'] })
+  const optimizer = sgd({ learningRate: 0.01 })
+  const model = await createModel(dense(1), { input: table.shape, loss: meanSquaredError(), optimizer })
+  expect((await model.fit(table, { epochs: 1 })).steps).toBe(1)
+})
+
+test('scores that look like probabilities are noted, unless there is a threshold', () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+  binaryReport([0.1, 0.9], [0, 1], { threshold: 0.5 })
+  binaryReport([-0.1, 0.9], [0, 1])
+  expect(warn).not.toHaveBeenCalled()
+  binaryReport([0.1, 0.9], [0, 1])
+  expect(warn).toHaveBeenCalledExactlyOnceWith(
+    expect.stringMatching(/binaryReport: all scores lie from 0 to 1, .*0.5 }$/),
+  )
+  warn.mockRestore()
 })

@@ -2,7 +2,7 @@
 // others. The error is relative to the largest value.
 import { createModel } from '../../src/model/create'
 import { expect, test } from 'vitest'
-import { conv2d, createRandom } from '../../src/entries/index'
+import { conv2d, convTranspose2d, createRandom } from '../../src/entries/index'
 
 type Shape = [n: number, c: number, h: number, w: number]
 /** Both ways, unless given for each. */
@@ -110,4 +110,12 @@ test.each(
   expect(error(model.forward(x).data, expected.y)).toBeLessThan(tolerance)
   expect(error(model.backward(dy).data, expected.dx)).toBeLessThan(tolerance)
   expect(error(model.gradients.weight.data, expected.dw)).toBeLessThan(tolerance)
+})
+
+test('rows that a transposed convolution has by outputPad are those that its pad cut off', async () => {
+  const layer = convTranspose2d(1, { kernel: 2, stride: 1, pad: 1, dilation: 2, outputPad: 1, bias: false })
+  const model = await createModel(layer, { input: [1, 2, 2], batch: 1 })
+  model.parameters.weight.data.fill(1)
+  // PyTorch's conv_transpose2d(x, w, None, 1, 1, 1, 1, 2).
+  expect([...model.forward([1, 2, 3, 4]).data]).toEqual([4, 3, 4, 2, 1, 2, 4, 3, 4])
 })

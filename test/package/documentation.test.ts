@@ -1,11 +1,11 @@
-// Every example in a docstring, in README.md and in CONTRIBUTING.md compiles. Those that need nothing but the library
+// Every example in a docstring, in README.md, in CONTRIBUTING.md and on pages of examples/ compiles. Those that need nothing but the library
 // run, and what they say that they give is what they give: `expression // value`, or the text block after the code.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { type Example, check, docstrings, markdown, script } from '../support/documentation'
 
-const pages = ['README.md', 'CONTRIBUTING.md'].flatMap(markdown)
+const pages = ['README.md', 'CONTRIBUTING.md', 'examples/tensorflow-js.md'].flatMap(markdown)
 const examples = [...docstrings(), ...pages]
 
 test('there are examples in docstrings and on the pages', () => {

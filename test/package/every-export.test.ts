@@ -14,6 +14,7 @@ import * as pgBoss from '../../src/entries/pg-boss'
 import * as postgres from '../../src/entries/postgres'
 import * as preprocessing from '../../src/entries/preprocessing'
 import * as redis from '../../src/entries/redis'
+import * as tfjs from '../../src/entries/tfjs'
 import * as worker from '../../src/entries/worker'
 import { errorOf, isOurs } from '../support/mistakes'
 import { hasPostgres, hasRedis, startPostgres, startRedis } from '../support/servers.js'
@@ -46,6 +47,7 @@ const x = Float64Array.from({ length: 16 }, (_, i) => Math.sin(i))
 const y = [0, 1, 2, 1]
 const settings = { input: [4], batch: 4, loss: softmaxCrossEntropy(), optimizer: adam({ learningRate: 0.01 }) }
 const classifier = () => createModel(sequential(dense(4), relu(), dense(3)), settings)
+const transferring = { ...settings, body: sequential(dense(4), relu()), head: dense(3) }
 const tensor = { shape: [2], data: new Float64Array(2) }
 const images = { shape: [1, 2, 2] }
 
@@ -82,6 +84,10 @@ const coreRows: Rows = {
   encodeSafetensors: () => ({ args: [{ tensor }, {}], options: 1 }),
   readMetadata: () => ({ args: [core.encodeSafetensors({ tensor })] }),
   loadModel: async () => ({ args: [(await classifier()).save(), {}], options: 1 }),
+  readModel: async () => ({ args: [(await classifier()).save(), {}], options: 1 }),
+  headless: () => ({ args: [sequential(dense(4), relu(), dense(3)), {}], options: 1 }),
+  features: async () => ({ args: [await core.transfer(transferring), { x, y }] }),
+  transfer: only(transferring),
   avgPool1d: () => ({ args: [2, {}], options: 1 }),
   convTranspose2d: () => ({ args: [4, { kernel: 3 }], options: 1 }),
   conv1d: () => ({ args: [4, { kernel: 3 }], options: 1 }),
@@ -174,7 +180,18 @@ const coreRows: Rows = {
   warmup: () => ({ args: [2, 1] }),
 }
 
-const architectureRows: Rows = Object.fromEntries(Object.keys(architectures).map((name) => [name, only()]))
+const tfjsRows: Rows = {
+  fromTfjs: async () => {
+    const { modelJson, weights } = tfjs.toTfjs(await classifier())
+    return { args: [modelJson, weights, {}], options: 2 }
+  },
+  toTfjs: async () => ({ args: [await classifier(), {}], options: 1 }),
+}
+const architectureRows: Rows = {
+  ...Object.fromEntries(Object.keys(architectures).map((name) => [name, only()])),
+  scaling: () => ({ args: ['imagenet', {}], options: 1 }),
+  timmNames: () => ({ args: ['mobileNetV1'] }),
+}
 
 const dataRows: Rows = {
   augment: () => ({ args: [[data.horizontalFlip()], {}], options: 1 }),
@@ -298,6 +315,7 @@ const TOO_LENIENT = wordsOf('')
 const entries: [name: string, exports: object, rows: Rows][] = [
   ['v128', core, coreRows],
   ['v128/architectures', architectures, architectureRows],
+  ['v128/tfjs', tfjs, tfjsRows],
   ['v128/data', data, dataRows],
   ['v128/preprocessing', preprocessing, preprocessingRows],
   ['v128/files', files, filesRows],

@@ -31,7 +31,7 @@ const RANKS = [
   ['training/'],
   ['model/'],
   ['study/'],
-  ['search/', 'architectures/', 'worker/'],
+  ['search/', 'architectures/', 'worker/', 'onnx/', 'tfjs/'],
   ['stores/'],
   ['entries/'],
   // The command uses the package as its users do.
@@ -40,7 +40,7 @@ const RANKS = [
 
 /** What package.json maps, and who may import it. */
 const MAPPED: Record<string, RegExp> = {
-  '#host': /^(engine\/(wasm|js)|model\/threads|search\/identity|cli\/cli)$/,
+  '#host': /^(engine\/(wasm|js)|model\/threads|search\/identity|onnx\/export\/to-onnx|cli\/cli)$/,
   '#files': /^io\/files$/,
   '#worker': /^worker\/create$/,
   '#kernels': /^kernels\/index$/,
@@ -182,9 +182,16 @@ describe('kernels', () => {
         .filter((file) => !['lanes.ts', 'part.ts'].includes(file))
         // The exports of the second group.
         .filter((file) => file !== 'more.ts')
+        // What the twin has no need of.
         .filter(
           (file) =>
-            !['batch-norm-features.ts', 'depthwise.ts', 'depthwise-planes.ts', 'recurrent-steps.ts'].includes(file),
+            ![
+              'batch-norm-features.ts',
+              'depthwise.ts',
+              'depthwise-planes.ts',
+              'recurrent-steps.ts',
+              'winograd1d-transforms.ts',
+            ].includes(file),
         )
         .toSorted(),
     )

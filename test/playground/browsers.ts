@@ -33,6 +33,7 @@ export async function visit(
 ): Promise<Page & { errors: string[] }> {
   const context = await (await browser(name)).newContext({ viewport: { width: 1280, height: 900 }, ...options })
   const page = Object.assign(await context.newPage(), { errors: [] as string[] })
+  page.setDefaultTimeout(60_000)
   page.on('pageerror', (error) => page.errors.push(String(error)))
   page.on('console', (message) => {
     if (message.type() === 'error') page.errors.push(message.text())
@@ -51,28 +52,21 @@ export const number = async (page: Page, id: string) =>
   Number.parseFloat(((await page.getByTestId(id).textContent()) ?? '').replaceAll(',', ''))
 
 /** Waits until a number is as it should be. */
-export async function until(page: Page, id: string, isRight: (value: number) => boolean, within = 30_000) {
+export async function until(page: Page, id: string, isRight: (value: number) => boolean, within = 90_000) {
   await expect.poll(async () => isRight(await number(page, id)), { timeout: within, interval: 100 }).toBe(true)
 }
 
 export const steps = (page: Page, least: number) => until(page, 'step', (step) => step >= least)
 
+/** When it took its first step, in milliseconds since 1970. */
+export const firstStep = (page: Page) =>
+  page.evaluate(() => performance.timeOrigin + performance.getEntriesByName('first step')[0].startTime)
+
 export async function pause(page: Page): Promise<number> {
   await page.getByRole('button', { name: 'Pause' }).click()
   await page.getByRole('button', { name: 'Train', exact: true }).waitFor()
-  let last = NaN
-  await expect
-    .poll(
-      async () => {
-        const step = await number(page, 'step')
-        const isStill = step === last
-        last = step
-        return isStill
-      },
-      { interval: 250 },
-    )
-    .toBe(true)
-  return last
+  await page.locator('.numbers[data-still=true]').waitFor()
+  return number(page, 'step')
 }
 
 export const openTab = (page: Page, name: string) => page.getByRole('tab', { name }).click()

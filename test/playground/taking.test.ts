@@ -35,7 +35,7 @@ test.each(NAMES)('in %s a checkpoint comes back as it was', async (name) => {
   await page
     .getByLabel('Go on with a file')
     .setInputFiles({ name: 'checkpoint.safetensors', mimeType: 'application/octet-stream', buffer })
-  await expect.poll(() => number(page, 'step'), { timeout: 20_000 }).toBe(step)
+  await expect.poll(() => number(page, 'step')).toBe(step)
   // It goes on to the same weights as a run that was never stopped: the promise of the link is that of the first steps.
   await page.getByRole('button', { name: 'Train', exact: true }).click()
   await steps(page, step + 40)
@@ -43,7 +43,7 @@ test.each(NAMES)('in %s a checkpoint comes back as it was', async (name) => {
   const link = await linkOf(page)
   await page.goto('about:blank')
   await page.goto(link)
-  await page.getByTestId('kept').waitFor({ timeout: 30_000 })
+  await page.getByTestId('kept').waitFor()
   expect(await page.getByTestId('kept').textContent()).toMatch(/the same weights as in the link/)
   await leave(page)
 })
@@ -57,7 +57,7 @@ test('a link gives the same weights in the other browser, on one thread, and the
   const link = await linkOf(page)
   const program = await page.getByTestId('program').textContent()
   const other = await visit('firefox', { address: link.replace(inject('isolated'), inject('plain')) })
-  await other.getByTestId('kept').waitFor({ timeout: 40_000 })
+  await other.getByTestId('kept').waitFor()
   const kept = await other.getByTestId('kept').textContent()
   expect(kept).toMatch(/the same weights as in the link/)
   const [hash] = /[0-9a-f]{16}/.exec(kept!)!

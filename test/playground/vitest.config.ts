@@ -6,8 +6,10 @@ export default defineConfig({
     root: '.',
     include: ['test/playground/*.test.ts'],
     globalSetup: 'test/playground/setup.ts',
-    testTimeout: 120_000,
-    hookTimeout: 60_000,
+    // What is waited for are events: how long they take depends on what else the machine does.
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000, interval: 100 } },
     fileParallelism: false,
     retry: 0,
   },

@@ -59,6 +59,10 @@ describe('lookInside', () => {
       "lookInside: there is no layer '9'; there are 0, 1, 2, 3, 4",
     )
     expect(() => lookInside(model, x, undefined, { layers: '0' as never })).toThrow('layers must be an array of paths')
+    expect(() => lookInside(model, x, undefined, { layers: [0] as never })).toThrow('layers must be an array of paths')
+    const none = lookInside(model, x, Uint8Array.of(0, 1, 2, 0), { layers: [] })
+    expect(none.layers).toEqual([])
+    expect(Object.keys(none.gradients!)).toEqual(Object.keys(model.parameters))
   })
 })
 

@@ -74,6 +74,8 @@ const GIVEN: Record<string, string> = {
   prices: 'new Float64Array(2)',
   size: '4',
   bytes: 'new Uint8Array(8)',
+  modelJson: '{} as object',
+  weights: 'new Uint8Array(8)',
   a: 'model',
   b: 'model',
   c: 'model',
@@ -100,7 +102,7 @@ const FROM_NODE: Record<string, string> = {
 
 /** The import of each name that the library exports. */
 const exported = new Map<string, string>()
-const order = ['index', 'data', 'architectures', 'preprocessing', 'files', 'worker', 'node']
+const order = ['index', 'data', 'architectures', 'preprocessing', 'onnx', 'tfjs', 'files', 'worker', 'node']
 for (const entry of entries.toSorted((p, q) => order.indexOf(basename(p, '.ts')) - order.indexOf(basename(q, '.ts')))) {
   const checker = program.getTypeChecker()
   const name = basename(entry, '.ts')

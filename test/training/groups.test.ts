@@ -86,6 +86,35 @@ describe('groups', () => {
     })
   })
 
+  test('of several groups that fit, each option is that of the last which has it', async () => {
+    const groups = { features: { learningRate: 0.5 }, '*.bias': { weightDecay: 0 }, '*': { weightDecay: 0 } }
+    const model = await modelOf(sgd({ learningRate: 0.1 }), { groups: { features: groups.features, '*.bias': {} } })
+    const before = valuesOf(model)
+    const twin = await modelOf(sgd({ learningRate: 0.1 }), { groups: { features: groups.features } })
+    for (const one of [model, twin]) one.trainStep(x, y)
+    expect(valuesOf(model)).toEqual(valuesOf(twin))
+    expect(valuesOf(model)).not.toEqual(before)
+    const decayed = await modelOf(adamW({ learningRate: 0.1, weightDecay: 0.5 }), { decay: 'all', groups })
+    for (const { data } of Object.values(decayed.parameters)) data.fill(1)
+    decayed.step()
+    expect(new Set(Object.values(decayed.parameters).map(({ data }) => data[0]))).toEqual(new Set([1]))
+  })
+
+  test('all but a part of what is frozen', async () => {
+    const groups = { features: { frozen: true }, 'features.1': { frozen: false, learningRate: 0.5 } }
+    const model = await modelOf(adam({ learningRate: 0.1 }), { groups })
+    const trained = Object.keys(model.gradients)
+    expect(trained.filter((name) => name.startsWith('features.'))).toEqual(
+      Object.keys(model.parameters).filter((name) => name.startsWith('features.1.')),
+    )
+    expect(trained.some((name) => name.startsWith('classifier.'))).toBe(true)
+    await expect(
+      modelOf(adam({ learningRate: 0.1 }), { frozen: ['features'], groups: { features: { frozen: false } } }),
+    ).rejects.toThrow(
+      /^createModel: groups: 'features' is not frozen, but 'features\.0\.weight' lies in a layer that is: say it of the whole/,
+    )
+  })
+
   test('frozen is what the option of that name does, by patterns as well', async () => {
     const adamOf = () => adam({ learningRate: 0.1 })
     const models = await Promise.all([

@@ -2,7 +2,7 @@
 import { createModel } from '../../src/model/create'
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   PlanError,
   type Schedule,
@@ -63,6 +63,23 @@ test.each((read('golden/schedules2').cases as MoreCase[]).map((c) => [c.name, c]
     expect(Math.abs(schedule(t, undefined, state) - rate)).toBeLessThanOrEqual(1e-13 * Math.max(rate, 1e-3))
     schedule.observe?.(t, c.inputs!.measure[t], state)
   })
+})
+
+test('one cycle of a few epochs has the rates that PyTorch gives it, and says that they are no cycle', () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+  const rates = (total: number) => Array.from({ length: total }, (_, t) => oneCycle({ max: 0.1, total })(t))
+  const close = (found: number[], wanted: number[]) => {
+    expect(found.length).toBe(wanted.length)
+    found.forEach((rate, t) => expect(rate).toBeCloseTo(wanted[t], 15))
+  }
+  close(rates(4), [0.0040000000000000036, 0.0811745653949763, 0.028306099820869922, 4e-7])
+  close(rates(3), [0.09944154354509119, 0.046263710266697504, 4e-7])
+  expect(warn).not.toHaveBeenCalled()
+  close(rates(2), [0.0811745653949763, 4e-7])
+  expect(warn).toHaveBeenCalledExactlyOnceWith(
+    expect.stringMatching(/oneCycle: 2 epochs make no cycle: .* per: 'step'/),
+  )
+  warn.mockRestore()
 })
 
 test('a curve without a total is as long as the run', () => {
@@ -310,7 +327,7 @@ describe('at any time', () => {
     oneCycle: [
       ({ initial, total }) => oneCycle({ max: initial, total, divFactor: 10, finalDivFactor: 10 }),
       ({ initial, total }, t) => {
-        const top = Math.max(0.3 * total - 1, 0)
+        const top = 0.3 * total - 1
         const [from, to, share] =
           t < top ? [initial / 10, initial, t / top] : [initial, initial / 100, (t - top) / (total - 1 - top)]
         return t < top || t < total - 1 ? to + ((from - to) * (1 + Math.cos(Math.PI * share))) / 2 : initial / 100

@@ -49,3 +49,6 @@ export function first({ x, y }: Examples, count: number, size: number): Examples
   const n = Math.min(count, y.length)
   return { x: x.subarray(0, n * size), y: y.subarray(0, n) }
 }
+
+/** Points of the plane are two numbers, whether of the page's data or of a table with two columns. */
+export const isPlane = ({ input }: Dataset): boolean => input.join() === '2'

@@ -59,10 +59,14 @@ export async function bring(file: File): Promise<void> {
 /** The curves as they stand there, on one picture. */
 export function takePicture(): void {
   const charts = [...document.querySelectorAll<HTMLElement>('.run .chart')]
-  const parts = charts.map((chart) => ({
-    title: chart.querySelector('figcaption')!.textContent,
-    canvas: chart.querySelector('canvas')!,
-  }))
+  const parts = charts.flatMap((chart) => {
+    const canvas = chart.querySelector('canvas')
+    return canvas ? [{ title: chart.querySelector('figcaption')!.textContent, canvas }] : []
+  })
+  if (!parts.length) {
+    trouble.value = 'There are no curves yet: let it train for some steps first.'
+    return
+  }
   const scale = devicePixelRatio
   const width = Math.max(...parts.map(({ canvas }) => canvas.width)) + 32 * scale
   const height = parts.reduce((sum, { canvas }) => sum + canvas.height + 34 * scale, 16 * scale)

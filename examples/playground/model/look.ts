@@ -2,9 +2,10 @@
 
 import { effect, signal } from '@preact/signals'
 import { calm } from '../draw/theme'
-import { row, sizeOf } from '../data/dataset'
+import { type Dataset, row, sizeOf } from '../data/dataset'
 import { type Run, type Weights, nextFrame } from './run'
 import { current, tab } from './store'
+import { complain } from './watching'
 
 export interface Picture {
   readonly raw: ArrayLike<number>
@@ -62,10 +63,13 @@ async function lookOnce(run: Run, { raw }: Picture): Promise<void> {
 export function keepLooking(): () => void {
   let ended = false
   let seen: { run: Run; version: number; picture: Picture } | undefined
+  let shown: Dataset | undefined
   const stop = effect(() => {
     const run = current.value
-    if (run && picture.peek()?.raw.length !== sizeOf(run.data.input))
-      showExample(run, run.data.name === 'mnist' ? 7 : 0)
+    // A picture of other data may fit as well, and says nothing here.
+    if (!run || run.data === shown) return
+    shown = run.data
+    showExample(run, run.data.name === 'mnist' ? 7 : 0)
   })
   const loop = async () => {
     while (!ended) {
@@ -76,7 +80,7 @@ export function keepLooking(): () => void {
       const isNew = seen?.run !== run || seen?.version !== version || seen?.picture !== now
       if (run?.status.value !== 'failed' && run?.model && now && watched && isNew) {
         seen = { run, version, picture: now }
-        await lookOnce(run, now).catch(() => {})
+        await lookOnce(run, now).catch((error: unknown) => complain(run, error))
       }
       await nextFrame()
       await new Promise((resolve) => setTimeout(resolve, seen?.picture === picture.value ? PAUSE : 0))

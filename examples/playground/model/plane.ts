@@ -1,15 +1,22 @@
 // What a network says of every point of the plane, again and again while it trains.
 
 import { signal } from '@preact/signals'
+import { type Dataset, isPlane } from '../data/dataset'
 import { calm } from '../draw/theme'
 import { softmax } from './look'
 import type { Run } from './run'
 import { current, tab } from './store'
 import { keepComputing } from './watching'
 
-/** Points on a side of the grid, and how far the plane goes. */
+/** Points on a side of the grid. */
 export const GRID = 60
-export const REACH = 1.25
+
+/** How far the plane goes, so that all examples are on it. */
+export function reachOf({ train, test }: Dataset): number {
+  let reach = 1.25
+  for (const { x } of [train, test]) for (const v of x) reach = Math.max(reach, 1.05 * Math.abs(v))
+  return reach
+}
 
 export interface Plane {
   readonly run: Run
@@ -20,16 +27,17 @@ export interface Plane {
 
 export const plane = signal<Plane | undefined>(undefined)
 
-const at = (i: number) => ((i + 0.5) / GRID) * 2 * REACH - REACH
-
-const POINTS = Float32Array.from({ length: 2 * GRID * GRID }, (_, i) => {
-  const point = i >> 1
-  return i % 2 ? -at(Math.floor(point / GRID)) : at(point % GRID)
-})
+function gridOf(reach: number): Float32Array {
+  const at = (i: number) => ((i + 0.5) / GRID) * 2 * reach - reach
+  return Float32Array.from({ length: 2 * GRID * GRID }, (_, i) => {
+    const point = i >> 1
+    return i % 2 ? -at(Math.floor(point / GRID)) : at(point % GRID)
+  })
+}
 
 async function survey(run: Run): Promise<void> {
   const classes = run.data.classes.length
-  const { data } = await run.model!.predict(run.batches.scaled(POINTS), { transfer: true })
+  const { data } = await run.model!.predict(run.batches.scaled(gridOf(reachOf(run.data))), { transfer: true })
   const best = new Uint8Array(GRID * GRID)
   const sure = new Float32Array(GRID * GRID)
   for (let i = 0; i < best.length; i++) {
@@ -43,7 +51,7 @@ async function survey(run: Run): Promise<void> {
 /** Surveys as long as somebody watches. */
 export const keepSurveying = () =>
   keepComputing({
-    isWanted: (run) => run.data.input.join() === '2' && tab.value === 'watch',
+    isWanted: (run) => isPlane(run.data) && tab.value === 'watch',
     compute: survey,
     pause: () => (calm ? 600 : 130),
   })

@@ -3,13 +3,13 @@
 
 import { type Signal, signal } from '@preact/signals'
 import type { Ability } from 'v128'
-import { type WorkerModel, createWorkerModel } from 'v128/worker'
+import type { WorkerModel } from 'v128/worker'
 import { type Dataset, first, sizeOf } from '../data/dataset'
 import { Batches } from './batches'
-import { networkOf, optionsOf } from './build'
 import { hashOf } from './hash'
 import { Series } from './series'
 import type { Setting } from './setting'
+import { startModel } from './start'
 
 export type Status = 'starting' | 'ready' | 'diverged' | 'failed'
 
@@ -43,8 +43,6 @@ const AHEAD = 2
 /** Of networks whose steps take no time, so that there is something to watch. */
 const MOST_PER_FRAME = 6
 const MOST_CHECKPOINTS = 24
-/** Milliseconds for threads to begin. */
-const PATIENCE = 4000
 
 let count = 0
 
@@ -78,6 +76,7 @@ export class Run {
   wantsWeighing = false
 
   #playing = false
+  #isStill = true
   #loop: Promise<void> = Promise.resolve()
   #every = 20
   #closed = false
@@ -125,28 +124,16 @@ export class Run {
     return this.#playing
   }
 
-  /** The model, once it has computed something. */
-  async #make(threads: number | 'auto'): Promise<Remote> {
-    const { setting, data, options } = this
-    const worker = () => new Worker(new URL('worker.js', document.baseURI), { type: 'module' })
-    const backend = options.backend && { backend: options.backend }
-    const all = { ...optionsOf(setting, data.input), threads, worker, ...backend }
-    const model = (await createWorkerModel(networkOf(setting), all)) as unknown as Remote
-    await model.evaluate(this.#watched)
-    return model
+  /** Whether no step is on its way, so that it is where it says. */
+  get isStill(): boolean {
+    return this.#isStill
   }
 
   async #start(): Promise<void> {
     const { options } = this
     await this.batches.load()
-    const several = this.#make(options.threads)
-    const late = new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE))
-    let model = options.threads === 1 ? await several : await Promise.race([several, late])
-    if (!model) {
-      // Firefox now and then does not start what it was asked for. One thread gives the same bits.
-      void several.then((one) => one.close()).catch(() => {})
-      model = await this.#make(1)
-    }
+    const { setting, data } = this
+    const model = await startModel(setting, { ...options, input: data.input, watched: this.#watched })
     if (this.#closed) return model.close()
     this.model = model
     if (options.origin) await this.#begin(options.origin)
@@ -216,6 +203,7 @@ export class Run {
   }
 
   async #run(steps: number): Promise<void> {
+    this.#isStill = false
     await this.ready
     const flying: Promise<unknown>[] = []
     const last = this.step + steps
@@ -239,6 +227,8 @@ export class Run {
       this.#fail(error)
     }
     this.#playing = false
+    this.#isStill = true
+    this.draw()
   }
 
   /** Everything that a step asks of the worker, in the order in which it is done there. */
@@ -261,6 +251,8 @@ export class Run {
   }
 
   #record(step: number, loss: number): void {
+    // For who measures how soon it learns.
+    if (step === 0) performance.mark('first step')
     if (!Number.isFinite(loss)) {
       if (this.status.value === 'diverged') return
       this.status.value = 'diverged'

@@ -1,7 +1,7 @@
 // What is computed again and again for a view, while somebody watches it.
 
 import { type Run, nextFrame } from './run'
-import { current } from './store'
+import { current, trouble } from './store'
 
 interface Watching {
   /** Whether somebody watches who wants it of this run. */
@@ -23,7 +23,7 @@ export function keepComputing({ isWanted, key = () => '', compute, pause }: Watc
       const now = `${run?.id} ${run?.version.value} ${key()}`
       if (run?.model && isWanted(run) && !document.hidden && now !== last) {
         last = now
-        await compute(run).catch(() => {})
+        await compute(run).catch((error: unknown) => complain(run, error))
       }
       await nextFrame()
       await new Promise((resolve) => setTimeout(resolve, pause()))
@@ -33,4 +33,11 @@ export function keepComputing({ isWanted, key = () => '', compute, pause }: Watc
   return () => {
     ended = true
   }
+}
+
+/** Says what a view cannot show, unless the run says so itself, or is no longer there. */
+export function complain(run: Run, error: unknown): void {
+  const { value } = run.status
+  if (current.value !== run || value === 'failed' || value === 'diverged') return
+  trouble.value = error instanceof Error ? error.message : String(error)
 }

@@ -1,27 +1,82 @@
 // The page: what runs, to the left; what there is to see and to do, to the right.
 
-import { signal } from '@preact/signals'
+import type { ComponentType } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { keepLooking } from '../model/look'
 import { type Tab, current, tab, trouble } from '../model/store'
 import { chosen, theme } from '../draw/theme'
 import { Icon } from './icons'
+import { lazy } from './lazy'
 import { RunPanel } from './run-panel'
 import { Watch } from './watch'
 
-type View = () => preact.JSX.Element
-
 /** Loaded when they are opened first, so that the page opens quickly. */
-const TABS: { id: Tab; title: string; load: View | (() => Promise<View>) }[] = [
-  { id: 'watch', title: 'Watch', load: Watch },
-  { id: 'inside', title: 'Look inside', load: async () => (await import('./inside')).Inside },
-  { id: 'mistakes', title: 'Mistakes', load: async () => (await import('./mistakes')).Mistakes },
-  { id: 'change', title: 'Change it', load: async () => (await import('./change')).Change },
-  { id: 'rewind', title: 'Rewind, compare', load: async () => (await import('./rewind')).Rewind },
-  { id: 'repair', title: 'Repair', load: async () => (await import('./repair')).Repair },
-  { id: 'data', title: 'Other data', load: async () => (await import('./data')).Data },
-  { id: 'race', title: 'Optimizers', load: async () => (await import('./race')).Race },
-  { id: 'take', title: 'Take along', load: async () => (await import('./take-along')).TakeAlong },
+const TABS: { id: Tab; title: string; View: ComponentType }[] = [
+  { id: 'watch', title: 'Watch', View: Watch },
+  {
+    id: 'inside',
+    title: 'Look inside',
+    View: lazy(
+      () => import('./inside'),
+      ({ Inside }) => Inside,
+    ),
+  },
+  {
+    id: 'mistakes',
+    title: 'Mistakes',
+    View: lazy(
+      () => import('./mistakes'),
+      ({ Mistakes }) => Mistakes,
+    ),
+  },
+  {
+    id: 'change',
+    title: 'Change it',
+    View: lazy(
+      () => import('./change'),
+      ({ Change }) => Change,
+    ),
+  },
+  {
+    id: 'rewind',
+    title: 'Rewind, compare',
+    View: lazy(
+      () => import('./rewind'),
+      ({ Rewind }) => Rewind,
+    ),
+  },
+  {
+    id: 'repair',
+    title: 'Repair',
+    View: lazy(
+      () => import('./repair'),
+      ({ Repair }) => Repair,
+    ),
+  },
+  {
+    id: 'data',
+    title: 'Other data',
+    View: lazy(
+      () => import('./data'),
+      ({ Data }) => Data,
+    ),
+  },
+  {
+    id: 'race',
+    title: 'Optimizers',
+    View: lazy(
+      () => import('./race'),
+      ({ Race }) => Race,
+    ),
+  },
+  {
+    id: 'take',
+    title: 'Take along',
+    View: lazy(
+      () => import('./take-along'),
+      ({ TakeAlong }) => TakeAlong,
+    ),
+  },
 ]
 
 export function App() {
@@ -58,20 +113,14 @@ export function App() {
   )
 }
 
-const loaded = signal<ReadonlyMap<Tab, View>>(new Map([['watch', Watch]]))
-
 function Tabs() {
   const at = Math.max(
     0,
     TABS.findIndex(({ id }) => id === tab.value),
   )
-  const { id, load } = TABS[at]
-  const View = loaded.value.get(id)
+  const { id, View } = TABS[at]
   useEffect(() => {
     document.getElementById(`tab-${id}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
-    if (View) return
-    const keep = (view: View) => (loaded.value = new Map(loaded.value).set(id, view))
-    void (load as () => Promise<View>)().then(keep, () => (trouble.value = NOT_LOADED))
   }, [id])
   const move = (event: KeyboardEvent) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
@@ -99,10 +148,8 @@ function Tabs() {
         ))}
       </div>
       <div id="panel" role="tabpanel" aria-labelledby={`tab-${id}`}>
-        {current.value && View ? <View key={id} /> : <p class="soft">{current.value ? '' : 'Loading the digits …'}</p>}
+        {current.value ? <View key={id} /> : <p class="soft">Loading the digits …</p>}
       </div>
     </>
   )
 }
-
-const NOT_LOADED = 'This part of the page could not be loaded: is there a network? Open it again when there is one.'

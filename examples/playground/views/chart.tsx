@@ -6,8 +6,11 @@ import 'uplot/dist/uPlot.min.css'
 import { css, palette } from '../draw/theme'
 import type { Run } from '../model/run'
 import { smooth } from '../model/series'
+import { runs } from '../model/store'
+import { ChartFrame, HEIGHT, TITLES } from './chart-frame'
+import { percent as share, short } from './format'
 
-export interface Curve {
+interface Curve {
   readonly x: readonly number[]
   readonly y: readonly number[]
   /** Which colour. */
@@ -22,13 +25,12 @@ interface ChartProps {
   curves: readonly Curve[]
   percent?: boolean
   log?: boolean
-  height?: number
 }
 
 /** A vertical scale of the powers of ten is of use from here on down. */
 const LEAST = 1e-4
 
-export function Chart({ title, label, curves, percent, log, height = 132 }: ChartProps) {
+function Chart({ title, label, curves, percent, log }: ChartProps) {
   const host = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
   const colours = palette.value
@@ -41,7 +43,7 @@ export function Chart({ title, label, curves, percent, log, height = 132 }: Char
     const made = new uPlot(
       {
         width: element.clientWidth || 280,
-        height,
+        height: HEIGHT,
         legend: { show: false },
         cursor: { show: false },
         padding: [8, 16, 0, 0],
@@ -84,19 +86,18 @@ export function Chart({ title, label, curves, percent, log, height = 132 }: Char
       element,
     )
     plot.current = made
-    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }))
+    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }))
     observer.observe(element)
     return () => {
       observer.disconnect()
       made.destroy()
     }
-  }, [shape, colours, percent, log, height])
+  }, [shape, colours, percent, log])
   useEffect(() => plot.current?.setData(dataOf(curves, log)))
   return (
-    <figure class="chart">
-      <figcaption>{title}</figcaption>
-      <div ref={host} role="img" aria-label={label} style={{ height: `${height}px` }} />
-    </figure>
+    <ChartFrame title={title}>
+      <div ref={host} role="img" aria-label={label} />
+    </ChartFrame>
   )
 }
 
@@ -108,13 +109,32 @@ function dataOf(curves: readonly Curve[], log = false): uPlot.AlignedData {
   return tables.length === 1 ? tables[0] : uPlot.join(tables)
 }
 
-export function lossCurves(runs: readonly Run[]): Curve[] {
+function lossCurves(runs: readonly Run[]): Curve[] {
   return runs.flatMap(({ trainLoss, testLoss, colour }) => [
     { x: trainLoss.x, y: smooth(trainLoss.y), colour, faint: true },
     { x: testLoss.x, y: testLoss.y, colour },
   ])
 }
 
-export function accuracyCurves(runs: readonly Run[]): Curve[] {
+function accuracyCurves(runs: readonly Run[]): Curve[] {
   return runs.map(({ testAccuracy, colour }) => ({ x: testAccuracy.x, y: testAccuracy.y, colour }))
+}
+
+export function Charts({ run }: { run: Run }) {
+  return (
+    <div class="charts" data-version={runs.value.map((one) => one.version.value).join()}>
+      <Chart
+        title={TITLES[0]}
+        label={`Curve of the loss. Now ${short(run.testLoss.last)} on examples that it never trains on.`}
+        curves={lossCurves(runs.value)}
+        log
+      />
+      <Chart
+        title={TITLES[1]}
+        label={`Curve of the share of right answers. Now ${share(run.testAccuracy.last)}.`}
+        curves={accuracyCurves(runs.value)}
+        percent
+      />
+    </div>
+  )
 }

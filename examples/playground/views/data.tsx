@@ -9,6 +9,7 @@ import { type LayerSpec, firstSetting, pointSetting } from '../model/setting'
 import { addDataset, begin, current, tab } from '../model/store'
 import { Camera } from './camera'
 import { Select } from './fields'
+import { FileButton } from './file-button'
 import { Icon } from './icons'
 import { Photo } from './photo'
 
@@ -83,10 +84,10 @@ function OwnPictures() {
   const rename = (place: number, name: string) => {
     ownClasses.value = classes.with(place, { ...classes[place], name })
   }
-  const open = async (place: number, files: FileList | null) => {
+  const open = async (place: number, files: readonly File[]) => {
     const bad: string[] = []
     const found: Uint8Array[] = []
-    for (const file of files ?? []) {
+    for (const file of files) {
       try {
         const image = await createImageBitmap(file)
         found.push(pixelsOf(image, image.width, image.height))
@@ -113,18 +114,14 @@ function OwnPictures() {
                 value={name}
                 onInput={(event) => rename(place, event.currentTarget.value)}
               />
-              <label class="button" title={`Pictures of ${name} from files`}>
-                <Icon name="file" />
+              <FileButton
+                accept="image/*"
+                title={`Pictures of ${name} from files`}
+                multiple
+                onFiles={(files) => void open(place, files)}
+              >
                 <span class="hidden">{`Pictures of ${name} from files`}</span>
-                <input
-                  type="file"
-                  accept="image/*"
-                  multiple
-                  onChange={(event) => {
-                    void open(place, event.currentTarget.files)
-                  }}
-                />
-              </label>
+              </FileButton>
               <button
                 aria-label={`Camera for ${name}`}
                 aria-pressed={filming === place}
@@ -188,8 +185,7 @@ function Table() {
   const [label, setLabel] = useState('')
   const [problem, setProblem] = useState('')
   const columns = file ? columnsOf(file.text) : []
-  const open = async (chosen: File | undefined) => {
-    if (!chosen) return
+  const open = async (chosen: File) => {
     const text = await chosen.text()
     setFile({ name: chosen.name, text })
     setLabel(columnsOf(text).at(-1) ?? '')
@@ -212,11 +208,9 @@ function Table() {
         A CSV file with a line of names, numbers in its columns, and one column with the class of each row.
       </p>
       <div class="row">
-        <label class="button">
-          <Icon name="file" />
+        <FileButton accept=".csv,text/csv" onFiles={([one]) => void open(one)}>
           {file ? file.name : 'A CSV file'}
-          <input type="file" accept=".csv,text/csv" onChange={(event) => void open(event.currentTarget.files?.[0])} />
-        </label>
+        </FileButton>
         {file && (
           <>
             <Select

@@ -8,12 +8,14 @@ interface FileButtonProps {
   accept: string
   /** Where there is no room for words beside the icon. */
   title?: string
-  onFile(file: File): void
+  /** Whether it takes several. */
+  multiple?: boolean
+  onFiles(files: readonly File[]): void
   children: ComponentChildren
 }
 
 /** Its words are its label. The same file may be chosen twice. */
-export function FileButton({ accept, title, onFile, children }: FileButtonProps) {
+export function FileButton({ accept, title, multiple = false, onFiles, children }: FileButtonProps) {
   return (
     <label class="button" title={title}>
       <Icon name="file" />
@@ -21,9 +23,10 @@ export function FileButton({ accept, title, onFile, children }: FileButtonProps)
       <input
         type="file"
         accept={accept}
+        multiple={multiple}
         onChange={(event) => {
-          const [file] = event.currentTarget.files ?? []
-          if (file) onFile(file)
+          const files = Array.from(event.currentTarget.files ?? [])
+          if (files.length) onFiles(files)
           event.currentTarget.value = ''
         }}
       />

@@ -10,7 +10,10 @@ import { FileButton } from './file-button'
 import { Icon } from './icons'
 import { lazy } from './lazy'
 
-const Camera = lazy(async () => (await import('./camera')).Camera)
+const Camera = lazy(
+  () => import('./camera'),
+  ({ Camera }) => Camera,
+)
 
 const SIDE = 280
 const WIDTH = 24
@@ -119,7 +122,7 @@ export function Pad({ run }: { run: Run }) {
         <FileButton
           accept="image/*"
           title="A picture from a file; you may drop it here as well"
-          onFile={(file) => void open(file)}
+          onFiles={([file]) => void open(file)}
         >
           <span class="hidden">A picture from a file</span>
         </FileButton>

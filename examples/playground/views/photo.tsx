@@ -40,7 +40,7 @@ export function PhotoPad({ run }: { run: Run }) {
           <Icon name="next" />
           Example
         </button>
-        <FileButton accept="image/*" title="A picture from a file" onFile={(file) => void open(file)}>
+        <FileButton accept="image/*" title="A picture from a file" onFiles={([file]) => void open(file)}>
           <span class="hidden">A picture from a file</span>
         </FileButton>
         <button onClick={() => setFilming(!filming)} aria-label="Camera" aria-pressed={filming} title="Camera">

@@ -3,7 +3,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { css, palette } from '../draw/theme'
 import { picture } from '../model/look'
-import { GRID, REACH, keepSurveying, plane } from '../model/plane'
+import { GRID, keepSurveying, plane, reachOf } from '../model/plane'
 import type { Run } from '../model/run'
 
 const SIDE = 560
@@ -13,6 +13,7 @@ export function PlaneView({ run }: { run: Run }) {
   const found = plane.value?.run === run ? plane.value : undefined
   const colours = palette.value
   const shown = picture.value
+  const reach = reachOf(run.data)
   useEffect(keepSurveying, [])
   useEffect(() => {
     const context = canvas.current!.getContext('2d')!
@@ -33,7 +34,7 @@ export function PlaneView({ run }: { run: Run }) {
       context.imageSmoothingEnabled = true
       context.drawImage(small, 0, 0, SIDE, SIDE)
     }
-    const to = (v: number) => ((v + REACH) / (2 * REACH)) * SIDE
+    const to = (v: number) => ((v + reach) / (2 * reach)) * SIDE
     for (const [part, size] of [
       [run.data.train, 4],
       [run.data.test, 6],
@@ -66,7 +67,7 @@ export function PlaneView({ run }: { run: Run }) {
   }, [found, colours, run, shown])
   const pick = (event: MouseEvent) => {
     const { left, top, width } = canvas.current!.getBoundingClientRect()
-    const from = (v: number) => (v / width) * 2 * REACH - REACH
+    const from = (v: number) => (v / width) * 2 * reach - reach
     picture.value = { raw: Float32Array.of(from(event.clientX - left), -from(event.clientY - top)) }
   }
   return (

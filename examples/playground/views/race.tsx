@@ -8,7 +8,8 @@ import { short } from './format'
 import { Icon } from './icons'
 
 const [WIDTH, HEIGHT] = [900, 560]
-const FRAMES_PER_STEP = 4
+/** Whatever the screen shows in a second. */
+const MILLISECONDS_PER_STEP = 65
 
 export function Race() {
   const [surface, setSurface] = useState(SURFACES[0])
@@ -33,9 +34,10 @@ export function Race() {
       return
     }
     setStep(0)
-    let frames = 0
-    let id = requestAnimationFrame(function frame() {
-      const next = Math.floor(++frames / FRAMES_PER_STEP)
+    let begun: number | undefined
+    let id = requestAnimationFrame(function frame(now) {
+      begun ??= now
+      const next = Math.floor((now - begun) / MILLISECONDS_PER_STEP)
       setStep(Math.min(next, STEPS))
       if (next < STEPS) id = requestAnimationFrame(frame)
     })

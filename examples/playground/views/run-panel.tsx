@@ -2,35 +2,33 @@
 
 import type { Run } from '../model/run'
 import { current, playing, removeRun, reset, runs, setPlaying, take } from '../model/store'
-import { Chart, accuracyCurves, lossCurves } from './chart'
+import { EmptyCharts } from './chart-frame'
 import { percent, short, whole } from './format'
 import { Icon } from './icons'
+import { lazy } from './lazy'
 import { RateSlider } from './rate-slider'
+
+/** Loaded when there is a curve, so that it learns before. */
+const Charts = lazy(
+  () => import('./chart'),
+  ({ Charts }) => Charts,
+  EmptyCharts,
+)
+/** Whether there was one. */
+let hasLearnt = false
 
 export function RunPanel() {
   const run = current.value
   if (!run) return <aside class="run" aria-label="Training" />
   const version = runs.value.map((one) => one.version.value).join()
+  hasLearnt ||= run.trainLoss.last !== undefined
   return (
     <aside class="run" aria-label="Training" data-version={version}>
       <Controls run={run} />
       <Numbers run={run} />
       <RunMessage run={run} />
       <RateSlider run={run} />
-      <div class="charts">
-        <Chart
-          title="Loss"
-          label={`Curve of the loss. Now ${short(run.testLoss.last)} on examples that it never trains on.`}
-          curves={lossCurves(runs.value)}
-          log
-        />
-        <Chart
-          title="Right answers"
-          label={`Curve of the share of right answers. Now ${percent(run.testAccuracy.last)}.`}
-          curves={accuracyCurves(runs.value)}
-          percent
-        />
-      </div>
+      {hasLearnt ? <Charts run={run} /> : <EmptyCharts />}
       <p class="key soft">
         <svg viewBox="0 0 22 6" aria-hidden="true">
           <path d="M0 3h22" />
@@ -79,7 +77,7 @@ function Controls({ run }: { run: Run }) {
 function Numbers({ run }: { run: Run }) {
   const { step, epoch, batches } = run
   return (
-    <dl class="numbers" data-version={run.version.value}>
+    <dl class="numbers" data-still={run.isStill} data-version={run.version.value}>
       <div class="large">
         <dt>Right, unseen</dt>
         <dd data-testid="accuracy">{percent(run.testAccuracy.last)}</dd>

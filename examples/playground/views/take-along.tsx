@@ -25,7 +25,7 @@ export function TakeAlong() {
           <button onClick={() => void takeCheckpoint(run)}>Checkpoint</button>
           <button onClick={takePicture}>Picture of the curves</button>
           {run.data.name !== 'mnist' && <button onClick={() => takeData(run)}>The data</button>}
-          <FileButton accept=".safetensors" onFile={(file) => void bring(file)}>
+          <FileButton accept=".safetensors" onFiles={([file]) => void bring(file)}>
             Go on with a file
           </FileButton>
         </div>

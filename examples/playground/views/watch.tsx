@@ -1,6 +1,7 @@
 // A picture on its way through the network, layer by layer, while the network learns.
 
 import { look, picture } from '../model/look'
+import { isPlane } from '../data/dataset'
 import type { Run } from '../model/run'
 import { current } from '../model/store'
 import { Bars } from './bars'
@@ -9,17 +10,25 @@ import { lazy } from './lazy'
 import { Pad } from './pad'
 
 type InputView = (props: { run: Run }) => preact.JSX.Element
-const PhotoPad = lazy(async (): Promise<InputView> => (await import('./photo')).PhotoPad)
-const PlaneView = lazy(async (): Promise<InputView> => (await import('./plane')).PlaneView)
-const RowPad = lazy(async (): Promise<InputView> => (await import('./row-pad')).RowPad)
+const PhotoPad = lazy(
+  () => import('./photo'),
+  ({ PhotoPad }): InputView => PhotoPad,
+)
+const PlaneView = lazy(
+  () => import('./plane'),
+  ({ PlaneView }): InputView => PlaneView,
+)
+const RowPad = lazy(
+  () => import('./row-pad'),
+  ({ RowPad }): InputView => RowPad,
+)
 
 export function Watch() {
   const run = current.value!
   const seen = look.value?.run === run ? look.value : undefined
-  const isPlane = run.data.input.join() === '2'
   return (
     <div class="watch">
-      <div class={isPlane ? 'pair wide-first' : 'pair'}>
+      <div class={isPlane(run.data) ? 'pair wide-first' : 'pair'}>
         <Input run={run} />
         <section class="card" aria-label="What the network answers">
           <h2>It says</h2>
@@ -34,6 +43,6 @@ export function Watch() {
 /** What goes in, by the kind of the data. */
 function Input({ run }: { run: Run }) {
   const [channels, height] = run.data.input
-  if (height === undefined) return channels === 2 ? <PlaneView run={run} /> : <RowPad run={run} />
+  if (height === undefined) return isPlane(run.data) ? <PlaneView run={run} /> : <RowPad run={run} />
   return channels === 1 ? <Pad run={run} /> : <PhotoPad run={run} />
 }
