@@ -48,6 +48,7 @@ export function frozenPart(where: string, core: Core): FrozenPart {
       shape: [core.batch, ...value.shape],
       data: viewOf(dtype, engine.buffer, value.data.pointer, core.batch * value.size),
     },
+    mixer: undefined,
     gradientRows: [],
     lengths: new Int32Array(0),
   }

@@ -86,8 +86,8 @@ test('a run goes on from a checkpoint in its middle, over features as well', asy
     ...options,
     signal: stopped.signal,
     checkpoint: { every: { steps: 3 }, save: (bytes) => void (saved ??= bytes) },
-    onBatch: ({ step }) => {
-      if (step === 4) stopped.abort()
+    onBatch: ({ batch }) => {
+      if (batch === 4) stopped.abort()
     },
   })
   await next.fit(features(next, data), { ...options, resume: saved! })
@@ -122,7 +122,7 @@ test('target values, and a body with two inputs', async () => {
   expect(kept.shape).toEqual([7])
   kept.remove(0)
   expect(kept.y).toEqual(examples.y.slice(2))
-  expect(await quick.fit(features(quick, examples), { epochs: 2 })).toEqual(await plain.fit(examples, { epochs: 2 }))
+  expect(await quick.fit(features(quick, examples) as never, { epochs: 2 })).toEqual(await plain.fit(examples, { epochs: 2 }))
   expect(bits(quick)).toEqual(bits(plain))
 })
 
