@@ -318,28 +318,21 @@ export function lineWidth(size: i32, ow: i32): i32 {
   return 4 * ceilDivide(ow, 4) + size - 4
 }
 
-/** Bytes of scratch that the three passes of winograd1d.ts need. */
+/** Bytes of scratch of winograd1d.ts, enough for each of the three passes: dw has the most of all but sequences. */
 export function lineScratch(c: i32, w: i32, f: i32, taps: i32, pad: i32, bytes: i32): i32 {
-  const size: i32 = taps + 3
-  const ow: i32 = w + 2 * pad - taps + 1
-  const forward: i32 = lineProductScratch(size, c, f, ow, bytes)
-  const backward: i32 = lineProductScratch(size, f, c, w, bytes)
-  const tiles: i32 = ceilDivide(ow, 4)
-  const chunk: i32 = lineChunk(tiles, bytes)
   const nr: i32 = floorDivide(32, bytes)
   const rows: i32 = MR * ceilDivide(c < f ? c : f, MR)
   const columns: i32 = nr * ceilDivide(c < f ? f : c, nr)
-  const sequences: i32 = winogradImages(tiles, chunk) * (c * lineWidth(size, ow) + f * 4 * tiles)
-  const values: i32 = size * (rows * columns + (rows + columns) * chunk) + sequences
-  const weight: i32 = WINOGRAD_TMP + LINE_TABLE + 2 * PLACES_SLACK + MR * chunk * 16 + values * bytes
-  const products: i32 = forward > backward ? forward : backward
-  return products > weight ? products : weight
+  const forward: i32 = chunkWidth(taps + 3, w + 2 * pad - taps + 1, bytes)
+  const backward: i32 = chunkWidth(taps + 3, w, bytes)
+  const values: i32 = (taps + 3) * rows * columns + (c + f) * (forward > backward ? forward : backward)
+  const panel: i32 = 16 * MR * (columns + floorDivide(LINE_CHUNK, bytes))
+  const chunk: i32 = (taps + 3) * (rows + columns) * LINE_CHUNK
+  return WINOGRAD_TMP + LINE_TABLE + 2 * PLACES_SLACK + panel + chunk + values * bytes
 }
 
-function lineProductScratch(size: i32, c: i32, f: i32, ow: i32, bytes: i32): i32 {
+/** Values of a channel of the padded sequences of a chunk. */
+function chunkWidth(size: i32, ow: i32, bytes: i32): i32 {
   const tiles: i32 = ceilDivide(ow, 4)
-  const chunk: i32 = lineChunk(tiles, bytes)
-  const weights: i32 = size * MR * ceilDivide(f, MR) * c
-  const values: i32 = weights + size * c * chunk + winogradImages(tiles, chunk) * c * lineWidth(size, ow)
-  return WINOGRAD_TMP + LINE_TABLE + PLACES_SLACK + MR * c * 16 + size * LINE_PLACE + values * bytes
+  return winogradImages(tiles, lineChunk(tiles, bytes)) * lineWidth(size, ow)
 }
