@@ -222,9 +222,7 @@ function placeIn({ all, places, open }: Words, word: string, keeps: boolean, whe
   if (place !== undefined) return place
   if (!open && keeps) return NaN
   if (!open) {
-    throw new FileError(
-      `readCsv: ${where()}: ${show(word)} is not among ${show(all)}, the categories given`,
-    )
+    throw new FileError(`readCsv: ${where()}: ${show(word)} is not among ${show(all)}, the categories given`)
   }
   places.set(word, all.length)
   return all.push(word) - 1

@@ -113,6 +113,7 @@ function createCore<D extends DType>(blueprint: Blueprint<D>, engine: Engine): C
   const inputs = blueprint.inputs.map((value, i): Entry<D> => {
     const at = blueprint.lengths[i]?.pointer
     const lengths = at === undefined ? new Int32Array(0) : new Int32Array(buffer, at, batch)
+    lengths.fill(value.shape[0])
     return {
       name: names.inputs[i] ?? '',
       value,

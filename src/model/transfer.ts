@@ -1,6 +1,6 @@
 // Transfer learning: a body that others trained, frozen, and a head of one's own.
 
-import { FileError, PlanError, checkArguments, checkOptions, few, isPlain, quote, readSafely } from '../errors'
+import { FileError, PlanError, checkArguments, checkOptions, few, isPlain, note, quote, readSafely } from '../errors'
 import { type StoredTensor, encodeSafetensors, readFile } from '../io/safetensors'
 import { type NormalizeOptions, normalize } from '../layers/normalize'
 import { sequential } from '../layers/sequential'
@@ -79,6 +79,13 @@ export async function transfer<
   }
   const all = { ...rest, input: input ?? given?.input, frozen: ['body'] }
   const model = await createModel<L, O, I, D>(sequential(layers), all as ModelOptions<L, O, I, D>)
+  const last = coreOf('transfer', model).program.outputs.findLast(({ layer }) => /^body(\.|$)/.test(layer.path))
+  if (last?.layer.kind === 'softmax') {
+    note(
+      `transfer: the body ends in a softmax, ${quote(last.layer.path)}, of which the head gets the probabilities: cut it ` +
+        'before its own classifier, with until',
+    )
+  }
   try {
     putWeights(model, given ? given.weights : weights, rename)
   } catch (error) {

@@ -1,7 +1,7 @@
 // An ONNX file as a network of ours: its graph is walked from the outputs to the inputs, so that what no output wants is
 // never looked at, and each node becomes a layer, or a part of one.
 
-import { FileError, PlanError, checkArguments, checkOptions, few, isPlain, quote, show } from '../errors'
+import { FileError, PlanError, checkArguments, checkOptions, few, flag, isPlain, quote, show } from '../errors'
 import { type Imported, imported } from '../model/imported'
 import type { InputShape } from '../model/options'
 import { ACTIVATIONS } from './import/activations'
@@ -29,6 +29,11 @@ export interface FromOnnxOptions {
    * that name. At the outputs of the file unless given.
    */
   until?: string
+  /**
+   * Whether a softmax or a sigmoid at the end is left out, so that the network ends in scores, as softmaxCrossEntropy and
+   * binaryCrossEntropy want them. False unless given.
+   */
+  scores?: boolean
 }
 
 const WHERE = 'fromOnnx'
@@ -77,7 +82,8 @@ export function fromOnnx<In extends string = never, Out extends string = never>(
   options: FromOnnxOptions = {},
 ): Imported<In, Out> {
   checkArguments(WHERE, arguments, 2)
-  const { input, until } = checkOptions(WHERE, options, ['input', 'until'])
+  const { input, until, scores = false } = checkOptions(WHERE, options, ['input', 'until', 'scores'])
+  flag(WHERE, 'scores', scores)
   if (until !== undefined && typeof until !== 'string') {
     throw new PlanError(`${WHERE}: until must be the name of a value or a node of the file, got ${show(until)}`)
   }
@@ -88,7 +94,8 @@ export function fromOnnx<In extends string = never, Out extends string = never>(
   const model = decodeModel(WHERE, view)
   const file = new File(WHERE, model.graph!)
   const opset = opsetOf(model)
-  const wanted = wantedOf(file, until)
+  const given = wantedOf(file, until)
+  const wanted = scores ? given.map((name) => scoresOf(file, name)) : given
   const begun = inputsOf(file, input)
   const builder = new Builder(WHERE, new Budget(WHERE, view.length))
   const isRead = (name: string) => file.readers(name) > 0 || wanted.includes(name)
@@ -106,7 +113,7 @@ export function fromOnnx<In extends string = never, Out extends string = never>(
   const { used, weights, network } = named(() =>
     builder.finish(
       names,
-      outputs.map((value, i) => [freeName(wanted[i], outputNames), value]),
+      outputs.map((value, i) => [freeName(given[i], outputNames), value]),
     ),
   )
   const shapes = Object.fromEntries(names.map((name, i) => [name, begun.shapes[i]]))
@@ -138,6 +145,12 @@ function opsetOf({ opsetImport = [], functions = [] }: ModelProto): number {
     `${WHERE}: the file uses version ${version} of the operators, and ${OLDEST} is the oldest that is read; ` +
       'onnx.version_converter makes it newer',
   )
+}
+
+/** What the softmax or sigmoid reads that gives the value of that name; itself where another node does. */
+function scoresOf({ givers }: File, name: string): string {
+  const node = givers.get(name)
+  return node && /^(LogSoftmax|Softmax|Sigmoid)$/.test(node.opType ?? '') ? (node.input?.[0] ?? name) : name
 }
 
 /** Whether a node is of the module of that name, as PyTorch names its nodes: '/features/features.0/Conv' is of 'features'. */

@@ -271,7 +271,7 @@ function nested(depth: number): Uint8Array {
 
 test('what it is told is checked', () => {
   const bytes = fileOf({ node: [relu] })
-  expect(() => fromOnnx(bytes, { until: 'z' })).toThrow(/nothing in the file is called 'z'; its last values are y/)
+  expect(() => fromOnnx(bytes, { until: 'z' })).toThrow(/nothing in the file is called 'z'; its last values are 'y'/)
   expect(() => fromOnnx(bytes, { until: 1 } as never)).toThrow(PlanError)
   expect(() => fromOnnx(bytes, { input: [5] })).toThrow(/have shape \[4\] in the file, got \[5\]/)
   expect(() => fromOnnx(bytes, { input: [4, 4] })).toThrow(/have 1 axes, the batch not counted; got \[4, 4\]/)

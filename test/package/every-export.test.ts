@@ -47,7 +47,9 @@ const x = Float64Array.from({ length: 16 }, (_, i) => Math.sin(i))
 const y = [0, 1, 2, 1]
 const settings = { input: [4], batch: 4, loss: softmaxCrossEntropy(), optimizer: adam({ learningRate: 0.01 }) }
 const classifier = () => createModel(sequential(dense(4), relu(), dense(3)), settings)
-const transferring = { ...settings, body: sequential(dense(4), relu()), head: dense(3) }
+const body = sequential(dense(4), relu())
+const weights = (await createModel(body, { input: [4] })).save()
+const transferring = { ...settings, body, weights, head: dense(3) }
 const tensor = { shape: [2], data: new Float64Array(2) }
 const images = { shape: [1, 2, 2] }
 

@@ -69,11 +69,12 @@ export const conv1d: Emitter = (layer, x) => {
 export const convTranspose2d: Emitter = (layer, x) => {
   const { filters, groups, bias, kernel, stride, pad, outputPad, dilation } = layer.config
   const [channels, ...sizes] = x.shape
-  // Of what outputPad adds no window reaches more than a part of a stride; behind that there is nothing but bias.
+  // What outputPad adds: a part of a stride, then what the pad would cut off, then nothing but bias.
   const reach = [0, 1].map((i) => outputPad[i] % stride[i])
-  const beyond = [0, 1].map((i) => outputPad[i] - reach[i])
+  const uncut = [0, 1].map((i) => Math.min(pad[i], outputPad[i] - reach[i]))
+  const beyond = [0, 1].map((i) => outputPad[i] - reach[i] - uncut[i])
   const counts = sizes.map(
-    (size, i) => (size - 1) * stride[i] - 2 * pad[i] + dilation[i] * (kernel[i] - 1) + reach[i] + 1,
+    (size, i) => (size - 1) * stride[i] - 2 * pad[i] + uncut[i] + dilation[i] * (kernel[i] - 1) + reach[i] + 1,
   )
   const shape = [filters, ...counts]
   const isWhole = !beyond.some(Boolean)
@@ -83,7 +84,7 @@ export const convTranspose2d: Emitter = (layer, x) => {
     y = layer.node('ConvTranspose', inputs, shape, {
       kernel_shape: kernel,
       strides: stride,
-      pads: [...pad, ...pad],
+      pads: [...pad, pad[0] - uncut[0], pad[1] - uncut[1]],
       output_padding: reach,
       dilations: dilation,
       group: groups,

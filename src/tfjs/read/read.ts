@@ -26,7 +26,7 @@ import { SCALES } from './layers/scale'
 import { WINDOWS } from './layers/windows'
 import { type Finder, createFinder } from './stored'
 import { type Node, type Ref, type Topology, readTopology, stepsOf } from './topology'
-import { type Builder, type Shape, type Value, createBuilder, isInput, textOf, uniqueNames } from './values'
+import { type Builder, type Shape, type Value, createBuilder, isInput, uniqueNames } from './values'
 
 const PLAIN: Readonly<Record<string, Handler>> = {
   ...CORE,
@@ -48,7 +48,7 @@ export interface FromTfjsOptions {
    */
   until?: string
   /**
-   * Whether a softmax or a sigmoid at the end is left out, so that the network ends in scores, as softmaxCrossEntropy and
+   * Whether a softmax or a sigmoid at the end, if there is one, is left out, so that the network ends in scores, as softmaxCrossEntropy and
    * binaryCrossEntropy want them: predict(x, { probabilities: true }) has it back. false unless given.
    */
   scores?: boolean
@@ -112,7 +112,7 @@ function networkOf<In extends string, Out extends string>(
   const outputName = uniqueNames([])
   refs.forEach(({ layer }, i) => {
     const name = outputName(clean(layer))
-    const value = scores ? withoutEnd(values[i], name) : values[i]
+    const value = scores ? withoutEnd(values[i]) : values[i]
     outputs.set(name, builder.turned(value, value.shape.length === 3, name))
   })
   let finished: ReturnType<Builder['finish']>
@@ -334,15 +334,10 @@ function readLayer(node: Node, inputs: readonly Value[], walk: Walk, above: read
   }
 }
 
-/** What the softmax or sigmoid at the end reads. */
-function withoutEnd(value: Value, name: string): Value {
+/** What the softmax or sigmoid at the end reads, if there is one. */
+function withoutEnd(value: Value): Value {
   const { from } = value
   const kind = isInput(from) ? '' : from.layer.kind
-  if (kind !== 'softmax' && kind !== 'sigmoid') {
-    throw new PlanError(
-      `${WHERE}: scores leaves out a softmax or a sigmoid at the end, but the output ${quote(name)}, ${textOf(value.shape)}, ` +
-        `ends in ${kind ? `a ${kind}` : 'an input'}; leave scores out`,
-    )
-  }
+  if (kind !== 'softmax' && kind !== 'sigmoid') return value
   return { ...value, from: (from as { of: readonly Value['from'][] }).of[0] }
 }
