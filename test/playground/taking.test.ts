@@ -11,30 +11,42 @@ async function linkOf(page: Page): Promise<string> {
   return page.getByTestId('link').inputValue()
 }
 
+/** The files that a button gives. Firefox tells nobody of downloads of this kind. */
+async function taken(page: Page, name: string, count: number): Promise<Buffer[]> {
+  await page.evaluate(() => {
+    const make = ((globalThis as { make?: typeof URL.createObjectURL }).make ??= URL.createObjectURL)
+    const blobs: Blob[] = []
+    Object.assign(globalThis, { blobs })
+    URL.createObjectURL = (blob: Blob) => {
+      blobs.push(blob)
+      return make.call(URL, blob)
+    }
+  })
+  await page.getByRole('button', { name, exact: true }).click()
+  const all = await page.waitForFunction(async (wanted) => {
+    const { blobs } = globalThis as unknown as { blobs: Blob[] }
+    if (blobs.length < wanted) return undefined
+    return Promise.all(blobs.map(async (blob) => Array.from(new Uint8Array(await blob.arrayBuffer()))))
+  }, count)
+  return (await all.jsonValue())!.map((bytes) => Buffer.from(bytes))
+}
+
+const bring = (page: Page, files: Record<string, Buffer>) =>
+  page
+    .getByLabel('Go on with a file')
+    .setInputFiles(
+      Object.entries(files).map(([name, buffer]) => ({ name, mimeType: 'application/octet-stream', buffer })),
+    )
+
 test.each(NAMES)('in %s a checkpoint comes back as it was', async (name) => {
   const page = await visit(name)
   await steps(page, 30)
   const step = await pause(page)
   await openTab(page, 'Take along')
-  // Firefox tells nobody of downloads of this kind.
-  await page.evaluate(() => {
-    const make = URL.createObjectURL
-    URL.createObjectURL = (blob: Blob) => {
-      Object.assign(globalThis, { taken: blob })
-      return make.call(URL, blob)
-    }
-  })
-  await page.getByRole('button', { name: 'Checkpoint' }).click()
-  const bytes = await page.waitForFunction(async () => {
-    const { taken } = globalThis as { taken?: Blob }
-    return taken && Array.from(new Uint8Array(await taken.arrayBuffer()))
-  })
-  const buffer = Buffer.from((await bytes.jsonValue())!)
+  const [buffer] = await taken(page, 'Checkpoint', 1)
   await page.getByRole('button', { name: 'Reset' }).click()
   await expect.poll(() => number(page, 'step')).toBe(0)
-  await page
-    .getByLabel('Go on with a file')
-    .setInputFiles({ name: 'checkpoint.safetensors', mimeType: 'application/octet-stream', buffer })
+  await bring(page, { 'checkpoint.safetensors': buffer })
   await expect.poll(() => number(page, 'step')).toBe(step)
   // It goes on to the same weights as a run that was never stopped: the promise of the link is that of the first steps.
   await page.getByRole('button', { name: 'Train', exact: true }).click()
