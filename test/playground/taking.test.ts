@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { expect, inject, test } from 'vitest'
-import { NAMES, leave, number, openTab, pause, steps, visit } from './browsers'
+import { NAMES, leave, number, openTab, pause, steps, until, visit } from './browsers'
 
 async function linkOf(page: Page): Promise<string> {
   await openTab(page, 'Take along')
@@ -23,12 +23,15 @@ async function taken(page: Page, name: string, count: number): Promise<Buffer[]>
     }
   })
   await page.getByRole('button', { name, exact: true }).click()
-  const all = await page.waitForFunction(async (wanted) => {
-    const { blobs } = globalThis as unknown as { blobs: Blob[] }
-    if (blobs.length < wanted) return undefined
-    return Promise.all(blobs.map(async (blob) => Array.from(new Uint8Array(await blob.arrayBuffer()))))
-  }, count)
-  return (await all.jsonValue())!.map((bytes) => Buffer.from(bytes))
+  await page.waitForFunction((wanted) => (globalThis as unknown as { blobs: Blob[] }).blobs.length >= wanted, count)
+  const all = await page.evaluate(() =>
+    Promise.all(
+      (globalThis as unknown as { blobs: Blob[] }).blobs.map(async (blob) =>
+        Array.from(new Uint8Array(await blob.arrayBuffer())),
+      ),
+    ),
+  )
+  return all.map((bytes) => Buffer.from(bytes))
 }
 
 const bring = (page: Page, files: Record<string, Buffer>) =>
@@ -57,6 +60,95 @@ test.each(NAMES)('in %s a checkpoint comes back as it was', async (name) => {
   await page.goto(link)
   await page.getByTestId('kept').waitFor()
   expect(await page.getByTestId('kept').textContent()).toMatch(/the same weights as in the link/)
+  await leave(page)
+})
+
+const FORMATS = { ONNX: ['model.onnx'], 'TensorFlow.js': ['model.json', 'weights.bin'] }
+
+test('networks go to other programs and come back, with what others left in them', async () => {
+  const page = await visit('chromium')
+  await steps(page, 1)
+  await openTab(page, 'Change it')
+  // Its statistics are no parameters, and count in accuracy.
+  await page.getByRole('button', { name: 'With batch norm' }).click()
+  await page.getByRole('button', { name: 'Begin again with it' }).click()
+  await until(page, 'accuracy', (share) => share > 50)
+  await steps(page, 20)
+  await pause(page)
+  /** Accuracy, loss and weights of where it was measured last. */
+  const measured = async () => {
+    await openTab(page, 'Rewind')
+    return page
+      .locator('.timeline')
+      .getByText(/ right, loss .*, weights /)
+      .textContent()
+  }
+  const says = async (sentence: RegExp) => {
+    await expect.poll(() => page.getByRole('alert').allTextContents()).toEqual([expect.stringMatching(sentence)])
+    await page.getByRole('button', { name: 'Close' }).click()
+  }
+  const refuses = async (files: Record<string, Buffer>, sentence: RegExp) => {
+    await bring(page, files)
+    await says(sentence)
+  }
+  let files: Record<string, Buffer> = {}
+  for (const [format, names] of Object.entries(FORMATS)) {
+    await openTab(page, 'Rewind')
+    await page.getByRole('button', { name: 'Go back to it' }).click()
+    const before = await measured()
+    await openTab(page, 'Take along')
+    const blobs = await taken(page, format, names.length)
+    files = Object.fromEntries(names.map((name, i) => [name, blobs[i]]))
+    await bring(page, files)
+    await expect.poll(() => number(page, 'step')).toBe(0)
+    // No setting makes these weights, nor does that of a checkpoint of them.
+    await page.getByText(/weights of another program, which a link cannot tell/).waitFor()
+    expect(await measured()).toBe(before)
+    await page.getByRole('button', { name: 'Train', exact: true }).click()
+    await steps(page, 20)
+    await pause(page)
+    await openTab(page, 'Take along')
+    const [checkpoint] = await taken(page, 'Checkpoint', 1)
+    await bring(page, { 'checkpoint.safetensors': checkpoint })
+    await page.getByText(/weights of another program, which a link cannot tell/).waitFor()
+  }
+  type Layer = { class_name: string; config: Record<string, unknown> }
+  const edited = (edit: (layers: Layer[]) => void) => {
+    const json = JSON.parse(files['model.json'].toString())
+    edit(json.modelTopology.model_config.config.layers)
+    return { ...files, 'model.json': Buffer.from(JSON.stringify(json)) }
+  }
+  const find = (layers: Layer[], kind: string) => layers.find(({ class_name }) => class_name === kind)!
+  // What it says of a softmax is no refusal.
+  await refuses(
+    edited((layers) => layers.push({ class_name: 'Softmax', config: { name: 'end', axis: -1 } })),
+    /^The softmax at the end of the network was left out/,
+  )
+  await expect.poll(() => number(page, 'step')).toBe(0)
+  await refuses(
+    edited((layers) => (find(layers, 'ReLU').class_name = 'PReLU')),
+    /^This page has no box/,
+  )
+  await refuses(
+    edited((layers) => Object.assign(find(layers, 'MaxPooling2D').config, { pool_size: [3, 3] })),
+    /^This page has no box for stride: 2 of “maxPool2d_3.*”, a maxPool2d/,
+  )
+  await refuses({ 'cat.onnx': Buffer.from('\x89PNG\r\n\x1a\n and so on') }, /^the file is damaged or no ONNX file/)
+  await refuses({ 'model.json': files['model.json'] }, /there is no 'weights.bin'/)
+  await refuses({ 'weights.bin': files['weights.bin'] }, /choose model.json and its .bin files/)
+  await openTab(page, 'Change it')
+  await page.getByLabel('Another layer').selectOption('groupNorm')
+  await page.getByRole('button', { name: 'Add' }).click()
+  await page.getByRole('button', { name: 'Begin again with it' }).click()
+  await steps(page, 1)
+  await openTab(page, 'Take along')
+  await page.getByRole('button', { name: 'TensorFlow.js' }).click()
+  await says(/^'9' \(groupNorm\) norms groups of channels, for which TensorFlow.js has no layer/)
+  await openTab(page, 'Other data')
+  await page.locator('[data-set=moons]').click()
+  await steps(page, 1)
+  await openTab(page, 'Take along')
+  await refuses(files, /takes 1 × 28 × 28 numbers, but an example of “Moons” has 2/)
   await leave(page)
 })
 
