@@ -87,7 +87,7 @@ test('networks go to other programs and come back, with what others left in them
     await expect.poll(() => page.getByRole('alert').allTextContents()).toEqual([expect.stringMatching(sentence)])
     await page.getByRole('button', { name: 'Close' }).click()
   }
-  const refuses = async (files: Record<string, Buffer>, sentence: RegExp) => {
+  const answers = async (files: Record<string, Buffer>, sentence: RegExp) => {
     await bring(page, files)
     await says(sentence)
   }
@@ -109,33 +109,34 @@ test('networks go to other programs and come back, with what others left in them
     await pause(page)
     await openTab(page, 'Take along')
     const [checkpoint] = await taken(page, 'Checkpoint', 1)
+    await page.getByRole('button', { name: 'Reset' }).click()
+    await page.getByTestId('link').waitFor()
     await bring(page, { 'checkpoint.safetensors': checkpoint })
     await page.getByText(/weights of another program, which a link cannot tell/).waitFor()
   }
   type Layer = { class_name: string; config: Record<string, unknown> }
   const edited = (edit: (layers: Layer[]) => void) => {
     const json = JSON.parse(files['model.json'].toString())
-    edit(json.modelTopology.model_config.config.layers)
+    edit(json.modelTopology.config.layers)
     return { ...files, 'model.json': Buffer.from(JSON.stringify(json)) }
   }
   const find = (layers: Layer[], kind: string) => layers.find(({ class_name }) => class_name === kind)!
-  // What it says of a softmax is no refusal.
-  await refuses(
+  await answers(
     edited((layers) => layers.push({ class_name: 'Softmax', config: { name: 'end', axis: -1 } })),
     /^The softmax at the end of the network was left out/,
   )
   await expect.poll(() => number(page, 'step')).toBe(0)
-  await refuses(
-    edited((layers) => (find(layers, 'ReLU').class_name = 'PReLU')),
-    /^This page has no box/,
+  await answers(
+    edited((layers) => Object.assign(find(layers, 'Activation').config, { activation: 'softplus' })),
+    /^This page has no box for a layer of the kind softplus, which “relu_2/,
   )
-  await refuses(
-    edited((layers) => Object.assign(find(layers, 'MaxPooling2D').config, { pool_size: [3, 3] })),
+  await answers(
+    edited((layers) => Object.assign(find(layers, 'MaxPooling2D').config, { pool_size: [3, 3], padding: 'same' })),
     /^This page has no box for stride: 2 of “maxPool2d_3.*”, a maxPool2d/,
   )
-  await refuses({ 'cat.onnx': Buffer.from('\x89PNG\r\n\x1a\n and so on') }, /^the file is damaged or no ONNX file/)
-  await refuses({ 'model.json': files['model.json'] }, /there is no 'weights.bin'/)
-  await refuses({ 'weights.bin': files['weights.bin'] }, /choose model.json and its .bin files/)
+  await answers({ 'cat.onnx': Buffer.from('\x89PNG\r\n\x1a\n and so on') }, /^The file is damaged or no ONNX file/)
+  await answers({ 'model.json': files['model.json'] }, /there is no 'weights.bin'/)
+  await answers({ 'weights.bin': files['weights.bin'] }, /^Of TensorFlow.js, choose model.json and its .bin files/)
   await openTab(page, 'Change it')
   await page.getByLabel('Another layer').selectOption('groupNorm')
   await page.getByRole('button', { name: 'Add' }).click()
@@ -148,7 +149,7 @@ test('networks go to other programs and come back, with what others left in them
   await page.locator('[data-set=moons]').click()
   await steps(page, 1)
   await openTab(page, 'Take along')
-  await refuses(files, /takes 1 × 28 × 28 numbers, but an example of “Moons” has 2/)
+  await answers(files, /takes 1 × 28 × 28 numbers, but an example of “Moons” has 2/)
   await leave(page)
 })
 

@@ -41,7 +41,8 @@ export async function takeCheckpoint(run: Run): Promise<void> {
 
 /** What stands in the way, for people: without the name of the library's function. */
 function say(error: unknown): void {
-  trouble.value = error instanceof Error ? error.message.replace(/^(from|to)[A-Z]\w+: /, '') : String(error)
+  const text = error instanceof Error ? error.message : String(error)
+  trouble.value = text.replace(/^(?:from|to)[A-Z]\w+: (.)/, (_, first: string) => first.toUpperCase())
 }
 
 /** For other programs: the model, which is in a worker, once more on the page, where `write` has it whole. */
