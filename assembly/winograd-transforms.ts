@@ -15,7 +15,7 @@ export type Six = u8
 export type Seven = u16
 export type Eight = u32
 
-function sizeOf<T>(): i32 {
+export function sizeOf<T>(): i32 {
   return sizeof<T>() == sizeof<Six>() ? 6 : sizeof<T>() == sizeof<Seven>() ? 7 : 8
 }
 
@@ -29,9 +29,9 @@ const TILE_ROW: usize = 128
 /** Offset in tmp of the zeros that a fresh tile of a product begins with. */
 export const ZEROS: usize = 8 * TILE_ROW
 /** Offsets in tmp of constants, in all lanes. */
-const FOUR: usize = ZEROS + 64
-const HALF: usize = FOUR + 16
-const QUARTER: usize = FOUR + 32
+export const FOUR: usize = ZEROS + 64
+export const HALF: usize = FOUR + 16
+export const QUARTER: usize = FOUR + 32
 /** Offset in tmp of the blocks of outputs of LANES tiles. */
 export const BLOCKS: usize = FOUR + 64
 /** Bytes of a row of such a block, in whole vectors. */
@@ -48,15 +48,15 @@ export function fillConstants(size: i32, tmp: usize): void {
   fillWeightTransform(size, tmp)
 }
 
-function add(a: v128, b: v128): v128 {
+export function add(a: v128, b: v128): v128 {
   return v128.add<Float>(a, b)
 }
 
-function sub(a: v128, b: v128): v128 {
+export function sub(a: v128, b: v128): v128 {
   return v128.sub<Float>(a, b)
 }
 
-function mul(a: v128, b: v128): v128 {
+export function mul(a: v128, b: v128): v128 {
   return v128.mul<Float>(a, b)
 }
 
@@ -64,7 +64,7 @@ function mul(a: v128, b: v128): v128 {
 
 @inline
 /** One row of B' d, d of six values; stored `stride` bytes apart. */
-function storeInputRow6(
+export function storeInputRow6(
   d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, tmp: usize, to: usize, stride: usize,
 ): void {
   const four = v128.load(tmp, FOUR)
@@ -112,7 +112,7 @@ function storeInputRow7(
 
 @inline
 /** The same of eight values, where 1/2 and -1/2 make the differences d[i + 2] - d[i] / 4. */
-function storeInputRow8(
+export function storeInputRow8(
   d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, d6: v128, d7: v128, tmp: usize, to: usize, stride: usize,
 ): void {
   const four = v128.load(tmp, FOUR)
@@ -229,7 +229,7 @@ export function inputTiles<T>(
 
 @inline
 /** One row of A d, d of as many values as a tile has outputs; stored `stride` bytes apart. */
-function storeGradientRow<T>(
+export function storeGradientRow<T>(
   d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, tmp: usize, to: usize, stride: usize,
 ): void {
   const size = sizeOf<T>()
@@ -403,7 +403,7 @@ export function outputTiles<T>(m: usize, stride: usize, bias: Float, tmp: usize)
 /** Offset in tmp of G, size rows of taps values; blocks of outputs are not in use beside it. */
 const G: usize = BLOCKS
 /** Offset in tmp of the vectors of one row or column, behind the rows of `taps` x `size` vectors. */
-const LINE: usize = 5 * TILE_ROW
+export const LINE: usize = 5 * TILE_ROW
 
 /** The finite points of tiles: 0, 1, -1, 2, -2, 1/2, -1/2. */
 function pointAt(i: i32): f64 {
@@ -448,7 +448,7 @@ function scaled(g: usize, i: usize, v: v128): v128 {
 }
 
 /** G w of the vectors of a row or column of taps, `step` bytes apart, to `size` vectors `stride` bytes apart. */
-function weightLine(size: i32, tmp: usize, from: usize, step: usize, to: usize, stride: usize): void {
+export function weightLine(size: i32, tmp: usize, from: usize, step: usize, to: usize, stride: usize): void {
   const taps = winogradTaps(size)
   const zero = v128.splat<Float>(0)
   const w0 = v128.load(from)
@@ -467,7 +467,7 @@ function weightLine(size: i32, tmp: usize, from: usize, step: usize, to: usize, 
 }
 
 /** G' t of `size` vectors, `step` bytes apart, to as many as there are taps (memory for five), `stride` bytes apart. */
-function gradientLine(size: i32, tmp: usize, from: usize, step: usize, to: usize, stride: usize): void {
+export function gradientLine(size: i32, tmp: usize, from: usize, step: usize, to: usize, stride: usize): void {
   const taps = winogradTaps(size)
   let s0 = v128.splat<Float>(0)
   let s1 = s0

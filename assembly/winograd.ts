@@ -30,18 +30,18 @@ import {
 } from './winograd-transforms'
 
 /** Bytes of an entry of the table of tiles: offset of its input, offset of its output, its rows and columns (i32). */
-const ENTRY: usize = 16
+export const ENTRY: usize = 16
 
 /**
  * Bytes between the values of neighbouring places: at least `bytes`, and an odd number of cache lines. A multiple of
  * 4096 would put all places of a tile into one set of the cache, which holds 8 or 12 lines.
  */
-function placeStride(bytes: i32): usize {
+export function placeStride(bytes: i32): usize {
   return <usize>(((bytes + 63) / 64) | 1) * 64
 }
 
 /** The table of the tiles first ... first + count of the chunk that begins with an image; see ENTRY. */
-function fillTable(
+export function fillTable(
   outputs: i32, first: i32, count: i32, entries: i32, oh: i32, ow: i32, inputImage: i32, inputWidth: i32,
   outputImage: i32, outputWidth: i32, table: usize,
 ): void {
@@ -63,7 +63,7 @@ function fillTable(
 
 @inline
 /** Copies the outputs of LANES tiles from tmp to where the entries of the table say; `count` of them exist. */
-function scatter(outputs: i32, count: i32, tmp: usize, entry: usize, ow: i32, base: usize): void {
+export function scatter(outputs: i32, count: i32, tmp: usize, entry: usize, ow: i32, base: usize): void {
   const row = blockRow(outputs)
   let block = tmp + BLOCKS
   for (let l = 0; l < LANES && l < count; ++l) {
@@ -91,7 +91,7 @@ function scatter(outputs: i32, count: i32, tmp: usize, entry: usize, ow: i32, ba
 }
 
 /** Copies n planes of images of h x w, with pads, into planes of height x width. */
-function copyPlanes(n: i32, h: i32, w: i32, ph: i32, pw: i32, height: i32, width: i32, x: usize, planes: usize): void {
+export function copyPlanes(n: i32, h: i32, w: i32, ph: i32, pw: i32, height: i32, width: i32, x: usize, planes: usize): void {
   for (let i = 0; i < n; ++i) {
     copyInside(h, w, -ph, -pw, 1, 1, height, width, x, planes)
     x += <usize>(h * w) * SIZE

@@ -32,6 +32,7 @@ import {
   updateCases,
 } from '../cases/kernels'
 import { addTableCase, attentionCases, curveCases, embeddingCases } from '../cases/kernels-more'
+import { lineCases } from '../cases/kernels-line'
 import { recurrentCases } from '../cases/kernels-recurrent'
 import { networks, titleOf, trainingStep } from './networks.mjs'
 
@@ -52,6 +53,8 @@ export const benchCases: readonly KernelCase[] = [
   ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [1, 1], groups: 64 }),
   ...convCases(32, 64, 28, 28, 64, [3, 3], { pad: [1, 1], stride: [2, 2], groups: 64 }),
   ...convCases(8, 384, 6, 6, 384, [3, 3], { pad: [1, 1], groups: 384 }),
+  ...lineCases(64, 32, 64, 64, 5, 2),
+  ...lineCases(64, 64, 32, 128, 3, 1),
   ...batchNormCases(64, 16, 784, 1, 0),
   ...batchNormCases(64, 16, 784, 1, 1),
   ...batchNormCases(64, 1024, 1, 1, 0),

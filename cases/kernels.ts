@@ -6,6 +6,7 @@ import { BINARY_SCRATCH, EXP_SCRATCH, GEMM_SCRATCH, NORM_SCRATCH, SOFTMAX_SCRATC
 import { arePairs, convOutput, convScratch, poolOutput, poolScratch } from '../src/kernels/conv-geometry'
 import { createRandom } from '../src/random'
 import { moreKernelCases } from './kernels-more'
+import { lineKernelCases } from './kernels-line'
 import { recurrentKernelCases } from './kernels-recurrent'
 
 /** Hands out memory for the arguments of a call, and says what is in it. */
@@ -796,6 +797,7 @@ export const kernelCases: readonly KernelCase[] = [
     hingeCase(5, classes, false),
   ]),
   ...moreKernelCases,
+  ...lineKernelCases,
   ...recurrentKernelCases,
 ]
 

@@ -456,6 +456,19 @@ export const layerCases: readonly LayerCase[] = [
     names: ['0.weight', '0.bias', '2.weight', '6.weight', '6.bias'],
   },
   {
+    name: "conv1d by Winograd's tiles",
+    network: () =>
+      sequential(
+        conv1d(24, { kernel: 5, pad: 2 }),
+        conv1d(8, { kernel: 3, pad: 'causal', bias: false }),
+        reshape([8, 1, 10]),
+        conv2d(9, { kernel: [1, 5], pad: [0, 1] }),
+        ...head(),
+      ),
+    input: [3, 10],
+    names: ['0.weight', '0.bias', '1.weight', '3.weight', '3.bias', '5.weight', '5.bias'],
+  },
+  {
     name: 'rnn, the first on the input',
     network: () => sequential(rnn(5, { output: 'all' }), rnn(4, { activation: 'relu' }), dense(3)),
     input: [4, 2],

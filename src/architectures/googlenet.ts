@@ -1,4 +1,4 @@
-import { checkArguments } from '../errors'
+import { checkArguments, readSafely } from '../errors'
 import { type BatchNormOptions, batchNorm } from '../layers/batch-norm'
 import { concat } from '../layers/concat'
 import { conv2d } from '../layers/conv2d'
@@ -52,7 +52,8 @@ export function googLeNet(options: KeepOptions & NormOptions = {}): Layer {
   checkArguments('googLeNet', arguments, 1)
   const checked = optionsOf('googLeNet', options, 1000, ['keep', 'batchNorm'])
   const keep = checked.keep ?? 0.8
-  const conv = convWith(Object.assign({}, TORCHVISION, checked.batchNorm))
+  const norm = readSafely('googLeNet', 'batchNorm', () => Object.assign({}, TORCHVISION, checked.batchNorm))
+  const conv = convWith(norm)
   const inception = inceptionOf(conv)
   const pool = (kernel: number) => maxPool2d(kernel, { stride: 2, ceil: true })
   return sequential({

@@ -39,7 +39,7 @@ export type TypedNumbers =
   | Uint32Array
 
 /** What data may have beside x and y: what the readers of v128/data say of it. */
-const DESCRIPTIONS = ['shape', 'columns', 'classes', 'categories', 'coarse']
+const DESCRIPTIONS = ['shape', 'columns', 'classes', 'coarse', 'categories']
 
 /** Whether x is a typed array of numbers; one of another realm is. */
 export function isTyped(x: unknown): x is TypedNumbers {

@@ -223,7 +223,7 @@ function placeIn({ all, places, open }: Words, word: string, keeps: boolean, whe
   if (!open && keeps) return NaN
   if (!open) {
     throw new FileError(
-      `readCsv: ${where()}: ${show(word)} is not among ${show(all)}, the categories given; unknown: 'keep' makes it NaN`,
+      `readCsv: ${where()}: ${show(word)} is not among ${show(all)}, the categories given`,
     )
   }
   places.set(word, all.length)

@@ -1,6 +1,6 @@
 // Training and validation data from one set.
 
-import { DataError, PlanError, checkArguments, checkOptions, count, flag, integer, show } from '../errors'
+import { DataError, PlanError, checkArguments, checkOptions, count, flag, integer, note, show } from '../errors'
 import { type Random, createRandom } from '../random'
 import { type Data, type Labels, allocate, readData, reading } from './batches'
 
@@ -93,6 +93,9 @@ export function splitData<D extends Data>(
       `${where}: x has ${x.length} values and y ${y.length}, which is not ${rows} rows of each; ` +
         `give rows if y has several values for each`,
     )
+  }
+  if (more.rows === undefined && x.length === y.length && rows > 1) {
+    note(`${where}: x has as many values as y, so each is taken for a row; give rows if an example has several`)
   }
   const beside = BESIDE.flatMap((name) => (rest[name] === undefined ? [] : [[name, rest[name]] as const]))
   for (const [name, values] of beside) {

@@ -128,22 +128,25 @@ const TILES_OF_WEIGHTS = 0.5
  * forward, of f filters; or dx, of c channels, with what is said of both exchanged. By filters where images are few, or
  * where each thread would transform more weights for its images than inputs for its filters; else by images.
  */
-function convolution(x: number, outputs: number, weight: number, scratch: number, backward: boolean): Rule {
+function convolution(x: number, outputs: number, backward: boolean): Rule {
+  // Those of sequences have no size of an image that is 1.
+  const line = x < 15
+  const at = line ? 2 : 3
   return (a, s) => {
     // A list of them would be made anew in each call.
     const c = a[1]
-    const h = a[backward ? 3 : 2]
-    const w = a[backward ? 4 : 3]
-    const f = a[backward ? 5 : 4]
-    const kh = a[6]
-    const kw = a[7]
-    const sh = a[8]
-    const sw = a[9]
-    const ph = a[10]
-    const pw = a[11]
-    const dlh = a[12]
-    const dlw = a[13]
-    const groups = a[14]
+    const h = line ? 1 : a[backward ? 3 : 2]
+    const w = a[backward ? at + 1 : at]
+    const f = a[backward ? at + 2 : at + 1]
+    const kh = line ? 1 : a[6]
+    const kw = a[line ? 5 : 7]
+    const sh = line ? 1 : a[8]
+    const sw = line ? 1 : a[9]
+    const ph = line ? 0 : a[10]
+    const pw = a[line ? 6 : 11]
+    const dlh = line ? 1 : a[12]
+    const dlw = line ? 1 : a[13]
+    const groups = line ? 1 : a[14]
     const oh = convOutput(h, kh, sh, ph, dlh)
     const ow = convOutput(w, kw, sw, pw, dlw)
     const from = backward ? f : c
@@ -152,21 +155,23 @@ function convolution(x: number, outputs: number, weight: number, scratch: number
     const toW = backward ? w : ow
     const toSize = toH * toW
     const fromSize = backward ? oh * ow : h * w
-    const tiles = usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)
-      ? winogradTiles(winogradSize(kh, toH, toW), toH, toW)
-      : Infinity
+    const tiles = line
+      ? toW / 4
+      : usesWinograd(c, f, oh, ow, kh, kw, sh, sw, ph, pw, dlh, dlw, groups)
+        ? winogradTiles(winogradSize(kh, toH, toW), toH, toW)
+        : Infinity
     const few = a[0] < FEW_IMAGES || TILES_OF_WEIGHTS * s.bytes * to > a[0] * tiles
     if (few && Math.abs(groups) === 1 && from > 1 && to > FEW_IMAGES) {
-      along(s, to, 4, backward ? 1 : 4)
-      move(s, weight, backward ? kh * kw : c * kh * kw)
-      if (!backward) move(s, weight + 1, 1)
+      along(s, to, 4, backward ? 1 : at + 1)
+      move(s, x + 1, backward ? kh * kw : c * kh * kw)
+      if (!backward) move(s, x + 2, 1)
       move(s, outputs, toSize)
     } else {
       along(s, a[0], 1, 0)
       move(s, x, from * fromSize)
       move(s, outputs, to * toSize)
     }
-    s.scratch = scratch
+    s.scratch = outputs - 1
     s.cost = (a[0] * f * oh * ow * c * kh * kw * PRODUCT) / Math.abs(groups)
   }
 }
@@ -176,33 +181,46 @@ function convolution(x: number, outputs: number, weight: number, scratch: number
  * transforms the others, and gradients take less than inputs.
  */
 const convolutionWeight: Rule = (a, s) => {
-  const allC = a[2]
-  const h = a[3]
-  const w = a[4]
-  const allF = a[6]
-  const kh = a[7]
-  const kw = a[8]
   const groups = Math.abs(a[15])
-  const outputs = convOutput(h, kh, a[9], a[11], a[13]) * convOutput(w, kw, a[10], a[12], a[14])
-  const cg = allC / groups
-  const fg = allF / groups
+  const outputs = convOutput(a[3], a[7], a[9], a[11], a[13]) * convOutput(a[4], a[8], a[10], a[12], a[14])
+  weights(s, a[0], a[2] / groups, a[3] * a[4], a[6] / groups, a[7] * a[8], outputs, groups, 5, 16)
+}
+
+/** The same of sequences. */
+const lineWeight: Rule = (a, s) => {
+  weights(s, a[0], a[2], a[3], a[5], a[6], convOutput(a[3], a[6], 1, a[7], 1), 1, 4, 8)
+}
+
+/** cg channels of `size` values and fg filters of a group; the place of f, and of x, behind which are dy, scratch and dw. */
+function weights(
+  s: Split,
+  n: number,
+  cg: number,
+  size: number,
+  fg: number,
+  taps: number,
+  outputs: number,
+  groups: number,
+  f: number,
+  x: number,
+): void {
   if (groups > 1) {
     along(s, groups, 8, 1, cg)
-    s.perUnit[5] = fg
-    move(s, 16, cg * h * w)
-    move(s, 17, fg * outputs)
-    move(s, 19, fg * cg * kh * kw)
-  } else if (2 * allC >= allF) {
-    along(s, allC, 8, 1)
-    move(s, 16, h * w)
-    move(s, 19, kh * kw)
+    s.perUnit[f] = fg
+    move(s, x, cg * size)
+    move(s, x + 1, fg * outputs)
+    move(s, x + 3, fg * cg * taps)
+  } else if (2 * cg >= fg) {
+    along(s, cg, 8, 1)
+    move(s, x, size)
+    move(s, x + 3, taps)
   } else {
-    along(s, allF, 8, 5)
-    move(s, 17, outputs)
-    move(s, 19, allC * kh * kw)
+    along(s, fg, 8, f)
+    move(s, x + 1, outputs)
+    move(s, x + 3, cg * taps)
   }
-  s.scratch = 18
-  s.cost = a[0] * allF * outputs * cg * kh * kw * PRODUCT
+  s.scratch = x + 2
+  s.cost = n * fg * groups * outputs * cg * taps * PRODUCT
 }
 
 /** Batch norm by channels: `image` pointers move by hw values, `features` by one. */
@@ -541,9 +559,12 @@ export const RULES: { readonly [K in keyof Kernels]: Rule | undefined } = {
     s.scratch = 7
     s.cost = a[0] * inputs * outputs * PRODUCT
   },
-  conv2dForward: convolution(15, 19, 16, 18, false),
-  conv2dBackwardInput: convolution(15, 18, 16, 17, true),
+  conv2dForward: convolution(15, 19, false),
+  conv2dBackwardInput: convolution(15, 18, true),
   conv2dBackwardWeight: convolutionWeight,
+  winograd1dForward: convolution(7, 11, false),
+  winograd1dBackwardInput: convolution(7, 10, true),
+  winograd1dBackwardWeight: lineWeight,
 }
 
 export function createSplit(bytes: number): Split {

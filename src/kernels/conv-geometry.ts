@@ -273,3 +273,66 @@ function winogradWeightScratch(size: i32, c: i32, f: i32, oh: i32, ow: i32, byte
   const values: i32 = places * (rows * columns + (rows + columns) * chunk) + planes
   return WINOGRAD_TMP + WINOGRAD_TABLE + 2 * PLACES_SLACK + MR * chunk * 16 + values * bytes
 }
+
+/** Tiles of a chunk of winograd1d.ts at most, times the bytes of a value, and bytes of the table of them. */
+export const LINE_CHUNK: i32 = 1024
+export const LINE_TABLE: i32 = 4 * LINE_CHUNK
+/** Bytes between the products of neighbouring places, of MR filters: an odd number of cache lines. */
+export const LINE_PLACE: i32 = MR * LINE_CHUNK + 64
+
+/**
+ * Whether a convolution of sequences goes by winograd1d.ts: as usesWinograd, but the planner asks, since the kernels are
+ * of the second group. Half to two fifths of the multiplications; so few channels that the transforms cost more are
+ * left direct. Milliseconds, direct / Winograd (Zen 4, one thread):
+ *
+ *                           float64                               float32
+ *                           forward      dx           dw          forward      dx           dw
+ *   5   64x64x32 to 128     9.6 / 3.4    11 / 3.5     9.6 / 3.5   4.9 / 1.9    5.0 / 1.9    4.7 / 1.9
+ *       64x32x64 to 64      4.2 / 2.0    5.0 / 2.0    4.5 / 2.0   2.2 / 1.1    2.3 / 1.0    2.2 / 1.1
+ *       64x8x128 to 8       .34 / .27    .34 / .27    .33 / .26   .18 / .15    .18 / .15    .18 / .17
+ *       64x3x128 to 32      .50 / .55    .61 / .50    .52 / .47   .25 / .29    .31 / .28    .30 / .27
+ *       64x4x128 to 4       .12 / .11    .11 / .11    .11 / .11   .06 / .07    .06 / .07    .07 / .09   (left direct)
+ *   3   64x32x64 to 64      2.6 / 1.7    2.7 / 1.7    2.9 / 1.9   1.3 / .82    1.4 / .80    1.3 / .90
+ *       64x16x64 to 16      .38 / .28    .37 / .28    .38 / .27   .20 / .15    .20 / .15    .21 / .17
+ *       64x32x2 to 32       .18 / .07    .18 / .07    .15 / .07   .19 / .04    .19 / .04    .10 / .05
+ *       64x8x128 to 8       .23 / .21    .22 / .21    .21 / .21   .12 / .12    .12 / .12    .12 / .15   (left direct)
+ *       64x3x128 to 32      .33 / .44    .41 / .37    .41 / .34   .17 / .23    .21 / .21    .29 / .23   (left direct)
+ *
+ * More than 4096 channels or filters are left direct as well, for the memory that their transformed weights take.
+ */
+export function usesLine(c: i32, f: i32, k: i32, stride: i32, pad: i32, dilation: i32, groups: i32): bool {
+  if ((k != 3 && k != 5) || stride * dilation * groups != 1 || pad >= k || c > 4096 || f > 4096) return false
+  return k == 5 ? c >= 3 && f >= 3 && c * f >= 64 : c >= 4 && f >= 4 && c * f >= 128
+}
+
+/** Tiles of a chunk where a sequence has so many: those of some whole sequences, or an even part of a longer one. */
+export function lineChunk(tiles: i32, bytes: i32): i32 {
+  const most: i32 = floorDivide(LINE_CHUNK, bytes)
+  if (tiles <= most) return most
+  const columns: i32 = floorDivide(32, bytes)
+  return columns * ceilDivide(ceilDivide(tiles, ceilDivide(tiles, most)), columns)
+}
+
+/** Values of a padded sequence: those that the tiles of its outputs read. */
+export function lineWidth(size: i32, ow: i32): i32 {
+  return 4 * ceilDivide(ow, 4) + size - 4
+}
+
+/** Bytes of scratch of winograd1d.ts, enough for each of the three passes: dw has the most of all but sequences. */
+export function lineScratch(c: i32, w: i32, f: i32, taps: i32, pad: i32, bytes: i32): i32 {
+  const nr: i32 = floorDivide(32, bytes)
+  const rows: i32 = MR * ceilDivide(c < f ? c : f, MR)
+  const columns: i32 = nr * ceilDivide(c < f ? f : c, nr)
+  const forward: i32 = chunkWidth(taps + 3, w + 2 * pad - taps + 1, bytes)
+  const backward: i32 = chunkWidth(taps + 3, w, bytes)
+  const values: i32 = (taps + 3) * rows * columns + (c + f) * (forward > backward ? forward : backward)
+  const panel: i32 = 16 * MR * (columns + floorDivide(LINE_CHUNK, bytes))
+  const chunk: i32 = (taps + 3) * (rows + columns) * LINE_CHUNK
+  return WINOGRAD_TMP + LINE_TABLE + 2 * PLACES_SLACK + panel + chunk + values * bytes
+}
+
+/** Values of a channel of the padded sequences of a chunk. */
+function chunkWidth(size: i32, ow: i32, bytes: i32): i32 {
+  const tiles: i32 = ceilDivide(ow, 4)
+  return winogradImages(tiles, lineChunk(tiles, bytes)) * lineWidth(size, ow)
+}

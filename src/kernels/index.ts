@@ -27,6 +27,7 @@ import { recurrentKernels } from './recurrent'
 import { SUMS, reduceKernels } from './reduce'
 import { regularisationKernels } from './regularisation'
 import { softmaxKernels } from './softmax'
+import { winograd1dKernels } from './winograd1d'
 
 /** The kernels, as asc declares them from the source in assembly/; what else is there is for build.mjs alone. */
 export type Kernels = Omit<
@@ -73,5 +74,6 @@ export function createTwin(buffer: ArrayBuffer): Kernels {
     ...reduceKernels(heap),
     ...regularisationKernels(heap),
     ...softmaxKernels(heap),
+    ...winograd1dKernels(heap),
   }
 }

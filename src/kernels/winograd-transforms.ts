@@ -178,5 +178,5 @@ export const winogradTransforms = ({ f }: Heap) => {
     }
   }
 
-  return { inputRow, gradientRow, outputRow, weights, addWeightGradients }
+  return { fillWeightTransform, inputRow, gradientRow, outputRow, multiply, weights, addWeightGradients }
 }

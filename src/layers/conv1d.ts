@@ -23,6 +23,11 @@ export interface Conv1dOptions extends FilterOptions {
  * before and none behind, as Keras's: no output sees what comes after it.
  *
  *     conv1d(16, { kernel: 3, dilation: 2, pad: 'causal' })
+ *
+ * Precision: kernels of 3 and 5 taps, of stride, dilation and groups 1, go by Winograd's algorithm along one dimension
+ * where that is faster. It loses some digits: an output is off by 41 to 183 roundings of the outputs' root mean square in
+ * float64, by 40 to 199 in float32, where a direct sum loses 7 to 41. What conv2d says of large inputs and of
+ * `algorithm: 'direct'` holds here too.
  */
 export function conv1d(filters: number, options: Conv1dOptions): Layer {
   checkArguments('conv1d', arguments, 2)

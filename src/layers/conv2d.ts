@@ -27,7 +27,8 @@ export interface Conv2dOptions extends FilterOptions {
  * where that is faster. It loses some digits: an output is off by 343 to 503 roundings of the outputs' root mean square
  * in float64, by 266 to 900 in float32, where PyTorch in float32 loses 23 to 172. And it adds up values before it
  * multiplies: inputs beyond about a 500th of the largest number may give Infinity where a direct sum does not, as they
- * may in means. `algorithm: 'direct'`, of the layer or of createModel, turns it off.
+ * may in means. `algorithm: 'direct'`, of the layer or of createModel, turns it off. Images of height 1 go as
+ * sequences do: see conv1d.
  */
 export function conv2d(filters: number, options: Conv2dOptions): Layer {
   checkArguments('conv2d', arguments, 2)

@@ -3,7 +3,16 @@
 import { MAX_SIZE, flag, integer, oneOf } from '../errors'
 import type { Initializer } from '../initializers'
 import { KC } from '../kernels/blocking'
-import { convOutput, convScratch, sumsTaps, usesWinograd, winogradSize, winogradSplats } from '../kernels/conv-geometry'
+import {
+  convOutput,
+  convScratch,
+  lineScratch,
+  sumsTaps,
+  usesLine,
+  usesWinograd,
+  winogradSize,
+  winogradSplats,
+} from '../kernels/conv-geometry'
 import { N } from '../plan/calls'
 import type { Plan } from '../plan/plan'
 import type { Value } from '../plan/value'
@@ -114,9 +123,35 @@ export function convolve(x: Value, plan: Plan, of: Filters, windows: Windows, ta
   const { image, back } = padded(x, plan, [top - ph, left - pw, bottom - ph, right - pw])
   const y = plan.value([filters, oh, ow])
   const parts = partsOf(of, plan)
+  const flops = 2 * fanIn * y.size
+  // Sequences: the direct kernels, as images of one row, would multiply twice as often.
+  if (h === 1 && kh === 1 && ph === 0 && usesLine(c, filters, kw, sw, pw, dw, parts)) {
+    const scratch = lineScratch(c, w, filters, kw, pw, plan.bytes)
+    plan.forward('winograd1dForward', {
+      sizes: [N, c, w, filters, filters, kw, pw],
+      reads: [image, weight, bias],
+      scratch,
+      writes: [y],
+      flops,
+    })
+    plan.backward('winograd1dBackwardWeight', {
+      sizes: [N, c, c, w, filters, filters, kw, pw],
+      reads: [image, y.gradient],
+      scratch,
+      writes: [weight.gradient],
+    })
+    if (bias) plan.backward('addChannelSums', biasGradient(y, bias, ow))
+    plan.backward('winograd1dBackwardInput', {
+      sizes: [N, c, c, w, filters, kw, pw],
+      reads: [y.gradient, weight],
+      scratch,
+      writes: [image.gradient],
+    })
+    back()
+    return y
+  }
   const window = [kh, kw, sh, sw, ph, pw, dh, dw, parts]
   const scratch = convScratch(c, h, w, filters, kh, kw, sh, sw, ph, pw, dh, dw, parts, plan.bytes)
-  const flops = 2 * fanIn * y.size
   const winograd = usesWinograd(c, filters, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw, parts)
   // See assembly/part.ts: the size of the tiles, or 0 for a single channel. The output is as large as the input.
   const isSmall = w > 3 && Math.max(c, filters) <= KC && winogradSplats(c, filters, 0)

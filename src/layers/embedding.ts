@@ -63,7 +63,8 @@ export function embedding(
         throw plan.error(`float32 counts to ${MOST_SINGLE}, not to ${vocabulary}; take dtype: 'float64'`)
       }
       const shape = [vocabulary, size]
-      const weight = plan.parameter('weight', shape, { init, fanIn: size, fanOut: vocabulary, decay: true })
+      const still = padding < 0 ? undefined : ([padding * size, (padding + 1) * size] as const)
+      const weight = plan.parameter('weight', shape, { init, fanIn: size, fanOut: vocabulary, decay: true, still })
       return x.ids ? planTable(x, plan, weight, padding) : planHead(x, plan, weight)
     },
   }

@@ -1,6 +1,6 @@
 // Windows that slide along sequences (N, C, T): those of images of height 1.
 
-import { MAX_WINDOW, PlanError, few, integer, show } from '../errors'
+import { MAX_WINDOW, PlanError, few, integer, note, show } from '../errors'
 import type { Plan } from '../plan/plan'
 import type { Value } from '../plan/value'
 import type { CheckedPad } from './pads'
@@ -8,7 +8,14 @@ import type { CheckedPad } from './pads'
 /** Sequences [C, T] as images [C, 1, T], or a PlanError where they are none. */
 export function asImages(x: Value, plan: Plan): Value {
   const { shape } = x
-  if (shape.length === 2) return plan.reshaped(x, [shape[0], 1, shape[1]])
+  const [c, t] = shape
+  if (shape.length === 2 && plan.inputs.includes(x) && t <= 12 && c >= 4 * t) {
+    note(
+      `an input of [${c}, ${t}] is taken for ${c} channels of ${t} steps; if the channels come last, put them first, in ` +
+        `the data too: input [${t}, ${c}]`,
+    )
+  }
+  if (shape.length === 2) return plan.reshaped(x, [c, 1, t])
   const hint = shape.length === 1 ? `; one channel of ${shape[0]} steps has an input of [1, ${shape[0]}]` : ''
   throw plan.error(`wants sequences (C, T), channels first, got an input of shape (${few(shape)})${hint}`)
 }

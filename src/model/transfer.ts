@@ -24,7 +24,7 @@ export interface TransferOptions<
   O extends Optimizer | undefined = Optimizer | undefined,
   I extends boolean = boolean,
   D extends DType = DType,
-> extends Omit<ModelOptions<L, O, I, D>, 'input'> {
+> extends Omit<ModelOptions<L, O, I, D>, 'input' | 'frozen'> {
   /** What is not trained: a network, or what readModel, fromOnnx or fromTfjs gave, which has its weights with it. */
   body: Layer | Imported
   /** What is trained on what the body gives. */
@@ -56,7 +56,7 @@ export interface TransferOptions<
  *     const all = await loadModel(model.save(), { frozen: [], groups: { body: { learningRate: 0.01 } } })
  *
  * What `weights` has that the body has not, such as the head that it had, is left out. Throws a FileError where it lacks
- * something, and a PlanError where createModel would.
+ * something; a PlanError where a body comes without weights, or where createModel would.
  */
 export async function transfer<
   L extends Loss | undefined = undefined,
@@ -66,8 +66,8 @@ export async function transfer<
 >(options: TransferOptions<L, O, I, D>): Promise<Model<AbilitiesOf<L, O, I>, D>> {
   checkArguments('transfer', arguments, 1)
   const own = ['body', 'head', 'weights', 'rename', 'until', 'normalize']
-  const told = checkOptions('transfer', options, [...own, ...MODEL_OPTIONS])
-  const { body, head, weights, rename, until, normalize: scaling, input, frozen = [], ...rest } = told
+  const told = checkOptions('transfer', options, [...own, ...MODEL_OPTIONS.filter((name) => name !== 'frozen')])
+  const { body, head, weights, rename, until, normalize: scaling, input, ...rest } = told
   const isImported = readSafely('transfer', 'body', () => 'network' in Object(body))
   const given = isImported ? (body as Imported) : undefined
   const network = given ? given.network : (body as Layer)
@@ -77,7 +77,7 @@ export async function transfer<
     body: until === undefined ? network : headless(network, { until }),
     head,
   }
-  const all = { ...rest, input: input ?? given?.input, frozen: ['body', ...frozen] }
+  const all = { ...rest, input: input ?? given?.input, frozen: ['body'] }
   const model = await createModel<L, O, I, D>(sequential(layers), all as ModelOptions<L, O, I, D>)
   try {
     putWeights(model, given ? given.weights : weights, rename)
@@ -88,11 +88,17 @@ export async function transfer<
   return model
 }
 
-/** Gives the body its weights; undefined leaves it as it is. */
+/** Gives the body its weights; a PlanError where it wants some and has none. */
 function putWeights(model: Model<never>, weights: TransferOptions['weights'], rename: LoadOptions['rename']): void {
-  if (weights === undefined) return
   const core = coreOf('transfer', model)
   const own = weightsOf(core)
+  if (weights === undefined) {
+    if (!Object.keys(own).some((name) => name.startsWith('body.'))) return
+    throw new PlanError(
+      'transfer: body has no weights, and random ones would be frozen: give weights, or as body what readModel, fromOnnx or ' +
+        'fromTfjs gave, which has them; until cuts it',
+    )
+  }
   const at = (name: string) => `body.${name}`
   const file = readFile(isPlain(weights) ? encodeSafetensors(weights as Readonly<Record<string, Tensor>>) : weights)
   const tensors = renamed(

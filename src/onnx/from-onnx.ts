@@ -24,7 +24,10 @@ export interface FromOnnxOptions {
    * The shape of one example, such as [3, 224, 224], wanted where the file leaves it open; of several inputs by name.
    */
   input?: readonly number[] | Readonly<Record<string, readonly number[]>>
-  /** The name of a value, or of the node that gives it: the network ends there, and not at the outputs of the file. */
+  /**
+   * The network ends at the value of that name, at that of the node of that name, or at the last of the PyTorch module of
+   * that name. At the outputs of the file unless given.
+   */
   until?: string
 }
 
@@ -137,6 +140,11 @@ function opsetOf({ opsetImport = [], functions = [] }: ModelProto): number {
   )
 }
 
+/** Whether a node is of the module of that name, as PyTorch names its nodes: '/features/features.0/Conv' is of 'features'. */
+function isWithin(name: string | undefined, module: string): boolean {
+  return name !== undefined && (name.startsWith(`/${module}/`) || name.startsWith(`${module}/`))
+}
+
 /** The names of the values that the network is to give. */
 function wantedOf(file: File, until: string | undefined): string[] {
   const { graph, givers } = file
@@ -148,11 +156,13 @@ function wantedOf(file: File, until: string | undefined): string[] {
     return outputs
   }
   if (givers.has(until)) return [until]
-  const found = graph.node?.find(({ name }) => name === until)?.output?.[0]
-  if (found) return [found]
-  const last = [...givers.keys()].slice(-5)
+  const nodes = graph.node ?? []
+  const found = nodes.find(({ name }) => name === until) ?? nodes.findLast(({ name }) => isWithin(name, until))
+  if (found?.output?.[0]) return [found.output[0]]
+  // Whole, to be copied.
+  const last = [...givers.keys()].slice(-5).filter((name) => name.length < 200)
   throw new FileError(
-    `${WHERE}: until: nothing in the file is called ${quote(until)}; its last values are ${few(last)}`,
+    `${WHERE}: until: nothing in the file is called ${quote(until)}; its last values are '${last.join("', '")}'`,
   )
 }
 

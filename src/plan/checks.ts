@@ -97,14 +97,20 @@ export function checkedCall(where: string, layer: Origin, kernel: keyof Kernels 
 
 /** What a parameter, named `where`, begins with, once it is known to be that. */
 export function checkedParameter(where: string, options: ParameterOptions): ParameterOptions {
-  const { init, fanIn, fanOut, decay } = checkOptions(where, options, ['init', 'fanIn', 'fanOut', 'decay'])
+  const { init, fanIn, fanOut, decay, still } = checkOptions(where, options, [
+    'init',
+    'fanIn',
+    'fanOut',
+    'decay',
+    'still',
+  ])
   if (typeof (init as Initializer | undefined)?.fill !== 'function') {
     throw new PlanError(`${where}: init must be an initializer such as he(), got ${show(init)}`)
   }
   finite(where, 'fanIn', fanIn, 0)
   finite(where, 'fanOut', fanOut, 0)
   flag(where, 'decay', decay)
-  return { init, fanIn, fanOut, decay }
+  return { init, fanIn, fanOut, decay, still }
 }
 
 /**

@@ -359,7 +359,7 @@ export class Plan {
     if (!layer.children?.length && asked === this.#asked && !values.some((y) => this.#sequences.has(y))) {
       for (const x of inputs) {
         const input = this.#sequences.get(x)
-        if (input !== undefined) this.#recorded.mixers[input] ??= this.#where
+        if (input !== undefined) this.#recorded.mixers[input] ??= titleOf({ path, kind })
       }
     }
     this.#depth--

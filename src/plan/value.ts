@@ -120,6 +120,8 @@ export interface ParameterOptions {
   fanIn: number
   /** Connections of one input. */
   fanOut: number
+  /** Which values, from and to before, get no gradient although the loss depends on them. None unless given. */
+  still?: readonly [from: number, to: number] | undefined
   /** Whether weight decay applies: weights yes, biases and norms no. */
   decay: boolean
 }

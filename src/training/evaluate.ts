@@ -53,7 +53,9 @@ export function evaluate(
   const wantsConfusion = flag('evaluate', 'confusion', options.confusion ?? false)
   const { heads, names } = core
   if ((topK || wantsConfusion) && !heads.some(({ classes }) => classes)) {
-    throw new PlanError('evaluate: topK and confusion are for labels, but the loss of this model compares values')
+    throw new PlanError(
+      'evaluate: topK and confusion are for labels, but the loss of this model compares values; binaryReport is for yes or no',
+    )
   }
   const feed = feedOf('evaluate', core, data)
   needExamples('evaluate', feed, transform)

@@ -5,7 +5,11 @@ import { expect, test } from 'vitest'
 import { conv2d, convTranspose2d, createRandom } from '../../src/entries/index'
 
 type Shape = [n: number, c: number, h: number, w: number]
-type Options = { kernel: number; pad: number; stride?: number; groups?: number }
+/** Both ways, unless given for each. */
+type Size = number | [vertical: number, horizontal: number]
+type Options = { kernel: Size; pad: Size; stride?: number; groups?: number }
+
+const sides = (size: Size) => (typeof size === 'number' ? [size, size] : size)
 
 /** y, dx, dw of the sum over dy y, by seven loops. */
 function definition(
@@ -14,9 +18,12 @@ function definition(
   dy: Float64Array,
   [n, c, h, w]: Shape,
   f: number,
-  { kernel: k, pad, stride = 1, groups = 1 }: Options,
+  { kernel, pad, stride = 1, groups = 1 }: Options,
 ) {
-  const [oh, ow] = [h, w].map((size) => Math.floor((size + 2 * pad - k) / stride) + 1)
+  const [kh, kw] = sides(kernel)
+  const [ph, pw] = sides(pad)
+  const oh = Math.floor((h + 2 * ph - kh) / stride) + 1
+  const ow = Math.floor((w + 2 * pw - kw) / stride) + 1
   const [cg, fg] = [c / groups, f / groups]
   const y = new Float64Array(n * f * oh * ow)
   const dx = new Float64Array(x.length)
@@ -24,13 +31,13 @@ function definition(
   for (let image = 0; image < n; image++)
     for (let filter = 0; filter < f; filter++)
       for (let channel = 0; channel < cg; channel++)
-        for (let i = 0; i < k; i++)
-          for (let j = 0; j < k; j++) {
-            const at = ((filter * cg + channel) * k + i) * k + j
+        for (let i = 0; i < kh; i++)
+          for (let j = 0; j < kw; j++) {
+            const at = ((filter * cg + channel) * kh + i) * kw + j
             const plane = image * c + Math.floor(filter / fg) * cg + channel
             for (let row = 0; row < oh; row++)
               for (let column = 0; column < ow; column++) {
-                const [fromRow, fromColumn] = [row * stride + i - pad, column * stride + j - pad]
+                const [fromRow, fromColumn] = [row * stride + i - ph, column * stride + j - pw]
                 if (fromRow < 0 || fromRow >= h || fromColumn < 0 || fromColumn >= w) continue
                 const from = (plane * h + fromRow) * w + fromColumn
                 const to = ((image * f + filter) * oh + row) * ow + column
@@ -74,6 +81,11 @@ const cases: [Shape, number, Options][] = [
   [[2, 3, 2, 1], 3, { kernel: 3, pad: 1, groups: 3, stride: 2 }],
   [[3, 1, 12, 13], 6, { kernel: 3, pad: 1 }],
   [[2, 2, 9, 6], 6, { kernel: 3, pad: 1, groups: 2, stride: 2 }],
+  [[64, 32, 1, 64], 64, { kernel: [1, 5], pad: [0, 2] }],
+  [[9, 64, 1, 33], 20, { kernel: [1, 3], pad: [0, 1] }],
+  [[2, 20, 1, 1030], 17, { kernel: [1, 5], pad: [0, 4] }],
+  [[3, 300, 1, 7], 11, { kernel: [1, 3], pad: [0, 0] }],
+  [[5, 11, 1, 1], 21, { kernel: [1, 5], pad: [0, 2] }],
 ]
 
 test.each(
@@ -94,7 +106,7 @@ test.each(
   model.parameters.weight.data.set(weight)
   const expected = definition(x, weight, dy, [...shape], f, options)
   // The weight gradient of 5x5 in float32 comes to 1.3e-5.
-  const tolerance = dtype === 'float64' ? 1e-13 : options.kernel === 5 ? 2e-5 : 1e-5
+  const tolerance = dtype === 'float64' ? 1e-13 : sides(options.kernel)[1] === 5 ? 2e-5 : 1e-5
   expect(error(model.forward(x).data, expected.y)).toBeLessThan(tolerance)
   expect(error(model.backward(dy).data, expected.dx)).toBeLessThan(tolerance)
   expect(error(model.gradients.weight.data, expected.dw)).toBeLessThan(tolerance)

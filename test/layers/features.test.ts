@@ -122,7 +122,9 @@ test('target values, and a body with two inputs', async () => {
   expect(kept.shape).toEqual([7])
   kept.remove(0)
   expect(kept.y).toEqual(examples.y.slice(2))
-  expect(await quick.fit(features(quick, examples) as never, { epochs: 2 })).toEqual(await plain.fit(examples, { epochs: 2 }))
+  expect(await quick.fit(features(quick, examples) as never, { epochs: 2 })).toEqual(
+    await plain.fit(examples, { epochs: 2 }),
+  )
   expect(bits(quick)).toEqual(bits(plain))
 })
 

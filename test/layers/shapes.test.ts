@@ -133,6 +133,29 @@ test('what only has another shape costs no call', async () => {
   expect(coreOf('test', model).program.forward).toEqual([])
 })
 
+test("sequences go by Winograd's tiles where that pays and is asked for", async () => {
+  const forward = async (layer: Layer, input: number[]) => {
+    const model = await createModel(layer, { input, batch: 1 })
+    return coreOf('test', model).program.forward.map(({ kernel }) => kernel)
+  }
+  const kernel = 5
+  const tiles = ['winograd1dForward']
+  const direct = ['conv2dForward']
+  expect(await forward(conv1d(32, { kernel, pad: 2 }), [3, 9])).toEqual(tiles)
+  expect(await forward(conv1d(32, { kernel: 3, pad: 'causal' }), [4, 9])).toEqual(['padPlanes', ...tiles])
+  expect(await forward(conv2d(32, { kernel: [1, 3] }), [4, 1, 9])).toEqual(tiles)
+  expect(await forward(conv2d(32, { kernel: [1, 3] }), [4, 2, 9])).toEqual(direct)
+  expect(await forward(conv2d(32, { kernel: [1, 3], pad: [1, 0] }), [4, 1, 9])).toEqual(direct)
+  expect(await forward(conv1d(20, { kernel }), [3, 9])).toEqual(direct)
+  expect(await forward(conv1d(32, { kernel: 3 }), [3, 9])).toEqual(direct)
+  expect(await forward(conv1d(32, { kernel: 4 }), [8, 9])).toEqual(direct)
+  expect(await forward(conv1d(32, { kernel, pad: 5 }), [8, 9])).toEqual(direct)
+  expect(await forward(conv1d(32, { kernel, stride: 2 }), [8, 9])).toEqual(direct)
+  expect(await forward(conv1d(32, { kernel, dilation: 2 }), [8, 9])).toEqual(direct)
+  expect(await forward(conv1d(32, { kernel, groups: 2 }), [8, 9])).toEqual(direct)
+  expect(await forward(conv1d(32, { kernel, algorithm: 'direct' }), [8, 9])).toEqual(direct)
+})
+
 test('zeros that are the same on both sides cost no copy', async () => {
   const kernels = async (layer: Layer, input = [1, 8, 8]) => {
     const model = await createModel(layer, { input, batch: 1 })

@@ -150,6 +150,7 @@ const x = Float64Array.from({ length: 16 }, (_, i) => Math.sin(i))
 const y = [0, 1, 2, 1]
 const settings = { input: [4], batch: 4, loss: softmaxCrossEntropy(), optimizer: adam({ learningRate: 0.01 }) }
 const saved = (await createModel(dense(3), settings)).save()
+const frozen = await createModel(sequential({ body: core.freeze(dense(3)), head: dense(3) }), settings)
 const classifier = () => createModel(sequential(dense(4), core.batchNorm(), relu(), dense(3)), settings)
 
 const only = (options: object = {}): Call => ({ args: [options], options: 0 })
@@ -258,6 +259,10 @@ const CALLS: Readonly<Record<string, Call>> = {
   readSafetensors: { args: [core.encodeSafetensors({ t: { shape: [2], data: new Float64Array(2) } })] },
   readMetadata: { args: [core.encodeSafetensors({ t: { shape: [2], data: new Float64Array(2) } })] },
   loadModel: { args: [saved, {}], options: 1 },
+  readModel: { args: [saved] },
+  headless: { args: [sequential(dense(3), relu(), dense(2)), {}], options: 1 },
+  transfer: { args: [{ body: core.readModel(saved), head: dense(2), ...settings }], options: 0 },
+  features: { args: [frozen, { x, y }] },
   encodeSafetensors: {
     args: [{ t: { shape: [2], data: new Float64Array(2) } }, {}],
     options: 1,
@@ -422,7 +427,11 @@ const METHODS: Readonly<Record<string, Function>> = {
   'schedule(t)': (t) => core.exponentialDecay({ initial: 1, decayRate: 0.5 })(t as number),
 }
 
-const factories = Object.fromEntries(Object.keys(architectures).map((name) => [name, only({ classes: 2 })]))
+const factories = {
+  ...Object.fromEntries(Object.keys(architectures).map((name) => [name, only({ classes: 2 })])),
+  scaling: { args: ['imagenet', {}], options: 1 },
+  timmNames: { args: ['mobileNetV1'] },
+}
 
 const methodCalls = Object.fromEntries(Object.keys(METHODS).map((name) => [name, { args: [[1, 2]] }]))
 

@@ -181,3 +181,16 @@ test('the row of padding is 0 at first, and learns nothing', async () => {
   // That of an id which no example had.
   expect(data.subarray(4, 6)).toEqual(before.subarray(4, 6))
 })
+
+test('gradientCheck leaves alone the row that padding keeps as it is', async () => {
+  const network = sequential(embedding(5, 3, { padding: 0 }), mean(), dense(2))
+  const options = { input: { shape: [4], dtype: 'int32' }, batch: 2, seed: 1 } as const
+  const model = await createModel(network, {
+    ...options,
+    loss: softmaxCrossEntropy(),
+    optimizer: adam({ learningRate: 1 }),
+  })
+  const { error, checked } = gradientCheck(model, [0, 0, 1, 2, 3, 4, 0, 0], [0, 1])
+  expect(error).toBeLessThan(1e-6)
+  expect(checked).toBeGreaterThan(12)
+})

@@ -39,7 +39,9 @@ export function factorOf(op: Op, value: Active, constant: Constant): Factor {
   const own = dims.toSpliced(value.batch, 1)
   const double = constant.read() instanceof Float64Array
   const one = uniformOf(constant)
-  if (one !== undefined) return { values: [one], outer: 1, size: product(example), inner: 1, double }
+  // Zeros for each output are a bias, to be learnt further.
+  if (one !== undefined && (one !== 0 || own.every((size) => size === 1)))
+    return { values: [one], outer: 1, size: product(example), inner: 1, double }
   const first = own.findIndex((size) => size > 1)
   const last = own.findLastIndex((size) => size > 1)
   const isWhole = own.every((size, axis) => axis < first || axis > last || size === example[axis])
@@ -73,7 +75,7 @@ export function scaleWeights(
   if (scale.some((one) => one !== 1)) {
     weights.weight = { ...weight, data: weight.data.map((value, i) => value * at(scale, filterOf(i))) }
   }
-  if (!bias && shift.every((one) => one === 0)) return
+  if (!bias && shift.length === 1 && shift[0] === 0) return
   const before = bias?.data ?? new Float32Array(size)
   const after = Array.from({ length: size }, (_, i) => before[i] * at(scale, i) + at(shift, i))
   weights.bias = tensorOf([size], after, weight.data instanceof Float64Array)
@@ -92,6 +94,7 @@ export function affine(op: Op, value: Active, scale: Factor | undefined, shift: 
     const fits = fold && fold.size === size && (fold.axis === 'first' ? outer : inner) === 1
     if (fold && (isScalar || fits) && fold.apply(a, b)) return value
   }
+  if (a.every((one) => one === 1) && b.every((one) => one === 0)) return value
   const isInput = value.from < 0 || builder.steps[value.from].hint === NORMALIZE
   const alongChannels = outer === 1 && value.stored[0] === size && value.stored.length !== 2
   if (a.every((one) => one > 0) && (isScalar || (isInput && alongChannels))) return normalized(op, value, a, b)
