@@ -20,11 +20,8 @@ export function download(name: string, content: BlobPart, type: string): void {
 /** What this page has to know to go on with a file of its own. */
 function sayWhere(run: Run): void {
   const { setting, events } = recipeOf(run) ?? { setting: run.setting, events: [] }
-  const classes = run.data.classes
-  run.model!.metadata = { classes, playground: { setting, events, step: run.step, isWhole: run.isWhole } } as Record<
-    string,
-    unknown
-  >
+  const playground = { setting, events, step: run.step, isWhole: run.isWhole }
+  run.model!.metadata = { classes: run.data.classes, playground } as Record<string, unknown>
 }
 
 export async function takeModel(run: Run): Promise<void> {

@@ -19,7 +19,7 @@ export function TakeAlong() {
         <p class="soft">
           The model file is safetensors with PyTorch’s names, and describes itself. The checkpoint holds all that
           training changes, to go on to the bit. ONNX and TensorFlow.js are for other programs. All of them come back,
-          and so do networks that other programs made: model.json together with its .bin files.
+          and so do networks that other programs wrote; of TensorFlow.js, choose model.json and its .bin files together.
         </p>
         <div class="row">
           <button onClick={() => void takeModel(run)}>Model file</button>
