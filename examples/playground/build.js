@@ -42,7 +42,7 @@ export async function buildPage() {
     resolve: {
       alias: [
         { find: /^v128$/, replacement: dist('index.js') },
-        { find: /^v128\/(data|worker)$/, replacement: dist('$1.js') },
+        { find: /^v128\/(data|onnx|tfjs|worker)$/, replacement: dist('$1.js') },
         { find: 'v128/worker/script', replacement: dist('v128-worker.js') },
         // The page starts worker.ts instead, so that of the worker there is one bundle.
         { find: './worker-web.js', replacement: join(HERE, 'no-worker.ts') },

@@ -105,7 +105,7 @@ export const SCHEDULES: Record<string, ((rate: number) => Config) | undefined> =
 
 const HAS_WEIGHTS = new Set(['conv2d', 'dense', 'maxout'])
 
-function layerOf({ kind, config }: LayerSpec, init: string): Layer {
+export function layerOf({ kind, config }: LayerSpec, init: string): Layer {
   const own = INITIALIZERS[String(config.init ?? '')] ?? (HAS_WEIGHTS.has(kind) ? INITIALIZERS[init] : undefined)
   const { init: _, ...rest } = config
   return LAYERS[kind](own ? { ...rest, init: own() } : rest)

@@ -100,11 +100,13 @@ export class Run {
       promise?: { step: number; hash: string }
       /** A file to go on from. */
       checkpoint?: Checkpoint
+      /** False where the weights of that file came from elsewhere, so that no setting makes them. True unless given. */
+      isWhole?: boolean
     },
   ) {
-    const { origin, events = [], promise } = options
+    const { origin, events = [], promise, isWhole = true } = options
     this.base = origin ? origin.run.base : setting
-    this.isWhole = !origin || (origin.run.isWhole && isSame(setting, origin.run.setting))
+    this.isWhole = isWhole && (!origin || (origin.run.isWhole && isSame(setting, origin.run.setting)))
     this.#planned = [...events]
     this.promise = promise
     if (promise) this.expected.set(promise.step, promise.hash)

@@ -11,7 +11,10 @@ export interface Recipe {
   readonly promise?: { readonly step: number; readonly hash: string }
 }
 
-/** What makes the weights of a run; undefined where it was forked with another setting, which no recipe tells. */
+/**
+ * What makes the weights of a run; undefined where it was forked with another setting, or began with weights of another
+ * program, which no recipe tells.
+ */
 export function recipeOf(run: Run): Recipe | undefined {
   if (!run.isWhole) return undefined
   const last = run.checkpoints.at(-1)

@@ -138,5 +138,5 @@ export async function beginAll(named: readonly (readonly [name: string, setting:
 }
 
 /** What a file holds, in place of all that runs. */
-export const adopt = ({ setting, events }: Recipe, checkpoint: Checkpoint) =>
-  begin(setting, false, { events, checkpoint })
+export const adopt = ({ setting, events }: Recipe, checkpoint: Checkpoint, isWhole: boolean) =>
+  begin(setting, false, { events, checkpoint, isWhole })

@@ -1,7 +1,7 @@
 // What can be taken along: a link, a program, files.
 
 import { useState } from 'preact/hooks'
-import { bring, takeCheckpoint, takeData, takeModel, takePicture, download } from '../model/files'
+import { bring, download, takeCheckpoint, takeData, takeModel, takeOnnx, takePicture, takeTfjs } from '../model/files'
 import { type Place, programOf } from '../model/program'
 import type { Run } from '../model/run'
 import { isPublic, linkOf, recipeOf } from '../model/share'
@@ -18,14 +18,17 @@ export function TakeAlong() {
         <h2>Files</h2>
         <p class="soft">
           The model file is safetensors with PyTorch’s names, and describes itself. The checkpoint holds all that
-          training changes, to go on to the bit.
+          training changes, to go on to the bit. ONNX and TensorFlow.js are for other programs. All of them come back,
+          and so do networks that other programs wrote; of TensorFlow.js, choose model.json and its .bin files together.
         </p>
         <div class="row">
           <button onClick={() => void takeModel(run)}>Model file</button>
           <button onClick={() => void takeCheckpoint(run)}>Checkpoint</button>
+          <button onClick={() => void takeOnnx(run)}>ONNX</button>
+          <button onClick={() => void takeTfjs(run)}>TensorFlow.js</button>
           <button onClick={takePicture}>Picture of the curves</button>
           {run.data.name !== 'mnist' && <button onClick={() => takeData(run)}>The data</button>}
-          <FileButton accept=".safetensors" onFiles={([file]) => void bring(file)}>
+          <FileButton accept=".safetensors,.onnx,.json,.bin" multiple onFiles={(files) => void bring(files, run)}>
             Go on with a file
           </FileButton>
         </div>
@@ -55,7 +58,8 @@ function Copy({ text, title }: { text: () => string; title: string }) {
 }
 
 const FORKED =
-  'This run was forked with another setting, which a link cannot tell. Take its checkpoint, or share the run it came from.'
+  'This run was forked with another setting, or began with weights of another program, which a link cannot tell. ' +
+  'Take its checkpoint, or share the run it came from.'
 
 function Link({ run }: { run: Run }) {
   const recipe = recipeOf(run)
