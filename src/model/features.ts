@@ -45,7 +45,7 @@ export class Features<D extends DType = DType, In extends string = never> {
 
   /**
    * Sends examples through the body, and puts what it gives behind those that are there; while fit runs on others, too.
-   * Throws a DataError on rows that fit would not take.
+   * Throws a DataError on rows that fit would not take, a PlanError where the frozen weights have changed.
    *
    *     const examples = features(model)
    *     examples.add({ x: images, y: labels })
@@ -55,6 +55,7 @@ export class Features<D extends DType = DType, In extends string = never> {
     const { core, size, targets } = this.#part
     const { rows, x, y, weight } = checkData('features.add', core, data)
     if (weight) throw new PlanError('features.add: examples that are kept all weigh the same; leave weight out')
+    this.#part.check('features.add')
     const made = this.#part.run(x, rows)
     const before = this.#rows
     this.#x = grown(this.#x, before * size, made)

@@ -180,6 +180,9 @@ describe('says what cannot be', () => {
     expect(() => one.evaluate(kept, { transform: () => {} })).toThrow(/^evaluate: transform is for examples/)
     await expect(one.fit(kept, { validation: features(another, data) })).rejects.toThrow(/are of another model/)
     one.parameters['body.0.weight'].data[0] += 1
+    expect(() => kept.add(data)).toThrow(
+      /^features\.add: the frozen weights are others than when these features were made/,
+    )
     await expect(one.fit(kept)).rejects.toThrow(
       /^fit: the frozen weights are others than when these features were made/,
     )

@@ -125,6 +125,14 @@ describe('weights', async () => {
     expect(await apart(read, wanted)).toBeLessThan(1e-5)
   })
 
+  test('a flatten of channels that come first is named', async () => {
+    const network = layers.sequential({ layers: [L.flatten({ dataFormat: 'channelsFirst', inputShape: [3, 4] })] })
+    const made = await save(network)
+    expect(() => fromTfjs(jsonOf(made), new Uint8Array(0))).toThrow(
+      /has a data_format of 'channels_first'; only channels_last is read/,
+    )
+  })
+
   test('until takes a part, scores the model without its softmax', async () => {
     const inner = layers.model({ inputs: model.inputs, outputs: (model.getLayer('hidden') as any).output })
     expect(await apart(fromTfjs(json, bytes, { until: 'hidden' }), inner.predict(input) as tf.Tensor)).toBeLessThan(

@@ -88,6 +88,7 @@ const trainingOnly: Handler = (at, x) => {
 const flatten: Handler = (at, x) => {
   const { shape } = x
   if (shape.length === 1) return x
+  checkChannelsLast(at)
   const known = shape.every((size) => size !== null)
   const size = known ? product(shape as readonly number[]) : null
   // Of one channel, or one place, both orders are the same.
