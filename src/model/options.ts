@@ -225,7 +225,8 @@ export function planModel<D extends DType>(
   }
 
   const decay = oneOf(where, 'decay', options.decay ?? 'weights', ['weights', 'all'])
-  const isFrozen = (path: string) => frozen.includes(path) || ruleOf(settings.groups, path).frozen
+  const isFrozen = (path: string) =>
+    frozen.some((name) => `${path}.`.startsWith(`${name}.`)) || ruleOf(settings.groups, path).frozen
   const plan = new Plan({ inputs, batch, dtype, inference, seed: settings.seed, isFrozen, algorithm, decay })
   const heads = plan.network(network)
   const lossPlans = losses.map((loss, i) => plan.planLoss(loss, heads[i], names.outputs[i]))
