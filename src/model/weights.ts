@@ -105,7 +105,7 @@ export function loadTensors(
   if (strict) {
     for (const name of missing)
       throw new FileError(
-        `weights: the file has no ${quote(name)}; it is of another model: it has ${found}; load's rename changes names`,
+        `weights: the file has no ${quote(name)}; it is of another model: it has ${found}`,
       )
     for (const name of mismatched) {
       // A type that cannot be decoded is said by decode().

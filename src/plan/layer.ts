@@ -23,7 +23,7 @@ export interface Layer {
   readonly wiring?: Wiring
   /**
    * Whether what stands at step t of its output comes from other steps of its input than t: then the lengths of sequences
-   * say nothing of what it gives. False unless given.
+   * say nothing of what it gives. None unless given: steps stay where they are.
    */
   readonly movesSteps?: boolean
   /** How many inputs it takes, at least and at most, for layers that join values of a graph; 1 unless given. */

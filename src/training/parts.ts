@@ -8,7 +8,7 @@ export interface Group {
   learningRate?: number
   /** The weight decay of its weights in the place of the optimizer's, for adamW. That of the optimizer unless given. */
   weightDecay?: number
-  /** Whether it is not trained at all, as the layers that `frozen` names. False unless given. */
+  /** Whether it is not trained at all, as the layers that `frozen` names. None unless given: as the layer around it. */
   frozen?: boolean
 }
 
