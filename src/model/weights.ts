@@ -104,9 +104,7 @@ export function loadTensors(
   const found = tensors.size ? few([...tensors.keys()]) : 'none'
   if (strict) {
     for (const name of missing)
-      throw new FileError(
-        `weights: the file has no ${quote(name)}; it is of another model: it has ${found}`,
-      )
+      throw new FileError(`weights: the file has no ${quote(name)}; it is of another model: it has ${found}`)
     for (const name of mismatched) {
       // A type that cannot be decoded is said by decode().
       tensors.get(name)!.decode()

@@ -57,7 +57,10 @@ group('what nobody reads is refused', () => {
       /^sequential: wants layers, or an object from name to layer, got a Map$/,
     ],
     [() => sequential(relu(), { init: 'he' }), /^sequential: 1 is not a layer, but \{"init":"he"\}$/],
-    [() => resNet18({ pretrained: true } as never), /^resNet18: unknown option 'pretrained'; allowed: classes, batchNorm$/],
+    [
+      () => resNet18({ pretrained: true } as never),
+      /^resNet18: unknown option 'pretrained'; allowed: classes, batchNorm$/,
+    ],
     [() => minimize(() => 0, [1], {}, 5), /^minimize: takes 3 arguments, got another: 5$/],
     [() => untyped.createRandom(1, 2, 3, 4), /^createRandom: takes 3 arguments, got another: 4$/],
   ])('%#', async (action, message) => {
