@@ -4,7 +4,7 @@
 import type { Data } from '../data/batches'
 import { splitRows } from '../data/split'
 import { type AsyncBatches, type Batches, isStream } from '../data/stream'
-import { PlanError, note } from '../errors'
+import { PlanError } from '../errors'
 import { createPauses } from '../pause'
 import { createRandom } from '../random'
 import { type Core, type Fingerprint, createPass, needAll, needOpen } from './core'
@@ -224,10 +224,7 @@ async function train(
     while (pass.rows && advance(core)) if (pauses.due()) await pauses.take()
     if (pass.error) throw pass.error.thrown
   }
-  const die = (diverged: Divergence) => {
-    note(`fit: ${diverged.text}`)
-    Object.assign(history, { stopped: 'diverged', diverged })
-  }
+  const die = (diverged: Divergence) => Object.assign(history, { stopped: 'diverged', diverged })
 
   /** Runs the batches of an epoch, until one gives false. */
   const runEpoch = async (feed: Feed, runBatch: (n: number) => Promise<boolean>) => {
