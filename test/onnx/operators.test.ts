@@ -162,6 +162,36 @@ const cases: Record<string, Case> = {
     nodes: [node('Max', ['x', 'a'], ['z']), node('Min', ['z', 'b'], ['y'])],
     constants: [floats('a', [1], [-0.5]), floats('b', [1], [0.5])],
   },
+  'Clip below, far away': single([6], 'Clip', {}, [floats('a', [], [-1e9]), floats('b', [], [0.5])]),
+  'Clip above, far away': single([6], 'Clip', {}, [floats('a', [], [-0.5]), floats('b', [], [1e9])]),
+  'Clip to what float16 has': single([6], 'Clip', {}, [floats('a', [], [-65504]), floats('b', [], [65504])]),
+  'Clip far below alone': single([6], 'Clip', {}, [floats('a', [], [-1e6])]),
+  'Clip far above alone': {
+    input: [6],
+    nodes: [node('Clip', ['x', '', 'm'], ['y'])],
+    constants: [floats('m', [], [1e6])],
+  },
+  'Clip of what is far away': {
+    input: [6],
+    nodes: [node('Mul', ['x', 's'], ['z']), node('Clip', ['z', 'a', 'b'], ['y'])],
+    constants: [floats('s', [], [2000]), floats('a', [], [-500]), floats('b', [], [700])],
+  },
+  'Max and Min with what is far away': {
+    input: [6],
+    nodes: [node('Max', ['x', 'a'], ['z']), node('Min', ['z', 'b'], ['y'])],
+    constants: [floats('a', [1], [-1e6]), floats('b', [1], [1e6])],
+  },
+  'Conv and far limits': {
+    input: [3, 5, 5],
+    nodes: [node('Conv', ['x', 'w', 'c'], ['z']), node('Clip', ['z', 'a', 'b'], ['y'])],
+    constants: [floats('w', [4, 3, 3, 3]), floats('c', [4]), floats('a', [], [-65504]), floats('b', [], [65504])],
+    kinds: 'conv2d conv2d relu add normalize relu conv2d add',
+  },
+  'MatMul and far limits': {
+    input: [4, 5],
+    nodes: [node('MatMul', ['x', 'w'], ['z']), node('Clip', ['z', 'a', 'b'], ['y'])],
+    constants: [floats('w', [5, 3]), floats('a', [], [-65504]), floats('b', [], [65504])],
+  },
   'Sub from a constant': { input: [4], nodes: [node('Sub', ['c', 'x'], ['y'])], constants: [floats('c', [4])] },
   'Mul by a table': single([3, 4], 'Mul', {}, [floats('c', [3, 4])]),
   'Mul along the middle': single([2, 3, 4], 'Mul', {}, [floats('c', [3, 1])]),
@@ -198,6 +228,19 @@ const cases: Record<string, Case> = {
     constants: [floats('s', [4], [1, 1, 2, 3])],
   },
   'Pad by a number': single([2, 3, 3], 'Pad', {}, [ints('p', [0, 0, 1, 2, 0, 1, 0, 1]), floats('v', [], [0.5])]),
+  'Pad by a number far away, and MaxPool': {
+    input: [2, 5, 5],
+    nodes: [
+      node('Pad', ['x', 'p', 'v'], ['z']),
+      node('MaxPool', ['z'], ['y'], { kernel_shape: [3, 3], strides: [2, 2] }),
+    ],
+    constants: [ints('p', [0, 0, 1, 0, 0, 0, 1, 2]), floats('v', [], [-1e9])],
+  },
+  'Pad of sequences, far away, and Max': {
+    input: [2, 5],
+    nodes: [node('Pad', ['x', 'p', 'v'], ['z']), node('Max', ['z', 'l'], ['y'])],
+    constants: [ints('p', [0, 1, 2, 0, 0, 1]), floats('v', [], [-65504]), floats('l', [], [-0.5])],
+  },
   'Pad of sequences': single([2, 5], 'Pad', {}, [ints('p', [0, 0, 2, 0, 1, 1])]),
   'Split and Concat': {
     input: [2, 6],

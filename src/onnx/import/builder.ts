@@ -137,7 +137,7 @@ export class Builder {
     }
     const used = inputs.filter((_, i) => wanted.has(-1 - i))
     const weights: Record<string, Tensor> = {}
-    const taken = new Set<string>(inputs)
+    const taken = new Map(inputs.map((name) => [name, 1]))
     /** Steps in the order in which they can run, each with its name and layer. */
     const made = new Map<number, NamedLayer>()
     for (const [i, { hint, make, weights: own }] of steps.entries()) {
@@ -181,14 +181,16 @@ export class Builder {
 
 const LONGEST_NAME = 80
 
-/** A name that a layer may have, from one of the file's, and that no other has. */
-export function freeName(hint: string, taken: Set<string>): string {
+/** A name that a layer may have, from one of the file's, and that no other has; `taken` has the next number of each. */
+export function freeName(hint: string, taken: Map<string, number>): string {
   const plain = hint.replace(/[^\w-]+/g, '_').replace(/^_+|_+$/g, '')
   const short = plain.slice(-LONGEST_NAME)
   // JavaScript moves keys that are numbers before others.
   const base = /^\d*$/.test(short) ? `layer${short}` : short
   let name = base
-  for (let i = 2; taken.has(name); i++) name = `${base}_${i}`
-  taken.add(name)
+  let next = taken.get(base) ?? 1
+  while (taken.has(name)) name = `${base}_${++next}`
+  taken.set(base, next)
+  if (name !== base) taken.set(name, 1)
   return name
 }
