@@ -9,7 +9,7 @@ import { permute } from '../../layers/permute'
 import { positions } from '../../layers/positions'
 import { relu } from '../../layers/relu'
 import { type Tensor, product } from '../../tensor'
-import { type Active, type Known, exampleOf, fileShape } from './builder'
+import { type Active, type Known, at, exampleOf, fileShape } from './builder'
 import { type Constant, uniformOf } from './constants'
 import { broadcast, expanded } from './fold'
 import type { Converter, Op } from './op'
@@ -37,6 +37,7 @@ export function factorOf(op: Op, value: Active, constant: Constant): Factor {
   }
   const example = exampleOf(value)
   const own = dims.toSpliced(value.batch, 1)
+  op.builder.budget.spend(constant.fill === undefined ? product(constant.dims) : 1)
   const double = constant.read() instanceof Float64Array
   const one = uniformOf(constant)
   // Zeros for each output are a bias, to be learnt further.
@@ -55,8 +56,6 @@ export function factorOf(op: Op, value: Active, constant: Constant): Factor {
     double,
   }
 }
-
-const at = (values: readonly number[], i: number) => values[values.length === 1 ? 0 : i]
 
 /** A list of numbers for weights. */
 export function tensorOf(shape: readonly number[], values: ArrayLike<number>, double: boolean): Tensor {
@@ -130,17 +129,16 @@ function normalized(op: Op, value: Active, a: readonly number[], b: readonly num
     )
   }
   op.builder.budget.take(2 * channels, 'a scale')
-  buffers()
   const apply = (c: readonly number[], d: readonly number[]) => {
     const length = Math.max(scale.length, c.length, d.length)
     if (c.some((one) => !(one > 0)) || (length > 1 && scale.length === 1 && a.length === 1)) return false
+    op.builder.budget.spend(4 * length)
     const next = Array.from({ length }, (_, i) => [at(scale, i) * at(c, i), at(shift, i) * at(c, i) + at(d, i)])
     scale = next.map(([s]) => s)
     shift = next.map(([, t]) => t)
-    buffers()
     return true
   }
-  const fold = { axis: 'first', size: channels, apply } as const
+  const fold = { axis: 'first', size: channels, apply, mayRefuse: true, settle: buffers } as const
   const factor = () => (scale.length === 1 && shift.length === 1 && shift[0] === 0 ? scale[0] : undefined)
   return op.same(value, make, { hint: NORMALIZE, weights, fold, factor })
 }

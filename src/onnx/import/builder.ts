@@ -38,6 +38,37 @@ export interface Foldable {
   readonly size: number
   /** Makes y scale y + shift, of one number each or of one for each weight; false where it cannot. */
   apply(scale: readonly number[], shift: readonly number[]): boolean
+  /** Whether it may say no: then it is asked each time, and else once for all that comes together. */
+  readonly mayRefuse?: boolean
+  /** Puts into the weights what is still to come. */
+  settle?(): void
+}
+
+/** One number for all, or the i-th of several. */
+export const at = (values: readonly number[], i: number) => values[values.length === 1 ? 0 : i]
+
+const isNothing = (shift: readonly number[]) => shift.length === 1 && shift[0] === 0
+
+/** A step that keeps what it is scaled and shifted by, however often, and puts it into its weights at the end, at once. */
+function kept({ axis, size, apply }: Foldable, budget: Budget): Foldable {
+  let scale: readonly number[] = [1]
+  let shift: readonly number[] = [0]
+  return {
+    axis,
+    size,
+    apply(a, b) {
+      const [before, moved] = [scale, shift]
+      budget.spend(before.length + moved.length + a.length + b.length)
+      scale = Array.from({ length: Math.max(before.length, a.length) }, (_, i) => at(before, i) * at(a, i))
+      const length = Math.max(moved.length, a.length, b.length)
+      shift = isNothing(moved) ? b : Array.from({ length }, (_, i) => at(moved, i) * at(a, i) + at(b, i))
+      return true
+    },
+    settle() {
+      if (!isNothing(shift) || scale.some((one) => one !== 1)) apply(scale, shift)
+      ;[scale, shift] = [[1], [0]]
+    },
+  }
 }
 
 /** A layer of the network to be, which is made at the end, when all is folded into it. */
@@ -88,7 +119,8 @@ export class Builder {
 
   /** Adds a step whose output has the shape `stored`; in the file that is `shape`, with its batch at `batch`. */
   add(step: Step, stored: readonly number[], shape: readonly number[] = stored, batch = 0): Active {
-    const from = this.steps.push(step) - 1
+    const { fold } = step
+    const from = this.steps.push(fold && !fold.mayRefuse ? { ...step, fold: kept(fold, this.budget) } : step) - 1
     return { kind: 'active', from, stored, shape, batch }
   }
 
@@ -140,8 +172,9 @@ export class Builder {
     const taken = new Map(inputs.map((name) => [name, 1]))
     /** Steps in the order in which they can run, each with its name and layer. */
     const made = new Map<number, NamedLayer>()
-    for (const [i, { hint, make, weights: own }] of steps.entries()) {
+    for (const [i, { hint, make, fold, weights: own }] of steps.entries()) {
       if (!wanted.has(i)) continue
+      fold?.settle?.()
       const name = freeName(hint, taken)
       made.set(i, [name, make()])
       for (const [weight, tensor] of Object.entries(own)) weights[`${name}.${weight}`] = tensor
