@@ -68,9 +68,73 @@ test('40,000 names take no longer each than 400', () => {
 })
 
 test('20,000 nodes without names', () => {
-  const bytes = fileOf([3], chain(20_000, 'x', () => ({ opType: 'Relu' })))
+  const bytes = fileOf(
+    [3],
+    chain(20_000, 'x', () => ({ opType: 'Relu' })),
+  )
   let count = 0
   const time = seconds(() => (count = kindsOf(fromOnnx(bytes).network as never).length))
   expect(count).toBe(20_000)
   expect(time).toBeLessThan(5)
+})
+
+/** What scales and shifts again and again: by one number, or by one for each output. */
+const STEPS = ['Mul a', 'Add b', 'Add c', 'Mul d', 'Sub a', 'Div d', 'Mul c', 'Add a', 'Mul a'].map((one) => {
+  const [opType, other] = one.split(' ')
+  return { opType, other }
+})
+
+test.each<[string, number[], NodeProto, TensorProto[], number[]]>([
+  ['Conv', [2, 4, 4], { opType: 'Conv', input: ['x', 'w'], output: ['z'] }, [floats('w', [3, 2, 3, 3])], [3, 1, 1]],
+  ['MatMul', [2, 4], { opType: 'MatMul', input: ['x', 'w'], output: ['z'] }, [floats('w', [4, 3])], [3]],
+  [
+    'Gemm',
+    [4],
+    { opType: 'Gemm', input: ['x', 'w', 'v'], output: ['z'] },
+    [floats('w', [4, 3]), floats('v', [3])],
+    [3],
+  ],
+  [
+    'LayerNormalization',
+    [2, 3],
+    { opType: 'LayerNormalization', input: ['x', 'w'], output: ['z'] },
+    [floats('w', [3])],
+    [3],
+  ],
+])('%s, scaled and shifted many times', async (kind, input, first, weights, dims) => {
+  const constants = [
+    floats('a', [], [0.7]),
+    floats('b', dims, [0.5, -1, 2]),
+    floats('c', dims, [1.5, 0.25, -1]),
+    floats('d', [1], [1.25]),
+  ]
+  const nodes = [first, ...chain(STEPS.length, 'z', (i) => STEPS[i])]
+  const bytes = fileOf(input, nodes, [...weights, ...constants])
+  const data = numbers(2 * product(input), 3)
+  const { y } = await runOnnx(bytes, { x: { dims: [2, ...input], data } })
+  const { model, network } = await modelOf(bytes)
+  expect(kindsOf({ children: [['', network as never]] }).length, kind).toBe(1)
+  expect(relativeError(model.predict(data).data, y.data)).toBeLessThan(1e-5)
+})
+
+test('3,000 factors of a convolution are put into its weights once', () => {
+  const weights = [floats('w', [256, 64, 3, 3]), floats('s', [256, 1, 1])]
+  const nodes = [
+    { opType: 'Conv', input: ['x', 'w'], output: ['z'] },
+    ...chain(3000, 'z', () => ({ opType: 'Mul', other: 's' })),
+  ]
+  const bytes = fileOf([64, 8, 8], nodes, weights)
+  // For each of them it took 18 seconds.
+  expect(seconds(() => fromOnnx(bytes))).toBeLessThan(4)
+})
+
+test('a small file cannot ask for hours', () => {
+  const size = 2 ** 18
+  const bytes = fileOf(
+    [size],
+    chain(2000, 'x', () => ({ opType: 'Mul', other: 's' })),
+    [floats('s', [size])],
+  )
+  const time = seconds(() => expect(() => fromOnnx(bytes)).toThrow(/^fromOnnx: .*over and over/))
+  expect(time).toBeLessThan(20)
 })

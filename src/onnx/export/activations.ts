@@ -43,7 +43,8 @@ export const tanh = plain('Tanh')
 
 /** Number by number, with one number, or a value of the same shape. */
 function by(layer: LayerWriter, opType: string, x: OnnxValue, other: OnnxValue | number, name = 'factor'): OnnxValue {
-  if (typeof other === 'number' && (opType === 'Mul' || opType === 'Div')) return scaledBy(layer, opType, x, other, name)
+  if (typeof other === 'number' && (opType === 'Mul' || opType === 'Div'))
+    return scaledBy(layer, opType, x, other, name)
   return layer.node(opType, [x, typeof other === 'number' ? layer.scalar(name, other) : other], x.shape)
 }
 

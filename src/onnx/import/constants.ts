@@ -38,7 +38,7 @@ export class Budget {
     bytes: number,
   ) {
     this.#left = 2 ** 16 + bytes / 2
-    this.#work = 2 ** 27 + bytes
+    this.#work = 2 ** 25 + 2 * bytes
   }
 
   /** Takes memory for so many numbers, or throws a FileError. */
@@ -48,7 +48,7 @@ export class Budget {
     throw new FileError(`${this.where}: ${what} wants constants of ${numbers} numbers, far more than the file has`)
   }
 
-  /** Takes the time of computing with so many numbers, or throws a FileError: about a second in all. */
+  /** Takes the time of computing with so many numbers, or throws a FileError: a second or two in all. */
   spend(numbers: number): void {
     this.#work -= numbers
     if (this.#work >= 0) return
