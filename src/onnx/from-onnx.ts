@@ -107,9 +107,9 @@ export function fromOnnx<In extends string = never, Out extends string = never>(
     const example = exampleOf(value)
     return builder.as(value, example.length ? example : [1])
   })
-  const taken = new Set<string>()
+  const taken = new Map<string, number>()
   const names = begun.names.map((name) => freeName(name, taken))
-  const outputNames = new Set<string>()
+  const outputNames = new Map<string, number>()
   const { used, weights, network } = named(() =>
     builder.finish(
       names,

@@ -260,4 +260,67 @@ export const VARIANTS: readonly Variant[] = [
     input: [5, 6],
     far: 3,
   },
+  // ---- one number before or behind a product, of which onnxruntime would keep 32 bits ----
+  { name: 'avgPool1d of one window before dense', network: () => sequential(avgPool1d(3), dense(2)), input: [5, 3] },
+  {
+    name: 'avgPool2d of one window before upsample2d',
+    network: () => sequential(avgPool2d(3), upsample2d({ scale: 2, mode: 'bilinear' })),
+    input: [3, 3, 3],
+  },
+  {
+    name: 'avgPool2d to a single number before upsample2d',
+    network: () => sequential(avgPool2d(3), upsample2d({ scale: 2, mode: 'bilinear' })),
+    input: [1, 3, 3],
+  },
+  {
+    name: 'upsample2d before avgPool2d of one window',
+    network: () => sequential(upsample2d({ scale: 3, mode: 'bilinear' }), avgPool2d(3)),
+    input: [1, 1, 1],
+  },
+  {
+    name: 'vanilla dropout before and behind dense',
+    network: () =>
+      sequential(
+        dropout({ keep: 0.7, mode: 'vanilla' }),
+        dense(2, { bias: false }),
+        dropout({ keep: 0.6, mode: 'vanilla' }),
+      ),
+    input: [5, 4],
+  },
+  {
+    name: 'vanilla dropout of a single number before and behind dense',
+    network: () =>
+      sequential(
+        dropout({ keep: 0.7, mode: 'vanilla' }),
+        dense(1, { bias: false }),
+        dropout({ keep: 0.6, mode: 'vanilla' }),
+      ),
+    input: [1, 1],
+  },
+  {
+    name: 'normalize of one channel before and behind dense',
+    network: () =>
+      sequential(
+        normalize({ mean: 0.5, std: 0.3 }),
+        dense(3, { bias: false }),
+        normalize({ mean: 0, std: 0.3 }),
+        dense(2),
+      ),
+    input: [1, 4],
+  },
+  {
+    name: 'normalize of a single number before dense',
+    network: () => sequential(normalize({ mean: 0.5, std: 0.3 }), dense(3, { bias: false })),
+    input: [1, 1],
+  },
+  {
+    name: 'activations behind dense without bias',
+    network: () => sequential(dense(3, { bias: false }), hardSigmoid(), dense(4, { bias: false }), hardSwish()),
+    input: [2, 3],
+  },
+  {
+    name: 'batchNorm of one channel between dense',
+    network: () => sequential(dense(3, { bias: false }), batchNorm({ axis: 0 }), dense(2)),
+    input: [1, 4],
+  },
 ]

@@ -28,6 +28,7 @@ import {
   TAIL_9,
   TAIL_CENTRE,
 } from '../../kernels/math'
+import { scaledBy } from './factors'
 import { type Emitter, type LayerWriter, perChannel } from './layer'
 import type { OnnxAttributes, OnnxValue } from './writer'
 
@@ -42,6 +43,8 @@ export const tanh = plain('Tanh')
 
 /** Number by number, with one number, or a value of the same shape. */
 function by(layer: LayerWriter, opType: string, x: OnnxValue, other: OnnxValue | number, name = 'factor'): OnnxValue {
+  if (typeof other === 'number' && (opType === 'Mul' || opType === 'Div'))
+    return scaledBy(layer, opType, x, other, name)
   return layer.node(opType, [x, typeof other === 'number' ? layer.scalar(name, other) : other], x.shape)
 }
 

@@ -2,12 +2,13 @@
 // they are written out.
 
 import { product } from '../../tensor'
+import { scaledBy } from './factors'
 import { type Emitter, type LayerWriter, axisOf, perChannel } from './layer'
 import type { OnnxValue } from './writer'
 
 /** x weight + bias, of one for each channel, or of other sizes. */
 function scaled(layer: LayerWriter, x: OnnxValue, dims: readonly number[]): OnnxValue {
-  const product = layer.node('Mul', [x, layer.parameter('weight', dims)], x.shape)
+  const product = scaledBy(layer, 'Mul', x, layer.parameter('weight', dims))
   return layer.node('Add', [product, layer.parameter('bias', dims)], x.shape)
 }
 
@@ -49,7 +50,7 @@ function batchNormByHand(layer: LayerWriter, x: OnnxValue, axis: number): OnnxVa
   const apart = layer.node('Sub', [x, layer.parameter('running_mean', dims)], x.shape)
   const root = deviation(layer, layer.parameter('running_var', dims))
   const factor = layer.node('Div', [layer.parameter('weight', dims), root], dims)
-  const product = layer.node('Mul', [apart, factor], x.shape)
+  const product = scaledBy(layer, 'Mul', apart, factor)
   return layer.node('Add', [product, layer.parameter('bias', dims)], x.shape)
 }
 
@@ -78,5 +79,5 @@ export const groupNorm: Emitter = (layer, x) => {
 export const normalize: Emitter = (layer, x) => {
   const dims = perChannel(x, layer.config.axis)
   const apart = layer.node('Sub', [x, layer.parameter('mean', dims)], x.shape)
-  return layer.node('Div', [apart, layer.parameter('std', dims)], x.shape)
+  return scaledBy(layer, 'Div', apart, layer.parameter('std', dims))
 }

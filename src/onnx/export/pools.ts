@@ -3,6 +3,7 @@
 import { convOutput, poolOutput } from '../../kernels/conv-geometry'
 import { borderOf } from '../../layers/pads'
 import { imagePad } from '../../layers/sequence'
+import { scaledBy } from './factors'
 import type { Emitter, LayerWriter } from './layer'
 import { type Places, gathered, sliding } from './windows'
 import type { OnnxValue } from './writer'
@@ -104,7 +105,7 @@ function averagedByHand(layer: LayerWriter, x: OnnxValue, pooled: Pooled): OnnxV
     axes.map((_, i) => 2 + 2 * i),
   )
   const sums = layer.node('ReduceSum', [windows, kernels], [channels, ...counts], { keepdims: 0 })
-  return layer.node('Div', [sums, layer.constant('counts', counts, all)], sums.shape)
+  return scaledBy(layer, 'Div', sums, all.length > 1 ? layer.constant('counts', counts, all) : all[0], 'counts')
 }
 
 /** The mean or the largest value of a whole channel. */

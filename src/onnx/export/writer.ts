@@ -49,7 +49,8 @@ export class Writer {
   readonly initializers: TensorProto[] = []
   /** Of the graph, or of the one within it that is being written. */
   nodes: NodeProto[] = []
-  readonly #names = new Set<string>()
+  /** Those that are taken, each with the number that was last put behind it. */
+  readonly #names = new Map<string, number>()
   /** Constants by the name that was asked for. */
   readonly #constants = new Map<string, { readonly value: OnnxValue; readonly data: Typed }[]>()
 
@@ -62,8 +63,10 @@ export class Writer {
   /** A name that nothing else has: the one wanted, with a number behind it where that is taken. */
   unique(wanted: string): string {
     let name = wanted
-    for (let i = 1; this.#names.has(name); i++) name = `${wanted}_${i}`
-    this.#names.add(name)
+    let last = this.#names.get(wanted) ?? 0
+    while (this.#names.has(name)) name = `${wanted}_${++last}`
+    this.#names.set(wanted, last)
+    if (name !== wanted) this.#names.set(name, 0)
     return name
   }
 

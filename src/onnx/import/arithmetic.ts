@@ -9,7 +9,7 @@ import { permute } from '../../layers/permute'
 import { positions } from '../../layers/positions'
 import { relu } from '../../layers/relu'
 import { type Tensor, product } from '../../tensor'
-import { type Active, type Known, exampleOf, fileShape } from './builder'
+import { type Active, type Known, at, exampleOf, fileShape } from './builder'
 import { type Constant, uniformOf } from './constants'
 import { broadcast, expanded } from './fold'
 import type { Converter, Op } from './op'
@@ -37,6 +37,7 @@ export function factorOf(op: Op, value: Active, constant: Constant): Factor {
   }
   const example = exampleOf(value)
   const own = dims.toSpliced(value.batch, 1)
+  op.builder.budget.spend(constant.fill === undefined ? product(constant.dims) : 1)
   const double = constant.read() instanceof Float64Array
   const one = uniformOf(constant)
   // Zeros for each output are a bias, to be learnt further.
@@ -55,8 +56,6 @@ export function factorOf(op: Op, value: Active, constant: Constant): Factor {
     double,
   }
 }
-
-const at = (values: readonly number[], i: number) => values[values.length === 1 ? 0 : i]
 
 /** A list of numbers for weights. */
 export function tensorOf(shape: readonly number[], values: ArrayLike<number>, double: boolean): Tensor {
@@ -130,23 +129,22 @@ function normalized(op: Op, value: Active, a: readonly number[], b: readonly num
     )
   }
   op.builder.budget.take(2 * channels, 'a scale')
-  buffers()
   const apply = (c: readonly number[], d: readonly number[]) => {
     const length = Math.max(scale.length, c.length, d.length)
     if (c.some((one) => !(one > 0)) || (length > 1 && scale.length === 1 && a.length === 1)) return false
+    op.builder.budget.spend(4 * length)
     const next = Array.from({ length }, (_, i) => [at(scale, i) * at(c, i), at(shift, i) * at(c, i) + at(d, i)])
     scale = next.map(([s]) => s)
     shift = next.map(([, t]) => t)
-    buffers()
     return true
   }
-  const fold = { axis: 'first', size: channels, apply } as const
+  const fold = { axis: 'first', size: channels, apply, mayRefuse: true, settle: buffers } as const
   const factor = () => (scale.length === 1 && shift.length === 1 && shift[0] === 0 ? scale[0] : undefined)
   return op.same(value, make, { hint: NORMALIZE, weights, fold, factor })
 }
 
 /** A table that is added to all examples. */
-function table(op: Op, value: Active, shift: readonly number[], double: boolean): Active {
+export function table(op: Op, value: Active, shift: readonly number[], double: boolean): Active {
   const last = exampleOf(value).at(-1) ?? 1
   const stored = [shift.length / last, last]
   const weights = { weight: tensorOf(stored, shift, double) }
@@ -289,16 +287,27 @@ const power: Converter = (op) => {
 
 /** max(x, least), and of that min(..., most). */
 export function clip(op: Op, value: Active, least: number, most: number): Active {
-  if (!(least <= most)) throw op.fail(`there is nothing between ${least} and ${most}`)
-  const rectified = (of: Active, max?: number) => op.same(of, () => relu(max === undefined ? {} : { max }))
-  const moved = (of: Active, by: number) => (by ? affine(op, of, undefined, scalar(by)) : of)
-  if (least > -HUGE) {
-    return moved(rectified(moved(value, -least), most < HUGE ? most - least : undefined), least)
+  if (!(least < most)) throw op.fail(`there is nothing between ${least} and ${most}`)
+  const [hasLeast, hasMost] = [least > -HUGE, most < HUGE]
+  const span = hasLeast && hasMost ? { max: most - least } : {}
+  const rectified = (of: Active, options = {}) => op.same(of, () => relu(options))
+  const shifted = (of: Active, scale: number, shift: number) => affine(op, of, scalar(scale), scalar(shift))
+  if (hasLeast && least >= -NEAR) return shifted(rectified(shifted(value, 1, -least), span), 1, least)
+  if (hasMost && most <= NEAR) return shifted(rectified(shifted(value, -1, most), span), -1, most)
+  // x + max(0, least - x), and the like above: where nothing is cut off that is x, to the last digit.
+  const sum = (of: Active, part: (whole: Active) => Active) => {
+    // Two read it, so nothing can be folded into it.
+    if (of.from >= 0) op.around.shared.add(of.from)
+    return join(op, [of, part(of)], add)
   }
-  if (most >= HUGE) return value
-  const mirrored = affine(op, affine(op, value, scalar(-1), undefined), undefined, scalar(most))
-  return affine(op, affine(op, rectified(mirrored), scalar(-1), undefined), undefined, scalar(most))
+  let now = value
+  if (hasLeast) now = sum(now, (of) => rectified(shifted(of, -1, least)))
+  if (hasMost) now = sum(now, (of) => shifted(rectified(shifted(of, 1, -most)), -1, 0))
+  return now
 }
+
+/** How far values may be moved away and back: what float32 rounds then is less than a millionth. */
+export const NEAR = 16
 
 /** About the largest number of float32, which files have for no limit. */
 const HUGE = 3e38

@@ -108,7 +108,7 @@ export function multiply(op: Op, a: Active, b: Active): Active {
     role.mask = shift
     return true
   }
-  return add(role, { axis: 'last', size: rows * columns, apply })
+  return add(role, { axis: 'last', size: rows * columns, apply, mayRefuse: true })
 }
 
 /** Whether a mask hides from each position what comes after it, and nothing else. */
@@ -228,6 +228,7 @@ function projections(
   const weight = isDouble ? new Float64Array(3 * width * width) : new Float32Array(3 * width * width)
   const bias = isDouble ? new Float64Array(3 * width) : new Float32Array(3 * width)
   for (const [part, { step }] of origins.entries()) {
+    step?.fold?.settle?.()
     const { weight: w, bias: b } = step?.weights ?? {}
     if (w?.shape.length !== 2 || w.shape[1] !== width || step?.fold?.axis !== 'last') return undefined
     const factor = Math.abs(factors[part] - 1) < 1e-6 ? 1 : factors[part]

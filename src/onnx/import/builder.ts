@@ -38,6 +38,37 @@ export interface Foldable {
   readonly size: number
   /** Makes y scale y + shift, of one number each or of one for each weight; false where it cannot. */
   apply(scale: readonly number[], shift: readonly number[]): boolean
+  /** Whether it may say no: then it is asked each time, and else once for all that comes together. */
+  readonly mayRefuse?: boolean
+  /** Puts into the weights what is still to come. */
+  settle?(): void
+}
+
+/** One number for all, or the i-th of several. */
+export const at = (values: readonly number[], i: number) => values[values.length === 1 ? 0 : i]
+
+const isNothing = (shift: readonly number[]) => shift.length === 1 && shift[0] === 0
+
+/** A step that keeps what it is scaled and shifted by, however often, and puts it into its weights at the end, at once. */
+function kept({ axis, size, apply }: Foldable, budget: Budget): Foldable {
+  let scale: readonly number[] = [1]
+  let shift: readonly number[] = [0]
+  return {
+    axis,
+    size,
+    apply(a, b) {
+      const [before, moved] = [scale, shift]
+      budget.spend(before.length + moved.length + a.length + b.length)
+      scale = Array.from({ length: Math.max(before.length, a.length) }, (_, i) => at(before, i) * at(a, i))
+      const length = Math.max(moved.length, a.length, b.length)
+      shift = isNothing(moved) ? b : Array.from({ length }, (_, i) => at(moved, i) * at(a, i) + at(b, i))
+      return true
+    },
+    settle() {
+      if (!isNothing(shift) || scale.some((one) => one !== 1)) apply(scale, shift)
+      ;[scale, shift] = [[1], [0]]
+    },
+  }
 }
 
 /** A layer of the network to be, which is made at the end, when all is folded into it. */
@@ -88,7 +119,8 @@ export class Builder {
 
   /** Adds a step whose output has the shape `stored`; in the file that is `shape`, with its batch at `batch`. */
   add(step: Step, stored: readonly number[], shape: readonly number[] = stored, batch = 0): Active {
-    const from = this.steps.push(step) - 1
+    const { fold } = step
+    const from = this.steps.push(fold && !fold.mayRefuse ? { ...step, fold: kept(fold, this.budget) } : step) - 1
     return { kind: 'active', from, stored, shape, batch }
   }
 
@@ -137,11 +169,12 @@ export class Builder {
     }
     const used = inputs.filter((_, i) => wanted.has(-1 - i))
     const weights: Record<string, Tensor> = {}
-    const taken = new Set<string>(inputs)
+    const taken = new Map(inputs.map((name) => [name, 1]))
     /** Steps in the order in which they can run, each with its name and layer. */
     const made = new Map<number, NamedLayer>()
-    for (const [i, { hint, make, weights: own }] of steps.entries()) {
+    for (const [i, { hint, make, fold, weights: own }] of steps.entries()) {
       if (!wanted.has(i)) continue
+      fold?.settle?.()
       const name = freeName(hint, taken)
       made.set(i, [name, make()])
       for (const [weight, tensor] of Object.entries(own)) weights[`${name}.${weight}`] = tensor
@@ -181,14 +214,16 @@ export class Builder {
 
 const LONGEST_NAME = 80
 
-/** A name that a layer may have, from one of the file's, and that no other has. */
-export function freeName(hint: string, taken: Set<string>): string {
+/** A name that a layer may have, from one of the file's, and that no other has; `taken` has the next number of each. */
+export function freeName(hint: string, taken: Map<string, number>): string {
   const plain = hint.replace(/[^\w-]+/g, '_').replace(/^_+|_+$/g, '')
   const short = plain.slice(-LONGEST_NAME)
   // JavaScript moves keys that are numbers before others.
   const base = /^\d*$/.test(short) ? `layer${short}` : short
   let name = base
-  for (let i = 2; taken.has(name); i++) name = `${base}_${i}`
-  taken.add(name)
+  let next = taken.get(base) ?? 1
+  while (taken.has(name)) name = `${base}_${++next}`
+  taken.set(base, next)
+  if (name !== base) taken.set(name, 1)
   return name
 }

@@ -32,11 +32,13 @@ export function isWhole(type: number): boolean {
 /** What a file may have computed of its constants: about as many numbers as it holds itself. */
 export class Budget {
   #left: number
+  #work: number
   constructor(
     readonly where: string,
     bytes: number,
   ) {
     this.#left = 2 ** 16 + bytes / 2
+    this.#work = 2 ** 25 + 2 * bytes
   }
 
   /** Takes memory for so many numbers, or throws a FileError. */
@@ -44,6 +46,16 @@ export class Budget {
     this.#left -= numbers
     if (this.#left >= 0) return
     throw new FileError(`${this.where}: ${what} wants constants of ${numbers} numbers, far more than the file has`)
+  }
+
+  /** Takes the time of computing with so many numbers, or throws a FileError: a second or two in all. */
+  spend(numbers: number): void {
+    this.#work -= numbers
+    if (this.#work >= 0) return
+    throw new FileError(
+      `${this.where}: the file computes with its constants over and over, in more steps than any network wants; ` +
+        'onnxsim, or onnxruntime with optimized_model_filepath, folds them',
+    )
   }
 }
 

@@ -5,7 +5,7 @@ import { product } from '../../tensor'
 import { DataType } from '../schema'
 import type { Known } from './builder'
 import { type Constant, type Numbers, constantOf, constantOfTensor, filled, isWhole } from './constants'
-import type { Converter, Op } from './op'
+import { type Converter, Op } from './op'
 
 /** Of each axis, how far apart its values lie; 0 along axes of size 1, so that they are read again and again. */
 function stepsOf(dims: readonly number[], rank = dims.length): number[] {
@@ -57,8 +57,8 @@ function constants(op: Op): Constant[] {
 
 function combine(compute: (a: number, b: number) => number, result?: number): Converter {
   return (op) => {
-    const [a, b] = constants(op)
-    if (!b) throw op.fail('it wants two inputs')
+    const [a, b, more] = constants(op)
+    if (!b || more) throw op.fail('it wants two inputs')
     const dims = broadcast(op, [a.dims, b.dims])
     const type = result ?? a.type
     const whole = isWhole(type)
@@ -72,6 +72,15 @@ function combine(compute: (a: number, b: number) => number, result?: number): Co
       data[i] = both(p[i0], q[i1])
     })
     return constantOf(dims, type, data)
+  }
+}
+
+/** The same of however many constants, one after the other. */
+function combineAll(compute: (a: number, b: number) => number): Converter {
+  const two = combine(compute)
+  return (op) => {
+    const [first, ...others] = constants(op)
+    return others.reduce<Known>((all, one) => two(new Op(op.node, [all, one], op.around)) as Known, first)
   }
 }
 
@@ -325,8 +334,8 @@ export const FOLDED: Readonly<Record<string, Converter>> = {
   Mul: combine((a, b) => a * b),
   Div: combine((a, b) => a / b),
   Mod: combine((a, b) => a - b * Math.floor(a / b)),
-  Min: combine(Math.min),
-  Max: combine(Math.max),
+  Min: combineAll(Math.min),
+  Max: combineAll(Math.max),
   Equal: combine((a, b) => Number(a === b), bool),
   Less: combine((a, b) => Number(a < b), bool),
   Greater: combine((a, b) => Number(a > b), bool),

@@ -109,8 +109,11 @@ class Finder {
     }
     const clip = this.giver(gate, 'Clip')
     if (clip && isAbout(scale, 1 / 6)) {
-      const limit = (name: string, input: number) =>
-        clip.attribute?.find((one) => one.name === name)?.f ?? this.number(clip.input?.[input]) ?? 0
+      // Without an attribute and an input there is no limit; an attribute that is written without a number is 0.
+      const limit = (name: string, input: number) => {
+        const attribute = clip.attribute?.find((one) => one.name === name)
+        return attribute ? (attribute.f ?? 0) : this.number(clip.input?.[input])
+      }
       const sum = this.withNumber(this.giver(clip.input?.[0] ?? '', 'Add'))
       return sum?.value === x && sum.number === 3 && limit('min', 1) === 0 && limit('max', 2) === 6
         ? hardSwish

@@ -11,7 +11,7 @@ import { permute } from '../../layers/permute'
 import { take } from '../../layers/take'
 import { zeroPad2d } from '../../layers/zero-pad2d'
 import { product } from '../../tensor'
-import { affine, scalar } from './arithmetic'
+import { NEAR, affine, scalar, table } from './arithmetic'
 import { type Active, type Known, exampleOf, fileShape } from './builder'
 import { constantOf, isWhole } from './constants'
 import { broadcast, cutsOf, reshapedTo, shapeOf, squeezedTo, unsqueezeAxes } from './fold'
@@ -253,9 +253,28 @@ const padded: Converter = (op) => {
   if (before[x.batch] || after[x.batch]) throw op.fail('it pads the batch')
   if ([...before, ...after].some((pad) => pad < 0)) throw op.fail('it pads by less than nothing')
   if (!Number.isFinite(value)) throw op.fail(`it pads by ${value}`)
-  const moved = value ? affine(op, x, undefined, scalar(-value)) : x
-  const done = zerosAround(op, moved, before.toSpliced(x.batch, 1), after.toSpliced(x.batch, 1))
-  return value ? affine(op, done, undefined, scalar(value)) : done
+  const [begin, end] = [before, after].map((list) => list.toSpliced(x.batch, 1))
+  if (!value) return zerosAround(op, x, begin, end)
+  if (Math.abs(value) <= NEAR) {
+    const done = zerosAround(op, affine(op, x, undefined, scalar(-value)), begin, end)
+    return affine(op, done, undefined, scalar(value))
+  }
+  // Values moved so far away would not come back as they were.
+  const done = zerosAround(op, x, begin, end)
+  const within = exampleOf(x)
+  const whole = exampleOf(done)
+  op.builder.budget.take(product(whole), 'what is padded by a number')
+  const rim = Array.from({ length: product(whole) }, (_, i) => {
+    let rest = i
+    let isWithin = true
+    for (let axis = whole.length - 1; axis >= 0; axis--) {
+      const at = (rest % whole[axis]) - begin[axis]
+      isWithin &&= at >= 0 && at < within[axis]
+      rest = Math.floor(rest / whole[axis])
+    }
+    return isWithin ? 0 : value
+  })
+  return table(op, done, rim, false)
 }
 
 /** Zeros before and behind values along each axis of examples. */
