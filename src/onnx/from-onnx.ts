@@ -16,6 +16,7 @@ import { PRODUCTS } from './import/products'
 import { RECURRENT } from './import/recurrent'
 import { SHAPES } from './import/shapes'
 import { WINDOWS } from './import/windows'
+import { product } from '../tensor'
 import { DataType, type ModelProto, type NodeProto, type ValueInfoProto, decodeModel } from './schema'
 
 /** How to read an ONNX file. */
@@ -105,6 +106,13 @@ export function fromOnnx<In extends string = never, Out extends string = never>(
     const value = known.get(name)!
     if (value.kind === 'constant') throw new FileError(`${WHERE}: the output ${quote(name)} is a constant`)
     const example = exampleOf(value)
+    if (product(value.shape.slice(0, value.batch)) !== 1) {
+      const shape = value.shape.map((size, axis) => (axis === value.batch ? 'N' : size))
+      throw new FileError(
+        `${WHERE}: the output ${quote(name)} of shape (${few(shape)}) has the batch as its axis ${value.batch}, ` +
+          'and networks give it first; { until } takes a value before the node that moves it',
+      )
+    }
     return builder.as(value, example.length ? example : [1])
   })
   const taken = new Set<string>()
