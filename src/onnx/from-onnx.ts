@@ -10,6 +10,7 @@ import { type Active, Builder, type Known, exampleOf, freeName } from './import/
 import { Budget } from './import/constants'
 import { File } from './import/file'
 import { FOLDED } from './import/fold'
+import { OPEN, checkNumbers, folded as foldedOf } from './import/open'
 import { type Converter, Op, type Surroundings, nodeError } from './import/op'
 import { findPattern } from './import/patterns'
 import { PRODUCTS } from './import/products'
@@ -46,8 +47,6 @@ const CONVERTERS: Readonly<Record<string, Converter>> = {
   ...SHAPES,
   ...RECURRENT,
 }
-/** What stands for the size of a batch where the file leaves it open: a prime that no other size is likely to have. */
-const OPEN = 1_000_003
 /** ONNX's own operators; others are of other domains. */
 const OWN = new Set(['', 'ai.onnx'])
 /** The versions of operators that are known. */
@@ -372,7 +371,8 @@ function taskOf(file: File, around: Surroundings, node: NodeProto, name: string)
       if (isFixed && use && opType !== 'Constant') op.get(0)
       if (!use)
         throw op.fail(isFixed ? 'it computes with constants alone, which it is not read for' : 'no layer does it')
-      const given = op.run(() => use(op))
+      if (!isFixed) checkNumbers(op)
+      const given = op.run(() => (isFixed ? foldedOf(op, use) : use(op)))
       return 'kind' in given ? [given] : given
     },
   }
