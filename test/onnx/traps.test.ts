@@ -16,10 +16,47 @@ interface Trap {
   readonly refused?: RegExp
 }
 
+const one = (name: string, value: number) => floats(name, [], [value])
 const whole = (name: string, value: number): TensorProto => ({ name, dims: [], dataType: 7, int64Data: [value] })
 const zero = whole('zero', 0)
 /** The size of the batch of x. */
 const size = [node('Shape', ['x'], ['s']), node('Gather', ['s', 'zero'], ['n'])]
+
+/** Attention of two heads over four places of four numbers, whose scores, a0, become a1 by `between`. */
+function attending(
+  between: readonly NodeProto[],
+  constants: readonly TensorProto[],
+  axis?: number,
+  opset = 17,
+  [before, after] = ['a1', 'a'],
+): Trap {
+  const heads = [...'qkv'].flatMap((name) => [
+    node('MatMul', ['x', `w${name}`], [`${name}0`]),
+    node('Reshape', [`${name}0`, 'apart'], [`${name}1`]),
+    node('Transpose', [`${name}1`], [name], { perm: name === 'k' ? [0, 2, 3, 1] : [0, 2, 1, 3] }),
+  ])
+  const nodes = [
+    ...heads,
+    node('MatMul', ['q', 'k'], ['a0']),
+    ...between,
+    node('Softmax', [before], [after], axis === undefined ? {} : { axis }),
+    node('MatMul', ['a', 'v'], ['o0']),
+    node('Transpose', ['o0'], ['o1'], { perm: [0, 2, 1, 3] }),
+    node('Reshape', ['o1', 'together'], ['o2']),
+    node('MatMul', ['o2', 'wo'], ['y']),
+  ]
+  const weights = [...'qkvo'].map((name, i) => floats(`w${name}`, [4, 4], numbers(16, i + 20)))
+  const shapes = [ints('apart', [0, 4, 2, 2]), ints('together', [0, 4, 4])]
+  return { input: ['N', 4, 4], nodes, constants: [...weights, ...shapes, ...constants], opset }
+}
+const half = one('s', 0.5)
+const scaled = node('Mul', ['a0', 's'], ['a1'])
+/** What hides the later places, by a number. */
+const causal = (value: number) => Array.from({ length: 16 }, (_, i) => (i % 4 > Math.floor(i / 4) ? value : 0))
+const mask = (value: number, dims = [4, 4]) => floats('m', dims, causal(value))
+const later: TensorProto = { name: 't', dims: [4, 4], dataType: 9, int32Data: causal(1) }
+const NONE = /no layer multiplies what the network computes/
+const MASK = /its mask is not that of causal attention/
 
 const traps: Record<string, Trap> = {
   'an output whose batch is the second axis': {
@@ -106,6 +143,67 @@ const traps: Record<string, Trap> = {
       node('Reshape', ['x', 'to'], ['y']),
     ],
     constants: [zero, whole('two', 2), ints('axes', [0]), ints('rest', [3, -1])],
+  },
+  'attention of version 11 over its last axis': attending([scaled], [half], 3, 11),
+  'attention of version 11 over two axes': { ...attending([scaled], [half], 2, 11), refused: NONE },
+  'attention of version 11 over all axes': { ...attending([scaled], [half], undefined, 11), refused: NONE },
+  'attention over rows of two queries': {
+    ...attending(
+      [scaled, node('Reshape', ['a1', 'pairs'], ['p']), node('Reshape', ['r', 'back'], ['a'])],
+      [half, ints('pairs', [0, 2, 2, 8]), ints('back', [0, 2, 4, 4])],
+      -1,
+      17,
+      ['p', 'r'],
+    ),
+    refused: NONE,
+  },
+  'attention with a mask, scaled before': attending(
+    [node('Mul', ['a0', 's'], ['b']), node('Add', ['b', 'm'], ['a1'])],
+    [half, mask(-1e9)],
+  ),
+  'attention with a mask, scaled behind': attending(
+    [node('Add', ['a0', 'm'], ['b']), node('Mul', ['b', 's'], ['a1'])],
+    [half, mask(-1e9)],
+  ),
+  'attention with a mask that a scale takes away': {
+    ...attending([node('Add', ['a0', 'm'], ['b']), node('Mul', ['b', 's'], ['a1'])], [one('s', 1e-9), mask(-1e9)]),
+    refused: MASK,
+  },
+  'attention with a mask, negated': {
+    ...attending([node('Add', ['a0', 'm'], ['b']), node('Neg', ['b'], ['a1'])], [mask(-1e9)]),
+    refused: MASK,
+  },
+  'attention with a mask that is negated to be one': attending(
+    [node('Add', ['a0', 'm'], ['b']), node('Neg', ['b'], ['a1'])],
+    [mask(1e9)],
+  ),
+  'attention with a number added, then scaled': {
+    ...attending([node('Add', ['a0', 'm'], ['b']), node('Mul', ['b', 's'], ['a1'])], [one('m', -1e9), one('s', 1e-9)]),
+    refused: NONE,
+  },
+  'attention whose mask is chosen': attending(
+    [node('Mul', ['a0', 's'], ['b']), node('Where', ['t', 'low', 'b'], ['a1'])],
+    [half, later, one('low', -1e9)],
+  ),
+  'attention whose mask is chosen, then scaled away': {
+    ...attending(
+      [node('Where', ['t', 'low', 'a0'], ['b']), node('Mul', ['b', 's'], ['a1'])],
+      [later, one('low', -1e4), one('s', 1e-4)],
+    ),
+    refused: MASK,
+  },
+  'attention whose norm is no projection': {
+    input: ['N', 4, 4],
+    nodes: [
+      node('LayerNormalization', ['x', 'g', 'h'], ['q'], { axis: 1 }),
+      node('Transpose', ['q'], ['k'], { perm: [0, 2, 1] }),
+      node('MatMul', ['q', 'k'], ['a0']),
+      node('Softmax', ['a0'], ['a']),
+      node('MatMul', ['a', 'q'], ['o']),
+      node('MatMul', ['o', 'wo'], ['y']),
+    ],
+    constants: ['g', 'h', 'wo'].map((name, i) => floats(name, [4, 4], numbers(16, i + 30))),
+    refused: /its projections are not dense layers/,
   },
 }
 

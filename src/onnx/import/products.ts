@@ -43,6 +43,7 @@ export function linear(op: Op, x: Active, weight: Constant, hint: string, bias?:
     hint,
     weights,
     fold: { axis: 'last', size: units, apply },
+    role: { kind: 'dense' },
     batch: x.batch,
     example: [...outer, units],
   })
