@@ -4,7 +4,7 @@ import { FileError } from '../../src/errors'
 import { fromOnnx } from '../../src/entries/onnx'
 import type { NodeProto, TensorProto } from '../../src/onnx/schema'
 import { product } from '../../src/tensor'
-import { fileOf, floats, ints, node } from '../support/onnx-files'
+import { type Attributes, fileOf, floats, ints, node } from '../support/onnx-files'
 import { modelOf, numbers, relativeError, runOnnx } from '../support/onnx-runtime'
 
 interface Trap {
@@ -57,6 +57,34 @@ const mask = (value: number, dims = [4, 4]) => floats('m', dims, causal(value))
 const later: TensorProto = { name: 't', dims: [4, 4], dataType: 9, int32Data: causal(1) }
 const NONE = /no layer multiplies what the network computes/
 const MASK = /its mask is not that of causal attention/
+
+/** A layer norm, written out; `inner` are the axes of a second mean, within the variance. */
+function norm(mean: Attributes, variance: Attributes = {}, inner?: readonly number[]): Trap {
+  const centre = inner ? 'e' : 'd'
+  const nodes = [
+    node('ReduceMean', ['x'], ['m'], { axes: [-1], ...mean }),
+    node('ReduceMean', ['x'], ['m2'], { axes: inner ?? [-1] }),
+    node('Sub', ['x', 'm'], ['d']),
+    node('Sub', ['x', 'm2'], ['e']),
+    node('Mul', [centre, centre], ['q']),
+    node('ReduceMean', ['q'], ['v'], { axes: [-1], ...variance }),
+    node('Add', ['v', 'epsilon'], ['w']),
+    node('Sqrt', ['w'], ['s']),
+    node('Div', ['d', 's'], ['y']),
+  ]
+  return { input: [1, 4, 4], nodes, constants: [one('epsilon', 1e-5)] }
+}
+const DIVIDES = /Sqrt, .* no layer does it|the batch is another axis/
+
+function batchNorm(attributes: Attributes, opset: number, outputs = ['y']): Trap {
+  const constants = ['s', 'b', 'm', 'v'].map((name) => floats(name, [2], [0.5, 2]))
+  return {
+    input: ['N', 2, 3],
+    nodes: [node('BatchNormalization', ['x', 's', 'b', 'm', 'v'], outputs, attributes)],
+    constants,
+    opset,
+  }
+}
 
 const traps: Record<string, Trap> = {
   'an output whose batch is the second axis': {
@@ -205,6 +233,30 @@ const traps: Record<string, Trap> = {
     constants: ['g', 'h', 'wo'].map((name, i) => floats(name, [4, 4], numbers(16, i + 30))),
     refused: /its projections are not dense layers/,
   },
+  'Gemm with a number for each row': {
+    input: [3, 5],
+    nodes: [node('Gemm', ['x', 'w', 'c'], ['y'])],
+    constants: [floats('w', [5, 3]), floats('c', [3, 1])],
+    refused: /a bias of \(3, 1\)/,
+  },
+  'Gemm with a row': {
+    input: [3, 5],
+    nodes: [node('Gemm', ['x', 'w', 'c'], ['y'])],
+    constants: [floats('w', [5, 3]), floats('c', [1, 3])],
+  },
+  'a norm that loses its axis': { ...norm({ keepdims: 0 }), refused: DIVIDES },
+  'a norm that loses the axis of its variance': { ...norm({}, { keepdims: 0 }), refused: DIVIDES },
+  'a norm whose variance is around another mean': { ...norm({}, {}, [-2, -1]), refused: DIVIDES },
+  'a norm whose variance is around the same mean': norm({}, {}, [-1]),
+  'BatchNormalization in training': {
+    ...batchNorm({ training_mode: 1 }, 15, ['y', 'rm', 'rv']),
+    refused: /as in training/,
+  },
+  'BatchNormalization in training, of version 9': {
+    ...batchNorm({}, 9, ['y', 'rm', 'rv', 'sm', 'sv']),
+    refused: /as in training/,
+  },
+  'BatchNormalization of places': { ...batchNorm({ spatial: 0 }, 8), refused: /means for each place/ },
 }
 
 test.each(Object.entries(traps))('%s', async (_, { input, nodes, constants, opset, refused }) => {
