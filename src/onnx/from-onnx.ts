@@ -10,12 +10,14 @@ import { type Active, Builder, type Known, exampleOf, freeName } from './import/
 import { Budget } from './import/constants'
 import { File } from './import/file'
 import { FOLDED } from './import/fold'
+import { OPEN, checkNumbers, folded as foldedOf } from './import/open'
 import { type Converter, Op, type Surroundings, nodeError } from './import/op'
 import { findPattern } from './import/patterns'
 import { PRODUCTS } from './import/products'
 import { RECURRENT } from './import/recurrent'
 import { SHAPES } from './import/shapes'
 import { WINDOWS } from './import/windows'
+import { product } from '../tensor'
 import { DataType, type ModelProto, type NodeProto, type ValueInfoProto, decodeModel } from './schema'
 
 /** How to read an ONNX file. */
@@ -45,8 +47,6 @@ const CONVERTERS: Readonly<Record<string, Converter>> = {
   ...SHAPES,
   ...RECURRENT,
 }
-/** What stands for the size of a batch where the file leaves it open: a prime that no other size is likely to have. */
-const OPEN = 1_000_003
 /** ONNX's own operators; others are of other domains. */
 const OWN = new Set(['', 'ai.onnx'])
 /** The versions of operators that are known. */
@@ -105,6 +105,13 @@ export function fromOnnx<In extends string = never, Out extends string = never>(
     const value = known.get(name)!
     if (value.kind === 'constant') throw new FileError(`${WHERE}: the output ${quote(name)} is a constant`)
     const example = exampleOf(value)
+    if (product(value.shape.slice(0, value.batch)) !== 1) {
+      const shape = value.shape.map((size, axis) => (axis === value.batch ? 'N' : size))
+      throw new FileError(
+        `${WHERE}: the output ${quote(name)} of shape (${few(shape)}) has the batch as its axis ${value.batch}, ` +
+          'and networks give it first; { until } takes a value before the node that moves it',
+      )
+    }
     return builder.as(value, example.length ? example : [1])
   })
   const taken = new Map<string, number>()
@@ -364,7 +371,8 @@ function taskOf(file: File, around: Surroundings, node: NodeProto, name: string)
       if (isFixed && use && opType !== 'Constant') op.get(0)
       if (!use)
         throw op.fail(isFixed ? 'it computes with constants alone, which it is not read for' : 'no layer does it')
-      const given = op.run(() => use(op))
+      if (!isFixed) checkNumbers(op)
+      const given = op.run(() => (isFixed ? foldedOf(op, use) : use(op)))
       return 'kind' in given ? [given] : given
     },
   }

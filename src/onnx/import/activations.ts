@@ -76,7 +76,9 @@ export function softmaxOver(op: Op, x: Active, axis: number, axes = 1): Active {
   const { builder } = op
   if (inner === 1) {
     const from = builder.as(x, outer === 1 ? [size] : [outer, size])
-    return op.same(from, softmax, { role: { kind: 'shares' } })
+    // Attention normalises the last axis, and that alone.
+    const isLast = axis + axes === example.length && size === example.at(-1)
+    return op.same(from, softmax, isLast ? { role: { kind: 'shares' } } : {})
   }
   if (outer === 1) return op.same(builder.as(x, [size, 1, inner]), softmax)
   const swap = (of: Active, stored: readonly number[]) =>

@@ -96,19 +96,29 @@ export function multiply(op: Op, a: Active, b: Active): Active {
   if (step?.role?.kind === 'shares') {
     const scores = originOf(op, step.of[0])
     if (scores.step?.role?.kind !== 'scores' || scores.places.some((place, i) => place !== i)) throw fault
-    scores.step.role.scale *= scores.scale
+    const keys = exampleOf(scores.step.role.b).at(-1)
+    // Each row that the softmax sees must be the scores of one query.
+    if (step.of[0].stored.at(-1) !== keys || inner !== keys) throw fault
+    scaleScores(scores.step.role, scores.scale)
     return add({ kind: 'seen', scores: scores.step.role, values: b })
   }
-  const role: Extract<Role, { kind: 'scores' }> = { kind: 'scores', a, b, scale: 1 }
+  const role: Scores = { kind: 'scores', a, b, scale: 1 }
   const apply = (scale: readonly number[], shift: readonly number[]) => {
-    if (scale.length !== 1) return false
-    role.scale *= scale[0]
-    if (shift.length === 1) return shift[0] === 0
-    if (role.mask) return false
-    role.mask = shift
+    const isMask = shift.length > 1
+    if (scale.length !== 1 || (isMask ? role.mask : shift[0] !== 0)) return false
+    scaleScores(role, scale[0])
+    if (isMask) role.mask = [...shift]
     return true
   }
   return add(role, { axis: 'last', size: rows * columns, apply, mayRefuse: true })
+}
+
+type Scores = Extract<Role, { kind: 'scores' }>
+
+/** Scores so many times as large, and what a mask added to them. */
+function scaleScores(role: Scores, by: number): void {
+  role.scale *= by
+  role.mask = role.mask?.map((value) => value * by)
 }
 
 /** Whether a mask hides from each position what comes after it, and nothing else. */
@@ -230,7 +240,7 @@ function projections(
   for (const [part, { step }] of origins.entries()) {
     step?.fold?.settle?.()
     const { weight: w, bias: b } = step?.weights ?? {}
-    if (w?.shape.length !== 2 || w.shape[1] !== width || step?.fold?.axis !== 'last') return undefined
+    if (step?.role?.kind !== 'dense' || w?.shape[1] !== width) return undefined
     const factor = Math.abs(factors[part] - 1) < 1e-6 ? 1 : factors[part]
     rows[part].forEach((row, i) => {
       const at = part * width + i
@@ -250,9 +260,12 @@ export const where: Converter = (op) => {
   const isFirst = op.get(1).kind === 'active'
   const x = op.active(isFirst ? 1 : 2)
   const other = uniformOf(op.constant(isFirst ? 2 : 1, 'the other choice'))
-  const fold = op.builder.steps[x.from]?.fold
-  const shown = Array.from(test.read(), (value) => (Boolean(value) === isFirst ? 0 : -Infinity))
-  const isMask = other !== undefined && other <= -HIDDEN && op.builder.steps[x.from]?.role?.kind === 'scores'
-  if (isMask && op.owns(x) && fold?.size === shown.length && fold.apply([1], shown)) return x
+  const { role, fold } = op.builder.steps[x.from] ?? {}
+  const full = [...exampleOf(x).slice(-2)]
+  const isTable = product(test.dims) === product(full) && test.dims.slice(-2).join() === full.join()
+  if (role?.kind === 'scores' && isTable && other !== undefined && other <= -HIDDEN && op.owns(x)) {
+    const shown = Array.from(test.read(), (value) => (Boolean(value) === isFirst ? 0 : other))
+    if (fold?.apply([1], shown)) return x
+  }
   throw op.fail('no layer chooses between values, but attention by its mask')
 }

@@ -90,9 +90,13 @@ export interface Step {
   readonly role?: Role
 }
 
-/** The scores of attention, their softmax, or what it sees then: products that no layer of its own takes. */
+/**
+ * The scores of attention, their softmax, or what it sees then: products that no layer of its own takes; or a dense layer,
+ * which may be a projection before them.
+ */
 export type Role =
-  | { readonly kind: 'scores'; readonly a: Active; readonly b: Active; scale: number; mask?: readonly number[] }
+  | { readonly kind: 'dense' }
+  | { readonly kind: 'scores'; readonly a: Active; readonly b: Active; scale: number; mask?: number[] }
   | { readonly kind: 'shares' }
   | { readonly kind: 'seen'; readonly scores: Extract<Role, { kind: 'scores' }>; readonly values: Active }
 

@@ -16,6 +16,8 @@ export interface Constant {
   readonly type: number
   /** The only value that it has, if that is all that is known of it: it may be as large as a file likes. */
   readonly fill?: number
+  /** What it is for a batch of another size, where the file leaves that open and the constant rests on it. */
+  readonly elsewhere?: Constant
   /** Its values. */
   read(): Numbers
 }

@@ -5,6 +5,7 @@ import type { Layer } from '../../plan/layer'
 import type { AttributeProto, NodeProto } from '../schema'
 import { type Active, type Builder, type Known, type Step, exampleOf, fileShape } from './builder'
 import { type Constant, uniformOf } from './constants'
+import { checkSizes } from './open'
 
 /** What makes layers, or a constant, of a node: its outputs in order. */
 export type Converter = (op: Op) => Known | readonly (Known | undefined)[]
@@ -51,6 +52,11 @@ export class Op {
     readonly around: Surroundings,
   ) {
     this.#attributes = new Map((node.attribute ?? []).map((one) => [one.name ?? '', one]))
+  }
+
+  /** The same node on other inputs. */
+  with(inputs: readonly (Known | undefined)[]): Op {
+    return new Op(this.node, inputs, this.around)
   }
 
   get builder(): Builder {
@@ -155,6 +161,7 @@ export class Op {
   limited(constant: Constant, name: string): number[] {
     const size = constant.dims.reduce((all, dim) => all * dim, 1)
     if (size > 1000) throw this.fail(`${name} has ${size} numbers`)
+    checkSizes(this, constant)
     return Array.from(constant.read())
   }
 

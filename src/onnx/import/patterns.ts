@@ -4,7 +4,8 @@ import { gelu } from '../../layers/gelu'
 import { hardSwish } from '../../layers/hard-swish'
 import { silu } from '../../layers/silu'
 import type { Layer } from '../../plan/layer'
-import type { NodeProto } from '../schema'
+import { product } from '../../tensor'
+import { DataType, type NodeProto } from '../schema'
 import { isAbout } from './activations'
 import type { Known } from './builder'
 import { uniformOf } from './constants'
@@ -26,8 +27,17 @@ export function findPattern(file: File, node: NodeProto, name: string): Pattern 
   return undefined
 }
 
+/** Whether a node passes numbers on as what may have a point; other types cut it off. */
+function isFloatCast(node: NodeProto): boolean {
+  const { float, double, float16, bfloat16 } = DataType
+  const to = node.attribute?.find(({ name }) => name === 'to')?.i
+  return node.opType === 'Cast' && [float, double, float16, bfloat16].some((type) => type === to)
+}
+
 /** Factors that a pattern has at most; more are not looked at. */
 const MOST_FACTORS = 6
+
+const isOnly = (values: readonly string[], name: string) => values.length === 1 && values[0] === name
 
 class Finder {
   constructor(readonly file: File) {}
@@ -43,7 +53,7 @@ class Finder {
     let now = name
     for (let i = 0; i < MOST_FACTORS; i++) {
       const node = this.file.givers.get(now)
-      if (node?.opType !== 'Identity' && node?.opType !== 'Cast') break
+      if (node?.opType !== 'Identity' && !(node && isFloatCast(node))) break
       now = node.input?.[0] ?? ''
     }
     return now
@@ -100,7 +110,7 @@ class Finder {
     const sigmoid = this.giver(gate, 'Sigmoid')
     if (scale === 1 && sigmoid) {
       const inner = this.factors(sigmoid.input?.[0] ?? '')
-      return inner.scale === 1 && inner.values.join() === x ? silu : undefined
+      return inner.scale === 1 && isOnly(inner.values, x) ? silu : undefined
     }
     const hard = this.giver(gate, 'HardSigmoid')
     if (scale === 1 && hard && this.plain(hard.input?.[0] ?? '') === x) {
@@ -124,7 +134,7 @@ class Finder {
     const erf = this.giver(one.value, 'Erf')?.input?.[0]
     if (erf !== undefined) {
       const { scale: inner, values } = this.factors(erf)
-      return values.join() === x && isAbout(inner, Math.SQRT1_2) ? () => gelu() : undefined
+      return isOnly(values, x) && isAbout(inner, Math.SQRT1_2) ? () => gelu() : undefined
     }
     const tanh = this.giver(one.value, 'Tanh')?.input?.[0]
     return tanh !== undefined && this.#isCubic(tanh, x) ? () => gelu({ approximate: 'tanh' }) : undefined
@@ -149,11 +159,16 @@ class Finder {
     return values.length === 2 && one?.number === 1 && isPower(one.value, 2)
   }
 
-  #axes(node: NodeProto): number[] | undefined {
-    const given = node.attribute?.find((one) => one.name === 'axes')?.ints
+  /** The axes over which a node takes a mean, if these stay as axes of one value. */
+  #axes(node: NodeProto | undefined): number[] | undefined {
+    const attribute = (of: string) => node?.attribute?.find(({ name }) => name === of)
+    const keeps = attribute('keepdims')
+    if (!node || (keeps && keeps.i !== 1)) return undefined
+    const given = attribute('axes')?.ints
     if (given) return Array.from(given)
     const constant = node.input?.[1] ? this.file.constant(node.input[1]) : undefined
-    return constant && constant.dims.length <= 1 ? Array.from(constant.read().slice(0, MOST_FACTORS)) : undefined
+    const isShort = constant && constant.dims.length <= 1 && product(constant.dims) <= MOST_FACTORS
+    return isShort ? Array.from(constant.read()) : undefined
   }
 
   /** (x - mean) / √(variance + ε), over the last axes. */
@@ -166,15 +181,17 @@ class Finder {
     const variance = this.withNumber(this.giver(this.giver(right, 'Sqrt')?.input?.[0] ?? '', 'Add'))
     const squares = variance && this.giver(variance.value, 'ReduceMean')
     if (!variance || !squares) return undefined
+    const axes = this.#axes(mean)
+    if (!axes?.length || axes.join() !== this.#axes(squares)?.join()) return undefined
     const { scale, values } = this.factors(squares.input?.[0] ?? '')
+    const isSame = (other: NodeProto | undefined) =>
+      this.plain(other?.input?.[0] ?? '') === x && this.#axes(other)?.join() === axes.join()
     const isCentred = (name: string) => {
       if (name === this.plain(left)) return true
       const [a = '', b = ''] = (this.giver(name, 'Sub')?.input ?? []).map((one) => this.plain(one))
-      return a === x && (b === middle || this.plain(this.giver(b, 'ReduceMean')?.input?.[0] ?? '') === x)
+      return a === x && (b === middle || isSame(this.giver(b, 'ReduceMean')))
     }
     if (scale !== 1 || values.length !== 2 || !values.every(isCentred)) return undefined
-    const axes = this.#axes(mean)
-    if (!axes?.length || axes.join() !== this.#axes(squares)?.join()) return undefined
     return {
       reads: [x],
       convert(op) {

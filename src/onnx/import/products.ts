@@ -43,6 +43,7 @@ export function linear(op: Op, x: Active, weight: Constant, hint: string, bias?:
     hint,
     weights,
     fold: { axis: 'last', size: units, apply },
+    role: { kind: 'dense' },
     batch: x.batch,
     example: [...outer, units],
   })
@@ -69,6 +70,10 @@ const gemm: Converter = (op) => {
   if (b.dims.length !== 2) throw op.fail(`weights of (${few(b.dims)})`)
   const weight = op.int('transB', 0) ? b : transposed(op, b, [1, 0])
   const c = op.inputs[2] && op.constant(2, 'the bias')
+  const units = weight.dims[0]
+  if (c && uniformOf(c) === undefined && (c.dims.at(-1) !== units || product(c.dims) !== units)) {
+    throw op.fail(`a bias of (${few(c.dims)}), which is none of ${units} outputs`)
+  }
   const bias = c && (beta === 1 ? c : { ...c, fill: undefined, read: () => c.read().map((value) => value * beta) })
   return linear(op, x, weight, op.hint(1), bias, alpha)
 }
@@ -137,6 +142,10 @@ function foldInto(weights: Record<string, Tensor>, axis: 'first' | 'last', size:
 }
 
 const batch: Converter = (op) => {
+  // Before version 14, outputs behind the first were those of training.
+  const trains = op.int('training_mode', 0) !== 0 || (op.opset < 14 && op.node.output?.slice(1).some(Boolean))
+  if (trains) throw op.fail('it takes the means of its batch, as in training; export the model for inference')
+  if (op.int('spatial', 1) !== 1) throw op.fail('it has means for each place, and batchNorm() for each channel')
   const { from, channels } = channelsFirst(op, op.active(0))
   const [weight, bias, mean, variance] = perChannel(op, ['scale', 'B', 'mean', 'var'], channels)
   const weights: Record<string, Tensor> = { weight, bias, running_mean: mean, running_var: variance }

@@ -15,6 +15,7 @@ import { NEAR, affine, scalar, table } from './arithmetic'
 import { type Active, type Known, exampleOf, fileShape } from './builder'
 import { constantOf, isWhole } from './constants'
 import { broadcast, cutsOf, reshapedTo, shapeOf, squeezedTo, unsqueezeAxes } from './fold'
+import { checkExample, ofShape, thereOf } from './open'
 import type { Converter, Op } from './op'
 
 /** The same numbers under another shape, in which the batch is an axis, or lies within one. */
@@ -178,7 +179,13 @@ export function part(op: Op, x: Active, axis: number, from: number, to: number):
 
 const sliced: Converter = (op) => {
   let x = op.active(0)
-  for (const { axis, from, to, step } of cutsOf(op, x.shape)) {
+  const cuts = cutsOf(op, x.shape)
+  const there = cutsOf(thereOf(op), x.shape)
+  const moving = cuts.findIndex(
+    ({ axis, from, to }, i) => from !== there[i].from || (to !== there[i].to && axis !== x.batch),
+  )
+  if (moving >= 0) throw op.fail('where it cuts rests on the size of a batch, which the file leaves open')
+  for (const { axis, from, to, step } of cuts) {
     if (from === 0 && to === x.shape[axis] && step === 1) continue
     const at = op.exampleAxis(x, axis)
     if (step !== 1) throw op.fail(`no layer takes every other value, with steps of ${step}`)
@@ -371,7 +378,9 @@ const stretched: Converter = (op) => {
   const ones = Math.max(0, shape.length - x.shape.length)
   const whole = { ...x, shape: [...Array<number>(ones).fill(1), ...x.shape], batch: x.batch + ones }
   const target = broadcast(op, [whole.shape, shape])
-  return op.builder.stretched(whole, target.toSpliced(whole.batch, 1))
+  const example = target.toSpliced(whole.batch, 1)
+  checkExample(op, example)
+  return op.builder.stretched(whole, example)
 }
 
 /** By operator. */
@@ -394,6 +403,6 @@ export const SHAPES: Readonly<Record<string, Converter>> = {
   ReduceSum: (op) => reduced(op, false, (size) => size),
   ReduceMax: (op) => reduced(op, true, () => 1),
   DepthToSpace: depthToSpace,
-  Shape: (op) => shapeOf(op, fileShape(op.active(0))),
-  Size: (op) => constantOf([], 7, Float64Array.of(product(op.active(0).shape))),
+  Shape: (op) => ofShape(op, op.active(0), (shape) => shapeOf(op, shape)),
+  Size: (op) => ofShape(op, op.active(0), (shape) => constantOf([], 7, Float64Array.of(product(shape)))),
 }
