@@ -30,6 +30,6 @@ export function scaledBy(
   }
   if (from >= 0) return layer.node(opType, [x, several], shape)
   // Of a single number two, whose mean is what each of them is.
-  const two = layer.node(opType, [x, several], shape.with(-1, 2))
+  const two = layer.node(opType, [x, several], [...shape.slice(0, -1), 2])
   return layer.node('ReduceMean', [two], shape, { axes: [-1], keepdims: 1 })
 }
