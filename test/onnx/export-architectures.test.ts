@@ -65,7 +65,7 @@ async function check(net: Layer, input: readonly number[], dtype: 'float32' | 'f
 }
 
 test('all are here', () => {
-  const made = Object.keys(architectures).filter((name) => name in architectures)
+  const made = Object.keys(architectures).filter((name) => name !== 'scaling' && name !== 'timmNames')
   expect(Object.keys(INPUTS).toSorted()).toEqual(made.toSorted())
 })
 
