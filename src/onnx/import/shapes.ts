@@ -17,6 +17,7 @@ import { constantOf, isWhole } from './constants'
 import { broadcast, cutsOf, reshapedTo, shapeOf, squeezedTo, unsqueezeAxes } from './fold'
 import { checkExample, ofShape, thereOf } from './open'
 import type { Converter, Op } from './op'
+import { DataType } from '../schema'
 
 /** The same numbers under another shape, in which the batch is an axis, or lies within one. */
 function viewed(op: Op, x: Active, shape: readonly number[]): Active {
@@ -348,8 +349,18 @@ const depthToSpace: Converter = (op) => {
 
 const cast: Converter = (op) => {
   const x = op.active(0)
-  if (!isWhole(op.int('to', 1)) || x.whole) return x
-  throw op.fail('it cuts off what is behind the point, which no layer does')
+  const to = op.int('to', 1)
+  const { int32, int64, float16, bfloat16, bool } = DataType
+  if (isWhole(to)) {
+    if (x.whole && (to === int32 || to === int64)) return x
+    if (to === bool) throw op.fail('it asks what is 0, which no layer does')
+    throw op.fail(`it cuts off what whole numbers of the type ${to} do not hold, which no layer does`)
+  }
+  // Networks of 16 bits run here with more; what one node rounds and the next widens is rounded on purpose.
+  const before = op.around.giver(op.nameOf(0))
+  const type = before?.opType === 'Cast' ? before.attribute?.find(({ name }) => name === 'to')?.i : undefined
+  if ((type === float16 || type === bfloat16) && to !== type) throw op.fail('it rounds to 16 bits, which no layer does')
+  return x
 }
 
 const stretched: Converter = (op) => {
