@@ -271,7 +271,7 @@ const traps: Record<string, Trap> = {
     refused: /as in training/,
   },
   'BatchNormalization of places': { ...batchNorm({ spatial: 0 }, 8), refused: /means for each place/ },
-  'what is left of a division, of the sign of the first': added([...node2('Mod', { fmod: 1 })], [-7, 7, 5], [3, -3, 3]),
+  'what is left of a division, of the sign of the first': added(node2('Mod', { fmod: 1 }), [-7, 7, 5], [3, -3, 3]),
   'what is left of a division, of the sign of the second': added([...node2('Mod')], [-7, 7, 5], [3, -3, 3]),
   'whole numbers that wrap around': added(node2('Mul'), [2 ** 20, 2 ** 16, -3], [2 ** 20 + 1, 2 ** 15, 5], 6),
   'small whole numbers that wrap around': added(node2('Add'), [200, 1, 255], [100, 2, 255], 2),

@@ -260,7 +260,7 @@ export const where: Converter = (op) => {
   const x = op.active(isFirst ? 1 : 2)
   const other = uniformOf(op.constant(isFirst ? 2 : 1, 'the other choice'))
   const { role, fold } = op.builder.steps[x.from] ?? {}
-  const full = [...exampleOf(x).slice(-2)]
+  const full = exampleOf(x).slice(-2)
   const isTable = product(test.dims) === product(full) && test.dims.slice(-2).join() === full.join()
   if (role?.kind === 'scores' && isTable && other !== undefined && other <= -HIDDEN && op.owns(x)) {
     const shown = Array.from(test.read(), (value) => (Boolean(value) === isFirst ? 0 : other))

@@ -13,11 +13,11 @@ import { zeroPad2d } from '../../layers/zero-pad2d'
 import { product } from '../../tensor'
 import { affine, scalar } from './arithmetic'
 import { type Active, type Known, exampleOf, fileShape } from './builder'
-import { constantOf, isWhole } from './constants'
+import { constantOf } from './constants'
 import { broadcast, cutsOf, reshapedTo, shapeOf, squeezedTo, unsqueezeAxes } from './fold'
 import { checkExample, ofShape, thereOf } from './open'
 import type { Converter, Op } from './op'
-import { DataType } from '../schema'
+import { cast } from './types'
 
 /** The same numbers under another shape, in which the batch is an axis, or lies within one. */
 function viewed(op: Op, x: Active, shape: readonly number[]): Active {
@@ -345,22 +345,6 @@ const depthToSpace: Converter = (op) => {
   const target = order.map((axis) => sizes[axis])
   const example = [channels, h * b, w * b]
   return op.gives(from, target, () => permute(order), { example })
-}
-
-const cast: Converter = (op) => {
-  const x = op.active(0)
-  const to = op.int('to', 1)
-  const { int32, int64, float16, bfloat16, bool } = DataType
-  if (isWhole(to)) {
-    if (x.whole && (to === int32 || to === int64)) return x
-    if (to === bool) throw op.fail('it asks what is 0, which no layer does')
-    throw op.fail(`it cuts off what whole numbers of the type ${to} do not hold, which no layer does`)
-  }
-  // Networks of 16 bits run here with more; what one node rounds and the next widens is rounded on purpose.
-  const before = op.around.giver(op.nameOf(0))
-  const type = before?.opType === 'Cast' ? before.attribute?.find(({ name }) => name === 'to')?.i : undefined
-  if ((type === float16 || type === bfloat16) && to !== type) throw op.fail('it rounds to 16 bits, which no layer does')
-  return x
 }
 
 const stretched: Converter = (op) => {

@@ -2,7 +2,7 @@
 
 import { DataType } from '../schema'
 import { isWhole } from './constants'
-import type { Op } from './op'
+import type { Converter, Op } from './op'
 
 /** Of whole numbers, how many bits they have, and whether one is a sign. */
 const BITS: Readonly<Record<number, readonly [bits: number, signed: boolean]>> = {
@@ -50,4 +50,21 @@ function rounded(value: number, fractionBits: number, bias: number): number {
   const count = rest > 0.5 || (rest === 0.5 && below % 2) ? below + 1 : below
   const most = (2 - 2 ** -fractionBits) * 2 ** bias
   return Math.sign(value) * (count * unit > most ? Infinity : count * unit)
+}
+
+/** A value that the network computes, in another type. */
+export const cast: Converter = (op) => {
+  const x = op.active(0)
+  const to = op.int('to', 1)
+  const { int32, int64, float16, bfloat16, bool } = DataType
+  if (isWhole(to)) {
+    if (x.whole && (to === int32 || to === int64)) return x
+    if (to === bool) throw op.fail('it asks what is 0, which no layer does')
+    throw op.fail(`it cuts off what whole numbers of the type ${to} do not hold, which no layer does`)
+  }
+  // Networks of 16 bits run here with more; what one node rounds and the next widens is rounded on purpose.
+  const before = op.around.giver(op.nameOf(0))
+  const type = before?.opType === 'Cast' ? before.attribute?.find(({ name }) => name === 'to')?.i : undefined
+  if ((type === float16 || type === bfloat16) && to !== type) throw op.fail('it rounds to 16 bits, which no layer does')
+  return x
 }
