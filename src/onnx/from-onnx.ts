@@ -99,7 +99,8 @@ export function fromOnnx<In extends string = never, Out extends string = never>(
   const begun = inputsOf(file, input)
   const builder = new Builder(WHERE, new Budget(WHERE, view.length))
   const isRead = (name: string) => file.readers(name) > 0 || wanted.includes(name)
-  const around = { where: WHERE, builder, opset, batch: begun.batch, shared: new Set<number>(), isRead }
+  const giver = (name: string) => file.givers.get(name)
+  const around = { where: WHERE, builder, opset, batch: begun.batch, shared: new Set<number>(), isRead, giver }
   const known = walk(file, around, begun, wanted)
   const outputs = wanted.map((name): Active => {
     const value = known.get(name)!

@@ -86,6 +86,20 @@ function batchNorm(attributes: Attributes, opset: number, outputs = ['y']): Trap
   }
 }
 
+/** A node of two constants. */
+const node2 = (opType: string, attributes: Attributes = {}) => [node(opType, ['a', 'b'], ['k'], attributes)]
+
+/** x, and what nodes make of two lists of whole numbers, of int64 unless given, added. */
+function added(nodes: readonly NodeProto[], a: number[], b: number[], type = 7): Trap {
+  const list = (name: string, data: number[]): TensorProto =>
+    type === 7 ? ints(name, data) : { name, dims: [data.length], dataType: type, int32Data: data }
+  return {
+    input: ['N', 3],
+    nodes: [...nodes, node('Cast', ['k'], ['f'], { to: 1 }), node('Add', ['x', 'f'], ['y'])],
+    constants: [list('a', a), list('b', b)],
+  }
+}
+
 const traps: Record<string, Trap> = {
   'an output whose batch is the second axis': {
     input: ['N', 3, 2],
@@ -257,7 +271,51 @@ const traps: Record<string, Trap> = {
     refused: /as in training/,
   },
   'BatchNormalization of places': { ...batchNorm({ spatial: 0 }, 8), refused: /means for each place/ },
+  'what is left of a division, of the sign of the first': added(node2('Mod', { fmod: 1 }), [-7, 7, 5], [3, -3, 3]),
+  'what is left of a division, of the sign of the second': added([...node2('Mod')], [-7, 7, 5], [3, -3, 3]),
+  'whole numbers that wrap around': added(node2('Mul'), [2 ** 20, 2 ** 16, -3], [2 ** 20 + 1, 2 ** 15, 5], 6),
+  'small whole numbers that wrap around': added(node2('Add'), [200, 1, 255], [100, 2, 255], 2),
+  'whole numbers too large to know': { ...added(node2('Mul'), [2 ** 40, 1, 1], [2 ** 40, 1, 1]), refused: /2 \*\* 53/ },
+  'constants cut to bytes': added([node('Cast', ['a'], ['k'], { to: 2 })], [300, -1, 7], [0, 0, 0]),
+  'constants rounded to 16 bits': {
+    input: ['N', 4],
+    nodes: [
+      node('Cast', ['c'], ['h'], { to: 10 }),
+      node('Cast', ['h'], ['f'], { to: 1 }),
+      node('Mul', ['x', 'f'], ['y']),
+    ],
+    constants: [floats('c', [4], [0.1, 3.14159265, -2049, 1e-7])],
+  },
+  'values rounded to 16 bits': {
+    input: ['N', 4],
+    nodes: [node('Cast', ['x'], ['h'], { to: 10 }), node('Cast', ['h'], ['y'], { to: 1 })],
+    refused: /rounds to 16 bits/,
+  },
+  'a gate of whole numbers': {
+    input: ['N', 4],
+    nodes: [
+      node('Cast', ['x'], ['i'], { to: 7 }),
+      node('Cast', ['i'], ['f'], { to: 1 }),
+      node('Sigmoid', ['f'], ['g']),
+      node('Mul', ['x', 'g'], ['y']),
+    ],
+    refused: /cuts off/,
+  },
 }
+
+test('a value called by the names of two others is not their product', async () => {
+  const nodes = [node('Mul', ['a', 'b'], ['p']), node('Sigmoid', ['p'], ['g']), node('Mul', ['a,b', 'g'], ['y'])]
+  const names = ['a', 'b', 'a,b']
+  const bytes = fileOf({ inputs: Object.fromEntries(names.map((name) => [name, ['N', 3]])), nodes })
+  const data = names.map((_, i) => numbers(6, i + 1))
+  const { y } = await runOnnx(
+    bytes,
+    Object.fromEntries(names.map((name, i) => [name, { dims: [2, 3], data: data[i] }])),
+  )
+  const { model, input } = await modelOf(bytes)
+  const fed = Object.fromEntries(Object.keys(input as object).map((name, i) => [name, data[i]]))
+  expect(relativeError((model.predict(fed as never) as { data: Float32Array }).data, y.data)).toBeLessThan(1e-5)
+})
 
 test.each(Object.entries(traps))('%s', async (_, { input, nodes, constants, opset, refused }) => {
   const bytes = fileOf({ inputs: { x: input }, nodes, constants, opset })

@@ -6,6 +6,7 @@ import { DataType } from '../schema'
 import type { Known } from './builder'
 import { type Constant, type Numbers, constantOf, constantOfTensor, filled, isWhole } from './constants'
 import { type Converter, Op } from './op'
+import { converted, wrapped } from './types'
 
 /** Of each axis, how far apart its values lie; 0 along axes of size 1, so that they are read again and again. */
 function stepsOf(dims: readonly number[], rank = dims.length): number[] {
@@ -62,7 +63,7 @@ function combine(compute: (a: number, b: number) => number, result?: number): Co
     const dims = broadcast(op, [a.dims, b.dims])
     const type = result ?? a.type
     const whole = isWhole(type)
-    const both = (p: number, q: number) => (whole ? Math.trunc(compute(p, q)) : compute(p, q))
+    const both = (p: number, q: number) => (whole ? wrapped(op, type, compute(p, q)) : compute(p, q))
     if (a.fill !== undefined && b.fill !== undefined) {
       return filled(dims, type, both(a.fill, b.fill), op.builder.budget)
     }
@@ -87,9 +88,10 @@ function combineAll(compute: (a: number, b: number) => number): Converter {
 function each(compute: (value: number) => number): Converter {
   return (op) => {
     const [{ dims, type, fill, ...a }] = constants(op)
-    if (fill !== undefined) return filled(dims, type, compute(fill), op.builder.budget)
+    const one = (value: number) => (isWhole(type) ? wrapped(op, type, compute(value)) : compute(value))
+    if (fill !== undefined) return filled(dims, type, one(fill), op.builder.budget)
     const data = room(op, dims, type)
-    a.read().forEach((value, i) => (data[i] = compute(value)))
+    a.read().forEach((value, i) => (data[i] = one(value)))
     return constantOf(dims, type, data)
   }
 }
@@ -97,8 +99,7 @@ function each(compute: (value: number) => number): Converter {
 function cast(op: Op): Known {
   const [{ dims, type: before, fill, read }] = constants(op)
   const type = op.int('to', before)
-  const convert = (value: number) =>
-    type === DataType.bool ? Number(value !== 0) : isWhole(type) ? Math.trunc(value) : value
+  const convert = (value: number) => converted(op, before, type, value)
   if (fill !== undefined) return filled(dims, type, convert(fill), op.builder.budget)
   const data = room(op, dims, type)
   read().forEach((value, i) => (data[i] = convert(value)))
@@ -303,10 +304,12 @@ function where(op: Op): Known {
 function reduceProd(op: Op): Known {
   const of = op.constant(0, 'what it multiplies')
   const axes = op.list('axes', 1)
-  const all = of.dims.length < 2 && (!axes || axes.length <= 1)
-  if (!all) throw op.fail('only the product of a list can be taken')
+  const isList = of.dims.length < 2 && (!axes || axes.length <= 1)
+  if (!isList) throw op.fail('only the product of a list can be taken')
   const keeps = op.int('keepdims', 1) === 1
-  return constantOf(keeps ? of.dims.map(() => 1) : [], of.type, Float64Array.of(product(Array.from(of.read()))))
+  const all = product(Array.from(of.read()))
+  const whole = isWhole(of.type) ? wrapped(op, of.type, all) : all
+  return constantOf(keeps ? of.dims.map(() => 1) : [], of.type, Float64Array.of(whole))
 }
 
 /** The value of a Constant node. */
@@ -333,7 +336,7 @@ export const FOLDED: Readonly<Record<string, Converter>> = {
   Sub: combine((a, b) => a - b),
   Mul: combine((a, b) => a * b),
   Div: combine((a, b) => a / b),
-  Mod: combine((a, b) => a - b * Math.floor(a / b)),
+  Mod: (op) => (op.int('fmod', 0) ? combine((a, b) => a % b) : combine((a, b) => ((a % b) + b) % b))(op),
   Min: combineAll(Math.min),
   Max: combineAll(Math.max),
   Equal: combine((a, b) => Number(a === b), bool),

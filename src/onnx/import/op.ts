@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly shared: Set<number>
   /** Whether anybody reads a value. */
   readonly isRead: (name: string) => boolean
+  /** The node that gives a value. */
+  readonly giver: (name: string) => NodeProto | undefined
 }
 
 /** What an error calls a node. */

@@ -27,11 +27,11 @@ export function findPattern(file: File, node: NodeProto, name: string): Pattern 
   return undefined
 }
 
-/** Whether a node passes numbers on as what may have a point; other types cut it off. */
+/** Whether a node passes numbers on as they are; types other than these round them. */
 function isFloatCast(node: NodeProto): boolean {
-  const { float, double, float16, bfloat16 } = DataType
+  const { float, double } = DataType
   const to = node.attribute?.find(({ name }) => name === 'to')?.i
-  return node.opType === 'Cast' && [float, double, float16, bfloat16].some((type) => type === to)
+  return node.opType === 'Cast' && (to === float || to === double)
 }
 
 /** Factors that a pattern has at most; more are not looked at. */

@@ -11,11 +11,12 @@ import { take } from '../../layers/take'
 import { product } from '../../tensor'
 import { affine, scalar } from './arithmetic'
 import { type Active, type Known, exampleOf, fileShape } from './builder'
-import { constantOf, isWhole } from './constants'
+import { constantOf } from './constants'
 import { broadcast, cutsOf, reshapedTo, shapeOf, squeezedTo, unsqueezeAxes } from './fold'
 import { checkExample, ofShape, thereOf } from './open'
 import type { Converter, Op } from './op'
 import { padded } from './pads'
+import { cast } from './types'
 
 /** The same numbers under another shape, in which the batch is an axis, or lies within one. */
 function viewed(op: Op, x: Active, shape: readonly number[]): Active {
@@ -285,12 +286,6 @@ const depthToSpace: Converter = (op) => {
   const target = order.map((axis) => sizes[axis])
   const example = [channels, h * b, w * b]
   return op.gives(from, target, () => permute(order), { example })
-}
-
-const cast: Converter = (op) => {
-  const x = op.active(0)
-  if (!isWhole(op.int('to', 1)) || x.whole) return x
-  throw op.fail('it cuts off what is behind the point, which no layer does')
 }
 
 const stretched: Converter = (op) => {
