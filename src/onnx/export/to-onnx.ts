@@ -73,7 +73,8 @@ const MOST_BYTES = 2 ** 31 - 2 ** 24
  *     const { output } = await session.run({ input })
  *
  * In float64 what onnxruntime has for float32 alone, such as Conv and LSTM, is written out by what it has for both: right
- * to the last digits, but slower. A stateful layer cannot be written. A model in a worker is read back first:
+ * to the last digits, but slower, and not read by fromOnnx: take float32 for other programs. A stateful layer cannot be
+ * written. A model in a worker is read back first:
  * `toOnnx(await loadModel(await worker.save()))`. Throws a PlanError on a layer that is not of this library, unless `layers`
  * says how it is written, and where a weight is not finite.
  */
