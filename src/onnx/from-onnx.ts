@@ -60,8 +60,8 @@ const OLDEST = 7
  *     const model = await createModel(network, { input: input!, dtype: 'float32' })
  *     load(model)
  *
- * The first axis of each input, and of each output, is the batch. Where the file leaves other sizes open, `input` gives them; `until` takes the
- * part of the network that ends at a value or a node, such as the body before a head:
+ * The first axis of each input, and of each output, is the batch. Where the file leaves other sizes open, `input` gives
+ * them; `until` takes the part of the network that ends at a value, a node or a module, such as the body before a head:
  *
  *     const body = fromOnnx(readFileSync('model.onnx'), { input: [3, 48, 192], until: 'features' })
  *     const model = await createModel(sequential({ body: freeze(body.network), head: dense(5) }), {
