@@ -59,6 +59,8 @@ const REFUSED: Record<string, RegExp> = {
   'gelu, silu, selu and softplus': /'7' \(gelu\) is of 'tanh'/,
   'conv2d and pools with other zeros on each side': /'4' \(avgPool2d\) has a border/,
   'zeroPad2d, maxPool2d with dilation, globalMaxPool2d': /'3' \(maxPool2d\) has a dilation/,
+  'convTranspose2d, with more at the end than the stride, of which the pad cut off a part':
+    /'0' \(convTranspose2d\) has a dilation/,
   'convTranspose2d, on the input, of groups, with more at the end than a window reaches':
     /'2' \(convTranspose2d\) has 2 groups/,
   upsample2d: /'2' \(upsample2d\) is bilinear/,
