@@ -151,7 +151,9 @@ describe('load', () => {
     const own = model.save()
     const prefixed = [...decodeSafetensors(own)].map(([name, tensor]) => [`module.${name}`, tensor])
     const file = encodeSafetensors(Object.fromEntries(prefixed))
-    expect(() => model.load(file)).toThrow(/the file has no 'features\.0\.0\.weight'; it is of another model: it has module\./)
+    expect(() => model.load(file)).toThrow(
+      /the file has no 'features\.0\.0\.weight'; it is of another model: it has module\./,
+    )
     model.load(file, { rename: (name) => name.replace('module.', '') })
     expect(Buffer.compare(model.save(), own)).toBe(0)
     expect(() => model.load(file, { rename: () => 'one' })).toThrow(
