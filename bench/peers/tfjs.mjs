@@ -14,6 +14,13 @@ serve(async ({ backend, filterGradient }) => {
   const tf = require('@tensorflow/tfjs-core')
   // Registers the gradients with the core as well.
   const layers = require('@tensorflow/tfjs-layers')
+  // Its layers call methods of tensors, which the core alone does not have.
+  for (const [name, operation] of Object.entries(tf)) {
+    if (typeof operation !== 'function' || name in tf.Tensor.prototype) continue
+    tf.Tensor.prototype[name] = function (...args) {
+      return operation(this, ...args)
+    }
+  }
   if (backend === 'cpu') require('@tensorflow/tfjs-backend-cpu')
   else {
     const { setWasmPaths } = require('@tensorflow/tfjs-backend-wasm')
@@ -83,7 +90,9 @@ serve(async ({ backend, filterGradient }) => {
   function lstm({ batch, input, classes }) {
     const [units, features] = [128, input[1]]
     const net = layers.sequential()
-    net.add(layers.layers.lstm({ units, inputShape: input, recurrentActivation: 'sigmoid' }))
+    net.add(
+      layers.layers.lstm({ units, inputShape: input, recurrentActivation: 'sigmoid', recurrentInitializer: 'zeros' }),
+    )
     net.add(layers.layers.dense({ units: classes }))
     const weight = (of) => tf.transpose(tf.tensor(initial('weight', of), of))
     net.setWeights([

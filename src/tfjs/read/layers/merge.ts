@@ -1,5 +1,6 @@
 // Layers that join values.
 
+import { few } from '../../../errors'
 import { concat } from '../../../layers/concat'
 import { add, multiply } from '../../../layers/joins'
 import { maxout } from '../../../layers/maxout'
@@ -83,7 +84,7 @@ const concatenate: Handler = (at, ...values) => {
       one.shape.length === axes &&
       one.shape.every((size, i) => i === axis || size === null || shape[i] === null || size === shape[i]),
   )
-  if (!fits) throw at.fail(`joins values that fit in no way: ${values.map((one) => textOf(one.shape)).join(' and ')}`)
+  if (!fits) throw at.fail(`joins values that fit in no way: ${few(values.map((one) => textOf(one.shape)))}`)
   const sizes = values.map((one) => one.shape[axis])
   const sum = sizes.every((size) => size !== null) ? sizes.reduce((a, b) => a! + b!, 0) : null
   const to = shape.with(axis, sum)
