@@ -1,7 +1,6 @@
 import { PlanError, checkOptions, hasMembers } from '../errors'
 import { times } from '../plan/calls'
 import type { Layer } from '../plan/layer'
-import { along } from './axes'
 import { configOf, namedLayers } from './children'
 import { given } from './joins'
 import { axisOf, channelsAlong } from './shapes'
@@ -46,8 +45,7 @@ function joining(least: number, told: { axis?: number } = {}): Layer {
     plan(x, plan, ...others) {
       const parts = [x, ...others]
       checkCount((message) => plan.error(message), parts.length, [least, Infinity])
-      const { rows } = channelsAlong(x, plan, told.axis)
-      const at = told.axis === undefined ? 0 : along(x, plan, told.axis).at
+      const { at, rows } = channelsAlong(x, plan, told.axis)
       parts.forEach(({ shape }, i) => {
         if (shape.length === x.shape.length && shape.every((size, k) => k === at || size === x.shape[k])) return
         const axis = at === 0 ? 'the first, the channels' : `axis ${at}`

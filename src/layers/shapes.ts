@@ -37,12 +37,12 @@ export function channelsOf({ shape }: Value, plan: Plan, cure = ''): number {
 /** The channels along the axis that a layer was told, or else first; and how many numbers lie before and behind them. */
 export function channelsAlong(x: Value, plan: Plan, axis: number | undefined) {
   if (axis !== undefined) {
-    const { outer, size, inner } = along(x, plan, axis)
-    return { rows: outer, c: size, hw: inner }
+    const { at, outer, size, inner } = along(x, plan, axis)
+    return { at, rows: outer, c: size, hw: inner }
   }
   const cure = 'say which, { axis: 0 } for (C, T), as conv1d has it, or { axis: 1 } for (T, D); or '
   const c = channelsOf(x, plan, cure)
-  return { rows: 1, c, hw: x.size / c }
+  return { at: 0, rows: 1, c, hw: x.size / c }
 }
 
 /** As it is written down: only where it was given. */
